@@ -1,0 +1,327 @@
+/**
+ * The broker: who gets which message, and one outcome for every request. It is synchronous and knows no sockets; time
+ * and randomness come from outside, so that a run can be repeated.
+ */
+import type { Clock } from "../message/clock.ts";
+import type {
+  Registration,
+  Route,
+  ServeOptions,
+  Sink,
+  Subscriber,
+  Subscription,
+  Worker,
+} from "../message/delivery.ts";
+import { failure, type Failure } from "../message/failure.ts";
+import { MAX_TIMEOUT, type Limits } from "../message/limits.ts";
+import type { Message } from "../message/message.ts";
+import { checkPattern } from "../message/subject.ts";
+import { createInFlight, type InFlight } from "./in-flight.ts";
+import { PendingTable } from "./pending-table.ts";
+import { QueueGroup, type Member } from "./queue-group.ts";
+import { RoutingTable, type BrokerRoute } from "./routes.ts";
+import { createStats, type BrokerStats } from "./stats.ts";
+
+export interface BrokerOptions {
+  readonly clock: Clock;
+  readonly limits: Pick<Limits, "inFlight" | "queue" | "concurrency">;
+}
+
+const NO_RESPONDERS = Object.freeze(failure("NO_RESPONDERS"));
+const QUEUE_FULL = Object.freeze(failure("QUEUE_FULL"));
+const IN_FLIGHT_FULL = Object.freeze(failure("IN_FLIGHT_FULL"));
+const DRAINING = Object.freeze(failure("DRAINING"));
+const DEADLINE = Object.freeze(failure("DEADLINE"));
+const CALLER_GONE = Object.freeze(failure("CALLER_GONE"));
+const WORKER_LOST = Object.freeze(failure("WORKER_LOST"));
+const CLOSED = Object.freeze(failure("CLOSED"));
+const READY = Promise.resolve();
+
+export class Broker {
+  readonly stats: BrokerStats = createStats();
+  readonly #clock: Clock;
+  readonly #limits: BrokerOptions["limits"];
+  readonly #table = new RoutingTable();
+  readonly #groups = new Map<string, QueueGroup>();
+  readonly #inFlight: PendingTable<InFlight>;
+  #onIdle: (() => void)[] = [];
+  #draining = false;
+
+  constructor(options: BrokerOptions) {
+    this.#clock = options.clock;
+    this.#limits = options.limits;
+    this.#inFlight = new PendingTable(options.clock, options.limits.inFlight, createInFlight, (row) =>
+      this.#expired(row),
+    );
+  }
+
+  /** Requests without an outcome yet. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Prepares a literal subject. Throws `BAD_SUBJECT`. */
+  route(subject: string): Route {
+    return this.#table.route(subject);
+  }
+
+  /** Hands the message to every subscriber before it returns. */
+  publish(route: Route, publication: Message): void {
+    const target = route as BrokerRoute;
+    this.#table.resolve(target);
+    const { subscribers } = target;
+    this.stats.publications++;
+    this.stats.deliveries += subscribers.length;
+    for (let index = 0; index < subscribers.length; index++) subscribers[index]!.deliver(target, publication);
+  }
+
+  /** Hands the request to one worker, or queues it. Returns a handle for `cancel`, 0 when it has ended already. */
+  request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number {
+    const target = route as BrokerRoute;
+    const { stats } = this;
+    stats.requests++;
+    this.#table.resolve(target);
+    const group = target.groups.length === 1 ? target.groups[0] : leastLoaded(target.groups);
+    if (group === undefined) return this.#refuse("noResponders", NO_RESPONDERS, sink, tag);
+    if (this.#draining) return this.#refuse("refusedDraining", DRAINING, sink, tag);
+    if (!(timeoutMs > 0)) return this.#refuse("deadline", DEADLINE, sink, tag);
+    const member = group.choose();
+    if (member === undefined && group.waitingCount >= this.#limits.queue) {
+      return this.#refuse("queueFull", QUEUE_FULL, sink, tag);
+    }
+    const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
+    const row = this.#inFlight.add(this.#clock.now() + timeout);
+    if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, sink, tag);
+    row.sink = sink;
+    row.tag = tag;
+    row.group = group;
+    const { id } = row;
+    if (member === undefined) {
+      row.route = target;
+      row.message = request.retain();
+      group.enqueue(id, this.#isWaiting);
+      return id;
+    }
+    row.member = member;
+    member.held++;
+    member.worker.execute(id, target, request, timeout);
+    return row.id === id ? id : 0;
+  }
+
+  /** Withdraws a request: the worker that holds it is told, the sink hears nothing more. */
+  cancel(handle: number): void {
+    const row = this.#inFlight.get(handle);
+    if (row === undefined) return;
+    this.stats.canceled++;
+    this.#withdraw(row, CALLER_GONE);
+  }
+
+  subscribe(pattern: string, subscriber: Subscriber): Subscription {
+    checkPattern(pattern);
+    this.#table.subscribers.add(pattern, subscriber);
+    this.#table.changed();
+    let open = true;
+    return {
+      ready: READY,
+      close: () => {
+        if (!open) return;
+        open = false;
+        this.#table.subscribers.remove(pattern, subscriber);
+        this.#table.changed();
+      },
+    };
+  }
+
+  serve(pattern: string, worker: Worker, options: ServeOptions = {}): Registration {
+    checkPattern(pattern);
+    const group = this.#group(pattern, options.queue ?? "");
+    const concurrency = Math.max(1, Math.floor(options.concurrency ?? this.#limits.concurrency));
+    const member: Member = { worker, group, concurrency, held: 0, serving: true };
+    group.add(member);
+    this.#table.changed();
+    this.#pull(group);
+    return {
+      ready: READY,
+      reply: (job, answer) => this.#reply(member, job, answer),
+      fail: (job, why) => this.#fail(member, job, why),
+      leave: () => this.#leave(member),
+      lose: () => this.#lose(member),
+    };
+  }
+
+  /** Takes no new requests; `then` is called when the last one has ended. */
+  drain(then: () => void): void {
+    this.#draining = true;
+    if (this.#inFlight.size === 0) then();
+    else this.#onIdle.push(then);
+  }
+
+  /** Ends every request as `CLOSED`. */
+  close(): void {
+    this.#draining = true;
+    for (const row of this.#inFlight.live()) {
+      const { sink, tag } = row;
+      this.stats.canceled++;
+      this.#withdraw(row, CLOSED);
+      sink?.failed(tag, CLOSED);
+    }
+    this.#inFlight.stop();
+  }
+
+  #refuse(counter: keyof BrokerStats, why: Failure, sink: Sink, tag: number): 0 {
+    this.stats[counter]++;
+    sink.failed(tag, why);
+    return 0;
+  }
+
+  #group(pattern: string, queue: string): QueueGroup {
+    const key = `${pattern} ${queue}`;
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      group = new QueueGroup(pattern, queue);
+      this.#groups.set(key, group);
+      this.#table.groups.add(pattern, group);
+    }
+    return group;
+  }
+
+  readonly #isWaiting = (id: number): boolean => {
+    const row = this.#inFlight.get(id);
+    return row !== undefined && row.member === undefined;
+  };
+
+  /** Gives queued requests to members that are free. */
+  #pull(group: QueueGroup): void {
+    while (group.waitingCount > 0) {
+      const member = group.choose();
+      if (member === undefined) return;
+      const id = group.dequeue();
+      if (id === undefined) return;
+      const row = this.#inFlight.get(id);
+      if (row === undefined || row.member !== undefined) continue; // it ended while it waited
+      const left = row.deadline - this.#clock.now();
+      if (left <= 0) {
+        this.#expired(row);
+        continue;
+      }
+      const { route, message } = row;
+      row.message = undefined;
+      row.route = undefined;
+      row.member = member;
+      member.held++;
+      group.waitingCount--;
+      member.worker.execute(id, route!, message!, left);
+    }
+  }
+
+  #reply(member: Member, job: number, answer: Message): boolean {
+    const row = this.#inFlight.get(job);
+    if (row === undefined || row.member !== member) {
+      this.stats.lateReplies++;
+      return false;
+    }
+    const { tag } = row;
+    const sink = row.sink!;
+    this.stats.answered++;
+    this.#free(row);
+    sink.answered(tag, answer);
+    this.#afterJob(member);
+    return true;
+  }
+
+  #fail(member: Member, job: number, why: Failure): boolean {
+    const row = this.#inFlight.get(job);
+    if (row === undefined || row.member !== member) {
+      this.stats.lateReplies++;
+      return false;
+    }
+    const { tag } = row;
+    const sink = row.sink!;
+    this.stats.failed++;
+    this.#free(row);
+    sink.failed(tag, why);
+    this.#afterJob(member);
+    return true;
+  }
+
+  #expired(row: InFlight): void {
+    const { sink, tag } = row;
+    this.stats.deadline++;
+    this.#withdraw(row, DEADLINE);
+    sink?.failed(tag, DEADLINE);
+  }
+
+  /** Ends a request without its worker: the worker that holds it, if any, is told why. */
+  #withdraw(row: InFlight, why: Failure): void {
+    const { id, member } = row;
+    this.#free(row);
+    if (member === undefined) return;
+    member.worker.cancel(id, why);
+    this.#afterJob(member);
+  }
+
+  #free(row: InFlight): void {
+    const { member } = row;
+    if (member !== undefined) member.held--;
+    else row.group!.waitingCount--;
+    row.sink = undefined;
+    row.group = undefined;
+    row.member = undefined;
+    row.message = undefined;
+    row.route = undefined;
+    this.#inFlight.release(row);
+    if (this.#onIdle.length > 0 && this.#inFlight.size === 0) this.#idle();
+  }
+
+  #idle(): void {
+    const waiting = this.#onIdle;
+    this.#onIdle = [];
+    for (const then of waiting) then();
+  }
+
+  #afterJob(member: Member): void {
+    if (member.group.waitingCount > 0) this.#pull(member.group);
+  }
+
+  #leave(member: Member): void {
+    if (!member.serving) return;
+    member.serving = false;
+    const { group } = member;
+    group.remove(member);
+    if (group.members.length > 0) return;
+    this.#table.groups.remove(group.pattern, group);
+    this.#groups.delete(`${group.pattern} ${group.queue}`);
+    this.#table.changed();
+    this.#abandon(group);
+  }
+
+  /** Nobody is left to serve what waits: it was not executed, so it fails as having no responders. */
+  #abandon(group: QueueGroup): void {
+    for (let id = group.dequeue(); id !== undefined; id = group.dequeue()) {
+      const row = this.#inFlight.get(id);
+      if (row === undefined || row.group !== group || row.member !== undefined) continue;
+      const { sink, tag } = row;
+      this.#free(row);
+      this.stats.noResponders++;
+      sink?.failed(tag, NO_RESPONDERS);
+    }
+  }
+
+  #lose(member: Member): void {
+    this.#leave(member);
+    if (member.held === 0) return;
+    for (const row of this.#inFlight.live()) {
+      if (row.member !== member) continue;
+      const { tag } = row;
+      const sink = row.sink!;
+      this.stats.workerLost++;
+      this.#free(row);
+      sink.failed(tag, WORKER_LOST);
+      if (member.held === 0) return;
+    }
+  }
+}
+
+function leastLoaded(groups: readonly QueueGroup[]): QueueGroup | undefined {
+  return groups.find((group) => group.isReady) ?? groups[0];
+}

@@ -1,0 +1,39 @@
+import type { Sink } from "../message/delivery.ts";
+import type { Message } from "../message/message.ts";
+import type { Member, QueueGroup } from "./queue-group.ts";
+import type { BrokerRoute } from "./routes.ts";
+import type { Pending } from "./pending-table.ts";
+
+/**
+ * One request in flight. Where it is:
+ *
+ * | state   | meaning                       | next                                                      |
+ * |---------|-------------------------------|-----------------------------------------------------------|
+ * | queued  | waits for a free worker       | held, or ended: deadline, canceled, nobody left to serve  |
+ * | held    | a worker executes it          | ended: answered, failed, deadline, canceled, worker lost  |
+ *
+ * A row is `held` when it has a member and `queued` while it has none; ending one frees the row, so a second outcome
+ * finds nothing.
+ */
+export interface InFlight extends Pending {
+  sink: Sink | undefined;
+  tag: number;
+  group: QueueGroup | undefined;
+  member: Member | undefined;
+  /** Kept only while queued. */
+  message: Message | undefined;
+  route: BrokerRoute | undefined;
+}
+
+export function createInFlight(): InFlight {
+  return {
+    id: 0,
+    deadline: 0,
+    sink: undefined,
+    tag: 0,
+    group: undefined,
+    member: undefined,
+    message: undefined,
+    route: undefined,
+  };
+}

@@ -1,0 +1,105 @@
+import type { Worker } from "../message/delivery.ts";
+
+/** A worker in a group. */
+export interface Member {
+  readonly worker: Worker;
+  readonly group: QueueGroup;
+  /** Requests it takes at a time. */
+  readonly concurrency: number;
+  /** Requests it holds now. */
+  held: number;
+  /** False once it leaves: it gets nothing new. */
+  serving: boolean;
+}
+
+/** Candidates looked at before the best one so far is taken: choosing must not slow down with the group's size. */
+const CANDIDATES = 16;
+
+/** Workers that share the requests of one pattern, and the requests that wait for one of them. */
+export class QueueGroup {
+  readonly pattern: string;
+  readonly queue: string;
+  readonly members: Member[] = [];
+  /** Numbers of queued requests, oldest first. Ended ones stay in the list until their turn or the next compaction. */
+  #waiting: number[] = [];
+  #head = 0;
+  /** Queued requests that are still alive. */
+  waitingCount = 0;
+  #cursor = 0;
+
+  constructor(pattern: string, queue: string) {
+    this.pattern = pattern;
+    this.queue = queue;
+  }
+
+  add(member: Member): void {
+    this.members.push(member);
+  }
+
+  remove(member: Member): void {
+    const index = this.members.indexOf(member);
+    if (index >= 0) this.members.splice(index, 1);
+  }
+
+  /** True when a member could take a request now. */
+  get isReady(): boolean {
+    return this.members.some((member) => member.held < member.concurrency);
+  }
+
+  /**
+   * The member with the least load, counted as the share of its concurrency in use; members of equal load take turns.
+   * Undefined when all are busy.
+   */
+  choose(): Member | undefined {
+    const { members } = this;
+    const count = members.length;
+    if (count === 1) {
+      const only = members[0]!;
+      return only.held < only.concurrency ? only : undefined;
+    }
+    let best: Member | undefined;
+    let bestLoad = 1;
+    const start = this.#cursor < count ? this.#cursor : 0;
+    let index = start;
+    for (let seen = 0; seen < count; seen++) {
+      const member = members[index]!;
+      const load = member.held / member.concurrency;
+      if (load < bestLoad) {
+        best = member;
+        bestLoad = load;
+        this.#cursor = index + 1;
+        if (load === 0) break;
+      }
+      if (seen >= CANDIDATES && best !== undefined) break;
+      index = index + 1 < count ? index + 1 : 0;
+    }
+    return best;
+  }
+
+  /** Puts a request at the end of the queue. `isAlive` tells of a number whether it still waits. */
+  enqueue(id: number, isAlive: (id: number) => boolean): void {
+    this.#waiting.push(id);
+    this.waitingCount++;
+    if (this.#waiting.length - this.#head > 64 + 2 * this.waitingCount) {
+      this.#waiting = this.#waiting.slice(this.#head).filter(isAlive);
+      this.#head = 0;
+    }
+  }
+
+  /** The oldest number in the queue, which may have ended meanwhile; undefined when there is none. */
+  dequeue(): number | undefined {
+    if (this.#head === this.#waiting.length) {
+      if (this.#head > 0) {
+        this.#waiting = [];
+        this.#head = 0;
+      }
+      return undefined;
+    }
+    const id = this.#waiting[this.#head++];
+    if (this.#head > 1024 && this.#head * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#head);
+      this.#head = 0;
+    }
+    return id;
+  }
+}

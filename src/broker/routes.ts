@@ -1,0 +1,51 @@
+import type { Route, Subscriber } from "../message/delivery.ts";
+import { checkSubject } from "../message/subject.ts";
+import { PatternTrie } from "./pattern-trie.ts";
+import type { QueueGroup } from "./queue-group.ts";
+
+/** A literal subject with what it leads to, looked up again only after a registration has changed. */
+export interface BrokerRoute extends Route {
+  readonly subject: string;
+  version: number;
+  subscribers: readonly Subscriber[];
+  /** Groups of the most specific pattern that has any; requests go to one of them. */
+  groups: readonly QueueGroup[];
+}
+
+/** Routes kept by subject. Past this the cache starts anew; routes already handed out stay good. */
+const CACHE_SIZE = 65_536;
+
+/** Who is interested in what. */
+export class RoutingTable {
+  readonly subscribers = new PatternTrie<Subscriber>();
+  readonly groups = new PatternTrie<QueueGroup>();
+  #cache = new Map<string, BrokerRoute>();
+  #version = 1;
+
+  /** The route of a subject. Throws `BAD_SUBJECT`. */
+  route(subject: string): BrokerRoute {
+    let route = this.#cache.get(subject);
+    if (route === undefined) {
+      checkSubject(subject);
+      if (this.#cache.size >= CACHE_SIZE) this.#cache = new Map();
+      route = { subject, version: 0, subscribers: [], groups: [] };
+      this.#cache.set(subject, route);
+    }
+    return route;
+  }
+
+  /** To be called after every change to `subscribers` or `groups`. */
+  changed(): void {
+    this.#version++;
+  }
+
+  /** Brings the route up to date. */
+  resolve(route: BrokerRoute): void {
+    if (route.version === this.#version) return;
+    route.version = this.#version;
+    // A subscriber with several matching patterns gets one copy.
+    route.subscribers = [...new Set(this.subscribers.match(route.subject))];
+    const groups = this.groups.match(route.subject);
+    route.groups = groups.filter((group) => group.pattern === groups[0]!.pattern);
+  }
+}

@@ -1,0 +1,33 @@
+import { readUtf8 } from "../message/text.ts";
+import type { Codec } from "./codec.ts";
+import { json } from "./json.ts";
+
+const BRACE = 0x7b;
+const BRACKET = 0x5b;
+
+/**
+ * HTML forms, decoded into an object of strings; a repeated field becomes an array. `curl -d` says "form" whatever it
+ * sends, so a body that begins with `{` or `[` is read as JSON: no form field begins with an unescaped one.
+ */
+export const form: Codec = {
+  name: "form",
+  contentType: "application/x-www-form-urlencoded",
+
+  encode(value) {
+    return new URLSearchParams(value as Record<string, string>).toString();
+  },
+
+  decode(bytes, start, end) {
+    if (bytes[start] === BRACE || bytes[start] === BRACKET) return json.decode(bytes, start, end);
+    const fields = new Map<string, string | string[]>();
+    for (const [name, value] of new URLSearchParams(readUtf8(bytes, start, end))) {
+      const known = fields.get(name);
+      if (known === undefined) fields.set(name, value);
+      else if (typeof known === "string") fields.set(name, [known, value]);
+      else known.push(value);
+    }
+    return Object.fromEntries(fields);
+  },
+
+  transfer: json.transfer,
+};

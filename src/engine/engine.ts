@@ -1,0 +1,38 @@
+/**
+ * An engine routes messages: inside this process, through another hub, over a cluster. Every door and every peer speaks
+ * to one through this interface, so any door runs in front of any of them.
+ */
+import type { Registration, Route, ServeOptions, Sink, Subscriber, Subscription, Worker } from "../message/delivery.ts";
+import type { Message } from "../message/message.ts";
+
+/** What an engine can do; asked for at start, so that a lack fails loudly there. */
+export interface EngineSupports {
+  /** Publications that are stored before they are acknowledged. */
+  readonly durable: boolean;
+  /** Handlers in the same process get values without encoding. */
+  readonly inProcess: boolean;
+}
+
+export interface Engine {
+  readonly supports: EngineSupports;
+  /** Prepares a literal subject. Throws `BAD_SUBJECT`. */
+  route(subject: string): Route;
+  /**
+   * To every subscriber. The message is taken at once; a promise is returned only when the engine asks the publisher to
+   * slow down, and resolves when it may go on. Throws `NOT_CONNECTED` or `CLOSED`.
+   */
+  publish(route: Route, publication: Message): Promise<void> | undefined;
+  /**
+   * To one worker. The sink gets exactly one outcome, possibly before this returns.
+   * @returns a handle for `cancel`, or 0 when the outcome is already known.
+   */
+  request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number;
+  /** Withdraws a request: the worker is told, the sink hears nothing any more. Unknown handles are ignored. */
+  cancel(handle: number): void;
+  subscribe(pattern: string, subscriber: Subscriber): Subscription;
+  serve(pattern: string, worker: Worker, options?: ServeOptions): Registration;
+  /** Takes nothing new and resolves when all that is under way has ended. */
+  drain(): Promise<void>;
+  /** Ends at once: what is under way fails. */
+  close(): Promise<void>;
+}

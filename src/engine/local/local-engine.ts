@@ -1,0 +1,82 @@
+import { Broker } from "../../broker/broker.ts";
+import type { BrokerStats } from "../../broker/stats.ts";
+import { systemClock, type Clock } from "../../message/clock.ts";
+import type {
+  Registration,
+  Route,
+  ServeOptions,
+  Sink,
+  Subscriber,
+  Subscription,
+  Worker,
+} from "../../message/delivery.ts";
+import { LintelError } from "../../message/failure.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
+import type { Message } from "../../message/message.ts";
+import type { Engine, EngineSupports } from "../engine.ts";
+
+export interface LocalEngineOptions {
+  readonly limits?: Partial<Limits>;
+  readonly clock?: Clock;
+}
+
+/** Routes messages inside this process, on the embedded broker. */
+export class LocalEngine implements Engine {
+  readonly supports: EngineSupports = { durable: false, inProcess: true };
+  readonly #broker: Broker;
+  #closed = false;
+
+  constructor(options: LocalEngineOptions = {}) {
+    this.#broker = new Broker({
+      clock: options.clock ?? systemClock,
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+    });
+  }
+
+  /** Counters since the start, to be read, not written. */
+  get stats(): Readonly<BrokerStats> {
+    return this.#broker.stats;
+  }
+
+  /** Requests without an outcome yet. */
+  get inFlight(): number {
+    return this.#broker.inFlight;
+  }
+
+  route(subject: string): Route {
+    return this.#broker.route(subject);
+  }
+
+  publish(route: Route, publication: Message): undefined {
+    if (this.#closed) throw LintelError.of("CLOSED");
+    this.#broker.publish(route, publication);
+  }
+
+  request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number {
+    return this.#broker.request(route, request, timeoutMs, sink, tag);
+  }
+
+  cancel(handle: number): void {
+    this.#broker.cancel(handle);
+  }
+
+  subscribe(pattern: string, subscriber: Subscriber): Subscription {
+    if (this.#closed) throw LintelError.of("CLOSED");
+    return this.#broker.subscribe(pattern, subscriber);
+  }
+
+  serve(pattern: string, worker: Worker, options?: ServeOptions): Registration {
+    if (this.#closed) throw LintelError.of("CLOSED");
+    return this.#broker.serve(pattern, worker, options);
+  }
+
+  drain(): Promise<void> {
+    return new Promise((resolve) => this.#broker.drain(resolve));
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#broker.close();
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,119 @@
+import type { PendingTable, Pending } from "../../broker/pending-table.ts";
+import type { Clock } from "../../message/clock.ts";
+import type { Route, Sink } from "../../message/delivery.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import type { Message } from "../../message/message.ts";
+import type { Binding } from "../../session/bindings.ts";
+import type { SessionCalls, SessionRegistrations } from "../../session/events.ts";
+import type { Session } from "../../session/session.ts";
+import type { Jobs } from "./jobs.ts";
+import type { Incoming, Registrations, ServiceEntry } from "./registrations.ts";
+
+/** A request of this end that waits for its outcome. */
+export interface Waiting extends Pending {
+  sink: Sink | undefined;
+  tag: number;
+}
+
+export interface DispatchOptions {
+  readonly waiting: PendingTable<Waiting>;
+  readonly jobs: Jobs;
+  readonly registered: Registrations;
+  readonly clock: Clock;
+  readonly session: () => Session<Incoming> | undefined;
+  /** A request has ended. */
+  readonly onEnded: () => void;
+}
+
+const NO_SERVICE = Object.freeze(failure("NO_RESPONDERS", "this peer does not serve the subject (any longer)"));
+const IN_FLIGHT_FULL = Object.freeze(failure("IN_FLIGHT_FULL"));
+const UNIMPLEMENTED: Failure = Object.freeze(
+  new LintelError("unimplemented", "a peer that dialed takes no registrations").toFailure(),
+);
+
+/** What arrives from the hub: outcomes of requests made here, and requests and publications for what is served here. */
+export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
+  readonly #options: DispatchOptions;
+
+  constructor(options: DispatchOptions) {
+    this.#options = options;
+  }
+
+  request(id: number, binding: Binding<Incoming>, request: Message, timeoutMs: number): void {
+    const { jobs, clock, session } = this.#options;
+    const service = binding.resolved?.service ?? this.#resolve(binding).service;
+    if (service === undefined) {
+      session()?.error(binding.registration, id, NO_SERVICE);
+      return;
+    }
+    if (jobs.holds(id)) {
+      session()?.fail(failure("BAD_FRAME", `request ${id} is in flight already`));
+      return;
+    }
+    const job = jobs.add(id, service, clock.now() + timeoutMs);
+    if (job === 0) session()?.error(binding.registration, id, IN_FLIGHT_FULL);
+    else service.worker.execute(job, binding.resolved!.route, request, timeoutMs);
+  }
+
+  reply(_registration: number, id: number, answer: Message): void {
+    const row = this.#options.waiting.get(id);
+    if (row === undefined) return; // late: it has ended here, by deadline or cancellation
+    const { sink, tag } = row;
+    this.#release(row);
+    sink?.answered(tag, answer);
+  }
+
+  error(_registration: number, id: number, why: Failure): void {
+    const row = this.#options.waiting.get(id);
+    if (row === undefined) return;
+    const { sink, tag } = row;
+    this.#release(row);
+    sink?.failed(tag, why);
+  }
+
+  cancel(_registration: number, id: number, why: Failure): void {
+    this.#options.jobs.cancel(id, why);
+    this.#options.onEnded();
+  }
+
+  publish(binding: Binding<Incoming>, publication: Message): void {
+    const incoming = binding.resolved ?? this.#resolve(binding);
+    const listeners = this.#options.registered.listeners(incoming);
+    for (let index = 0; index < listeners.length; index++) listeners[index]!.deliver(incoming.route, publication);
+  }
+
+  serve(registration: number): void {
+    this.#options.session()?.refuse(registration, UNIMPLEMENTED);
+  }
+
+  subscribe(registration: number): void {
+    this.#options.session()?.refuse(registration, UNIMPLEMENTED);
+  }
+
+  leave(): void {
+    // nothing was registered
+  }
+
+  ready(registration: number): void {
+    this.#options.registered.ready(registration);
+    this.#options.onEnded();
+  }
+
+  refused(registration: number, why: Failure): void {
+    this.#options.registered.refused(registration, why);
+  }
+
+  #release(row: Waiting): void {
+    row.sink = undefined;
+    this.#options.waiting.release(row);
+    this.#options.onEnded();
+  }
+
+  #resolve(binding: Binding<Incoming>): Incoming {
+    const { registered } = this.#options;
+    const route: Route = { subject: binding.subject };
+    const service: ServiceEntry | undefined = registered.services.get(binding.registration);
+    binding.resolved = { route, service, subscribers: [], version: 0 };
+    return binding.resolved;
+  }
+}

@@ -1,0 +1,97 @@
+import { NumberMap } from "../../broker/number-map.ts";
+import { PendingTable, type Pending } from "../../broker/pending-table.ts";
+import type { Clock } from "../../message/clock.ts";
+import { failure, type Failure } from "../../message/failure.ts";
+import type { ServiceEntry } from "./registrations.ts";
+
+interface Job extends Pending {
+  /** The hub's number for it. */
+  wireId: number;
+  service: ServiceEntry | undefined;
+}
+
+/**
+ * Requests the hub has sent here. Workers know them by numbers of this table, never used twice: an answer that comes
+ * after the session was lost cannot be taken for the answer to a request of the next one.
+ */
+export class Jobs {
+  readonly #table: PendingTable<Job>;
+  readonly #byWireId = new NumberMap();
+  #late = 0;
+
+  constructor(clock: Clock, limit: number) {
+    this.#table = new PendingTable<Job>(
+      clock,
+      limit,
+      () => ({ id: 0, deadline: 0, wireId: 0, service: undefined }),
+      (job) => this.#drop(job, failure("DEADLINE")),
+    );
+  }
+
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /** Answers that came when nobody waited for them any more. */
+  get late(): number {
+    return this.#late;
+  }
+
+  /** Takes a job on; 0 when there are too many. */
+  add(wireId: number, service: ServiceEntry, deadline: number): number {
+    const job = this.#table.add(deadline);
+    if (job === undefined) return 0;
+    job.wireId = wireId;
+    job.service = service;
+    this.#byWireId.set(wireId, job.id);
+    return job.id;
+  }
+
+  /** True while the hub's number stands for a job that is held. */
+  holds(wireId: number): boolean {
+    return this.#byWireId.get(wireId) !== 0;
+  }
+
+  /** Ends a job of this service. Returns the hub's number for it, 0 when it has ended already. */
+  end(id: number, service: ServiceEntry): number {
+    const job = this.#table.get(id);
+    if (job === undefined || job.service !== service) {
+      this.#late++;
+      return 0;
+    }
+    return this.#release(job);
+  }
+
+  /** The hub has withdrawn a job. */
+  cancel(wireId: number, why: Failure): void {
+    const job = this.#table.get(this.#byWireId.get(wireId));
+    if (job !== undefined) this.#drop(job, why);
+  }
+
+  cancelAll(why: Failure): void {
+    for (const job of this.#table.live()) this.#drop(job, why);
+  }
+
+  /** Withdraws the jobs of one service. */
+  cancelService(service: ServiceEntry, why: Failure): void {
+    for (const job of this.#table.live()) if (job.service === service) this.#drop(job, why);
+  }
+
+  stop(): void {
+    this.#table.stop();
+  }
+
+  #drop(job: Job, why: Failure): void {
+    const { id, service } = job;
+    this.#release(job);
+    service?.worker.cancel(id, why);
+  }
+
+  #release(job: Job): number {
+    const { wireId } = job;
+    this.#byWireId.take(wireId);
+    job.service = undefined;
+    this.#table.release(job);
+    return wireId;
+  }
+}

@@ -1,0 +1,143 @@
+import { PatternTrie } from "../../broker/pattern-trie.ts";
+import type { Route, Subscriber, Worker } from "../../message/delivery.ts";
+import { LintelError, type Failure } from "../../message/failure.ts";
+import type { Session } from "../../session/session.ts";
+
+/** What a bound subject leads to at this end. */
+export interface Incoming {
+  readonly route: Route;
+  /** For requests: the service. */
+  readonly service: ServiceEntry | undefined;
+  /** For publications: who listens, as of `version`. */
+  subscribers: readonly Subscriber[];
+  version: number;
+}
+
+interface Entry {
+  readonly number: number;
+  readonly pattern: string;
+  readonly ready: Promise<void>;
+  readonly settle: { resolve(): void; reject(error: Error): void };
+}
+
+export interface ServiceEntry extends Entry {
+  readonly worker: Worker;
+  readonly queue: string;
+  /** 0: as many as the hub thinks fit. */
+  readonly concurrency: number;
+}
+
+interface SubscriptionEntry extends Entry {
+  readonly subscriber: Subscriber;
+}
+
+/** What this end serves and listens to: announced to the hub, and announced again whenever the session is new. */
+export class Registrations {
+  readonly services = new Map<number, ServiceEntry>();
+  readonly #subscriptions = new Map<number, SubscriptionEntry>();
+  /** Services that have left but may still be sent requests, until the hub has confirmed. */
+  readonly #leaving = new Set<number>();
+  readonly #subscribers = new PatternTrie<Subscriber>();
+  #next = 1;
+  #version = 1;
+
+  addService(pattern: string, worker: Worker, queue: string, concurrency: number): ServiceEntry {
+    const entry = { ...this.#entry(pattern), worker, queue, concurrency };
+    this.services.set(entry.number, entry);
+    return entry;
+  }
+
+  addSubscription(pattern: string, subscriber: Subscriber): Entry {
+    const entry = { ...this.#entry(pattern), subscriber };
+    this.#subscriptions.set(entry.number, entry);
+    this.#subscribers.add(pattern, subscriber);
+    this.#version++;
+    return entry;
+  }
+
+  /** True while the hub has not confirmed that a service has left. */
+  get isLeaving(): boolean {
+    return this.#leaving.size > 0;
+  }
+
+  /** Ends a registration; false when it had ended before. A service is kept until `ready` confirms, or `lost`. */
+  leave(number: number): boolean {
+    if (this.services.has(number)) {
+      if (this.#leaving.has(number)) return false;
+      this.#leaving.add(number);
+      return true;
+    }
+    return this.#removeSubscription(number);
+  }
+
+  /** The session is gone: nobody will confirm any more. */
+  lost(): void {
+    for (const number of this.#leaving) this.services.delete(number);
+    this.#leaving.clear();
+  }
+
+  announce(session: Session<Incoming>, entry: ServiceEntry | Entry): void {
+    if ("worker" in entry) session.serve(entry.number, entry.pattern, entry.queue, entry.concurrency);
+    else session.subscribe(entry.number, entry.pattern);
+  }
+
+  announceAll(session: Session<Incoming>): void {
+    for (const entry of this.#all()) this.announce(session, entry);
+  }
+
+  ready(number: number): void {
+    if (this.#leaving.delete(number)) this.services.delete(number);
+    else this.#find(number)?.settle.resolve();
+  }
+
+  refused(number: number, why: Failure): void {
+    const entry = this.#find(number);
+    this.#leaving.delete(number);
+    this.services.delete(number);
+    this.#removeSubscription(number);
+    entry?.settle.reject(LintelError.from(why));
+  }
+
+  /** Rejects what was not yet accepted. */
+  close(error: LintelError): void {
+    for (const entry of this.#all()) entry.settle.reject(error);
+  }
+
+  /** The listeners of a publication that came for a bound subject. */
+  listeners(incoming: Incoming): readonly Subscriber[] {
+    if (incoming.version !== this.#version) {
+      incoming.version = this.#version;
+      incoming.subscribers = this.#subscribers.match(incoming.route.subject);
+    }
+    return incoming.subscribers;
+  }
+
+  *#all(): Generator<ServiceEntry | SubscriptionEntry> {
+    yield* this.services.values();
+    yield* this.#subscriptions.values();
+  }
+
+  #removeSubscription(number: number): boolean {
+    const subscription = this.#subscriptions.get(number);
+    if (subscription === undefined) return false;
+    this.#subscriptions.delete(number);
+    this.#subscribers.remove(subscription.pattern, subscription.subscriber);
+    this.#version++;
+    return true;
+  }
+
+  #find(number: number): Entry | undefined {
+    return this.services.get(number) ?? this.#subscriptions.get(number);
+  }
+
+  #entry(pattern: string): Entry {
+    const number = this.#next;
+    this.#next = (number + 1) >>> 0 || 1;
+    let settle: Entry["settle"] | undefined;
+    const ready = new Promise<void>((resolve, reject) => {
+      settle = { resolve, reject };
+    });
+    ready.catch(() => undefined); // whoever waits for it handles it; who does not wait must not be killed by it
+    return { number, pattern, ready, settle: settle! };
+  }
+}

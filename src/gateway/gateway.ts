@@ -1,0 +1,9 @@
+/** A gateway is a door: it turns a foreign protocol into messages for an engine. */
+export interface Listening {
+  /** Where it is reached, with the port it really has: `http://127.0.0.1:8500`. */
+  readonly url: string;
+  /** Accepts nothing new, finishes what is under way, then resolves. */
+  drain(): Promise<void>;
+  /** Ends at once. */
+  close(): Promise<void>;
+}

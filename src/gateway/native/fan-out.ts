@@ -1,0 +1,195 @@
+/**
+ * Publications to many sessions. Consecutive publications on one subject form a run: their frames are written once and
+ * the same bytes go to every subscriber that has nothing else waiting. That needs the same number for the subject on
+ * every session, so the numbers below `FIRST_OWN_BINDING` are shared by all sessions of a gateway.
+ */
+import { PatternTrie } from "../../broker/pattern-trie.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { Route, Subscriber, Subscription } from "../../message/delivery.ts";
+import type { Message } from "../../message/message.ts";
+import { writeMessage, type BodyLimits, type FrameBuffer } from "../../session/frame-writer.ts";
+import type { Flusher, Outbox } from "../../session/outbox.ts";
+import { FrameType } from "../../wire/frame.ts";
+
+/** Numbers from here on are each session's own. */
+export const FIRST_OWN_BINDING = 32_768;
+
+/** A run is sent when it has reached this size. */
+const RUN_SIZE = 65_536;
+
+/** A session as the fan-out sees it. */
+export interface FanOutTarget {
+  readonly outbox: Outbox;
+  readonly maxPayload: number;
+  /** Makes sure that the shared number stands for the feed on this session. */
+  bindFeed(feed: Feed): void;
+  /** True when so many bytes wait already that publications are dropped. */
+  readonly isSlow: boolean;
+  /** Counts publications that were dropped. */
+  dropped(count: number): void;
+}
+
+/** A subject somebody publishes on, and the sessions that listen. */
+export interface Feed {
+  readonly route: Route;
+  readonly number: number;
+  version: number;
+  targets: readonly FanOutTarget[];
+  /** Payloads up to this size are taken by all of them. */
+  maxPayload: number;
+}
+
+const NO_LIMITS: BodyLimits = { payload: Infinity, headers: Infinity };
+
+export class FanOut implements Subscriber, FrameBuffer {
+  readonly #engine: Engine;
+  readonly #flusher: Flusher;
+  readonly #listeners = new PatternTrie<FanOutTarget>();
+  /** Engine subscriptions, one for each pattern, with the number of listeners behind it. */
+  readonly #patterns = new Map<string, { subscription: Subscription; listeners: number }>();
+  readonly #feeds = new Map<Route, Feed>();
+  readonly #byNumber: (Feed | undefined)[] = [];
+  #nextNumber = 1;
+  #version = 1;
+  #current: Feed | undefined;
+  #run: Uint8Array = new Uint8Array(0);
+  #used = 0;
+  #messages = 0;
+  #scheduled = false;
+
+  constructor(engine: Engine, flusher: Flusher) {
+    this.#engine = engine;
+    this.#flusher = flusher;
+  }
+
+  /** Adds a listener. Resolves when publications reach it. */
+  add(pattern: string, target: FanOutTarget): Promise<void> {
+    let entry = this.#patterns.get(pattern);
+    if (entry === undefined) {
+      entry = { subscription: this.#engine.subscribe(pattern, this), listeners: 0 };
+      this.#patterns.set(pattern, entry);
+    }
+    entry.listeners++;
+    this.#listeners.add(pattern, target);
+    this.#changed();
+    return entry.subscription.ready;
+  }
+
+  remove(pattern: string, target: FanOutTarget): void {
+    if (!this.#listeners.remove(pattern, target)) return;
+    this.#changed();
+    const entry = this.#patterns.get(pattern);
+    if (entry === undefined || --entry.listeners > 0) return;
+    this.#patterns.delete(pattern);
+    entry.subscription.close();
+  }
+
+  deliver(route: Route, publication: Message): void {
+    let feed = this.#current;
+    if (feed === undefined || feed.route !== route || feed.version !== this.#version) {
+      this.#endRun(false);
+      feed = this.#feed(route);
+      this.#current = feed;
+    }
+    writeMessage(this, FrameType.publish, feed.number, 0, publication, -1, NO_LIMITS);
+  }
+
+  // FrameBuffer: frames are written into the run.
+
+  get offset(): number {
+    return this.#used;
+  }
+
+  reserve(size: number): Uint8Array {
+    if (this.#used > 0 && this.#used + size > this.#run.length) this.#endRun(true);
+    if (size > this.#run.length) this.#run = Buffer.allocUnsafeSlow(Math.max(size, RUN_SIZE));
+    return this.#run;
+  }
+
+  advance(offset: number): void {
+    const size = offset - this.#used;
+    const feed = this.#current!;
+    if (size > feed.maxPayload) return this.#deliverLarge(feed, size);
+    this.#used = offset;
+    this.#messages++;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#flusher.schedule(this);
+  }
+
+  flush(): void {
+    this.#scheduled = false;
+    this.#endRun(true);
+    this.#current = undefined;
+  }
+
+  /** A frame that may be more than some session takes, and so cannot be in a shared run. */
+  #deliverLarge(feed: Feed, size: number): void {
+    const at = this.#used;
+    const frame = this.#run.slice(at, at + size);
+    this.#endRun(false);
+    if (this.#run.length > RUN_SIZE) this.#run = new Uint8Array(0);
+    for (const target of feed.targets) {
+      if (size > target.maxPayload || target.isSlow) {
+        target.dropped(1);
+        continue;
+      }
+      target.bindFeed(feed);
+      target.outbox.append(frame);
+    }
+  }
+
+  /**
+   * Hands the run to the sessions. `direct`: in a write of its own where nothing else waits; otherwise it joins what
+   * the session will send at the end of this turn, so that runs of a message or two do not cost a write each.
+   */
+  #endRun(direct: boolean): void {
+    const count = this.#messages;
+    const feed = this.#current;
+    if (count === 0 || feed === undefined) return;
+    const run = this.#run.subarray(0, this.#used);
+    let reusable = true;
+    const { targets } = feed;
+    for (let index = 0; index < targets.length; index++) {
+      const target = targets[index]!;
+      if (target.isSlow) {
+        target.dropped(count);
+        continue;
+      }
+      target.bindFeed(feed);
+      if (direct && target.outbox.isEmpty) {
+        if (!target.outbox.sendDirect(run)) reusable = false;
+      } else {
+        target.outbox.append(run);
+      }
+    }
+    if (!reusable) this.#run = new Uint8Array(0); // a connection still holds it
+    this.#used = 0;
+    this.#messages = 0;
+  }
+
+  #changed(): void {
+    this.#endRun(false);
+    this.#current = undefined;
+    this.#version++;
+  }
+
+  #feed(route: Route): Feed {
+    let feed = this.#feeds.get(route);
+    if (feed === undefined) {
+      const number = this.#nextNumber;
+      this.#nextNumber = number + 1 < FIRST_OWN_BINDING ? number + 1 : 1;
+      const previous = this.#byNumber[number];
+      if (previous !== undefined) this.#feeds.delete(previous.route);
+      feed = { route, number, version: 0, targets: [], maxPayload: 0 };
+      this.#byNumber[number] = feed;
+      this.#feeds.set(route, feed);
+    }
+    if (feed.version !== this.#version) {
+      feed.version = this.#version;
+      feed.targets = [...new Set(this.#listeners.match(route.subject))];
+      feed.maxPayload = Math.min(...feed.targets.map((target) => target.maxPayload), RUN_SIZE);
+    }
+    return feed;
+  }
+}

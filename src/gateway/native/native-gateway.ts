@@ -1,0 +1,90 @@
+/** The door for the native protocol: sessions over any transport, in front of any engine. */
+import type { Engine } from "../../engine/engine.ts";
+import { systemClock, type Clock } from "../../message/clock.ts";
+import { failure, type Failure } from "../../message/failure.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
+import { Flusher } from "../../session/outbox.ts";
+import type { Connection, Listener, Transport } from "../../transport/transport.ts";
+import type { Listening } from "../gateway.ts";
+import { FanOut } from "./fan-out.ts";
+import { NativeConnection } from "./native-connection.ts";
+
+export interface NativeGatewayOptions {
+  /** Shown to those who connect. */
+  readonly name?: string;
+  readonly limits?: Partial<Limits>;
+  readonly clock?: Clock;
+  /** Called when a session opens or is over, for logs. */
+  readonly onSession?: (event: "opened" | "closed", remote: string, why?: Failure) => void;
+}
+
+export class NativeGateway {
+  readonly #engine: Engine;
+  readonly #options: NativeGatewayOptions;
+  readonly #limits: Limits;
+  readonly #flusher = new Flusher();
+  readonly #fanOut: FanOut;
+  readonly #connections = new Set<NativeConnection>();
+  #draining = false;
+  #onEmpty: (() => void)[] = [];
+
+  constructor(engine: Engine, options: NativeGatewayOptions = {}) {
+    this.#engine = engine;
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#fanOut = new FanOut(engine, this.#flusher);
+  }
+
+  /** Sessions that are open. */
+  get sessions(): number {
+    return this.#connections.size;
+  }
+
+  /** Listens on a URL of the transport. */
+  async listen(transport: Transport, url: string): Promise<Listening> {
+    const listener: Listener = await transport.listen(url, (connection) => this.accept(connection));
+    const close = (): Promise<void> => listener.close();
+    return { url: listener.url, drain: close, close };
+  }
+
+  /** Starts a session on a connection, however it came to be. */
+  accept(connection: Connection): void {
+    const session = new NativeConnection(connection, {
+      engine: this.#engine,
+      fanOut: this.#fanOut,
+      flusher: this.#flusher,
+      clock: this.#options.clock ?? systemClock,
+      name: this.#options.name ?? "lintel",
+      limits: this.#limits,
+      onClosed: (closed, why) => this.#closed(closed, why),
+    });
+    this.#connections.add(session);
+    session.session.start();
+    this.#options.onSession?.("opened", connection.remote);
+    if (this.#draining) session.session.fail(failure("DRAINING"));
+    else if (this.#connections.size > this.#limits.sessions) {
+      session.session.fail(failure("TOO_MANY", `this hub takes ${this.#limits.sessions} sessions`));
+    }
+  }
+
+  /** Asks every peer to send nothing new. */
+  goaway(): void {
+    this.#draining = true;
+    for (const { session } of this.#connections) session.goaway(failure("DRAINING"));
+  }
+
+  /** Tells every peer that this is the end, sends what waits, and resolves when all sessions are over. */
+  close(): Promise<void> {
+    this.#draining = true;
+    for (const { session } of [...this.#connections]) session.fail(failure("DRAINING", "the hub is shutting down"));
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  #closed(connection: NativeConnection, why: Failure): void {
+    this.#connections.delete(connection);
+    this.#options.onSession?.("closed", connection.session.remote, why);
+    if (this.#connections.size > 0) return;
+    for (const resolve of this.#onEmpty.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,124 @@
+import { LocalEngine } from "../engine/local/local-engine.ts";
+import type { BrokerStats } from "../broker/stats.ts";
+import type { Listening } from "../gateway/gateway.ts";
+import type { HttpOptions } from "../gateway/http/options.ts";
+import { NativeGateway } from "../gateway/native/native-gateway.ts";
+import type { Failure } from "../message/failure.ts";
+import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
+import { EnginePeer, type EnginePeerOptions } from "../peer/engine-peer.ts";
+import type { Peer } from "../peer/peer.ts";
+import { TransportRegistry } from "../transport/registry.ts";
+
+export interface HubConfig {
+  /** The HTTP door, or false for none. Default: 127.0.0.1:8500. */
+  readonly http?: false | HttpOptions;
+  /** URLs to listen on for the native protocol. Default: `tcp://127.0.0.1:4500`. */
+  readonly listen?: readonly string[];
+  readonly limits?: Partial<Limits>;
+  /** Shown to peers that connect. Default "lintel". */
+  readonly name?: string;
+  readonly onSession?: (event: "opened" | "closed", remote: string, why?: Failure) => void;
+  readonly onError?: EnginePeerOptions["onError"];
+  /** Transports besides, or instead of, those that come along. */
+  readonly transports?: TransportRegistry;
+}
+
+export interface HubStats extends Readonly<BrokerStats> {
+  readonly inFlight: number;
+  readonly sessions: number;
+}
+
+/** A hub, and a peer of it in the same process. */
+export interface Hub extends Peer {
+  /** Where native sessions connect. */
+  readonly urls: readonly string[];
+  /** Where HTTP requests go. */
+  readonly httpUrl: string | undefined;
+  /** Counters since the start. */
+  stats(): HubStats;
+}
+
+const DEFAULT_LISTEN = ["tcp://127.0.0.1:4500"];
+
+/** Starts a hub. With everything left out it listens on loopback only: HTTP on 8500, native sessions on 4500. */
+export async function createHub(config: HubConfig = {}): Promise<Hub> {
+  const limits: Limits = { ...DEFAULT_LIMITS, ...config.limits };
+  const engine = new LocalEngine({ limits });
+  const native = new NativeGateway(engine, {
+    limits,
+    ...(config.name === undefined ? {} : { name: config.name }),
+    ...(config.onSession === undefined ? {} : { onSession: config.onSession }),
+  });
+  const transports = config.transports ?? new TransportRegistry();
+  const doors: Listening[] = [];
+  try {
+    for (const url of config.listen ?? DEFAULT_LISTEN) doors.push(await native.listen(await transports.for(url), url));
+    const http = config.http === false ? undefined : await openHttpDoor(engine, config.http, limits);
+    return new RunningHub(engine, native, doors, http, limits, config.onError);
+  } catch (error) {
+    await Promise.all(doors.map((door) => door.close()));
+    await engine.close();
+    throw error;
+  }
+}
+
+async function openHttpDoor(engine: LocalEngine, options: HttpOptions = {}, limits: Limits): Promise<Listening> {
+  const { openHttp } = await import("../gateway/http/server.ts");
+  return openHttp(engine, {
+    bodyLimit: limits.payload,
+    headerLimit: limits.headers,
+    timeoutMs: limits.timeout,
+    ...options,
+  });
+}
+
+class RunningHub extends EnginePeer implements Hub {
+  readonly urls: readonly string[];
+  readonly httpUrl: string | undefined;
+  readonly #engine: LocalEngine;
+  readonly #native: NativeGateway;
+  readonly #doors: readonly Listening[];
+  readonly #http: Listening | undefined;
+  #ending: Promise<void> | undefined;
+
+  constructor(
+    engine: LocalEngine,
+    native: NativeGateway,
+    doors: readonly Listening[],
+    http: Listening | undefined,
+    limits: Limits,
+    onError: EnginePeerOptions["onError"],
+  ) {
+    super(engine, { timeoutMs: limits.timeout, ...(onError === undefined ? {} : { onError }) });
+    this.#engine = engine;
+    this.#native = native;
+    this.#doors = doors;
+    this.#http = http;
+    this.urls = doors.map((door) => door.url);
+    this.httpUrl = http?.url;
+  }
+
+  stats(): HubStats {
+    return { ...this.#engine.stats, inFlight: this.#engine.inFlight, sessions: this.#native.sessions };
+  }
+
+  /** Accepts nothing new; requests under way are answered, then every session is told and closed. */
+  override async drain(): Promise<void> {
+    for (const door of this.#doors) void door.drain();
+    this.#native.goaway();
+    await Promise.all([this.#http?.drain(), this.#engine.drain()]);
+    await this.close();
+  }
+
+  override close(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
+    await Promise.all([this.#http?.close(), this.#engine.close()]);
+    const closing = this.#doors.map((door) => door.close());
+    await this.#native.close();
+    await Promise.all(closing);
+  }
+}

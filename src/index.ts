@@ -1,0 +1,20 @@
+export { connect, type ConnectOptions } from "./peer/connect.ts";
+export { createHub, type Hub, type HubConfig, type HubStats } from "./hub/hub.ts";
+export { LintelError, type LintelErrorOptions } from "./message/failure.ts";
+export type { Code, Reason } from "./message/status.ts";
+export { DEFAULT_LIMITS, type Limits } from "./message/limits.ts";
+export type { HeadersInit, MessageHeaders } from "./message/headers.ts";
+export type { Context, HttpRequest, ReplyControl } from "./peer/context.ts";
+export type {
+  Handler,
+  Listener,
+  Peer,
+  Publication,
+  PublishOptions,
+  Reply,
+  RequestOptions,
+  ServeOptions,
+  Service,
+  Subscription,
+} from "./peer/peer.ts";
+export { TransportRegistry } from "./transport/registry.ts";

@@ -1,0 +1,58 @@
+/**
+ * Who a message is delivered to. These callbacks are the hot path: numbers instead of promises, messages borrowed for
+ * the duration of the call.
+ */
+import type { Failure } from "./failure.ts";
+import type { Message } from "./message.ts";
+
+/** Receives the outcome of requests. For each tag exactly one of the two is called, once, unless it was canceled. */
+export interface Sink {
+  answered(tag: number, answer: Message): void;
+  failed(tag: number, failure: Failure): void;
+}
+
+/** Executes requests. Ends each job once through the registration it was made with. */
+export interface Worker {
+  /** `timeoutMs` is what is left until the deadline. Job numbers are no secret: the broker checks who holds a job. */
+  execute(job: number, route: Route, request: Message, timeoutMs: number): void;
+  /** Nobody waits for this job's answer any longer; an answer that comes all the same is counted and dropped. */
+  cancel(job: number, why: Failure): void;
+}
+
+/** Receives publications. */
+export interface Subscriber {
+  deliver(route: Route, publication: Message): void;
+}
+
+/** A worker's place in a queue group. */
+export interface Registration {
+  /** Resolves when requests can arrive; rejects when the engine refused. */
+  readonly ready: Promise<void>;
+  /** Answers a job; false when the job is not held (any longer) by this worker: late or duplicate, counted. */
+  reply(job: number, answer: Message): boolean;
+  /** Fails a job; false as for `reply`. */
+  fail(job: number, failure: Failure): boolean;
+  /** Takes nothing new; jobs already held may still be answered. */
+  leave(): void;
+  /** Leaves at once: jobs still held fail as `WORKER_LOST`. */
+  lose(): void;
+}
+
+/** A subscriber's interest in a pattern. */
+export interface Subscription {
+  /** Resolves when publications made from now on arrive; rejects when the engine refused. */
+  readonly ready: Promise<void>;
+  close(): void;
+}
+
+/** A literal subject prepared for repeated use, so that no message pays for looking it up. */
+export interface Route {
+  readonly subject: string;
+}
+
+export interface ServeOptions {
+  /** Queue group; workers with the same subject and queue share its requests. Default: one group for all. */
+  readonly queue?: string | undefined;
+  /** Requests the worker holds at a time; more wait in the group's queue. */
+  readonly concurrency?: number | undefined;
+}

@@ -1,0 +1,94 @@
+import { REASONS, isCode, type Code, type Reason } from "./status.ts";
+
+/**
+ * How a request ended when it was not answered. This is the form that travels through brokers and sessions:
+ * plain data, no stack, details still encoded.
+ */
+export interface Failure {
+  readonly code: Code;
+  readonly reason: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  /** JSON text in UTF-8, opaque to everything below the peer. */
+  readonly details?: Uint8Array | undefined;
+}
+
+/** A failure of Lintel's own table, with an optional text in place of the table's. */
+export function failure(reason: Reason, message?: string): Failure {
+  const row = REASONS[reason];
+  return { code: row.code, reason, message: message ?? row.text, retryable: row.retryable };
+}
+
+export interface LintelErrorOptions {
+  /** Machine-readable reason, `[A-Z0-9_]`, at most 64 characters. Default: the code in upper case. */
+  readonly reason?: string;
+  /** True when the caller may send the request again without risk. Default false. */
+  readonly retryable?: boolean;
+  /** Any JSON value; reaches the caller as `error.details`. */
+  readonly details?: unknown;
+  readonly cause?: unknown;
+}
+
+const REASON_SHAPE = /^[A-Z0-9_]{1,64}$/;
+
+/**
+ * The one error type of the public API. Thrown by a handler it keeps code, reason, message, `retryable` and details on
+ * its way to the caller; recognise it by `error.code` and `error.reason`, never by its text.
+ */
+export class LintelError extends Error {
+  override readonly name = "LintelError";
+  readonly code: Code;
+  readonly reason: string;
+  readonly retryable: boolean;
+  readonly details: unknown;
+
+  constructor(code: Code, message: string, options: LintelErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    if (!isCode(code)) throw new TypeError(`"${String(code)}" is not a status code; docs/ERRORS.md lists them`);
+    const reason = options.reason ?? code.toUpperCase();
+    if (!REASON_SHAPE.test(reason)) throw new TypeError(`"${reason}" is not a reason: it must match [A-Z0-9_]{1,64}`);
+    this.code = code;
+    this.reason = reason;
+    this.retryable = options.retryable ?? false;
+    this.details = options.details;
+  }
+
+  /** An error of Lintel's own table. */
+  static of(reason: Reason, message?: string, cause?: unknown): LintelError {
+    const row = REASONS[reason];
+    return new LintelError(row.code, message ?? row.text, { reason, retryable: row.retryable, cause });
+  }
+
+  /** The error a caller sees for a failure that arrived. */
+  static from(arrived: Failure): LintelError {
+    return new LintelError(arrived.code, arrived.message, {
+      reason: REASON_SHAPE.test(arrived.reason) ? arrived.reason : arrived.code.toUpperCase(),
+      retryable: arrived.retryable,
+      details: arrived.details === undefined ? undefined : parseDetails(arrived.details),
+    });
+  }
+
+  /** The form that travels. Details that are no JSON value are left out. */
+  toFailure(): Failure {
+    const { code, reason, message, retryable } = this;
+    if (this.details === undefined) return { code, reason, message, retryable };
+    return { code, reason, message, retryable, details: formatDetails(this.details) };
+  }
+}
+
+function formatDetails(details: unknown): Uint8Array | undefined {
+  try {
+    const text: string | undefined = JSON.stringify(details);
+    return text === undefined ? undefined : new TextEncoder().encode(text);
+  } catch {
+    return undefined; // cyclic or a BigInt: the error itself matters more than its details
+  }
+}
+
+function parseDetails(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined; // details are a courtesy; a sender that garbles them must not hide the error
+  }
+}

@@ -1,0 +1,53 @@
+/** Every bound of Lintel and its default, in one place. Sizes are bytes, times are milliseconds. */
+
+/** Longest subject or pattern. Part of the protocol: not configurable. */
+export const MAX_SUBJECT = 255;
+/** Longest header block. Its length travels in 16 bits: not configurable upwards. */
+export const MAX_HEADERS = 65_535;
+/** Longest timeout, about 24 days: what fits a timer of the platform. */
+export const MAX_TIMEOUT = 2_147_483_647;
+
+export interface Limits {
+  /** Largest payload of a message. */
+  readonly payload: number;
+  /** Largest header block of a message, at most 65,535. */
+  readonly headers: number;
+  /** Timeout of a request that names none. */
+  readonly timeout: number;
+  /** Requests in flight in one broker, queued ones included. Past it: `IN_FLIGHT_FULL`. */
+  readonly inFlight: number;
+  /** Requests waiting for a free worker, in one queue group. Past it: `QUEUE_FULL`. */
+  readonly queue: number;
+  /** Requests one worker holds at a time when it names no number. */
+  readonly concurrency: number;
+  /** Bytes waiting to be written to one session. Past it publications to it are dropped, past twice it it is closed. */
+  readonly sessionBuffer: number;
+  /** Subjects one peer may have bound at a time on one session. */
+  readonly bindings: number;
+  /** Services and subscriptions one session may hold. */
+  readonly registrations: number;
+  /** Sessions one hub accepts. */
+  readonly sessions: number;
+  /** A session that has not said hello by then is closed. */
+  readonly helloTimeout: number;
+  /** A quiet session is pinged after this long. */
+  readonly heartbeat: number;
+  /** A pinged session that stays quiet this long more is lost. */
+  readonly heartbeatTimeout: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  payload: 1_048_576,
+  headers: 32_768,
+  timeout: 30_000,
+  inFlight: 262_144,
+  queue: 1_000,
+  concurrency: 256,
+  sessionBuffer: 8_388_608,
+  bindings: 4_096,
+  registrations: 4_096,
+  sessions: 16_384,
+  helloTimeout: 5_000,
+  heartbeat: 2_500,
+  heartbeatTimeout: 2_500,
+};

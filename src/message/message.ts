@@ -1,0 +1,92 @@
+import { MessageHeaders } from "./headers.ts";
+import { encodeUtf8, readUtf8 } from "./text.ts";
+
+/** How a payload is to be read where its headers do not say it. Travels in two flag bits of the frame. */
+export const Format = {
+  /** By the `content-type` header; without one it is JSON, and empty means no value. */
+  typed: 0,
+  /** Bytes as they are. */
+  bytes: 1,
+  /** UTF-8 text. */
+  text: 2,
+} as const;
+export type Format = (typeof Format)[keyof typeof Format];
+
+/** Turns a value into the bytes, or the text to be sent as UTF-8, that a payload carries. */
+export interface Encoder {
+  encode(value: unknown): Uint8Array | string;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * One message on its way. It has two forms, so that bytes are made only where they are needed:
+ * - *received*: `head` is undefined and `bytes` holds header block and payload between the offsets;
+ * - *made here*: `head` is the header block as text, and the payload is either `bytes[payloadStart..end]` or, when
+ *   `encoder` is set, `value` not yet encoded (it never is, if the receiver sits in the same process).
+ *
+ * A message handed to a callback is borrowed: its bytes may be a read buffer that is reused when the callback returns.
+ * Whoever keeps it takes `retain()`.
+ */
+export class Message {
+  format: Format = Format.typed;
+  head: string | undefined = "";
+  bytes: Uint8Array = NO_BYTES;
+  headStart = 0;
+  payloadStart = 0;
+  end = 0;
+  value: unknown = undefined;
+  encoder: Encoder | undefined = undefined;
+
+  /** A message whose payload is these bytes, not copied. */
+  static ofBytes(payload: Uint8Array, head = "", format: Format = Format.bytes): Message {
+    const message = new Message();
+    message.format = format;
+    message.head = head;
+    message.bytes = payload;
+    message.end = payload.length;
+    return message;
+  }
+
+  /** A message whose payload is made by `encoder` when, and if, it leaves the process. */
+  static ofValue(value: unknown, encoder: Encoder, format: Format, head = ""): Message {
+    const message = new Message();
+    message.format = format;
+    message.head = head;
+    message.value = value;
+    message.encoder = encoder;
+    return message;
+  }
+
+  /** The header block as text. */
+  get headers(): MessageHeaders {
+    return new MessageHeaders(this.headText());
+  }
+
+  /** The header block as text, unparsed. */
+  headText(): string {
+    return this.head ?? readUtf8(this.bytes, this.headStart, this.payloadStart);
+  }
+
+  /** The payload's bytes; a view where they exist, encoded now where they do not. */
+  payload(): Uint8Array {
+    if (this.encoder !== undefined) {
+      const encoded = this.encoder.encode(this.value);
+      return typeof encoded === "string" ? encodeUtf8(encoded) : encoded;
+    }
+    return this.bytes.subarray(this.payloadStart, this.end);
+  }
+
+  /** This message with bytes of its own, safe to keep. */
+  retain(): Message {
+    const copy = new Message();
+    copy.format = this.format;
+    copy.head = this.head;
+    copy.value = this.value;
+    copy.encoder = this.encoder;
+    copy.bytes = this.bytes.slice(this.headStart, this.end);
+    copy.payloadStart = this.payloadStart - this.headStart;
+    copy.end = this.end - this.headStart;
+    return copy;
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * The one table of outcomes. Codes are the gRPC and Connect names; their numbers are what travels on the wire.
+ * A reason says more precisely what happened and may refine the HTTP status of its code.
+ * `docs/ERRORS.md` lists the same rows and a test holds the two together.
+ */
+
+export interface CodeRow {
+  /** gRPC status number, also the number in an ERROR frame. */
+  readonly wire: number;
+  /** Status of an HTTP answer that carries this code. */
+  readonly http: number;
+  /** WebSocket close code when the failure ends a connection. */
+  readonly close: number;
+}
+
+export const CODES = {
+  canceled: { wire: 1, http: 499, close: 4499 },
+  unknown: { wire: 2, http: 500, close: 1011 },
+  invalid_argument: { wire: 3, http: 400, close: 1008 },
+  deadline_exceeded: { wire: 4, http: 504, close: 4504 },
+  not_found: { wire: 5, http: 404, close: 4404 },
+  already_exists: { wire: 6, http: 409, close: 4409 },
+  permission_denied: { wire: 7, http: 403, close: 4403 },
+  resource_exhausted: { wire: 8, http: 429, close: 4429 },
+  failed_precondition: { wire: 9, http: 400, close: 4400 },
+  aborted: { wire: 10, http: 409, close: 4409 },
+  out_of_range: { wire: 11, http: 400, close: 1008 },
+  unimplemented: { wire: 12, http: 501, close: 4501 },
+  internal: { wire: 13, http: 500, close: 1011 },
+  unavailable: { wire: 14, http: 503, close: 1013 },
+  data_loss: { wire: 15, http: 500, close: 1011 },
+  unauthenticated: { wire: 16, http: 401, close: 4401 },
+} as const satisfies Record<string, CodeRow>;
+
+/** A status code: the stable, machine-readable kind of a failure. */
+export type Code = keyof typeof CODES;
+
+export interface ReasonRow {
+  readonly code: Code;
+  /** True when the request is known not to have been executed, so that sending it again is safe. */
+  readonly retryable: boolean;
+  /** HTTP status where it differs from the code's. */
+  readonly http?: number;
+  /** One line for people: what happened. */
+  readonly text: string;
+}
+
+export const REASONS = {
+  NO_RESPONDERS: { code: "unavailable", retryable: true, text: "nobody serves this subject" },
+  WORKER_LOST: {
+    code: "unavailable",
+    retryable: false,
+    http: 502,
+    text: "the worker that held the request is gone; it may have executed it",
+  },
+  DEADLINE: { code: "deadline_exceeded", retryable: false, text: "the deadline passed before an answer came" },
+  CALLER_GONE: { code: "canceled", retryable: false, text: "the caller canceled the request or left" },
+  QUEUE_FULL: {
+    code: "resource_exhausted",
+    retryable: true,
+    http: 503,
+    text: "every worker is busy and the queue of the group is full",
+  },
+  IN_FLIGHT_FULL: {
+    code: "resource_exhausted",
+    retryable: true,
+    http: 503,
+    text: "too many requests are in flight",
+  },
+  SLOW_CONSUMER: {
+    code: "resource_exhausted",
+    retryable: false,
+    http: 503,
+    text: "the peer does not read as fast as it is sent to",
+  },
+  DRAINING: { code: "unavailable", retryable: true, text: "the peer is shutting down and takes nothing new" },
+  CLOSED: { code: "failed_precondition", retryable: false, http: 503, text: "the peer was closed" },
+  NOT_CONNECTED: { code: "unavailable", retryable: true, text: "there is no connection to the hub" },
+  CONNECTION_LOST: {
+    code: "unavailable",
+    retryable: false,
+    http: 502,
+    text: "the connection was lost while the request was under way; it may have been executed",
+  },
+  HEARTBEAT_LOST: { code: "unavailable", retryable: false, text: "the peer stopped answering pings" },
+  BAD_SUBJECT: { code: "invalid_argument", retryable: false, text: "not a legal subject or pattern" },
+  BAD_HEADER: { code: "invalid_argument", retryable: false, text: "not a legal header name or value" },
+  BAD_PAYLOAD: {
+    code: "invalid_argument",
+    retryable: false,
+    text: "the payload is not what its content type says",
+  },
+  BAD_FRAME: { code: "invalid_argument", retryable: false, text: "bytes that break the wire protocol" },
+  BAD_VERSION: { code: "failed_precondition", retryable: false, text: "no common protocol version" },
+  TOO_LARGE: {
+    code: "resource_exhausted",
+    retryable: false,
+    http: 413,
+    text: "the payload is over the limit",
+  },
+  TOO_MANY: { code: "resource_exhausted", retryable: false, text: "a per-connection limit was exceeded" },
+  HANDLER_FAILED: { code: "internal", retryable: false, text: "the handler failed; its log says why" },
+  BAD_REQUEST: { code: "invalid_argument", retryable: false, text: "not a legal HTTP request" },
+  URI_TOO_LONG: { code: "invalid_argument", retryable: false, http: 414, text: "the URL is over the limit" },
+  HEADERS_TOO_LARGE: {
+    code: "resource_exhausted",
+    retryable: false,
+    http: 431,
+    text: "the headers are over the limit",
+  },
+  METHOD_NOT_ALLOWED: {
+    code: "unimplemented",
+    retryable: false,
+    http: 405,
+    text: "the route does not take this method",
+  },
+  NO_SUCH_ANSWER: {
+    code: "not_found",
+    retryable: false,
+    text: "no answer is kept here: unknown, fetched before, or too old",
+  },
+  REQUEST_TIMEOUT: {
+    code: "deadline_exceeded",
+    retryable: true,
+    http: 408,
+    text: "the HTTP request did not arrive in time",
+  },
+} as const satisfies Record<string, ReasonRow>;
+
+/** A reason Lintel itself gives. Handlers may use others of their own: `[A-Z0-9_]`, at most 64 characters. */
+export type Reason = keyof typeof REASONS;
+
+const BY_WIRE: readonly (Code | undefined)[] = byWire();
+
+function byWire(): (Code | undefined)[] {
+  const names: (Code | undefined)[] = [];
+  for (const [name, row] of Object.entries(CODES)) names[row.wire] = name as Code;
+  return names;
+}
+
+/** The code with this wire number; a number from a newer peer reads as `unknown`. */
+export function codeFromWire(number: number): Code {
+  return BY_WIRE[number] ?? "unknown";
+}
+
+/** True for one of the codes of the table. */
+export function isCode(name: unknown): name is Code {
+  return typeof name === "string" && Object.hasOwn(CODES, name);
+}
+
+/** HTTP status for a failure: the reason's own where the table has one, else the code's. */
+export function httpStatus(failure: { readonly code: Code; readonly reason: string }): number {
+  if (Object.hasOwn(REASONS, failure.reason)) {
+    const row: ReasonRow = REASONS[failure.reason as Reason];
+    if (row.code === failure.code && row.http !== undefined) return row.http;
+  }
+  return CODES[failure.code].http;
+}

@@ -1,0 +1,108 @@
+import { LintelError, type Failure } from "../message/failure.ts";
+import { MessageHeaders, findHeader, formatHeaders, type HeadersInit } from "../message/headers.ts";
+import type { Message } from "../message/message.ts";
+import { ownBytes } from "../codec/values.ts";
+
+/** What an HTTP request looked like, for handlers that care. */
+export interface HttpRequest {
+  readonly method: string;
+  /** As it was sent, without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Parameters of the route's path pattern. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** How the answer goes out besides its value. */
+export interface ReplyControl {
+  /** HTTP status, where the caller came over HTTP. Default 200, or 204 without a value. */
+  status: number | undefined;
+  readonly headers: Record<string, string | string[]>;
+}
+
+/** What a handler knows of its request. */
+export class Context {
+  readonly subject: string;
+  readonly #head: string;
+  readonly #timeoutMs: number;
+  readonly #arrived = Date.now();
+  #message: Message | undefined;
+  #body: Uint8Array | undefined;
+  #headers: MessageHeaders | undefined;
+  #reply: ReplyControl | undefined;
+  #controller: AbortController | undefined;
+  #ended: Failure | undefined;
+
+  /** The value is given apart, as the handler's first argument. */
+  constructor(subject: string, message: Message, value: unknown, timeoutMs: number) {
+    this.subject = subject;
+    this.#head = message.headText();
+    this.#timeoutMs = timeoutMs;
+    if (value instanceof Uint8Array) this.#body = value;
+    else if (message.head === undefined) this.#body = ownBytes(message);
+    else this.#message = message;
+  }
+
+  /** The request's headers, pseudo-headers of HTTP requests included. */
+  get headers(): MessageHeaders {
+    this.#headers ??= new MessageHeaders(this.#head);
+    return this.#headers;
+  }
+
+  /** The payload as it arrived. */
+  get body(): Uint8Array {
+    this.#body ??= ownBytes(this.#message!);
+    return this.#body;
+  }
+
+  /** When the request expires, in milliseconds since the epoch. */
+  get deadline(): number {
+    return this.#arrived + this.#timeoutMs;
+  }
+
+  /** Fires when nobody waits for the answer any longer: caller gone, deadline passed, connection lost. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#ended !== undefined) this.#controller.abort(LintelError.from(this.#ended));
+    }
+    return this.#controller.signal;
+  }
+
+  /** Status and headers of the answer. */
+  get reply(): ReplyControl {
+    this.#reply ??= { status: undefined, headers: {} };
+    return this.#reply;
+  }
+
+  /** Set when the request came over HTTP. */
+  get http(): HttpRequest | undefined {
+    const method = findHeader(this.#head, ":method");
+    if (method === undefined) return undefined;
+    const target = findHeader(this.#head, ":path") ?? "/";
+    const mark = target.indexOf("?");
+    const params = new URLSearchParams(findHeader(this.#head, ":params"));
+    return {
+      method,
+      path: mark < 0 ? target : target.slice(0, mark),
+      query: new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1)),
+      params: Object.fromEntries(params),
+    };
+  }
+
+  /** The header block of the answer. Throws `BAD_HEADER`. */
+  static replyHead(context: Context): string {
+    const reply = context.#reply;
+    if (reply === undefined) return "";
+    const status: HeadersInit = reply.status === undefined ? {} : { ":status": String(reply.status) };
+    return formatHeaders({ ...status, ...reply.headers });
+  }
+
+  /** Fires the signal. */
+  static end(context: Context, why: Failure): void {
+    if (context.#ended !== undefined) return;
+    context.#ended = why;
+    context.#controller?.abort(LintelError.from(why));
+  }
+}
+

@@ -1,0 +1,155 @@
+import { messageOf, ownBytes, valueOf } from "../codec/values.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Route, Sink } from "../message/delivery.ts";
+import { LintelError, type Failure } from "../message/failure.ts";
+import { MessageHeaders, formatHeaders } from "../message/headers.ts";
+import { DEFAULT_LIMITS } from "../message/limits.ts";
+import type { Message } from "../message/message.ts";
+import type {
+  Handler,
+  Listener,
+  Peer,
+  PublishOptions,
+  Reply,
+  RequestOptions,
+  ServeOptions,
+  Service,
+  Subscription,
+} from "./peer.ts";
+import { HandlerService, type OnError } from "./service.ts";
+import { ListenerSubscription } from "./subscription.ts";
+
+export interface EnginePeerOptions {
+  /** Timeout of requests that name none. Milliseconds. */
+  readonly timeoutMs?: number;
+  /** Told of errors nobody else learns of: what handlers throw unexpectedly, what listeners throw. Default: stderr. */
+  readonly onError?: OnError;
+}
+
+/** A peer in front of any engine. */
+export class EnginePeer implements Peer {
+  readonly #engine: Engine;
+  readonly #timeoutMs: number;
+  readonly #onError: OnError;
+
+  constructor(engine: Engine, options: EnginePeerOptions = {}) {
+    this.#engine = engine;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_LIMITS.timeout;
+    this.#onError = options.onError ?? reportToStderr;
+  }
+
+  request<T>(subject: string, value: unknown, options: RequestOptions & { readonly full: true }): Promise<Reply<T>>;
+  request<T>(subject: string, value?: unknown, options?: RequestOptions): Promise<T>;
+  request(subject: string, value?: unknown, options?: RequestOptions): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const route = this.#engine.route(subject);
+      if (options === undefined) {
+        const call = new Call(resolve, reject, false);
+        this.#engine.request(route, messageOf(value, ""), this.#timeoutMs, call, 0);
+      } else {
+        this.#requestWith(route, value, options, resolve, reject);
+      }
+    });
+  }
+
+  publish(subject: string, value?: unknown, options?: PublishOptions): Promise<void> | undefined {
+    const head = options?.headers === undefined ? "" : formatHeaders(options.headers);
+    return this.#engine.publish(this.#engine.route(subject), messageOf(value, head));
+  }
+
+  async subscribe<V>(pattern: string, listener?: Listener<V>): Promise<Subscription> {
+    const subscription = new ListenerSubscription(this.#engine, pattern, listener as Listener | undefined, this.#onError);
+    await subscription.ready;
+    return subscription;
+  }
+
+  async serve<V>(subject: string, handler: Handler<V>, options: ServeOptions = {}): Promise<Service> {
+    // What a value really is only the handler knows; its type parameter says what it expects.
+    const service = new HandlerService(this.#engine, subject, handler as Handler, options, this.#onError);
+    await service.ready;
+    return service;
+  }
+
+  async drain(): Promise<void> {
+    await this.#engine.drain();
+    await this.#engine.close();
+  }
+
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #requestWith(
+    route: Route,
+    value: unknown,
+    options: RequestOptions,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const { signal, headers, timeoutMs = this.#timeoutMs, full = false } = options;
+    if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs is ${timeoutMs}, it must be a number of milliseconds`);
+    if (signal?.aborted === true) {
+      reject(canceled(signal));
+      return;
+    }
+    const message = messageOf(value, headers === undefined ? "" : formatHeaders(headers));
+    if (signal === undefined) {
+      this.#engine.request(route, message, timeoutMs, new Call(resolve, reject, full), 0);
+      return;
+    }
+    let handle = 0;
+    const onAbort = (): void => {
+      this.#engine.cancel(handle);
+      reject(canceled(signal));
+    };
+    const settled = (settle: (outcome: unknown) => void) => (outcome: unknown) => {
+      signal.removeEventListener("abort", onAbort);
+      settle(outcome);
+    };
+    const call = new Call(settled(resolve), settled(reject), full);
+    signal.addEventListener("abort", onAbort, { once: true });
+    handle = this.#engine.request(route, message, timeoutMs, call, 0);
+  }
+}
+
+/** One request that a promise waits for. */
+class Call implements Sink {
+  readonly #resolve: (value: unknown) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #full: boolean;
+
+  constructor(resolve: (value: unknown) => void, reject: (error: unknown) => void, full: boolean) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#full = full;
+  }
+
+  answered(_tag: number, answer: Message): void {
+    try {
+      const value = valueOf(answer);
+      this.#resolve(this.#full ? fullReply(value, answer) : value);
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
+
+  failed(_tag: number, why: Failure): void {
+    this.#reject(LintelError.from(why));
+  }
+}
+
+function fullReply(value: unknown, answer: Message): Reply {
+  return { value, headers: new MessageHeaders(answer.headText()), body: ownBytes(answer) };
+}
+
+function canceled(signal: AbortSignal): LintelError {
+  return LintelError.of("CALLER_GONE", "the request was aborted by its caller", signal.reason);
+}
+
+function reportToStderr(error: unknown, where: string): void {
+  console.error(`lintel: ${where} failed:`, error);
+}

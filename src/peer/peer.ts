@@ -1,0 +1,83 @@
+/** The API people use: the same for an embedded hub and for a client of one. */
+import type { MessageHeaders, HeadersInit } from "../message/headers.ts";
+import type { Context } from "./context.ts";
+
+export interface RequestOptions {
+  /** Time until the request fails with `deadline_exceeded`. Milliseconds, default 30,000. */
+  readonly timeoutMs?: number;
+  /** Withdraws the request: the handler's own signal fires. */
+  readonly signal?: AbortSignal;
+  readonly headers?: HeadersInit;
+  /** Resolve with the whole reply instead of its value. */
+  readonly full?: boolean;
+}
+
+export interface PublishOptions {
+  readonly headers?: HeadersInit;
+}
+
+export interface ServeOptions {
+  /** Workers of one subject and queue share its requests. */
+  readonly queue?: string;
+  /** Requests handled at a time; more wait at the hub. Default 256. */
+  readonly concurrency?: number;
+}
+
+/** A reply with everything that came with it. */
+export interface Reply<T = unknown> {
+  readonly value: T;
+  readonly headers: MessageHeaders;
+  /** The payload as it arrived. */
+  readonly body: Uint8Array;
+}
+
+/** Answers a request with a value, or fails it by throwing. */
+export type Handler<V = unknown> = (value: V, context: Context) => unknown;
+
+/** Takes a publication. What it throws is reported, and nobody else is affected. */
+export type Listener<V = unknown> = (value: V, publication: Publication<V>) => unknown;
+
+/** A message of a subscription. */
+export interface Publication<T = unknown> {
+  readonly subject: string;
+  readonly value: T;
+  readonly headers: MessageHeaders;
+  readonly body: Uint8Array;
+}
+
+/** A running service. */
+export interface Service extends AsyncDisposable {
+  readonly subject: string;
+  /** Takes no more requests and resolves when those in hand are answered. */
+  close(): Promise<void>;
+}
+
+/** A running subscription. Without a listener it is read with `for await`. */
+export interface Subscription extends AsyncIterable<Publication>, AsyncDisposable {
+  readonly pattern: string;
+  /** Publications that were dropped because the reader of the iteration fell behind. */
+  readonly dropped: number;
+  close(): Promise<void>;
+}
+
+export interface Peer extends AsyncDisposable {
+  /**
+   * Sends a request to one worker and resolves with its answer. Always settles: with the answer, or with a `LintelError`
+   * (docs/ERRORS.md) at the latest when the timeout has passed.
+   */
+  request<T = unknown>(subject: string, value: unknown, options: RequestOptions & { readonly full: true }): Promise<Reply<T>>;
+  request<T = unknown>(subject: string, value?: unknown, options?: RequestOptions): Promise<T>;
+  /**
+   * Sends a message to every subscriber. Returns nothing, or a promise when the publisher should wait for it before it
+   * goes on. Throws `NOT_CONNECTED` while there is no connection.
+   */
+  publish(subject: string, value?: unknown, options?: PublishOptions): Promise<void> | undefined;
+  /** Listens to a subject or pattern. Resolves when publications made from then on arrive. */
+  subscribe<V = unknown>(pattern: string, listener?: Listener<V>): Promise<Subscription>;
+  /** Answers requests for a subject or pattern. Resolves when requests can arrive. */
+  serve<V = unknown>(subject: string, handler: Handler<V>, options?: ServeOptions): Promise<Service>;
+  /** Takes nothing new, finishes what is under way, then closes. */
+  drain(): Promise<void>;
+  /** Ends at once: requests under way fail. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,110 @@
+import { messageOf, valueOf } from "../codec/values.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Registration, Route, Worker } from "../message/delivery.ts";
+import { LintelError, failure, type Failure } from "../message/failure.ts";
+import type { Message } from "../message/message.ts";
+import { Context } from "./context.ts";
+import type { Handler, ServeOptions, Service } from "./peer.ts";
+
+/** What a peer tells of errors that have nowhere else to go. */
+export type OnError = (error: unknown, where: string) => void;
+
+/** Runs a handler for the requests of one subject or pattern. */
+export class HandlerService implements Service, Worker {
+  readonly subject: string;
+  readonly #handler: Handler;
+  readonly #onError: OnError;
+  readonly #registration: Registration;
+  /** Requests whose handler has not come to its end at once. */
+  readonly #jobs = new Map<number, Context>();
+  #onIdle: (() => void)[] = [];
+  #closing: Promise<void> | undefined;
+
+  constructor(engine: Engine, subject: string, handler: Handler, options: ServeOptions, onError: OnError) {
+    this.subject = subject;
+    this.#handler = handler;
+    this.#onError = onError;
+    this.#registration = engine.serve(subject, this, options);
+  }
+
+  /** Resolves when requests can arrive. */
+  get ready(): Promise<void> {
+    return this.#registration.ready;
+  }
+
+  execute(job: number, route: Route, request: Message, timeoutMs: number): void {
+    let context: Context | undefined;
+    try {
+      const value = valueOf(request);
+      context = new Context(route.subject, request, value, timeoutMs);
+      const result = this.#handler(value, context);
+      if (isThenable(result)) this.#later(job, context, result);
+      else this.#reply(job, context, result);
+    } catch (error) {
+      this.#fail(job, route.subject, error);
+    }
+  }
+
+  cancel(job: number, why: Failure): void {
+    const context = this.#jobs.get(job);
+    if (context === undefined) return;
+    this.#forget(job);
+    Context.end(context, why);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= new Promise<void>((resolve) => {
+      this.#registration.leave();
+      if (this.#jobs.size === 0) resolve();
+      else this.#onIdle.push(resolve);
+    });
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #later(job: number, context: Context, result: PromiseLike<unknown>): void {
+    this.#jobs.set(job, context);
+    result.then(
+      (value) => {
+        if (!this.#forget(job)) return;
+        try {
+          this.#reply(job, context, value);
+        } catch (error) {
+          this.#fail(job, context.subject, error);
+        }
+      },
+      (error: unknown) => {
+        if (this.#forget(job)) this.#fail(job, context.subject, error);
+      },
+    );
+  }
+
+  /** False when the job was canceled meanwhile: what the handler did is of no use to anybody. */
+  #forget(job: number): boolean {
+    if (!this.#jobs.delete(job)) return false;
+    if (this.#jobs.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    return true;
+  }
+
+  #reply(job: number, context: Context, value: unknown): void {
+    const head = Context.replyHead(context);
+    this.#registration.reply(job, messageOf(value, head));
+  }
+
+  #fail(job: number, subject: string, error: unknown): void {
+    if (error instanceof LintelError) {
+      this.#registration.fail(job, error.toFailure());
+      return;
+    }
+    // The caller learns that it failed, the operator why: texts and stacks of unexpected errors may hold secrets.
+    this.#onError(error, `the handler of ${subject}`);
+    this.#registration.fail(job, failure("HANDLER_FAILED"));
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}

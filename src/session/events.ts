@@ -1,0 +1,34 @@
+/** What a session tells its owner. Messages are borrowed until the call returns. */
+import type { Failure } from "../message/failure.ts";
+import type { Message } from "../message/message.ts";
+import type { Binding } from "./bindings.ts";
+
+export interface SessionLifecycle {
+  /** The greeting is done; requests may flow. */
+  opened(): void;
+  /** The other end takes nothing new; what is under way still ends. */
+  goaway(why: Failure): void;
+  /** The connection has taken everything that waited. */
+  drained(): void;
+  /** The session is over. Called once. */
+  closed(why: Failure): void;
+}
+
+export interface SessionCalls<R> {
+  request(id: number, binding: Binding<R>, request: Message, timeoutMs: number): void;
+  /** An answer to request `id`, which had gone to this registration (0: to none in particular). */
+  reply(registration: number, id: number, answer: Message): void;
+  error(registration: number, id: number, why: Failure): void;
+  /** The requester withdrew request `id`, which had come for this registration. */
+  cancel(registration: number, id: number, why: Failure): void;
+  publish(binding: Binding<R>, publication: Message): void;
+}
+
+export interface SessionRegistrations {
+  serve(registration: number, pattern: string, queue: string, concurrency: number): void;
+  subscribe(registration: number, pattern: string): void;
+  leave(registration: number): void;
+  /** The other end has accepted registration (or leave). */
+  ready(registration: number): void;
+  refused(registration: number, why: Failure): void;
+}

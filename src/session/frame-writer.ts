@@ -1,0 +1,149 @@
+import type { Failure } from "../message/failure.ts";
+import { LintelError } from "../message/failure.ts";
+import { formatHeaders, type HeadersInit } from "../message/headers.ts";
+import type { Message } from "../message/message.ts";
+import { maxUtf8Length, writeUtf8 } from "../message/text.ts";
+import {
+  HEADER_SIZE,
+  TIMEOUT_SIZE,
+  writeHeader,
+  writeU32,
+  type FrameType,
+} from "../wire/frame.ts";
+
+/** Where frames are written: `reserve` room, write from `offset` on, then `advance`. */
+export interface FrameBuffer {
+  readonly offset: number;
+  reserve(size: number): Uint8Array;
+  advance(offset: number): void;
+}
+
+/** The largest payload and header block somebody takes. */
+export interface BodyLimits {
+  readonly payload: number;
+  readonly headers: number;
+}
+
+/** Longest text of a failure, in UTF-16 units. */
+const MAX_FAILURE_TEXT = 2_048;
+
+/** A frame without payload. `text`, if any, is the body. */
+export function writeControl(
+  outbox: FrameBuffer,
+  type: FrameType,
+  aux: number,
+  target: number,
+  id: number,
+  text = "",
+): void {
+  const slab = outbox.reserve(HEADER_SIZE + maxUtf8Length(text));
+  const at = outbox.offset;
+  const length = writeUtf8(slab, text, at + HEADER_SIZE);
+  writeHeader(slab, at, length, type, 0, aux, target, id);
+  outbox.advance(at + HEADER_SIZE + length);
+}
+
+/** A frame whose body is a header block. */
+export function writeHeaderFrame(
+  outbox: FrameBuffer,
+  type: FrameType,
+  target: number,
+  id: number,
+  headers: HeadersInit,
+): void {
+  const block = formatHeaders(headers);
+  const slab = outbox.reserve(HEADER_SIZE + maxUtf8Length(block));
+  const at = outbox.offset;
+  const length = writeUtf8(slab, block, at + HEADER_SIZE);
+  writeHeader(slab, at, length, type, 0, length, target, id);
+  outbox.advance(at + HEADER_SIZE + length);
+}
+
+/** Details past this size are left out: the error matters more than its details. */
+const MAX_DETAILS = 65_536;
+
+/** ERROR, REFUSED, GOAWAY and CLOSE: code, reason and text as a header block, details as payload. */
+export function writeFailure(outbox: FrameBuffer, type: FrameType, target: number, id: number, why: Failure): void {
+  // Line ends and other control characters of a message would break its header line.
+  // oxlint-disable-next-line no-control-regex -- control characters are what it must find
+  const text = why.message.replaceAll(/[\u0000-\u001f\u007f]+/g, " ").slice(0, MAX_FAILURE_TEXT);
+  let block = `code:${why.code}\nreason:${why.reason}\nmessage:${text}\n`;
+  if (why.retryable) block += "retryable:true\n";
+  const details = why.details !== undefined && why.details.length <= MAX_DETAILS ? why.details : new Uint8Array(0);
+  const slab = outbox.reserve(HEADER_SIZE + maxUtf8Length(block) + details.length);
+  const at = outbox.offset;
+  const head = writeUtf8(slab, block, at + HEADER_SIZE);
+  slab.set(details, at + HEADER_SIZE + head);
+  writeHeader(slab, at, head + details.length, type, 0, head, target, id);
+  outbox.advance(at + HEADER_SIZE + head + details.length);
+}
+
+/** Below this many bytes a loop copies faster than a call into the platform. */
+const SHORT_COPY = 64;
+
+function copyBytes(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
+  const length = end - start;
+  if (length <= SHORT_COPY) {
+    for (let index = 0; index < length; index++) to[at + index] = from[start + index]!;
+    return;
+  }
+  to.set(start === 0 && end === from.length ? from : from.subarray(start, end), at);
+}
+
+/**
+ * REQUEST, REPLY and PUBLISH: `timeout`, if not negative, goes first, then header block and payload.
+ * Throws `TOO_LARGE` or `HEADERS_TOO_LARGE` when the receiver would not take it; nothing is sent then.
+ */
+export function writeMessage(
+  outbox: FrameBuffer,
+  type: FrameType,
+  target: number,
+  id: number,
+  message: Message,
+  timeout: number,
+  limits: BodyLimits,
+): void {
+  const prefix = timeout < 0 ? HEADER_SIZE : HEADER_SIZE + TIMEOUT_SIZE;
+  const { head, encoder } = message;
+  const headRoom = head === undefined ? message.payloadStart - message.headStart : maxUtf8Length(head);
+  const encoded = encoder === undefined ? undefined : encoder.encode(message.value);
+  const payloadRoom =
+    encoded === undefined
+      ? message.end - message.payloadStart
+      : typeof encoded === "string"
+        ? maxUtf8Length(encoded)
+        : encoded.length;
+  const slab = outbox.reserve(prefix + headRoom + payloadRoom);
+  const at = outbox.offset;
+  const headAt = at + prefix;
+  let payloadAt = headAt;
+  if (head === undefined) {
+    copyBytes(message.bytes, message.headStart, message.payloadStart, slab, headAt);
+    payloadAt += headRoom;
+  } else if (head !== "") {
+    payloadAt += writeUtf8(slab, head, headAt);
+  }
+  let end = payloadAt;
+  if (encoded === undefined) {
+    copyBytes(message.bytes, message.payloadStart, message.end, slab, payloadAt);
+    end += payloadRoom;
+  } else if (typeof encoded === "string") {
+    end += writeUtf8(slab, encoded, payloadAt);
+  } else {
+    copyBytes(encoded, 0, encoded.length, slab, payloadAt);
+    end += encoded.length;
+  }
+  if (end - payloadAt > limits.payload || payloadAt - headAt > limits.headers) {
+    throw tooLarge(payloadAt - headAt, end - payloadAt, limits);
+  }
+  writeHeader(slab, at, end - at - HEADER_SIZE, type, message.format, payloadAt - headAt, target, id);
+  if (timeout >= 0) writeU32(slab, at + HEADER_SIZE, timeout);
+  outbox.advance(end);
+}
+
+function tooLarge(head: number, payload: number, limits: BodyLimits): LintelError {
+  if (payload > limits.payload) {
+    return LintelError.of("TOO_LARGE", `a payload of ${payload} bytes is over the limit of ${limits.payload}`);
+  }
+  return LintelError.of("HEADERS_TOO_LARGE", `a header block of ${head} bytes is over the limit of ${limits.headers}`);
+}

@@ -1,0 +1,207 @@
+/** Reads the frames of one session: checks every clause that binds the sender, then tells the session's owner. */
+import { failure, type Failure } from "../message/failure.ts";
+import { findHeader } from "../message/headers.ts";
+import { MAX_SUBJECT } from "../message/limits.ts";
+import { Message, type Format } from "../message/message.ts";
+import { CODES, isCode } from "../message/status.ts";
+import { isPattern, isSubject } from "../message/subject.ts";
+import { readUtf8 } from "../message/text.ts";
+import {
+  FORMAT_MASK,
+  FrameType,
+  MAX_BINDING,
+  TIMEOUT_SIZE,
+  readU32,
+  type FrameHeader,
+} from "../wire/frame.ts";
+import type { FrameSink } from "../wire/frame-reader.ts";
+import { BindingTable } from "./bindings.ts";
+import type { BodyLimits } from "./frame-writer.ts";
+import { MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
+
+const MAX_QUEUE_NAME = 255;
+
+/** What reading frames does to the session itself. */
+interface SessionControl {
+  readonly state: SessionState;
+  greeted(version: number, peerLimits: BodyLimits, maxBindings: number, name: string): void;
+  pong(id: number): void;
+  refuse(registration: number, why: Failure): void;
+  fail(why: Failure): void;
+  closedByPeer(why: Failure): void;
+}
+
+export class Inbound<R> implements FrameSink {
+  readonly #session: SessionControl;
+  readonly #options: SessionOptions<R>;
+  readonly #bindings = new BindingTable<R>();
+  /** Reused for every message; whoever keeps one takes `retain()`. */
+  readonly #message = new Message();
+
+  constructor(session: SessionControl, options: SessionOptions<R>) {
+    this.#session = session;
+    this.#options = options;
+    this.#message.head = undefined;
+  }
+
+  frame(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#session.state !== "open") return this.#greeting(header, bytes, start, end);
+    const { calls } = this.#options;
+    switch (header.type) {
+      case FrameType.request: {
+        const binding = this.#bindings.get(header.target);
+        if (binding === undefined) return this.#break(`REQUEST names binding ${header.target}, which is not bound`);
+        if (end - start < TIMEOUT_SIZE) return this.#break("REQUEST is shorter than its timeout");
+        if (header.id === 0) return this.#break("REQUEST has id 0");
+        if (!this.#body(header, bytes, start + TIMEOUT_SIZE, end)) return undefined;
+        return calls.request(header.id, binding, this.#message, readU32(bytes, start));
+      }
+      case FrameType.reply:
+        if (!this.#body(header, bytes, start, end)) return undefined;
+        return calls.reply(header.target, header.id, this.#message);
+      case FrameType.publish: {
+        const binding = this.#bindings.get(header.target);
+        if (binding === undefined) return this.#break(`PUBLISH names binding ${header.target}, which is not bound`);
+        if (!this.#body(header, bytes, start, end)) return undefined;
+        return calls.publish(binding, this.#message);
+      }
+      default:
+        return this.#control(header, bytes, start, end);
+    }
+  }
+
+  #control(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
+    const { calls, registrations, lifecycle } = this.#options;
+    switch (header.type) {
+      case FrameType.error:
+        return calls.error(header.target, header.id, this.#failure(header, bytes, start, end));
+      case FrameType.cancel:
+        return calls.cancel(header.target, header.id, canceled(header.aux));
+      case FrameType.bind:
+        return this.#bind(header, bytes, start, end);
+      case FrameType.serve:
+      case FrameType.subscribe:
+        return this.#register(header, bytes, start, end);
+      case FrameType.leave:
+        return registrations.leave(header.id);
+      case FrameType.ready:
+        return registrations.ready(header.id);
+      case FrameType.refused:
+        return registrations.refused(header.id, this.#failure(header, bytes, start, end));
+      case FrameType.ping:
+        return this.#session.pong(header.id);
+      case FrameType.pong:
+        return undefined; // any arrival is a sign of life
+      case FrameType.goaway:
+        return lifecycle.goaway(this.#failure(header, bytes, start, end));
+      case FrameType.close:
+        return this.#session.closedByPeer(this.#failure(header, bytes, start, end));
+      default:
+        return this.#break(`unknown frame type ${header.type}`);
+    }
+  }
+
+  #greeting(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
+    const session = this.#session;
+    if (session.state !== "greeting") return undefined; // closing: what still arrives is not read
+    if (header.type === FrameType.close) return session.closedByPeer(this.#failure(header, bytes, start, end));
+    const awaited = this.#options.role === "acceptor" ? FrameType.hello : FrameType.welcome;
+    if (header.type !== awaited) return this.#break("the first frame is not a greeting");
+    if (header.aux !== end - start) return this.#break("the greeting is not a header block");
+    const [highest, lowest] = awaited === FrameType.hello ? [header.target, header.id] : [header.target, header.target];
+    if (lowest > PROTOCOL_VERSION || highest < PROTOCOL_VERSION) {
+      const text = `this end speaks version ${PROTOCOL_VERSION}, the other ${lowest} to ${highest}`;
+      return session.fail(failure("BAD_VERSION", text));
+    }
+    const block = readUtf8(bytes, start, end);
+    const payload = readLimit(block, "max-payload");
+    const headers = readLimit(block, "max-headers");
+    const maxBindings = readLimit(block, "max-bindings") ?? MAX_BINDING;
+    if (payload === undefined || headers === undefined || headers < MIN_HEADERS) {
+      return this.#break(`the greeting must name max-payload and a max-headers of ${MIN_HEADERS} or more`);
+    }
+    return session.greeted(PROTOCOL_VERSION, { payload, headers }, maxBindings, findHeader(block, "name") ?? "");
+  }
+
+  /** Sets `#message` to a frame's header block and payload. */
+  #body(header: FrameHeader, bytes: Uint8Array, start: number, end: number): boolean {
+    const message = this.#message;
+    const payloadStart = start + header.aux;
+    const { limits } = this.#options;
+    if (payloadStart > end || header.aux > Math.max(limits.headers, MIN_HEADERS)) {
+      this.#break(`a header block of ${header.aux} bytes does not fit its frame or the limit`);
+      return false;
+    }
+    if (end - payloadStart > limits.payload) {
+      this.#break(`a payload of ${end - payloadStart} bytes is over the limit of ${limits.payload}`);
+      return false;
+    }
+    const format = header.flags & FORMAT_MASK;
+    if (format > 2) {
+      this.#break("unknown payload format");
+      return false;
+    }
+    message.format = format as Format;
+    message.bytes = bytes;
+    message.headStart = start;
+    message.payloadStart = payloadStart;
+    message.end = end;
+    return true;
+  }
+
+  #bind(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
+    const number = header.target;
+    if (number === 0 || number > MAX_BINDING) return this.#break(`${number} is no binding`);
+    if (end - start > MAX_SUBJECT) return this.#break("BIND names a subject that is too long");
+    const subject = readUtf8(bytes, start, end);
+    if (!isSubject(subject)) return this.#break("BIND names no legal subject");
+    const { bindings } = this.#options.limits;
+    if (this.#bindings.size >= bindings && this.#bindings.get(number) === undefined) {
+      return this.#session.fail(failure("TOO_MANY", `more than ${bindings} subjects are bound`));
+    }
+    this.#bindings.set(number, subject, header.id);
+  }
+
+  #register(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
+    const { registrations } = this.#options;
+    if (header.id === 0) return this.#break("a registration has number 0");
+    if (end - start > MAX_QUEUE_NAME + MAX_SUBJECT) return this.#break("a registration's names are too long");
+    const patternStart = start + header.aux;
+    if (patternStart > end) return this.#break("SERVE's queue does not fit its frame");
+    const queue = readUtf8(bytes, start, patternStart);
+    const pattern = readUtf8(bytes, patternStart, end);
+    if (!isPattern(pattern)) return this.#session.refuse(header.id, failure("BAD_SUBJECT"));
+    if (queue !== "" && !isSubject(queue)) {
+      return this.#session.refuse(header.id, failure("BAD_SUBJECT", "not a legal queue name"));
+    }
+    if (header.type === FrameType.subscribe) return registrations.subscribe(header.id, pattern);
+    return registrations.serve(header.id, pattern, queue, header.target);
+  }
+
+  #failure(header: FrameHeader, bytes: Uint8Array, start: number, end: number): Failure {
+    const payloadStart = Math.min(start + header.aux, end);
+    const block = readUtf8(bytes, start, payloadStart);
+    const named = findHeader(block, "code");
+    const code = isCode(named) ? named : "unknown"; // a newer peer may know more codes
+    return {
+      code,
+      reason: findHeader(block, "reason") ?? code.toUpperCase(),
+      message: findHeader(block, "message") ?? "",
+      retryable: findHeader(block, "retryable") === "true",
+      details: payloadStart < end ? bytes.slice(payloadStart, end) : undefined,
+    };
+  }
+
+  #break(text: string): void {
+    this.#session.fail(failure("BAD_FRAME", text));
+  }
+}
+
+function canceled(code: number): Failure {
+  return failure(code === CODES.deadline_exceeded.wire ? "DEADLINE" : "CALLER_GONE");
+}
+
+function readLimit(block: string, name: string): number | undefined {
+  const value = findHeader(block, name);
+  return value !== undefined && /^[1-9][0-9]{0,9}$/.test(value) ? Number(value) : undefined;
+}

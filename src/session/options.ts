@@ -1,0 +1,42 @@
+import type { Clock } from "../message/clock.ts";
+import type { Limits } from "../message/limits.ts";
+import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "./events.ts";
+import type { Flusher } from "./outbox.ts";
+
+/** Version of the protocol this code speaks. */
+export const PROTOCOL_VERSION = 1;
+
+/** Every end takes header blocks of this size, so that failures always fit. */
+export const MIN_HEADERS = 16_384;
+
+/**
+ * State of a session.
+ *
+ * | state    | meaning                                  | next                     |
+ * |----------|------------------------------------------|--------------------------|
+ * | greeting | HELLO or WELCOME is awaited              | open, closing, closed    |
+ * | open     | everything flows                         | closing, closed          |
+ * | closing  | CLOSE was sent; nothing is read any more | closed                   |
+ * | closed   | over                                     |                          |
+ */
+export type SessionState = "greeting" | "open" | "closing" | "closed";
+
+export type SessionLimits = Pick<
+  Limits,
+  "payload" | "headers" | "bindings" | "sessionBuffer" | "helloTimeout" | "heartbeat" | "heartbeatTimeout"
+>;
+
+export interface SessionOptions<R> {
+  /** The dialing end says HELLO, the accepting end answers WELCOME. */
+  readonly role: "dialer" | "acceptor";
+  /** Shown in the other end's logs. */
+  readonly name: string;
+  readonly limits: SessionLimits;
+  readonly clock: Clock;
+  readonly flusher: Flusher;
+  readonly lifecycle: SessionLifecycle;
+  readonly calls: SessionCalls<R>;
+  readonly registrations: SessionRegistrations;
+  /** First number this end gives to subjects by itself; lower ones are its owner's to give. Default 1. */
+  readonly firstBinding?: number;
+}

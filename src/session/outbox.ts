@@ -1,0 +1,164 @@
+import type { Connection } from "../transport/transport.ts";
+
+/** Size of a slab. A turn of the loop usually fits in one. */
+const SLAB_SIZE = 65_536;
+/** Idle slabs kept for reuse. */
+const POOL_SIZE = 64;
+
+/** Runs `flush` of everything that has something to send once per turn of the loop, and lends out slabs. */
+export class Flusher {
+  readonly #defer: (callback: () => void) => void;
+  #dirty: { flush(): void }[] = [];
+  #spare: { flush(): void }[] = [];
+  readonly #pool: Uint8Array[] = [];
+  readonly #run = (): void => {
+    const batch = this.#dirty;
+    this.#dirty = this.#spare;
+    for (let index = 0; index < batch.length; index++) batch[index]!.flush();
+    batch.length = 0;
+    this.#spare = batch;
+  };
+
+  constructor(defer: (callback: () => void) => void = setImmediate) {
+    this.#defer = defer;
+  }
+
+  schedule(item: { flush(): void }): void {
+    if (this.#dirty.push(item) === 1) this.#defer(this.#run);
+  }
+
+  takeSlab(): Uint8Array {
+    // Uninitialised memory is safe: only what was written is ever sent.
+    return this.#pool.pop() ?? Buffer.allocUnsafeSlow(SLAB_SIZE);
+  }
+
+  giveSlab(slab: Uint8Array): void {
+    if (slab.length === SLAB_SIZE && this.#pool.length < POOL_SIZE) this.#pool.push(slab);
+  }
+}
+
+/**
+ * What one session has to send. Frames are written into a slab, and the slab goes out in one write per turn of the loop,
+ * earlier when it is full. While the connection is full, slabs queue up; who fills the queue watches `queued`.
+ */
+export class Outbox {
+  readonly #connection: Connection;
+  readonly #flusher: Flusher;
+  #slab: Uint8Array | undefined;
+  #used = 0;
+  /** Full slabs, and the bytes of each that count. */
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  /** The slab the connection holds while it is full. */
+  #held: Uint8Array | undefined;
+  #blocked = false;
+  #scheduled = false;
+  #closed = false;
+  /** Called when a blocked connection has taken everything. */
+  onDrained: () => void = () => undefined;
+
+  constructor(connection: Connection, flusher: Flusher) {
+    this.#connection = connection;
+    this.#flusher = flusher;
+  }
+
+  /** Bytes that wait for a connection that is full. */
+  get queued(): number {
+    return this.#blocked ? this.#waitingBytes + this.#used : 0;
+  }
+
+  /** True when nothing is waiting, so that bytes may go straight to the connection. */
+  get isEmpty(): boolean {
+    return !this.#blocked && this.#used === 0;
+  }
+
+  /** Room for `size` bytes: write them at `offset` of `slab`, then call `advance`. */
+  reserve(size: number): Uint8Array {
+    let slab = this.#slab;
+    if (slab !== undefined && this.#used + size <= slab.length) return slab;
+    if (slab !== undefined) this.#sendSlab();
+    slab = size <= SLAB_SIZE ? this.#flusher.takeSlab() : Buffer.allocUnsafeSlow(size);
+    this.#slab = slab;
+    this.#used = 0;
+    return slab;
+  }
+
+  get offset(): number {
+    return this.#used;
+  }
+
+  /** Ends a write: the slab is used up to `offset` now. */
+  advance(offset: number): void {
+    this.#used = offset;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#flusher.schedule(this);
+  }
+
+  /** Appends bytes that are ready. */
+  append(bytes: Uint8Array): void {
+    const slab = this.reserve(bytes.length);
+    slab.set(bytes, this.#used);
+    this.advance(this.#used + bytes.length);
+  }
+
+  /** Sends bytes without copying them, if nothing waits: false when they were not taken, true when they may be reused. */
+  sendDirect(bytes: Uint8Array): boolean {
+    if (this.#closed) return true;
+    if (this.#connection.send(bytes)) return true;
+    this.#blocked = true;
+    return false;
+  }
+
+  flush(): void {
+    this.#scheduled = false;
+    if (this.#used > 0 && !this.#blocked) this.#sendSlab();
+  }
+
+  /** The connection has taken everything it held. */
+  drained(): void {
+    if (this.#held !== undefined) this.#flusher.giveSlab(this.#held);
+    this.#held = undefined;
+    this.#blocked = false;
+    while (this.#waiting.length > 0 && !this.#blocked) {
+      const next = this.#waiting.shift()!;
+      this.#waitingBytes -= next.length;
+      if (!this.#send(next)) this.#blocked = true;
+    }
+    if (!this.#blocked && this.#used > 0) this.#sendSlab();
+    if (!this.#blocked) this.onDrained();
+  }
+
+  /** Drops everything; later writes go nowhere. */
+  close(): void {
+    this.#closed = true;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#blocked = false;
+    if (this.#slab !== undefined) this.#flusher.giveSlab(this.#slab);
+    this.#slab = undefined;
+    this.#used = 0;
+  }
+
+  #sendSlab(): void {
+    const slab = this.#slab!;
+    const bytes = slab.subarray(0, this.#used);
+    this.#slab = undefined;
+    this.#used = 0;
+    if (this.#closed) {
+      this.#flusher.giveSlab(slab);
+    } else if (this.#blocked) {
+      this.#waiting.push(bytes);
+      this.#waitingBytes += bytes.length;
+    } else if (this.#send(bytes)) {
+      this.#flusher.giveSlab(slab);
+    } else {
+      this.#held = slab;
+      this.#blocked = true;
+    }
+  }
+
+  #send(bytes: Uint8Array): boolean {
+    return this.#connection.send(bytes);
+  }
+}

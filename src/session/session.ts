@@ -1,0 +1,238 @@
+/**
+ * One connection speaking the native protocol. Both ends may request, serve, publish and subscribe. A session keeps no
+ * table of requests: numbers are its owner's, it only moves them.
+ */
+import { failure, type Failure } from "../message/failure.ts";
+import { MAX_TIMEOUT } from "../message/limits.ts";
+import type { Message } from "../message/message.ts";
+import { CODES } from "../message/status.ts";
+import type { Connection } from "../transport/transport.ts";
+import { FrameType, HEADER_SIZE, MAX_BINDING, TIMEOUT_SIZE, writeHeader } from "../wire/frame.ts";
+import { FrameReader } from "../wire/frame-reader.ts";
+import { NumberPool, type OutBinding } from "./bindings.ts";
+import { writeControl, writeFailure, writeHeaderFrame, writeMessage, type BodyLimits } from "./frame-writer.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { Inbound } from "./inbound.ts";
+import { MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
+import { Outbox } from "./outbox.ts";
+
+/** A connection that was told to close is cut off after this long. */
+const CLOSE_GRACE_MS = 2_000;
+
+export class Session<R> {
+  readonly remote: string;
+  readonly outbox: Outbox;
+  readonly #connection: Connection;
+  readonly #options: SessionOptions<R>;
+  readonly #heartbeat: Heartbeat;
+  readonly #reader: FrameReader;
+  readonly #inbound: Inbound<R>;
+  #numbers: NumberPool;
+  #state: SessionState = "greeting";
+  #timer: unknown;
+  #why: Failure | undefined;
+  /** What the other end takes. */
+  #peerLimits: BodyLimits = { payload: 0, headers: 0 };
+  /** Name of the other end, from its greeting. */
+  peerName = "";
+
+  constructor(connection: Connection, options: SessionOptions<R>) {
+    const { limits, clock, flusher } = options;
+    this.#connection = connection;
+    this.remote = connection.remote;
+    this.#options = options;
+    this.outbox = new Outbox(connection, flusher);
+    this.outbox.onDrained = () => options.lifecycle.drained();
+    this.#numbers = new NumberPool(options.firstBinding ?? 1, MAX_BINDING);
+    this.#reader = new FrameReader(TIMEOUT_SIZE + Math.max(limits.headers, MIN_HEADERS) + limits.payload);
+    this.#inbound = new Inbound(this, options);
+    this.#heartbeat = new Heartbeat(clock, limits, {
+      ping: () => this.#control(FrameType.ping, 0, 0),
+      lost: () => this.fail(failure("HEARTBEAT_LOST")),
+    });
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** Largest payload the other end takes, known once open. */
+  get maxPayload(): number {
+    return this.#peerLimits.payload;
+  }
+
+  /** Starts the session: the dialer greets. */
+  start(): void {
+    const { limits, clock, role } = this.#options;
+    this.#timer = clock.after(limits.helloTimeout, () =>
+      this.fail(failure("HEARTBEAT_LOST", `no greeting within ${limits.helloTimeout} ms`)),
+    );
+    this.#connection.open({
+      data: (bytes) => this.#data(bytes),
+      drained: () => this.outbox.drained(),
+      closed: (error) => this.#over(this.#why ?? connectionLost(error)),
+    });
+    if (role === "dialer") this.#greet(FrameType.hello, PROTOCOL_VERSION, PROTOCOL_VERSION);
+  }
+
+  /** The greeting of the other end was read and is acceptable. */
+  greeted(version: number, peerLimits: BodyLimits, maxBindings: number, name: string): void {
+    if (this.#options.role === "acceptor") this.#greet(FrameType.welcome, version, 0);
+    this.#options.clock.clear(this.#timer);
+    this.#peerLimits = peerLimits;
+    this.peerName = name;
+    const first = this.#options.firstBinding ?? 1;
+    this.#numbers = new NumberPool(first, Math.min(MAX_BINDING, first - 1 + maxBindings));
+    this.#state = "open";
+    this.#heartbeat.start();
+    this.#options.lifecycle.opened();
+  }
+
+  /** Announces a subject. `number` of the binding is then what requests and publications name. */
+  bind(binding: OutBinding): void {
+    this.#numbers.assign(binding);
+    this.bindNumber(binding.number, binding.registration, binding.subject);
+  }
+
+  /** Announces a subject under a number the owner gives, below `firstBinding`. */
+  bindNumber(number: number, registration: number, subject: string): void {
+    writeControl(this.outbox, FrameType.bind, 0, number, registration, subject);
+  }
+
+  /** Throws `TOO_LARGE` when the other end would not take the payload; nothing is sent then. */
+  request(binding: OutBinding, id: number, request: Message, timeoutMs: number): void {
+    if (binding.number === 0) this.bind(binding);
+    const timeout = timeoutMs < 1 ? 1 : timeoutMs > MAX_TIMEOUT ? MAX_TIMEOUT : timeoutMs;
+    writeMessage(this.outbox, FrameType.request, binding.number, id, request, timeout, this.#peerLimits);
+    this.#bound();
+  }
+
+  /**
+   * Answers request `id`, which came for this registration (0 when it came for none). Throws like `request`.
+   */
+  reply(registration: number, id: number, answer: Message): void {
+    writeMessage(this.outbox, FrameType.reply, registration, id, answer, -1, this.#peerLimits);
+    this.#bound();
+  }
+
+  error(registration: number, id: number, why: Failure): void {
+    writeFailure(this.outbox, FrameType.error, registration, id, why);
+    this.#bound();
+  }
+
+  /** Withdraws a request made before, for the registration it went to. */
+  cancel(registration: number, id: number, why: Failure): void {
+    this.#control(FrameType.cancel, registration, id, CODES[why.code].wire);
+  }
+
+  /** Throws like `request`. */
+  publish(binding: OutBinding, publication: Message): void {
+    if (binding.number === 0) this.bind(binding);
+    writeMessage(this.outbox, FrameType.publish, binding.number, 0, publication, -1, this.#peerLimits);
+  }
+
+  serve(registration: number, pattern: string, queue: string, concurrency: number): void {
+    writeControl(this.outbox, FrameType.serve, queue.length, concurrency, registration, queue + pattern);
+  }
+
+  subscribe(registration: number, pattern: string): void {
+    writeControl(this.outbox, FrameType.subscribe, 0, 0, registration, pattern);
+  }
+
+  leave(registration: number): void {
+    this.#control(FrameType.leave, 0, registration);
+  }
+
+  ready(registration: number): void {
+    this.#control(FrameType.ready, 0, registration);
+  }
+
+  refuse(registration: number, why: Failure): void {
+    writeFailure(this.outbox, FrameType.refused, 0, registration, why);
+  }
+
+  /** Asks the other end to send nothing new. */
+  goaway(why: Failure): void {
+    if (this.#state === "open") writeFailure(this.outbox, FrameType.goaway, 0, 0, why);
+  }
+
+  /** Answers a ping. */
+  pong(id: number): void {
+    this.#control(FrameType.pong, 0, id);
+  }
+
+  /** Tells the other end why, sends what waits, and closes. */
+  fail(why: Failure): void {
+    if (this.#state === "closing" || this.#state === "closed") return;
+    this.#state = "closing";
+    this.#why = why;
+    this.#reader.stop();
+    this.#heartbeat.stop();
+    writeFailure(this.outbox, FrameType.close, 0, 0, why);
+    this.outbox.flush();
+    if (this.outbox.isEmpty) this.#connection.close();
+    else this.outbox.onDrained = () => this.#connection.close();
+    const { clock } = this.#options;
+    clock.clear(this.#timer);
+    this.#timer = clock.after(CLOSE_GRACE_MS, () => this.#connection.abort());
+  }
+
+  /** Ends at once, without a word. */
+  abort(why: Failure): void {
+    if (this.#state === "closed") return;
+    this.#why ??= why;
+    this.#connection.abort();
+    this.#over(this.#why);
+  }
+
+  /** The other end has said why it closes; the connection's end follows. */
+  closedByPeer(why: Failure): void {
+    this.#why ??= why;
+    this.#reader.stop();
+    this.#connection.close();
+  }
+
+  #data(bytes: Uint8Array): void {
+    this.#heartbeat.heard();
+    const broken = this.#reader.push(bytes, this.#inbound);
+    if (broken !== undefined) this.fail(broken);
+  }
+
+  #control(type: FrameType, target: number, id: number, aux = 0): void {
+    const { outbox } = this;
+    const slab = outbox.reserve(HEADER_SIZE);
+    writeHeader(slab, outbox.offset, 0, type, 0, aux, target, id);
+    outbox.advance(outbox.offset + HEADER_SIZE);
+  }
+
+  #greet(type: FrameType, target: number, id: number): void {
+    const { limits, name } = this.#options;
+    writeHeaderFrame(this.outbox, type, target, id, {
+      name,
+      "max-payload": String(limits.payload),
+      "max-headers": String(Math.max(limits.headers, MIN_HEADERS)),
+      "max-bindings": String(limits.bindings),
+    });
+  }
+
+  /** A peer that does not read its answers must not fill our memory. */
+  #bound(): void {
+    if (this.outbox.queued <= 2 * this.#options.limits.sessionBuffer) return;
+    this.abort(failure("SLOW_CONSUMER"));
+  }
+
+  #over(why: Failure): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#options.clock.clear(this.#timer);
+    this.#heartbeat.stop();
+    this.#reader.stop();
+    this.outbox.close();
+    this.#numbers.clear();
+    this.#options.lifecycle.closed(why);
+  }
+}
+
+function connectionLost(error: Error | undefined): Failure {
+  return failure("CONNECTION_LOST", error === undefined ? undefined : `the connection was lost: ${error.message}`);
+}

@@ -1,0 +1,32 @@
+import { createMemoryTransport } from "./memory.ts";
+import type { Transport } from "./transport.ts";
+
+/** The transports at hand, found by the scheme of a URL and loaded when first used. */
+export class TransportRegistry {
+  readonly #loaded = new Map<string, Promise<Transport>>([["memory", Promise.resolve(createMemoryTransport())]]);
+  readonly #loaders = new Map<string, () => Promise<Transport>>([
+    ["tcp", async () => (await import("./tcp.ts")).tcp],
+    ["unix", async () => (await import("./unix.ts")).unix],
+  ]);
+
+  /** The transport for a URL. Throws a TypeError that lists the schemes there are. */
+  async for(url: string): Promise<Transport> {
+    const scheme = url.slice(0, Math.max(0, url.indexOf(":")));
+    let transport = this.#loaded.get(scheme);
+    if (transport === undefined) {
+      const load = this.#loaders.get(scheme);
+      if (load === undefined) {
+        const known = [...new Set([...this.#loaded.keys(), ...this.#loaders.keys()])].join(", ");
+        throw new TypeError(`"${url}" has no known transport; there are: ${known}`);
+      }
+      transport = load();
+      this.#loaded.set(scheme, transport);
+    }
+    return transport;
+  }
+
+  /** Adds a transport, or replaces the one of its scheme. */
+  add(transport: Transport): void {
+    this.#loaded.set(transport.scheme, Promise.resolve(transport));
+  }
+}

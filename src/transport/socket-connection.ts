@@ -1,0 +1,52 @@
+import type { Socket } from "node:net";
+import type { Connection, ConnectionHandler } from "./transport.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** A connection over a stream socket: what TCP and unix sockets share. */
+export class SocketConnection implements Connection {
+  readonly remote: string;
+  readonly #socket: Socket;
+  #handler: ConnectionHandler | undefined;
+  #error: Error | undefined;
+  readonly #onWritten = (): void => {
+    if (this.#socket.writableLength === 0) this.#handler?.drained();
+  };
+
+  constructor(socket: Socket, remote: string) {
+    this.#socket = socket;
+    this.remote = remote;
+    socket.on("error", (error) => {
+      this.#error = error; // 'close' follows and reports it
+    });
+  }
+
+  open(handler: ConnectionHandler): void {
+    const socket = this.#socket;
+    this.#handler = handler;
+    socket.on("data", (chunk: Buffer) => handler.data(chunk));
+    socket.on("end", () => socket.end());
+    socket.on("close", () => {
+      this.#handler = undefined;
+      handler.closed(this.#error);
+    });
+  }
+
+  send(bytes: Uint8Array): boolean {
+    const socket = this.#socket;
+    if (!socket.writable) return true; // 'close' is on its way; the bytes have nowhere to go
+    socket.write(bytes);
+    if (socket.writableLength === 0) return true;
+    // 'drain' never fires below the high-water mark: the callback of an empty write tells the end instead.
+    socket.write(NOTHING, this.#onWritten);
+    return false;
+  }
+
+  close(): void {
+    this.#socket.end();
+  }
+
+  abort(): void {
+    this.#socket.destroy();
+  }
+}

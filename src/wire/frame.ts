@@ -1,0 +1,78 @@
+/**
+ * Frames of the native protocol (docs/PROTOCOL.md, section 2). Every frame begins with 16 bytes, little-endian:
+ *
+ *     0        4     5      6      8          12        16
+ *     | length | type | flags | aux | target   | id      | body: `length` bytes
+ */
+export const HEADER_SIZE = 16;
+
+/** First bytes of a REQUEST's body: the time that is left until its deadline, in milliseconds. */
+export const TIMEOUT_SIZE = 4;
+
+/** Highest number a subject can be bound to. */
+export const MAX_BINDING = 65_535;
+
+export const FrameType = {
+  hello: 1,
+  welcome: 2,
+  goaway: 3,
+  close: 4,
+  ping: 5,
+  pong: 6,
+  bind: 7,
+  serve: 8,
+  subscribe: 9,
+  leave: 10,
+  ready: 11,
+  refused: 12,
+  request: 16,
+  reply: 17,
+  error: 18,
+  cancel: 19,
+  publish: 20,
+  // 32 to 39 are reserved for streams and channels: open, data, credit, end, reset.
+} as const;
+export type FrameType = (typeof FrameType)[keyof typeof FrameType];
+
+/** Bits 0 and 1 of `flags` hold the payload's format. */
+export const FORMAT_MASK = 0b11;
+
+/** The fields of a frame's header. One object is reused for every frame that is read. */
+export interface FrameHeader {
+  type: number;
+  flags: number;
+  aux: number;
+  target: number;
+  id: number;
+}
+
+export function readU32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}
+
+export function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
+/** Writes the 16 bytes of a header. `length` counts the body only. */
+export function writeHeader(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  type: FrameType,
+  flags: number,
+  aux: number,
+  target: number,
+  id: number,
+): void {
+  writeU32(bytes, at, length);
+  bytes[at + 4] = type;
+  bytes[at + 5] = flags;
+  bytes[at + 6] = aux;
+  bytes[at + 7] = aux >>> 8;
+  writeU32(bytes, at + 8, target);
+  writeU32(bytes, at + 12, id);
+}
