@@ -1,0 +1,71 @@
+import type { NatsSetting } from "../candidates/nats.ts";
+import { HOW_TO_GET, findTool, type Tool } from "../tools.ts";
+import type { Metric } from "../load/sample.ts";
+import type { ProcessTree } from "../process.ts";
+import type { Case, Contender, Dropout } from "../rounds.ts";
+
+export const WORKLOADS = ["W1", "W2", "W3", "W4", "NATS"] as const;
+export type WorkloadName = (typeof WORKLOADS)[number];
+
+/**
+ * The base of W1 to W3: the official client's own `request`, deadline included, at the setting that `--only NATS`
+ * shows to be its best.
+ */
+export const NATS_BEST = "no-mux" satisfies NatsSetting;
+
+/** A table of ratios: one row per case, one column per candidate. */
+export interface TableShape {
+  readonly title: string;
+  readonly metric: Metric;
+  readonly columns: readonly Column[];
+}
+
+export interface Column {
+  readonly candidate: string;
+  readonly base: string;
+}
+
+export interface Workload {
+  readonly name: WorkloadName;
+  readonly title: string;
+  readonly cases: readonly Case[];
+  readonly tables: readonly TableShape[];
+  /** The candidates in the order of the tables. */
+  readonly entries: readonly Entry[];
+  /** Seconds of one measurement, from what the flags ask for. */
+  seconds(wanted: number): number;
+}
+
+/** How one candidate gets to the start. */
+export interface Entry {
+  readonly name: string;
+  readonly needs: readonly Tool[];
+  open(tree: ProcessTree): Promise<Contender["measure"]>;
+}
+
+/** Opens all candidates; those that cannot start are named with the reason and the run goes on without them. */
+export async function openEntries(
+  entries: readonly Entry[],
+  tree: ProcessTree,
+): Promise<{ contenders: Contender[]; missing: Dropout[] }> {
+  const contenders: Contender[] = [];
+  const missing: Dropout[] = [];
+  for (const entry of entries) {
+    const [absent] = entry.needs.filter((tool) => findTool(tool) === undefined);
+    if (absent !== undefined) {
+      missing.push({ name: entry.name, reason: `${absent} is not installed: ${HOW_TO_GET[absent]}` });
+      continue;
+    }
+    try {
+      contenders.push({ name: entry.name, measure: await entry.open(tree) });
+    } catch (error) {
+      missing.push({ name: entry.name, reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return { contenders, missing };
+}
+
+/** Columns that share one base. */
+export function against(base: string, candidates: readonly string[]): Column[] {
+  return candidates.map((candidate) => ({ candidate, base }));
+}
