@@ -1,0 +1,101 @@
+/** From a worker's answer to an HTTP response. */
+import type { Failure } from "../../message/failure.ts";
+import { Format, type Message } from "../../message/message.ts";
+import { isHopByHop, namedByConnection } from "./hop-by-hop.ts";
+
+/** A response ready to be written in one go. */
+export interface Response {
+  readonly status: number;
+  /** Names and values in turn, `Content-Length` included. */
+  readonly headers: string[];
+  /** A string holds one byte per character (latin1). */
+  readonly body: string | Uint8Array | undefined;
+}
+
+type BufferMethods = { latin1Slice(this: Uint8Array, start: number, end: number): string };
+const { latin1Slice } = Buffer.prototype as unknown as BufferMethods;
+
+const TYPES: Readonly<Record<number, string>> = {
+  [Format.typed]: "application/json",
+  [Format.bytes]: "application/octet-stream",
+  [Format.text]: "text/plain; charset=utf-8",
+};
+
+/**
+ * Bodies up to this many bytes are copied into a string, which node writes together with the head; longer ones are
+ * copied into a buffer of their own. Copied they must be: an answer is borrowed.
+ */
+const SHORT_BODY = 4_096;
+
+const STATUS = /^[2-5]\d\d$/;
+const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
+// oxlint-disable-next-line no-control-regex -- control characters are what it must find
+const BAD_VALUE = /[^\t -~\u0080-\u00ff]/;
+
+/** The response for an answer; a failure (to be sent as 502) when its headers cannot be sent over HTTP. */
+export function responseOf(answer: Message): Response | Failure {
+  const headless = answer.head === undefined ? answer.headStart === answer.payloadStart : answer.head === "";
+  const body = bodyOf(answer);
+  if (headless) {
+    if (body.length === 0 && answer.format === Format.typed) return { status: 204, headers: [], body: undefined };
+    const headers = ["Content-Type", TYPES[answer.format]!, "Content-Length", String(body.length)];
+    return { status: 200, headers, body };
+  }
+  return withHeaders(answer, body);
+}
+
+function withHeaders(answer: Message, body: string | Uint8Array): Response | Failure {
+  const lines = answer.headText().split("\n");
+  const named = connectionNames(lines);
+  const headers: string[] = [];
+  let status = 0;
+  let typed = false;
+  for (const line of lines) {
+    const colon = line.indexOf(":", 1);
+    if (colon < 0) continue;
+    const name = line.slice(0, colon);
+    const value = line.slice(colon + 1);
+    if (name === ":status") {
+      if (!STATUS.test(value)) return badAnswer(":status is not a final status from 200 to 599");
+      if (status === 0) status = Number(value);
+      continue;
+    }
+    if (name.startsWith(":") || name === "content-length" || isHopByHop(name) || named.includes(name)) continue;
+    if (!NAME.test(name)) return badAnswer("it has an illegal header name");
+    if (BAD_VALUE.test(value)) return badAnswer(`the value of its header ${name} has characters HTTP cannot carry`);
+    if (name === "content-type") typed = true;
+    headers.push(name, value);
+  }
+  if (status === 0) status = body.length === 0 && answer.format === Format.typed && !typed ? 204 : 200;
+  if (status === 204 || status === 304) return { status, headers, body: undefined };
+  if (status === 205) return { status, headers: [...headers, "Content-Length", "0"], body: undefined };
+  if (!typed && (body.length > 0 || answer.format !== Format.typed)) {
+    headers.push("Content-Type", TYPES[answer.format]!);
+  }
+  headers.push("Content-Length", String(body.length));
+  return { status, headers, body };
+}
+
+/** Without the rule for Connection a worker's answer could name headers that only seem to be for the caller. */
+function connectionNames(lines: readonly string[]): readonly string[] {
+  const line = lines.find((one) => one.startsWith("connection:"));
+  return line === undefined ? [] : namedByConnection(line.slice("connection:".length));
+}
+
+/** The payload, safe to keep: latin1 text when it is short. */
+function bodyOf(answer: Message): string | Uint8Array {
+  if (answer.encoder !== undefined) {
+    const encoded = answer.encoder.encode(answer.value);
+    if (typeof encoded !== "string") return encoded;
+    // As many bytes as characters means ASCII, which is latin1 as well.
+    return Buffer.byteLength(encoded) === encoded.length ? encoded : Buffer.from(encoded);
+  }
+  const { bytes, payloadStart, end } = answer;
+  if (end - payloadStart <= SHORT_BODY) return latin1Slice.call(bytes, payloadStart, end);
+  return Buffer.from(bytes.subarray(payloadStart, end));
+}
+
+function badAnswer(why: string): Failure {
+  const message = `the worker answered, but ${why}`;
+  return { code: "internal", reason: "BAD_ANSWER", message, retryable: false };
+}

@@ -1,0 +1,158 @@
+/** Answers that callers fetch later (`Prefer: respond-async`). Bounded in number, bytes and time. */
+import { randomBytes } from "node:crypto";
+import type { Engine } from "../../engine/engine.ts";
+import type { Clock } from "../../message/clock.ts";
+import type { Route, Sink } from "../../message/delivery.ts";
+import type { Failure } from "../../message/failure.ts";
+import { Message } from "../../message/message.ts";
+import type { HttpSettings } from "./options.ts";
+import { Slots } from "./slots.ts";
+
+/** How a request ended. */
+export type Outcome = Message | Failure;
+
+/** Hears once of the outcome, or of undefined when it took too long. */
+export type Watcher = (outcome: Outcome | undefined) => void;
+
+interface Entry {
+  readonly id: string;
+  /** Undefined while pending. */
+  outcome: Outcome | undefined;
+  tag: number;
+  handle: number;
+  size: number;
+  expires: number;
+  watcher: Watcher | undefined;
+  timer: unknown;
+}
+
+/** 144 random bits: whoever knows an id was told it. */
+const ID_BYTES = 18;
+
+export class AsyncAnswers implements Sink {
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #bounds: HttpSettings["asyncAnswers"];
+  readonly #entries = new Map<string, Entry>();
+  readonly #slots = new Slots<Entry>();
+  /** Entries that have an outcome, the oldest first; all are kept equally long. */
+  readonly #kept = new Set<Entry>();
+  #bytes = 0;
+  #sweep: unknown;
+
+  constructor(engine: Engine, settings: HttpSettings) {
+    this.#engine = engine;
+    this.#clock = settings.clock;
+    this.#bounds = settings.asyncAnswers;
+  }
+
+  /** Sends a request whose outcome is kept. Returns the answer's id, or undefined when too many are kept already. */
+  start(route: Route, request: Message, timeoutMs: number): string | undefined {
+    if (this.#entries.size >= this.#bounds.max) return undefined;
+    const id = randomBytes(ID_BYTES).toString("base64url");
+    const entry: Entry = {
+      id,
+      outcome: undefined,
+      tag: 0,
+      handle: 0,
+      size: 0,
+      expires: 0,
+      watcher: undefined,
+      timer: undefined,
+    };
+    entry.tag = this.#slots.add(entry);
+    this.#entries.set(id, entry);
+    const handle = this.#engine.request(route, request, timeoutMs, this, entry.tag);
+    if (entry.outcome === undefined) entry.handle = handle;
+    return id;
+  }
+
+  /** `pending`, the outcome, or undefined for an id that is not known (any more). */
+  look(id: string): "pending" | Outcome | undefined {
+    const entry = this.#entries.get(id);
+    return entry === undefined ? undefined : (entry.outcome ?? "pending");
+  }
+
+  /** Calls back when the answer is there, and then forgets it; or with undefined after `waitMs`. */
+  watch(id: string, waitMs: number, watcher: Watcher): void {
+    const entry = this.#entries.get(id)!;
+    entry.watcher = watcher;
+    if (entry.outcome !== undefined) return this.#tell(entry);
+    entry.timer = this.#clock.after(waitMs, () => {
+      entry.watcher = undefined;
+      entry.timer = undefined;
+      watcher(undefined);
+    });
+  }
+
+  /** Forgets an answer, and cancels its request if it is still pending. False for an unknown id. */
+  drop(id: string): boolean {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return false;
+    this.#forget(entry);
+    if (entry.outcome === undefined) {
+      this.#slots.remove(entry.tag);
+      this.#engine.cancel(entry.handle);
+    }
+    return true;
+  }
+
+  answered(tag: number, answer: Message): void {
+    const kept = answer.retain();
+    this.#ended(tag, kept, kept.bytes.length + (kept.head?.length ?? 0));
+  }
+
+  failed(tag: number, failed: Failure): void {
+    this.#ended(tag, failed, failed.details?.length ?? 0);
+  }
+
+  /** Forgets everything and cancels what is pending. */
+  close(): void {
+    for (const id of this.#entries.keys()) this.drop(id);
+  }
+
+  #ended(tag: number, outcome: Outcome, size: number): void {
+    const entry = this.#slots.remove(tag);
+    if (entry === undefined) return;
+    entry.outcome = outcome;
+    entry.size = size;
+    entry.expires = this.#clock.now() + this.#bounds.keepMs;
+    this.#kept.add(entry);
+    this.#bytes += size;
+    if (entry.watcher !== undefined) return this.#tell(entry);
+    for (const oldest of this.#kept) {
+      if (this.#bytes <= this.#bounds.maxBytes) break;
+      this.#forget(oldest);
+    }
+    if (this.#kept.size > 0) this.#sweep ??= this.#clock.after(this.#bounds.keepMs, () => this.#expire());
+  }
+
+  #tell(entry: Entry): void {
+    const { watcher, outcome } = entry;
+    this.#forget(entry);
+    watcher?.(outcome);
+  }
+
+  #forget(entry: Entry): void {
+    this.#entries.delete(entry.id);
+    if (this.#kept.delete(entry)) this.#bytes -= entry.size;
+    if (entry.timer !== undefined) this.#clock.clear(entry.timer);
+    entry.timer = undefined;
+    entry.watcher = undefined;
+    if (this.#kept.size > 0 || this.#sweep === undefined) return;
+    this.#clock.clear(this.#sweep);
+    this.#sweep = undefined;
+  }
+
+  #expire(): void {
+    this.#sweep = undefined;
+    const now = this.#clock.now();
+    for (const entry of this.#kept) {
+      if (entry.expires > now) {
+        this.#sweep = this.#clock.after(entry.expires - now, () => this.#expire());
+        return;
+      }
+      this.#forget(entry);
+    }
+  }
+}

@@ -1,0 +1,241 @@
+/** Takes requests to the engine and outcomes back to the callers. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Engine } from "../../engine/engine.ts";
+import type { Sink } from "../../message/delivery.ts";
+import { failure, type Failure } from "../../message/failure.ts";
+import { Format, Message } from "../../message/message.ts";
+import { OWN_PATHS, answerPath, serveAnswers } from "./answers-endpoint.ts";
+import { AsyncAnswers, type Outcome } from "./async-answers.ts";
+import { BodyBuffer } from "./body.ts";
+import { Exchange, type Connection } from "./connection.ts";
+import { HeadReader } from "./head.ts";
+import type { HttpSettings } from "./options.ts";
+import { parsePrefer } from "./prefer.ts";
+import { Responder } from "./responder.ts";
+import { ALLOW_ANY, Router, type Resolution, type Target } from "./router.ts";
+import { Slots } from "./slots.ts";
+
+const NO_BYTES = new Uint8Array(0);
+
+export class Dispatcher implements Sink {
+  readonly responder: Responder;
+  readonly #engine: Engine;
+  readonly #settings: HttpSettings;
+  readonly #router: Router;
+  readonly #head: HeadReader;
+  readonly #answers: AsyncAnswers;
+  readonly #running = new Slots<Exchange>();
+
+  /** Throws `invalid_argument` for routes that are wrong. */
+  constructor(engine: Engine, settings: HttpSettings) {
+    this.#engine = engine;
+    this.#settings = settings;
+    this.responder = new Responder(settings, (connection) => this.#freed(connection));
+    this.#router = new Router(engine, settings);
+    this.#head = new HeadReader(settings.headerLimit, settings.urlLimit);
+    this.#answers = new AsyncAnswers(engine, settings);
+  }
+
+  /** A request has arrived; its body may follow. */
+  arrive(connection: Connection, request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    if (connection.state !== "open") return; // it comes after one that was refused
+    const startedAt = this.#settings.onRequest === undefined ? 0 : this.#settings.clock.now();
+    const exchange = new Exchange(connection, request, response, expectsContinue, startedAt);
+    connection.arrived(exchange);
+    if (connection.pending.length < this.#settings.maxPipelined) return this.#begin(exchange);
+    connection.waiting.push(exchange);
+    connection.socket.pause();
+  }
+
+  /** The expectation of a request is none that is known. */
+  refuseExpectation(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
+    if (connection.state !== "open") return;
+    const exchange = new Exchange(connection, request, response, false, this.#settings.clock.now());
+    connection.arrived(exchange);
+    this.responder.refuse(exchange, failure("BAD_REQUEST", "the only expectation is 100-continue"), 417);
+  }
+
+  /** The caller has left: what it waited for is canceled. */
+  left(connection: Connection): void {
+    const gone = connection.pending.splice(0);
+    connection.closed();
+    for (const exchange of gone) {
+      if (exchange.tag >= 0) {
+        this.#running.remove(exchange.tag);
+        this.#engine.cancel(exchange.handle);
+      }
+      if (exchange.answerId !== undefined) this.#answers.drop(exchange.answerId);
+      this.responder.end(exchange, 499, "CALLER_GONE");
+    }
+  }
+
+  /** Forgets the answers that are kept and cancels those that are pending. */
+  close(): void {
+    this.#answers.close();
+  }
+
+  answered(tag: number, answer: Message): void {
+    const exchange = this.#running.remove(tag);
+    if (exchange === undefined) return;
+    exchange.tag = -1;
+    try {
+      this.responder.answer(exchange, answer);
+    } catch (error) {
+      this.responder.thrown(exchange, error);
+    }
+  }
+
+  failed(tag: number, failed: Failure): void {
+    const exchange = this.#running.remove(tag);
+    if (exchange === undefined) return;
+    exchange.tag = -1;
+    this.responder.fail(exchange, failed);
+  }
+
+  /** Begins what waits on a connection as far as there is room, then reads on. */
+  #freed(connection: Connection): void {
+    const { waiting, pending } = connection;
+    if (waiting.length === 0 || connection.beginning) return;
+    connection.beginning = true; // an answer that comes at once frees room again: no recursion
+    while (waiting.length > 0 && pending.length < this.#settings.maxPipelined) this.#begin(waiting.shift()!);
+    connection.beginning = false;
+    if (waiting.length === 0) connection.socket.resume();
+  }
+
+  #begin(exchange: Exchange): void {
+    try {
+      exchange.connection.pending.push(exchange);
+      exchange.state = "receiving";
+      this.#examine(exchange);
+    } catch (error) {
+      this.responder.thrown(exchange, error);
+    }
+  }
+
+  #examine(exchange: Exchange): void {
+    const { request } = exchange;
+    const head = this.#head;
+    const refused = head.read(request);
+    exchange.path = head.path;
+    if (refused !== undefined) return this.responder.refuse(exchange, refused);
+    const { bodyLength } = head;
+    if (bodyLength > this.#settings.bodyLimit) return this.responder.refuse(exchange, failure("TOO_LARGE"));
+    if (head.path.startsWith(OWN_PATHS) || head.path === "*") return this.#answerItself(exchange);
+
+    const resolution = this.#router.resolve(head.path);
+    if (!("byMethod" in resolution)) return this.#early(exchange, resolution);
+    const method = request.method!;
+    const target = resolution.byMethod.get(method) ?? resolution.any;
+    if (method === "TRACE" || target === undefined || (resolution.routed && method === "OPTIONS")) {
+      if (method !== "OPTIONS" || !resolution.byMethod.has(method)) return this.#refuseMethod(exchange, resolution);
+    }
+    if (target === undefined || "code" in target) return this.#early(exchange, target ?? failure("METHOD_NOT_ALLOWED"));
+
+    const block = head.block(method, target.params);
+    if (block === undefined) return this.responder.refuse(exchange, failure("HEADERS_TOO_LARGE"));
+    exchange.target = target;
+    exchange.head = block;
+    exchange.prefer = head.prefer;
+    if (bodyLength === 0) this.#send(exchange, target, NO_BYTES);
+    else this.#receive(exchange, target, bodyLength);
+  }
+
+  /** Answers a method that the routes of a path do not take, or that asks which they take. */
+  #refuseMethod(exchange: Exchange, { allow }: Resolution): void {
+    const headers = ["Allow", allow];
+    if (exchange.request.method === "OPTIONS") this.responder.empty(exchange, 204, headers);
+    else this.#early(exchange, failure("METHOD_NOT_ALLOWED"), headers);
+  }
+
+  /** Answers what is for the gateway itself. */
+  #answerItself(exchange: Exchange): void {
+    if (exchange.path !== "*") return serveAnswers(exchange, this.#answers, this.responder);
+    if (exchange.request.method === "OPTIONS") return this.responder.empty(exchange, 204, ["Allow", ALLOW_ANY]);
+    this.responder.refuse(exchange, failure("BAD_REQUEST", "only OPTIONS has the target *"));
+  }
+
+  /** Answers before the body was read. Node reads and drops the body, unless it may be endless or never come. */
+  #early(exchange: Exchange, failed: Failure, more?: readonly string[]): void {
+    if (exchange.expectsContinue || this.#head.bodyLength < 0) this.responder.refuse(exchange, failed);
+    else this.responder.problem(exchange, failed, undefined, more);
+  }
+
+  #receive(exchange: Exchange, target: Target, length: number): void {
+    const { request, response } = exchange;
+    const most = length < 0 ? this.#settings.bodyLimit : length;
+    const body = new BodyBuffer();
+    exchange.body = body;
+    if (exchange.expectsContinue) response.writeContinue();
+    request.on("data", (piece: Buffer) => {
+      if (exchange.state !== "receiving") return;
+      if (body.received + piece.length > most) return this.responder.refuse(exchange, failure("TOO_LARGE"));
+      body.add(piece, most);
+      if (body.received === length) this.#received(exchange, target, body);
+    });
+    // A declared length says which piece is the last; otherwise the end has to come.
+    if (length < 0) request.on("end", () => this.#received(exchange, target, body));
+  }
+
+  #received(exchange: Exchange, target: Target, body: BodyBuffer): void {
+    if (exchange.state !== "receiving") return;
+    exchange.body = undefined;
+    try {
+      this.#send(exchange, target, body.bytes());
+    } catch (error) {
+      this.responder.thrown(exchange, error);
+    }
+  }
+
+  #send(exchange: Exchange, target: Target, body: Uint8Array): void {
+    exchange.state = "running";
+    const message = Message.ofBytes(body, exchange.head, Format.typed);
+    exchange.head = "";
+    if (target.mode === "publish") return this.#publish(exchange, target, message);
+    let { timeoutMs } = target;
+    if (exchange.prefer !== undefined) {
+      const { wait, respondAsync } = parsePrefer(exchange.prefer);
+      if (respondAsync) return this.#sendAsync(exchange, target, message, wait ?? 0);
+      if (wait !== undefined) {
+        exchange.applied = `wait=${wait}`;
+        timeoutMs = Math.min(timeoutMs, wait * 1_000);
+      }
+    }
+    const tag = this.#running.add(exchange);
+    exchange.tag = tag;
+    const handle = this.#engine.request(target.route, message, timeoutMs, this, tag);
+    if (exchange.tag === tag) exchange.handle = handle;
+  }
+
+  #publish(exchange: Exchange, target: Target, message: Message): void {
+    const room = this.#engine.publish(target.route, message);
+    if (room === undefined) return this.responder.ready(exchange, target.reply);
+    room.then(
+      () => this.responder.ready(exchange, target.reply),
+      (error: unknown) => this.responder.thrown(exchange, error),
+    );
+  }
+
+  /** Waits for the answer as long as the caller likes to, then tells it where the answer will be. */
+  #sendAsync(exchange: Exchange, target: Target, message: Message, wait: number): void {
+    const id = this.#answers.start(target.route, message, target.timeoutMs);
+    if (id === undefined) {
+      return this.responder.problem(exchange, failure("IN_FLIGHT_FULL", "too many answers are kept to be fetched"));
+    }
+    exchange.answerId = id;
+    if (wait === 0) return this.#later(exchange, id);
+    this.#answers.watch(id, Math.min(wait * 1_000, target.timeoutMs), (outcome) => this.#watched(exchange, id, outcome));
+  }
+
+  #watched(exchange: Exchange, id: string, outcome: Outcome | undefined): void {
+    exchange.answerId = undefined;
+    if (outcome === undefined) this.#later(exchange, id);
+    else if (outcome instanceof Message) this.responder.answer(exchange, outcome);
+    else this.responder.fail(exchange, outcome);
+  }
+
+  #later(exchange: Exchange, id: string): void {
+    exchange.answerId = undefined;
+    exchange.applied = "respond-async";
+    this.responder.empty(exchange, 202, ["Location", answerPath(id), "Retry-After", "1"]);
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * From the path of a URL to the tokens of a subject. Whatever a caller sends, only `[A-Za-z0-9_-]+` tokens get through:
+ * percent-encoding is undone once, and what it yields is checked as if it had been written plainly.
+ */
+import { isSubject } from "../../message/subject.ts";
+
+const TOKEN = /^[A-Za-z0-9_-]+$/;
+// oxlint-disable-next-line no-control-regex -- control characters are what it must find
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+/** True when the text has a character below space, or DEL. */
+export function hasControlCharacter(text: string): boolean {
+  return CONTROL.test(text);
+}
+
+/**
+ * The decoded segments of a raw path that begins with a slash; none for `/` itself.
+ * @returns undefined for malformed percent-encoding or UTF-8, control characters, and dot segments, which other
+ * programs on the way may read differently.
+ */
+export function decodePath(path: string): string[] | undefined {
+  if (path.length === 1) return [];
+  const segments = path.slice(1).split("/");
+  const encoded = path.includes("%");
+  for (let index = 0; index < segments.length; index++) {
+    const segment = encoded ? decode(segments[index]!) : segments[index]!;
+    if (segment === undefined || segment === "." || segment === ".." || hasControlCharacter(segment)) return undefined;
+    segments[index] = segment;
+  }
+  return segments;
+}
+
+function decode(segment: string): string | undefined {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return undefined; // the caller's mistake, answered with 400
+  }
+}
+
+/** The subject these tokens make, or undefined when one is illegal or it is too long. */
+export function subjectOfTokens(tokens: readonly string[]): string | undefined {
+  for (const token of tokens) if (!TOKEN.test(token)) return undefined;
+  return callerSubject(tokens.join("."));
+}
+
+/**
+ * The subject, if a caller may name it: subjects that begin with an underscore are internal (inboxes, for one), so a
+ * URL does not reach them.
+ */
+export function callerSubject(subject: string): string | undefined {
+  return isSubject(subject) && !subject.startsWith("_") ? subject : undefined;
+}
+
+/** True when the text can stand inside one token of a subject. */
+export function isTokenText(text: string): boolean {
+  return TOKEN.test(text);
+}

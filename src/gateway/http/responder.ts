@@ -1,0 +1,134 @@
+/** Writes responses: an exchange ends here, once. */
+import { LintelError, type Failure } from "../../message/failure.ts";
+import type { Message } from "../../message/message.ts";
+import { responseOf } from "./answer.ts";
+import type { Connection, Exchange } from "./connection.ts";
+import type { HttpSettings, RequestRecord } from "./options.ts";
+import { closingResponse, problemOf } from "./problem.ts";
+import type { ReadyAnswer } from "./route-options.ts";
+
+/** Reasons that mean no worker could be had: where there is a fallback it answers these. */
+const FALLBACK_REASONS: ReadonlySet<string> = new Set([
+  "NO_RESPONDERS",
+  "DEADLINE",
+  "WORKER_LOST",
+  "QUEUE_FULL",
+  "IN_FLIGHT_FULL",
+  "NOT_CONNECTED",
+  "CONNECTION_LOST",
+  "HEARTBEAT_LOST",
+]);
+
+/** What the caller hears of an error that is nobody's but ours. */
+const DEFECT: Failure = {
+  code: "internal",
+  reason: "INTERNAL",
+  message: "the gateway failed; its log says why",
+  retryable: false,
+};
+
+export class Responder {
+  /** Responses that are the last on their connection say so. */
+  draining = false;
+  readonly #settings: HttpSettings;
+  readonly #freed: (connection: Connection) => void;
+
+  /** `freed` is called after each exchange: there is room on its connection. */
+  constructor(settings: HttpSettings, freed: (connection: Connection) => void) {
+    this.#settings = settings;
+    this.#freed = freed;
+  }
+
+  /** Answers with what a worker said. */
+  answer(exchange: Exchange, answer: Message): void {
+    const response = responseOf(answer);
+    if ("code" in response) this.problem(exchange, response, 502);
+    else this.#write(exchange, response.status, response.headers, response.body, undefined);
+  }
+
+  /** Answers with the route's fallback, if it has one for this failure, else with a problem. */
+  fail(exchange: Exchange, failed: Failure): void {
+    const fallback = exchange.target?.fallback;
+    if (fallback === undefined || !FALLBACK_REASONS.has(failed.reason)) this.problem(exchange, failed);
+    else this.ready(exchange, fallback, ["Lintel-Fallback", failed.reason], failed.reason);
+  }
+
+  /** Answers with a problem; `status` where HTTP has a better one than the table. */
+  problem(exchange: Exchange, failed: Failure, status?: number, more: readonly string[] = []): void {
+    const problem = problemOf(failed, status);
+    problem.headers.push(...more);
+    this.#write(exchange, problem.status, problem.headers, problem.body, problem.reason);
+  }
+
+  /** Answers with what is known beforehand. */
+  ready(exchange: Exchange, answer: ReadyAnswer, more: readonly string[] = [], reason?: string): void {
+    const headers = [...answer.headers, ...more];
+    if (answer.status !== 204 && answer.status !== 304) headers.push("Content-Length", String(answer.body.length));
+    this.#write(exchange, answer.status, headers, answer.body, reason);
+  }
+
+  /** Answers without a body. */
+  empty(exchange: Exchange, status: number, headers: string[]): void {
+    if (status !== 204) headers.push("Content-Length", "0");
+    this.#write(exchange, status, headers, undefined, undefined);
+  }
+
+  /** Answers an error that was thrown on the way. */
+  thrown(exchange: Exchange, error: unknown): void {
+    if (exchange.state === "done") return this.#settings.onFault?.(error);
+    if (error instanceof LintelError) return this.problem(exchange, error.toFailure());
+    this.#settings.onFault?.(error);
+    this.refuse(exchange, DEFECT);
+  }
+
+  /** Answers with a problem and closes the connection, without waiting for the rest of the request. */
+  refuse(exchange: Exchange, failed: Failure, status?: number): void {
+    if (exchange.state === "done") return;
+    const { connection, request } = exchange;
+    const problem = problemOf(failed, status);
+    this.end(exchange, problem.status, problem.reason);
+    connection.refuse(closingResponse(problem, request.method !== "HEAD"), exchange.before);
+    request.resume();
+  }
+
+  /** Takes an exchange off its connection and notes how it ended. */
+  end(exchange: Exchange, status: number, reason: string | undefined): void {
+    exchange.state = "done";
+    exchange.before = undefined;
+    exchange.body = undefined;
+    exchange.connection.remove(exchange);
+    if (this.#settings.onRequest !== undefined) this.#log(exchange, status, reason);
+  }
+
+  #write(
+    exchange: Exchange,
+    status: number,
+    headers: string[],
+    body: string | Uint8Array | undefined,
+    reason: string | undefined,
+  ): void {
+    const { connection, response } = exchange;
+    if (exchange.state === "done") return;
+    this.end(exchange, status, reason);
+    if (connection.state === "closed") return;
+    if (exchange.applied !== undefined) headers.push("Preference-Applied", exchange.applied);
+    if (this.draining && connection.last === response) headers.push("Connection", "close");
+    response.writeHead(status, headers);
+    if (typeof body === "string") response.end(body, "latin1");
+    else response.end(body);
+    this.#freed(connection);
+  }
+
+  #log(exchange: Exchange, status: number, reason: string | undefined): void {
+    const { onRequest, clock } = this.#settings;
+    const record: RequestRecord = {
+      method: exchange.request.method ?? "",
+      path: exchange.path,
+      subject: exchange.target?.route.subject,
+      status,
+      reason,
+      ms: clock.now() - exchange.startedAt,
+    };
+    onRequest!(record);
+  }
+}

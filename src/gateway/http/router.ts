@@ -1,0 +1,158 @@
+/** From a raw path to what is to be done with it, remembered for the paths in use. */
+import type { Engine } from "../../engine/engine.ts";
+import type { Route } from "../../message/delivery.ts";
+import { failure, type Failure } from "../../message/failure.ts";
+import type { HttpSettings } from "./options.ts";
+import { callerSubject, decodePath, isTokenText, subjectOfTokens } from "./path.ts";
+import { ACCEPTED, compileRoute, type RouteSpec, type Treatment } from "./route-options.ts";
+import { RouteTrie } from "./routes.ts";
+
+/** Where a request goes. */
+export interface Target extends Treatment {
+  readonly route: Route;
+  /** Path parameters as a query string; empty when there are none. */
+  readonly params: string;
+}
+
+/** What a path leads to. */
+export interface Resolution {
+  /** By method; the default mapping has none. A failure where a parameter cannot be part of a subject. */
+  readonly byMethod: ReadonlyMap<string, Target | Failure>;
+  /** For methods that are not listed. */
+  readonly any: Target | Failure | undefined;
+  /** True when a configured route matched, so that the gateway itself answers OPTIONS. */
+  readonly routed: boolean;
+  /** Value of an `Allow` header. */
+  readonly allow: string;
+}
+
+/** Value of `Allow` where every method is taken. */
+export const ALLOW_ANY = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/** Paths remembered: half of them in each of two generations, so that a flood of new paths costs no bookkeeping. */
+const GENERATION = 500;
+
+const NO_METHODS: ReadonlyMap<string, Target | Failure> = new Map();
+const ROOT_HELP =
+  "nothing is served at /; send a request to /orders/create to reach whoever serves the subject orders.create";
+
+export class Router {
+  readonly #engine: Engine;
+  readonly #trie = new RouteTrie();
+  readonly #defaultMapping: boolean;
+  readonly #defaultTreatment: Treatment;
+  #young = new Map<string, Resolution>();
+  #old = new Map<string, Resolution>();
+
+  /** Throws `invalid_argument` for routes that are wrong. */
+  constructor(engine: Engine, settings: HttpSettings) {
+    this.#engine = engine;
+    this.#defaultMapping = settings.defaultMapping;
+    this.#defaultTreatment = {
+      mode: "request",
+      timeoutMs: settings.timeoutMs,
+      reply: ACCEPTED,
+      fallback: undefined,
+    };
+    settings.routes.forEach((route, index) => this.#trie.add(compileRoute(route, index, settings.timeoutMs)));
+  }
+
+  /** What a raw path, without query, leads to; a failure when it leads nowhere. */
+  resolve(path: string): Resolution | Failure {
+    const known = this.#young.get(path);
+    if (known !== undefined) return known;
+    const resolution = this.#old.get(path) ?? this.#find(path);
+    if ("byMethod" in resolution) this.#remember(path, resolution);
+    return resolution;
+  }
+
+  #remember(path: string, resolution: Resolution): void {
+    if (this.#young.size >= GENERATION) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(path, resolution);
+  }
+
+  #find(path: string): Resolution | Failure {
+    const segments = decodePath(path);
+    if (segments === undefined) {
+      return failure("BAD_REQUEST", "the path has malformed percent-encoding, a control character, or a dot segment");
+    }
+    const matches = this.#trie.match(segments);
+    if (matches.length > 0) return this.#merge(matches, segments);
+    if (segments.length === 0) return notFound(ROOT_HELP);
+    if (!this.#defaultMapping) return notFound("no route matches this path");
+    const subject = subjectOfTokens(segments);
+    if (subject === undefined) {
+      return failure(
+        "BAD_SUBJECT",
+        "the path names no subject: its segments must match [A-Za-z0-9_-]+, the first must not begin with _, " +
+          "and there are 255 characters at the most",
+      );
+    }
+    const any: Target = { ...this.#defaultTreatment, route: this.#engine.route(subject), params: "" };
+    return { byMethod: NO_METHODS, any, routed: false, allow: ALLOW_ANY };
+  }
+
+  /** The most specific route that takes a method gets it; a route for any method takes all that is left. */
+  #merge(matches: readonly RouteSpec[], segments: readonly string[]): Resolution {
+    const byMethod = new Map<string, Target | Failure>();
+    let any: Target | Failure | undefined;
+    for (const spec of matches) {
+      const target = this.#target(spec, segments);
+      if (spec.methods === undefined) {
+        any = target;
+        break;
+      }
+      for (const method of spec.methods) if (!byMethod.has(method)) byMethod.set(method, target);
+    }
+    const get = byMethod.get("GET");
+    if (get !== undefined && any === undefined && !byMethod.has("HEAD")) byMethod.set("HEAD", get);
+    const allow = any === undefined ? [...new Set([...byMethod.keys(), "OPTIONS"])].join(", ") : ALLOW_ANY;
+    return { byMethod, any, routed: true, allow };
+  }
+
+  #target(spec: RouteSpec, segments: readonly string[]): Target | Failure {
+    const values = parametersOf(spec, segments);
+    let subject = "";
+    for (let index = 0; index < spec.subject.length; index++) {
+      const part = spec.subject[index]!;
+      if (index % 2 === 0) {
+        subject += part;
+        continue;
+      }
+      const value = values.get(part)!;
+      if (!value.every(isTokenText)) {
+        return failure("BAD_SUBJECT", `the path parameter ${part} must match [A-Za-z0-9_-]+ here`);
+      }
+      subject += value.join(".");
+    }
+    if (spec.subject.length > 1 && callerSubject(subject) === undefined) {
+      return failure("BAD_SUBJECT", "the path parameters make a subject that is too long or internal");
+    }
+    const { mode, timeoutMs, reply, fallback } = spec;
+    return { mode, timeoutMs, reply, fallback, route: this.#engine.route(subject), params: queryOf(values) };
+  }
+}
+
+function notFound(message: string): Failure {
+  return { code: "not_found", reason: "NOT_FOUND", message, retryable: false };
+}
+
+function parametersOf(spec: RouteSpec, segments: readonly string[]): Map<string, readonly string[]> {
+  const values = new Map<string, readonly string[]>();
+  spec.segments.forEach((segment, index) => {
+    if (segment.kind === "param") values.set(segment.name, [segments[index]!]);
+    if (segment.kind === "rest") values.set(segment.name, segments.slice(index));
+  });
+  return values;
+}
+
+function queryOf(values: ReadonlyMap<string, readonly string[]>): string {
+  let query = "";
+  for (const [name, value] of values) {
+    query += `${query === "" ? "" : "&"}${name}=${value.map(encodeURIComponent).join("/")}`;
+  }
+  return query;
+}
