@@ -1,3 +1,4 @@
+import { copyOf } from "../message/bytes.ts";
 import { readUtf8 } from "../message/text.ts";
 import type { Codec } from "./codec.ts";
 
@@ -15,6 +16,6 @@ export const bytes: Codec = {
   name: "bytes",
   contentType: "application/octet-stream",
   encode: (value) => value as Uint8Array,
-  decode: (payload, start, end) => payload.slice(start, end),
+  decode: copyOf,
   transfer: (value) => value,
 };

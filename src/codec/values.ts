@@ -1,4 +1,5 @@
 /** Values in messages: which codec writes a value, and which reads a payload. */
+import { copyOf } from "../message/bytes.ts";
 import { findHeader } from "../message/headers.ts";
 import { Format, Message } from "../message/message.ts";
 import type { Codec } from "./codec.ts";
@@ -34,9 +35,9 @@ export function valueOf(message: Message): unknown {
 
 /** The payload's bytes, safe to keep. */
 export function ownBytes(message: Message): Uint8Array {
-  const payload = message.payload();
   // What was made here belongs to the message; what was received lies in a buffer that will be reused.
-  return message.head === undefined ? payload.slice() : payload;
+  if (message.head !== undefined) return message.payload();
+  return copyOf(message.bytes, message.payloadStart, message.end);
 }
 
 /** The codec for a content type; without one it is JSON, and an unknown type is read as bytes. */

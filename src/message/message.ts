@@ -1,3 +1,4 @@
+import { copyOf } from "./bytes.ts";
 import { MessageHeaders } from "./headers.ts";
 import { encodeUtf8, readUtf8 } from "./text.ts";
 
@@ -84,7 +85,7 @@ export class Message {
     copy.head = this.head;
     copy.value = this.value;
     copy.encoder = this.encoder;
-    copy.bytes = this.bytes.slice(this.headStart, this.end);
+    copy.bytes = copyOf(this.bytes, this.headStart, this.end);
     copy.payloadStart = this.payloadStart - this.headStart;
     copy.end = this.end - this.headStart;
     return copy;

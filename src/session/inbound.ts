@@ -1,4 +1,5 @@
 /** Reads the frames of one session: checks every clause that binds the sender, then tells the session's owner. */
+import { copyOf } from "../message/bytes.ts";
 import { failure, type Failure } from "../message/failure.ts";
 import { findHeader } from "../message/headers.ts";
 import { MAX_SUBJECT } from "../message/limits.ts";
@@ -188,7 +189,7 @@ export class Inbound<R> implements FrameSink {
       reason: findHeader(block, "reason") ?? code.toUpperCase(),
       message: findHeader(block, "message") ?? "",
       retryable: findHeader(block, "retryable") === "true",
-      details: payloadStart < end ? bytes.slice(payloadStart, end) : undefined,
+      details: payloadStart < end ? copyOf(bytes, payloadStart, end) : undefined,
     };
   }
 

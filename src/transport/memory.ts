@@ -1,3 +1,4 @@
+import { copyOf } from "../message/bytes.ts";
 import type { Connection, ConnectionHandler, Listener, Transport } from "./transport.ts";
 
 /** Bytes one end may have under way before `send` asks to wait. */
@@ -34,7 +35,7 @@ class MemoryConnection implements Connection {
   send(bytes: Uint8Array): boolean {
     const peer = this.#peer;
     if (peer === undefined || this.#over) return true; // `closed` is on its way
-    peer.#inbox.push(bytes.slice());
+    peer.#inbox.push(copyOf(bytes, 0, bytes.length));
     peer.#inboxBytes += bytes.length;
     peer.#schedule();
     return peer.#inboxBytes < WINDOW;

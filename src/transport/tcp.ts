@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo } from "node:net";
 import { dialSocket, listenOn } from "./sockets.ts";
-import { SocketConnection } from "./socket-connection.ts";
+import { ReadBuffer, SocketConnection } from "./socket-connection.ts";
 import type { Transport } from "./transport.ts";
 
 /** Host and port of `tcp://HOST:PORT`. Throws a TypeError that says what is missing. */
@@ -23,8 +23,9 @@ export const tcp: Transport = {
 
   async dial(url, options = {}) {
     const { host, port } = parseTcp(url);
-    const socket = await dialSocket(connect({ host, port, noDelay: true }), options);
-    return new SocketConnection(socket, url);
+    const reading = new ReadBuffer();
+    const socket = connect({ host, port, noDelay: true, onread: reading.options });
+    return new SocketConnection(await dialSocket(socket, options), url, reading);
   },
 
   async listen(url, accept) {

@@ -1,7 +1,7 @@
 import { lstat, unlink } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { dialSocket, listenOn } from "./sockets.ts";
-import { SocketConnection } from "./socket-connection.ts";
+import { ReadBuffer, SocketConnection } from "./socket-connection.ts";
 import type { Transport } from "./transport.ts";
 
 /** The path of a socket's name in the file system is bounded by the kernel. */
@@ -34,8 +34,9 @@ export const unix: Transport = {
   supports: { inProcess: false, remote: false, encrypted: false },
 
   async dial(url, options = {}) {
-    const socket = await dialSocket(connect({ path: parseUnix(url) }), options);
-    return new SocketConnection(socket, url);
+    const reading = new ReadBuffer();
+    const socket = connect({ path: parseUnix(url), onread: reading.options });
+    return new SocketConnection(await dialSocket(socket, options), url, reading);
   },
 
   async listen(url, accept) {

@@ -6,6 +6,7 @@
 import { PatternTrie } from "../../broker/pattern-trie.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Route, Subscriber, Subscription } from "../../message/delivery.ts";
+import { copyOf } from "../../message/bytes.ts";
 import type { Message } from "../../message/message.ts";
 import { writeMessage, type BodyLimits, type FrameBuffer } from "../../session/frame-writer.ts";
 import type { Flusher, Outbox } from "../../session/outbox.ts";
@@ -126,7 +127,7 @@ export class FanOut implements Subscriber, FrameBuffer {
   /** A frame that may be more than some session takes, and so cannot be in a shared run. */
   #deliverLarge(feed: Feed, size: number): void {
     const at = this.#used;
-    const frame = this.#run.slice(at, at + size);
+    const frame = copyOf(this.#run, at, at + size);
     this.#endRun(false);
     if (this.#run.length > RUN_SIZE) this.#run = new Uint8Array(0);
     for (const target of feed.targets) {
