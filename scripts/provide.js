@@ -35,7 +35,9 @@ const managers = [
 /** @returns {string[]} PATH, and the folders where packages put servers without adding them to PATH */
 function folders() {
   const debian = "/usr/lib/postgresql";
-  const servers = existsSync(debian) ? readdirSync(debian).map((version) => join(debian, version, "bin")) : [];
+  const servers = existsSync(debian)
+    ? readdirSync(debian).map((version) => join(debian, version, "bin"))
+    : [];
   return [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin", ...servers];
 }
 
@@ -83,14 +85,17 @@ function provide(program) {
     return undefined;
   }
   const manager = managers.find(({ name }) => find(name));
-  if (!manager) return `not on PATH, and none of ${managers.map(({ name }) => name).join(", ")} is here; install it by hand`;
+  if (!manager)
+    return `not on PATH, and none of ${managers.map(({ name }) => name).join(", ")} is here; install it by hand`;
   const name = wanted.packages[manager.name];
   console.log(`${program}: not found, installing the package ${name} with ${manager.name}`);
   // A stale index may still hold the package, so a failed refresh alone is no reason to give up.
   run(manager.name, manager.refresh, manager.root);
-  if (!run(manager.name, [...manager.install, name], manager.root)) return `${manager.name} could not install ${name}`;
+  if (!run(manager.name, [...manager.install, name], manager.root))
+    return `${manager.name} could not install ${name}`;
   const installed = look();
-  if (!installed) return `${manager.name} installed ${name}, but none of ${wanted.names.join(", ")} is to be found`;
+  if (!installed)
+    return `${manager.name} installed ${name}, but none of ${wanted.names.join(", ")} is to be found`;
   console.log(`${program}: installed ${installed}`);
   return undefined;
 }

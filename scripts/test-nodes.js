@@ -37,7 +37,15 @@ function nodeFolder(version) {
   console.log(`fetching ${name} from the npm registry`);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), '{ "private": true }\n');
-  const args = ["install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"];
+  const args = [
+    "install",
+    "--prefix",
+    folder,
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--no-package-lock",
+  ];
   if (!succeeds(npm, [...args, `node-runtime@npm:${name}`])) {
     throw new Error(`could not fetch ${name}`);
   }
@@ -51,5 +59,7 @@ const failed = versions.filter((version) => {
   const env = { ...process.env, PATH: `${bin}${delimiter}${process.env["PATH"]}` };
   return !succeeds(join(bin, "node"), ["--enable-source-maps", "scripts/test.js"], env);
 });
-console.log(failed.length === 0 ? `\npassed on Node ${versions.join(", ")}` : `\nfailed on Node ${failed.join(", ")}`);
+console.log(
+  failed.length === 0 ? `\npassed on Node ${versions.join(", ")}` : `\nfailed on Node ${failed.join(", ")}`,
+);
 process.exitCode = failed.length === 0 ? 0 : 1;

@@ -1,5 +1,5 @@
 /**
- * Runs the compiled tests (build/test) on the Node that runs this script.
+ * Runs the tests, which must have been compiled into build, on the Node that runs this script.
  *
  *   node scripts/test.js             every test file
  *   node scripts/test.js wire hub    the files whose path contains "wire" or "hub"
@@ -7,7 +7,7 @@
  * Fails when no test file is found or no test ran. The last line printed is "N passed, N failed".
  */
 import { readdirSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
@@ -20,13 +20,14 @@ const limit = Number(process.versions.node.split(".")[0]) >= 24 ? 60_000 : 180_0
 // A file that leaves a timer or a socket open keeps its process alive: the run as a whole is bounded too.
 const wholeRun = 15 * 60_000;
 
-/** @returns {string[]} paths of the compiled test files that match the patterns, in a stable order */
+/** @returns {string[]} paths of the compiled files of the tests that match the patterns, in a stable order */
 function testFiles() {
-  const folder = join(root, "build", "test");
-  return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".test.js"))
-    .map((name) => join(folder, name))
-    .filter((path) => patterns.length === 0 || patterns.some((part) => relative(root, path).includes(part)))
+  // The sources are listed, since build may still hold tests that are gone.
+  return readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".test.ts"))
+    .map((path) => join("test", path))
+    .filter((path) => patterns.length === 0 || patterns.some((part) => path.includes(part)))
+    .map((path) => join(root, "build", path.replace(/\.ts$/, ".js")))
     .toSorted();
 }
 
