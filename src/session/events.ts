@@ -10,7 +10,9 @@ export interface SessionLifecycle {
   goaway(why: Failure): void;
   /** The connection has taken everything that waited. */
   drained(): void;
-  /** The session is over. Called once. */
+  /** Nothing more is read, and what is sent from now on is lost. Called once. */
+  ended(why: Failure): void;
+  /** The connection is gone as well. Called once, after `ended`. */
   closed(why: Failure): void;
 }
 
@@ -28,7 +30,7 @@ export interface SessionRegistrations {
   serve(registration: number, pattern: string, queue: string, concurrency: number): void;
   subscribe(registration: number, pattern: string): void;
   leave(registration: number): void;
-  /** The other end has accepted registration (or leave). */
-  ready(registration: number): void;
+  /** The other end has done what the frame of type `asked` asked for: SERVE, SUBSCRIBE or LEAVE. */
+  ready(registration: number, asked: number): void;
   refused(registration: number, why: Failure): void;
 }

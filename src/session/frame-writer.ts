@@ -61,15 +61,27 @@ export function writeHeaderFrame(
 
 /** Details past this size are left out: the error matters more than its details. */
 const MAX_DETAILS = 65_536;
+const NO_DETAILS = new Uint8Array(0);
 
-/** ERROR, REFUSED, GOAWAY and CLOSE: code, reason and text as a header block, details as payload. */
-export function writeFailure(outbox: FrameBuffer, type: FrameType, target: number, id: number, why: Failure): void {
+/**
+ * ERROR, REFUSED, GOAWAY and CLOSE: code, reason and text as a header block, details as payload unless they are longer
+ * than the receiver takes.
+ */
+export function writeFailure(
+  outbox: FrameBuffer,
+  type: FrameType,
+  target: number,
+  id: number,
+  why: Failure,
+  maxPayload: number,
+): void {
   // Line ends and other control characters of a message would break its header line.
   // oxlint-disable-next-line no-control-regex -- control characters are what it must find
   const text = why.message.replaceAll(/[\u0000-\u001f\u007f]+/g, " ").slice(0, MAX_FAILURE_TEXT);
   let block = `code:${why.code}\nreason:${why.reason}\nmessage:${text}\n`;
   if (why.retryable) block += "retryable:true\n";
-  const details = why.details !== undefined && why.details.length <= MAX_DETAILS ? why.details : new Uint8Array(0);
+  const fits = why.details !== undefined && why.details.length <= Math.min(MAX_DETAILS, maxPayload);
+  const details = fits ? why.details! : NO_DETAILS; // P-71
   const slab = outbox.reserve(HEADER_SIZE + maxUtf8Length(block) + details.length);
   const at = outbox.offset;
   const head = writeUtf8(slab, block, at + HEADER_SIZE);

@@ -2,7 +2,7 @@
 import { copyOf } from "../message/bytes.ts";
 import { failure, type Failure } from "../message/failure.ts";
 import { findHeader } from "../message/headers.ts";
-import { MAX_SUBJECT } from "../message/limits.ts";
+import { MAX_SUBJECT, MAX_TIMEOUT } from "../message/limits.ts";
 import { Message, type Format } from "../message/message.ts";
 import { CODES, isCode } from "../message/status.ts";
 import { isPattern, isSubject } from "../message/subject.ts";
@@ -21,6 +21,7 @@ import type { BodyLimits } from "./frame-writer.ts";
 import { MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
 
 const MAX_QUEUE_NAME = 255;
+const REASON = /^[A-Z0-9_]{1,64}$/;
 
 /** What reading frames does to the session itself. */
 interface SessionControl {
@@ -51,11 +52,13 @@ export class Inbound<R> implements FrameSink {
     switch (header.type) {
       case FrameType.request: {
         const binding = this.#bindings.get(header.target);
+        // P-23, P-40, P-41
         if (binding === undefined) return this.#break(`REQUEST names binding ${header.target}, which is not bound`);
         if (end - start < TIMEOUT_SIZE) return this.#break("REQUEST is shorter than its timeout");
         if (header.id === 0) return this.#break("REQUEST has id 0");
         if (!this.#body(header, bytes, start + TIMEOUT_SIZE, end)) return undefined;
-        return calls.request(header.id, binding, this.#message, readU32(bytes, start));
+        const timeout = readU32(bytes, start);
+        return calls.request(header.id, binding, this.#message, timeout < MAX_TIMEOUT ? timeout : MAX_TIMEOUT);
       }
       case FrameType.reply:
         if (!this.#body(header, bytes, start, end)) return undefined;
@@ -74,8 +77,10 @@ export class Inbound<R> implements FrameSink {
   #control(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
     const { calls, registrations, lifecycle } = this.#options;
     switch (header.type) {
-      case FrameType.error:
-        return calls.error(header.target, header.id, this.#failure(header, bytes, start, end));
+      case FrameType.error: {
+        const why = this.#failure(header, bytes, start, end);
+        return why && calls.error(header.target, header.id, why);
+      }
       case FrameType.cancel:
         return calls.cancel(header.target, header.id, canceled(header.aux));
       case FrameType.bind:
@@ -86,42 +91,56 @@ export class Inbound<R> implements FrameSink {
       case FrameType.leave:
         return registrations.leave(header.id);
       case FrameType.ready:
-        return registrations.ready(header.id);
-      case FrameType.refused:
-        return registrations.refused(header.id, this.#failure(header, bytes, start, end));
+        return registrations.ready(header.id, header.aux);
+      case FrameType.refused: {
+        const why = this.#failure(header, bytes, start, end);
+        return why && registrations.refused(header.id, why);
+      }
       case FrameType.ping:
         return this.#session.pong(header.id);
       case FrameType.pong:
         return undefined; // any arrival is a sign of life
-      case FrameType.goaway:
-        return lifecycle.goaway(this.#failure(header, bytes, start, end));
-      case FrameType.close:
-        return this.#session.closedByPeer(this.#failure(header, bytes, start, end));
+      case FrameType.goaway: {
+        const why = this.#failure(header, bytes, start, end);
+        return why && lifecycle.goaway(why);
+      }
+      case FrameType.close: {
+        const why = this.#failure(header, bytes, start, end);
+        return why && this.#session.closedByPeer(why);
+      }
+      case FrameType.hello:
+      case FrameType.welcome:
+        return this.#break("a second greeting"); // P-4
       default:
-        return this.#break(`unknown frame type ${header.type}`);
+        return this.#break(`unknown frame type ${header.type}`); // P-4
     }
   }
 
   #greeting(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
     const session = this.#session;
-    if (session.state !== "greeting") return undefined; // closing: what still arrives is not read
-    if (header.type === FrameType.close) return session.closedByPeer(this.#failure(header, bytes, start, end));
+    if (session.state !== "greeting") return undefined; // P-17: closing, what still arrives is not read
+    if (header.type === FrameType.close) {
+      const why = this.#failure(header, bytes, start, end);
+      return why && session.closedByPeer(why);
+    }
     const awaited = this.#options.role === "acceptor" ? FrameType.hello : FrameType.welcome;
-    if (header.type !== awaited) return this.#break("the first frame is not a greeting");
-    if (header.aux !== end - start) return this.#break("the greeting is not a header block");
+    if (header.type !== awaited) return this.#break("the first frame is not a greeting"); // P-13
+    if (header.aux !== end - start) return this.#break("the greeting is not a header block"); // P-12
     const [highest, lowest] = awaited === FrameType.hello ? [header.target, header.id] : [header.target, header.target];
     if (lowest > PROTOCOL_VERSION || highest < PROTOCOL_VERSION) {
+      // P-11
       const text = `this end speaks version ${PROTOCOL_VERSION}, the other ${lowest} to ${highest}`;
       return session.fail(failure("BAD_VERSION", text));
     }
     const block = readUtf8(bytes, start, end);
     const payload = readLimit(block, "max-payload");
     const headers = readLimit(block, "max-headers");
-    const maxBindings = readLimit(block, "max-bindings") ?? MAX_BINDING;
+    const bindings = awaited === FrameType.welcome ? readLimit(block, "max-bindings") : undefined; // P-25
     if (payload === undefined || headers === undefined || headers < MIN_HEADERS) {
       return this.#break(`the greeting must name max-payload and a max-headers of ${MIN_HEADERS} or more`);
     }
-    return session.greeted(PROTOCOL_VERSION, { payload, headers }, maxBindings, findHeader(block, "name") ?? "");
+    const name = findHeader(block, "name") ?? "";
+    return session.greeted(PROTOCOL_VERSION, { payload, headers }, bindings ?? MAX_BINDING, name);
   }
 
   /** Sets `#message` to a frame's header block and payload. */
@@ -130,15 +149,18 @@ export class Inbound<R> implements FrameSink {
     const payloadStart = start + header.aux;
     const { limits } = this.#options;
     if (payloadStart > end || header.aux > Math.max(limits.headers, MIN_HEADERS)) {
+      // P-30, P-31
       this.#break(`a header block of ${header.aux} bytes does not fit its frame or the limit`);
       return false;
     }
     if (end - payloadStart > limits.payload) {
+      // P-31
       this.#break(`a payload of ${end - payloadStart} bytes is over the limit of ${limits.payload}`);
       return false;
     }
     const format = header.flags & FORMAT_MASK;
     if (format > 2) {
+      // P-32
       this.#break("unknown payload format");
       return false;
     }
@@ -151,27 +173,29 @@ export class Inbound<R> implements FrameSink {
   }
 
   #bind(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
-    const number = header.target;
+    const number = header.target; // P-20
     if (number === 0 || number > MAX_BINDING) return this.#break(`${number} is no binding`);
     if (end - start > MAX_SUBJECT) return this.#break("BIND names a subject that is too long");
     const subject = readUtf8(bytes, start, end);
     if (!isSubject(subject)) return this.#break("BIND names no legal subject");
     const { bindings } = this.#options.limits;
     if (this.#bindings.size >= bindings && this.#bindings.get(number) === undefined) {
+      // P-24
       return this.#session.fail(failure("TOO_MANY", `more than ${bindings} subjects are bound`));
     }
-    this.#bindings.set(number, subject, header.id);
+    this.#bindings.set(number, subject, header.id); // P-22
   }
 
   #register(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
     const { registrations } = this.#options;
-    if (header.id === 0) return this.#break("a registration has number 0");
+    if (header.id === 0) return this.#break("a registration has number 0"); // P-50
     if (end - start > MAX_QUEUE_NAME + MAX_SUBJECT) return this.#break("a registration's names are too long");
     const patternStart = start + header.aux;
     if (patternStart > end) return this.#break("SERVE's queue does not fit its frame");
+    if (header.type === FrameType.subscribe && header.aux !== 0) return this.#break("SUBSCRIBE names a queue"); // P-51
     const queue = readUtf8(bytes, start, patternStart);
     const pattern = readUtf8(bytes, patternStart, end);
-    if (!isPattern(pattern)) return this.#session.refuse(header.id, failure("BAD_SUBJECT"));
+    if (!isPattern(pattern)) return this.#session.refuse(header.id, failure("BAD_SUBJECT")); // P-52
     if (queue !== "" && !isSubject(queue)) {
       return this.#session.refuse(header.id, failure("BAD_SUBJECT", "not a legal queue name"));
     }
@@ -179,14 +203,20 @@ export class Inbound<R> implements FrameSink {
     return registrations.serve(header.id, pattern, queue, header.target);
   }
 
-  #failure(header: FrameHeader, bytes: Uint8Array, start: number, end: number): Failure {
-    const payloadStart = Math.min(start + header.aux, end);
+  /** The failure in a frame; undefined when it breaks the protocol, and the session with it. */
+  #failure(header: FrameHeader, bytes: Uint8Array, start: number, end: number): Failure | undefined {
+    const payloadStart = start + header.aux;
+    if (payloadStart > end || header.aux > MIN_HEADERS) {
+      this.#break(`a failure of ${header.aux} bytes does not fit its frame or the limit`); // P-72
+      return undefined;
+    }
     const block = readUtf8(bytes, start, payloadStart);
     const named = findHeader(block, "code");
-    const code = isCode(named) ? named : "unknown"; // a newer peer may know more codes
+    const code = isCode(named) ? named : "unknown"; // P-70: a newer peer may know more codes
+    const reason = findHeader(block, "reason");
     return {
       code,
-      reason: findHeader(block, "reason") ?? code.toUpperCase(),
+      reason: reason !== undefined && REASON.test(reason) ? reason : code.toUpperCase(),
       message: findHeader(block, "message") ?? "",
       retryable: findHeader(block, "retryable") === "true",
       details: payloadStart < end ? copyOf(bytes, payloadStart, end) : undefined,

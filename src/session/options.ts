@@ -9,6 +9,9 @@ export const PROTOCOL_VERSION = 1;
 /** Every end takes header blocks of this size, so that failures always fit. */
 export const MIN_HEADERS = 16_384;
 
+/** Longest body before the greeting is done: strangers get no more memory than that. */
+export const MAX_GREETING = 16_384;
+
 /**
  * State of a session.
  *
@@ -16,7 +19,7 @@ export const MIN_HEADERS = 16_384;
  * |----------|------------------------------------------|--------------------------|
  * | greeting | HELLO or WELCOME is awaited              | open, closing, closed    |
  * | open     | everything flows                         | closing, closed          |
- * | closing  | CLOSE was sent; nothing is read any more | closed                   |
+ * | closing  | CLOSE was sent or read: nothing more is  | closed                   |
  * | closed   | over                                     |                          |
  */
 export type SessionState = "greeting" | "open" | "closing" | "closed";

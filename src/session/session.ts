@@ -3,7 +3,7 @@
  * table of requests: numbers are its owner's, it only moves them.
  */
 import { failure, type Failure } from "../message/failure.ts";
-import { MAX_TIMEOUT } from "../message/limits.ts";
+import { MAX_HEADERS, MAX_TIMEOUT } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
 import { CODES } from "../message/status.ts";
 import type { Connection } from "../transport/transport.ts";
@@ -13,7 +13,7 @@ import { NumberPool, type OutBinding } from "./bindings.ts";
 import { writeControl, writeFailure, writeHeaderFrame, writeMessage, type BodyLimits } from "./frame-writer.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inbound } from "./inbound.ts";
-import { MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
+import { MAX_GREETING, MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 
 /** A connection that was told to close is cut off after this long. */
@@ -44,7 +44,7 @@ export class Session<R> {
     this.outbox = new Outbox(connection, flusher);
     this.outbox.onDrained = () => options.lifecycle.drained();
     this.#numbers = new NumberPool(options.firstBinding ?? 1, MAX_BINDING);
-    this.#reader = new FrameReader(TIMEOUT_SIZE + Math.max(limits.headers, MIN_HEADERS) + limits.payload);
+    this.#reader = new FrameReader(MAX_GREETING);
     this.#inbound = new Inbound(this, options);
     this.#heartbeat = new Heartbeat(clock, limits, {
       ping: () => this.#control(FrameType.ping, 0, 0),
@@ -61,9 +61,14 @@ export class Session<R> {
     return this.#peerLimits.payload;
   }
 
+  /** Largest header block the other end takes, known once open. */
+  get maxHeaders(): number {
+    return this.#peerLimits.headers;
+  }
+
   /** Starts the session: the dialer greets. */
   start(): void {
-    const { limits, clock, role } = this.#options;
+    const { limits, clock, role } = this.#options; // P-14
     this.#timer = clock.after(limits.helloTimeout, () =>
       this.fail(failure("HEARTBEAT_LOST", `no greeting within ${limits.helloTimeout} ms`)),
     );
@@ -77,9 +82,11 @@ export class Session<R> {
 
   /** The greeting of the other end was read and is acceptable. */
   greeted(version: number, peerLimits: BodyLimits, maxBindings: number, name: string): void {
-    if (this.#options.role === "acceptor") this.#greet(FrameType.welcome, version, 0);
-    this.#options.clock.clear(this.#timer);
-    this.#peerLimits = peerLimits;
+    const { role, limits, clock } = this.#options;
+    if (role === "acceptor") this.#greet(FrameType.welcome, version, 0);
+    clock.clear(this.#timer);
+    this.#reader.allow(TIMEOUT_SIZE + headersTaken(limits.headers) + limits.payload);
+    this.#peerLimits = { payload: peerLimits.payload, headers: Math.min(peerLimits.headers, MAX_HEADERS) };
     this.peerName = name;
     const first = this.#options.firstBinding ?? 1;
     this.#numbers = new NumberPool(first, Math.min(MAX_BINDING, first - 1 + maxBindings));
@@ -116,7 +123,7 @@ export class Session<R> {
   }
 
   error(registration: number, id: number, why: Failure): void {
-    writeFailure(this.outbox, FrameType.error, registration, id, why);
+    writeFailure(this.outbox, FrameType.error, registration, id, why, this.#peerLimits.payload);
     this.#bound();
   }
 
@@ -143,17 +150,19 @@ export class Session<R> {
     this.#control(FrameType.leave, 0, registration);
   }
 
-  ready(registration: number): void {
-    this.#control(FrameType.ready, 0, registration);
+  /** Confirms a SERVE, SUBSCRIBE or LEAVE, whichever `asked`. */
+  ready(registration: number, asked: FrameType): void {
+    this.#control(FrameType.ready, 0, registration, asked);
   }
 
   refuse(registration: number, why: Failure): void {
-    writeFailure(this.outbox, FrameType.refused, 0, registration, why);
+    writeFailure(this.outbox, FrameType.refused, 0, registration, why, this.#peerLimits.payload);
+    this.#bound();
   }
 
   /** Asks the other end to send nothing new. */
   goaway(why: Failure): void {
-    if (this.#state === "open") writeFailure(this.outbox, FrameType.goaway, 0, 0, why);
+    if (this.#state === "open") writeFailure(this.outbox, FrameType.goaway, 0, 0, why, 0);
   }
 
   /** Answers a ping. */
@@ -164,32 +173,39 @@ export class Session<R> {
   /** Tells the other end why, sends what waits, and closes. */
   fail(why: Failure): void {
     if (this.#state === "closing" || this.#state === "closed") return;
-    this.#state = "closing";
-    this.#why = why;
-    this.#reader.stop();
-    this.#heartbeat.stop();
-    writeFailure(this.outbox, FrameType.close, 0, 0, why);
+    writeFailure(this.outbox, FrameType.close, 0, 0, why, 0);
     this.outbox.flush();
     if (this.outbox.isEmpty) this.#connection.close();
     else this.outbox.onDrained = () => this.#connection.close();
-    const { clock } = this.#options;
-    clock.clear(this.#timer);
-    this.#timer = clock.after(CLOSE_GRACE_MS, () => this.#connection.abort());
+    this.#end(why);
   }
 
   /** Ends at once, without a word. */
   abort(why: Failure): void {
     if (this.#state === "closed") return;
-    this.#why ??= why;
     this.#connection.abort();
-    this.#over(this.#why);
+    this.#over(this.#why ?? why);
   }
 
   /** The other end has said why it closes; the connection's end follows. */
   closedByPeer(why: Failure): void {
-    this.#why ??= why;
-    this.#reader.stop();
+    if (this.#state === "closing" || this.#state === "closed") return;
+    this.outbox.flush();
     this.#connection.close();
+    this.#end(why);
+  }
+
+  /** Neither end says anything more; the connection has a little time to end by itself. */
+  #end(why: Failure): void {
+    const { clock, lifecycle } = this.#options;
+    this.#state = "closing";
+    this.#why = why;
+    this.#reader.stop();
+    this.#heartbeat.stop();
+    this.#numbers.clear();
+    clock.clear(this.#timer);
+    this.#timer = clock.after(CLOSE_GRACE_MS, () => this.#connection.abort());
+    lifecycle.ended(why);
   }
 
   #data(bytes: Uint8Array): void {
@@ -203,19 +219,20 @@ export class Session<R> {
     const slab = outbox.reserve(HEADER_SIZE);
     writeHeader(slab, outbox.offset, 0, type, 0, aux, target, id);
     outbox.advance(outbox.offset + HEADER_SIZE);
+    this.#bound();
   }
 
   #greet(type: FrameType, target: number, id: number): void {
-    const { limits, name } = this.#options;
+    const { limits, name, role } = this.#options;
     writeHeaderFrame(this.outbox, type, target, id, {
       name,
       "max-payload": String(limits.payload),
-      "max-headers": String(Math.max(limits.headers, MIN_HEADERS)),
-      "max-bindings": String(limits.bindings),
+      "max-headers": String(headersTaken(limits.headers)),
+      ...(role === "acceptor" ? { "max-bindings": String(limits.bindings) } : {}), // P-25
     });
   }
 
-  /** A peer that does not read its answers must not fill our memory. */
+  /** A peer that does not read what it asked for must not fill our memory. */
   #bound(): void {
     if (this.outbox.queued <= 2 * this.#options.limits.sessionBuffer) return;
     this.abort(failure("SLOW_CONSUMER"));
@@ -223,16 +240,25 @@ export class Session<R> {
 
   #over(why: Failure): void {
     if (this.#state === "closed") return;
+    const { clock, lifecycle } = this.#options;
+    const hadEnded = this.#state === "closing";
     this.#state = "closed";
-    this.#options.clock.clear(this.#timer);
+    this.#why = why;
+    clock.clear(this.#timer);
     this.#heartbeat.stop();
     this.#reader.stop();
     this.outbox.close();
     this.#numbers.clear();
-    this.#options.lifecycle.closed(why);
+    if (!hadEnded) lifecycle.ended(why);
+    lifecycle.closed(why);
   }
 }
 
 function connectionLost(error: Error | undefined): Failure {
   return failure("CONNECTION_LOST", error === undefined ? undefined : `the connection was lost: ${error.message}`);
+}
+
+/** What this end takes, whatever is configured: failures always fit, and lengths travel in 16 bits. */
+function headersTaken(limit: number): number {
+  return Math.min(Math.max(limit, MIN_HEADERS), MAX_HEADERS);
 }

@@ -1,20 +1,20 @@
 import { failure, type Failure } from "../message/failure.ts";
-import { HEADER_SIZE, readU32, type FrameHeader } from "./frame.ts";
+import { HEADER_SIZE, readAux, readU32, type FrameHeader } from "./frame.ts";
 
-/** Receives frames. The body lies in `bytes[start..end]` and is borrowed until the call returns. */
+/** Receives frames. The body lies in `bytes[start..end]`, which nobody writes to again. */
 export interface FrameSink {
   frame(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void;
 }
 
 /** A partial frame's buffer starts at this size and grows with what has really arrived. */
-const FIRST_CARRY = 4096;
+const FIRST_CARRY = 512;
 
 /**
  * Cuts a byte stream into frames. Whole frames are handed on where they lie; only a frame that is cut by the end of a
  * chunk is copied together. Memory never runs ahead of the bytes received, whatever a length claims.
  */
 export class FrameReader {
-  readonly #maxBody: number;
+  #maxBody: number;
   readonly #header: FrameHeader = { type: 0, flags: 0, aux: 0, target: 0, id: 0 };
   #carry: Uint8Array = new Uint8Array(0);
   #carried = 0;
@@ -27,6 +27,11 @@ export class FrameReader {
   /** Bytes of an unfinished frame that are held. */
   get pending(): number {
     return this.#carried;
+  }
+
+  /** From the next frame on bodies may be this long. */
+  allow(maxBody: number): void {
+    this.#maxBody = maxBody;
   }
 
   /** Makes `push` ignore the rest; to be called from a sink that is done with the connection. */
@@ -48,7 +53,7 @@ export class FrameReader {
     const size = chunk.length;
     while (at + HEADER_SIZE <= size) {
       const length = readU32(chunk, at);
-      if (length > this.#maxBody) return this.#tooLong(length);
+      if (length > this.#maxBody) return this.#tooLong(length); // P-3
       const end = at + HEADER_SIZE + length;
       if (end > size) break;
       this.#emit(chunk, at, end, sink);
@@ -63,7 +68,7 @@ export class FrameReader {
     const header = this.#header;
     header.type = bytes[at + 4]!;
     header.flags = bytes[at + 5]!;
-    header.aux = bytes[at + 6]! | (bytes[at + 7]! << 8);
+    header.aux = readAux(bytes, at);
     header.target = readU32(bytes, at + 8);
     header.id = readU32(bytes, at + 12);
     sink.frame(header, bytes, at + HEADER_SIZE, end);
@@ -85,7 +90,7 @@ export class FrameReader {
     if (this.#carried < whole) return at + taken;
     const frame = this.#carry;
     this.#carried = 0;
-    if (frame.length > FIRST_CARRY) this.#carry = new Uint8Array(0);
+    this.#carry = new Uint8Array(0); // the receiver may keep views of this one
     this.#emit(frame, 0, whole, sink);
     return at + taken;
   }

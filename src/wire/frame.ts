@@ -50,6 +50,11 @@ export function readU32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }
 
+/** The `aux` field of the frame that begins at `at`. */
+export function readAux(bytes: Uint8Array, at: number): number {
+  return bytes[at + 6]! | (bytes[at + 7]! << 8);
+}
+
 export function writeU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value;
   bytes[at + 1] = value >>> 8;

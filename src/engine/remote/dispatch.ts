@@ -26,6 +26,7 @@ export interface DispatchOptions {
 }
 
 const NO_SERVICE = Object.freeze(failure("NO_RESPONDERS", "this peer does not serve the subject (any longer)"));
+const DEADLINE = Object.freeze(failure("DEADLINE"));
 const IN_FLIGHT_FULL = Object.freeze(failure("IN_FLIGHT_FULL"));
 const UNIMPLEMENTED: Failure = Object.freeze(
   new LintelError("unimplemented", "a peer that dialed takes no registrations").toFailure(),
@@ -46,7 +47,12 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
       session()?.error(binding.registration, id, NO_SERVICE);
       return;
     }
+    if (timeoutMs === 0) {
+      session()?.error(binding.registration, id, DEADLINE); // P-41
+      return;
+    }
     if (jobs.holds(id)) {
+      // P-40
       session()?.fail(failure("BAD_FRAME", `request ${id} is in flight already`));
       return;
     }
@@ -94,13 +100,14 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
     // nothing was registered
   }
 
-  ready(registration: number): void {
-    this.#options.registered.ready(registration);
+  ready(registration: number, asked: number): void {
+    this.#options.registered.ready(registration, asked);
     this.#options.onEnded();
   }
 
   refused(registration: number, why: Failure): void {
     this.#options.registered.refused(registration, why);
+    this.#options.onEnded();
   }
 
   #release(row: Waiting): void {

@@ -112,7 +112,10 @@ export class Link {
         },
         goaway: onGoaway,
         drained: onDrained,
-        closed: (why) => this.#lost(why),
+        ended: (why) => this.#lost(why),
+        closed: () => {
+          for (const resolve of this.#over.splice(0)) resolve();
+        },
       },
     });
     this.#session = session;
@@ -122,7 +125,6 @@ export class Link {
   #lost(why: Failure): void {
     const wasConnected = this.#state === "connected";
     this.#session = undefined;
-    for (const resolve of this.#over.splice(0)) resolve();
     if (this.#state !== "closed") this.#retry(why);
     if (wasConnected) this.#options.onLost(why);
   }

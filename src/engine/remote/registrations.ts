@@ -2,6 +2,7 @@ import { PatternTrie } from "../../broker/pattern-trie.ts";
 import type { Route, Subscriber, Worker } from "../../message/delivery.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Session } from "../../session/session.ts";
+import { FrameType } from "../../wire/frame.ts";
 
 /** What a bound subject leads to at this end. */
 export interface Incoming {
@@ -72,7 +73,7 @@ export class Registrations {
 
   /** The session is gone: nobody will confirm any more. */
   lost(): void {
-    for (const number of this.#leaving) this.services.delete(number);
+    for (const number of this.#leaving) this.#removeService(number);
     this.#leaving.clear();
   }
 
@@ -85,17 +86,17 @@ export class Registrations {
     for (const entry of this.#all()) this.announce(session, entry);
   }
 
-  ready(number: number): void {
-    if (this.#leaving.delete(number)) this.services.delete(number);
-    else this.#find(number)?.settle.resolve();
+  /** The hub has done what was asked for: SERVE, SUBSCRIBE or LEAVE. */
+  ready(number: number, asked: number): void {
+    if (asked !== FrameType.leave) this.#find(number)?.settle.resolve();
+    else if (this.#leaving.delete(number)) this.#removeService(number);
   }
 
   refused(number: number, why: Failure): void {
-    const entry = this.#find(number);
+    this.#find(number)?.settle.reject(LintelError.from(why));
     this.#leaving.delete(number);
     this.services.delete(number);
     this.#removeSubscription(number);
-    entry?.settle.reject(LintelError.from(why));
   }
 
   /** Rejects what was not yet accepted. */
@@ -107,7 +108,8 @@ export class Registrations {
   listeners(incoming: Incoming): readonly Subscriber[] {
     if (incoming.version !== this.#version) {
       incoming.version = this.#version;
-      incoming.subscribers = this.#subscribers.match(incoming.route.subject);
+      // A subscriber with several matching patterns gets one copy.
+      incoming.subscribers = [...new Set(this.#subscribers.match(incoming.route.subject))];
     }
     return incoming.subscribers;
   }
@@ -117,9 +119,15 @@ export class Registrations {
     yield* this.#subscriptions.values();
   }
 
+  #removeService(number: number): void {
+    this.services.get(number)?.settle.reject(LintelError.of("CLOSED", "it was closed before it was accepted"));
+    this.services.delete(number);
+  }
+
   #removeSubscription(number: number): boolean {
     const subscription = this.#subscriptions.get(number);
     if (subscription === undefined) return false;
+    subscription.settle.reject(LintelError.of("CLOSED", "it was closed before it was accepted"));
     this.#subscriptions.delete(number);
     this.#subscribers.remove(subscription.pattern, subscription.subscriber);
     this.#version++;

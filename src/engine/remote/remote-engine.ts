@@ -51,8 +51,8 @@ export class RemoteEngine implements Engine {
 
   constructor(transport: Transport, url: string, options: RemoteEngineOptions = {}) {
     this.#clock = options.clock ?? systemClock;
-    // Each end bounds what the other may bind; a hub needs room for whatever is published through it.
-    this.#limits = { ...DEFAULT_LIMITS, bindings: MAX_BINDING, ...options.limits };
+    // P-25: a hub needs room for whatever is published through it.
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits, bindings: MAX_BINDING };
     this.#waiting = new PendingTable<Waiting>(
       this.#clock,
       this.#limits.inFlight,
@@ -144,7 +144,7 @@ export class RemoteEngine implements Engine {
       this.#release(row);
       return refuse(sink, tag, toFailure(error));
     }
-    return id;
+    return row.id === id ? id : 0; // sending may have found the hub too slow and ended the session
   }
 
   cancel(handle: number): void {
@@ -194,6 +194,7 @@ export class RemoteEngine implements Engine {
     this.#state = "closed";
     await this.#link.close();
     this.#failAll(CLOSED);
+    this.#drained();
     this.#registered.close(LintelError.from(CLOSED));
     this.#waiting.stop();
     this.#jobs.stop();

@@ -7,10 +7,11 @@ import { PatternTrie } from "../../broker/pattern-trie.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Route, Subscriber, Subscription } from "../../message/delivery.ts";
 import { copyOf } from "../../message/bytes.ts";
+import { MAX_HEADERS } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
 import { writeMessage, type BodyLimits, type FrameBuffer } from "../../session/frame-writer.ts";
 import type { Flusher, Outbox } from "../../session/outbox.ts";
-import { FrameType } from "../../wire/frame.ts";
+import { FrameType, HEADER_SIZE, readAux } from "../../wire/frame.ts";
 
 /** Numbers from here on are each session's own. */
 export const FIRST_OWN_BINDING = 32_768;
@@ -22,6 +23,7 @@ const RUN_SIZE = 65_536;
 export interface FanOutTarget {
   readonly outbox: Outbox;
   readonly maxPayload: number;
+  readonly maxHeaders: number;
   /** Makes sure that the shared number stands for the feed on this session. */
   bindFeed(feed: Feed): void;
   /** True when so many bytes wait already that publications are dropped. */
@@ -36,11 +38,12 @@ export interface Feed {
   readonly number: number;
   version: number;
   targets: readonly FanOutTarget[];
-  /** Payloads up to this size are taken by all of them. */
-  maxPayload: number;
+  /** Frames up to this size, with header blocks up to that, are taken by all of them. */
+  maxSize: number;
+  maxHeaders: number;
 }
 
-const NO_LIMITS: BodyLimits = { payload: Infinity, headers: Infinity };
+const NO_LIMITS: BodyLimits = { payload: Infinity, headers: MAX_HEADERS };
 
 export class FanOut implements Subscriber, FrameBuffer {
   readonly #engine: Engine;
@@ -110,7 +113,9 @@ export class FanOut implements Subscriber, FrameBuffer {
   advance(offset: number): void {
     const size = offset - this.#used;
     const feed = this.#current!;
-    if (size > feed.maxPayload) return this.#deliverLarge(feed, size);
+    if (size > feed.maxSize || readAux(this.#run, this.#used) > feed.maxHeaders) {
+      return this.#deliverLarge(feed, size);
+    }
     this.#used = offset;
     this.#messages++;
     if (this.#scheduled) return;
@@ -130,8 +135,11 @@ export class FanOut implements Subscriber, FrameBuffer {
     const frame = copyOf(this.#run, at, at + size);
     this.#endRun(false);
     if (this.#run.length > RUN_SIZE) this.#run = new Uint8Array(0);
+    const headers = readAux(frame, 0);
+    const payload = size - HEADER_SIZE - headers;
     for (const target of feed.targets) {
-      if (size > target.maxPayload || target.isSlow) {
+      // P-31, P-61
+      if (payload > target.maxPayload || headers > target.maxHeaders || target.isSlow) {
         target.dropped(1);
         continue;
       }
@@ -182,14 +190,19 @@ export class FanOut implements Subscriber, FrameBuffer {
       this.#nextNumber = number + 1 < FIRST_OWN_BINDING ? number + 1 : 1;
       const previous = this.#byNumber[number];
       if (previous !== undefined) this.#feeds.delete(previous.route);
-      feed = { route, number, version: 0, targets: [], maxPayload: 0 };
+      feed = { route, number, version: 0, targets: [], maxSize: 0, maxHeaders: 0 };
       this.#byNumber[number] = feed;
       this.#feeds.set(route, feed);
     }
     if (feed.version !== this.#version) {
       feed.version = this.#version;
       feed.targets = [...new Set(this.#listeners.match(route.subject))];
-      feed.maxPayload = Math.min(...feed.targets.map((target) => target.maxPayload), RUN_SIZE);
+      feed.maxSize = RUN_SIZE;
+      feed.maxHeaders = MAX_HEADERS;
+      for (const { maxPayload, maxHeaders } of feed.targets) {
+        if (maxPayload < feed.maxSize) feed.maxSize = maxPayload;
+        if (maxHeaders < feed.maxHeaders) feed.maxHeaders = maxHeaders;
+      }
     }
     return feed;
   }

@@ -12,6 +12,7 @@ import { Session } from "../../session/session.ts";
 import type { Clock } from "../../message/clock.ts";
 import type { Connection } from "../../transport/transport.ts";
 import { FIRST_OWN_BINDING, type FanOut, type FanOutTarget, type Feed } from "./fan-out.ts";
+import { FrameType } from "../../wire/frame.ts";
 import { RemoteWorker } from "./remote-worker.ts";
 
 export interface ConnectionOptions {
@@ -72,12 +73,17 @@ export class NativeConnection
     // publications are dropped, not held, while a session is slow
   }
 
-  closed(why: Failure): void {
+  ended(): void {
+    // P-19: handles first, so that no outcome comes back to a session that cannot send it
     for (const handle of this.#handles.clear()) this.#engine.cancel(handle);
     for (const worker of this.#workers.values()) worker.lose();
     this.#workers.clear();
     for (const pattern of this.#patterns.values()) this.#options.fanOut.remove(pattern, this);
     this.#patterns.clear();
+    this.#feeds.length = 0;
+  }
+
+  closed(why: Failure): void {
     this.#options.onClosed(this, why);
   }
 
@@ -85,6 +91,7 @@ export class NativeConnection
 
   request(id: number, binding: Binding<Route>, request: Message, timeoutMs: number): void {
     if (this.#handles.get(id) !== 0) {
+      // P-40
       this.session.fail(failure("BAD_FRAME", `request ${id} is in flight already`));
       return;
     }
@@ -107,7 +114,11 @@ export class NativeConnection
   }
 
   publish(binding: Binding<Route>, publication: Message): void {
-    void this.#engine.publish((binding.resolved ??= this.#engine.route(binding.subject)), publication);
+    try {
+      void this.#engine.publish((binding.resolved ??= this.#engine.route(binding.subject)), publication);
+    } catch {
+      this.droppedPublications++; // P-61: the engine is closed or has lost its hub; a publication has no answer
+    }
   }
 
   // SessionRegistrations
@@ -116,7 +127,7 @@ export class NativeConnection
     if (!this.#mayRegister(registration)) return;
     const worker = new RemoteWorker(this.session, registration, pattern, () => this.#workers.delete(registration));
     this.#workers.set(registration, worker);
-    this.#settle(registration, () =>
+    this.#settle(registration, FrameType.serve, () =>
       worker.join(this.#engine.serve(pattern, worker, { queue, concurrency: concurrency || undefined })),
     );
   }
@@ -124,7 +135,7 @@ export class NativeConnection
   subscribe(registration: number, pattern: string): void {
     if (!this.#mayRegister(registration)) return;
     this.#patterns.set(registration, pattern);
-    this.#settle(registration, () => this.#options.fanOut.add(pattern, this));
+    this.#settle(registration, FrameType.subscribe, () => this.#options.fanOut.add(pattern, this));
   }
 
   leave(registration: number): void {
@@ -134,7 +145,7 @@ export class NativeConnection
       this.#patterns.delete(registration);
       this.#options.fanOut.remove(pattern, this);
     }
-    this.session.ready(registration);
+    this.session.ready(registration, FrameType.leave); // P-55
   }
 
   ready(): void {
@@ -167,6 +178,10 @@ export class NativeConnection
     return this.session.maxPayload;
   }
 
+  get maxHeaders(): number {
+    return this.session.maxHeaders;
+  }
+
   get isSlow(): boolean {
     return this.outbox.queued > this.#options.limits.sessionBuffer;
   }
@@ -183,17 +198,18 @@ export class NativeConnection
 
   #mayRegister(registration: number): boolean {
     if (this.#workers.has(registration) || this.#patterns.has(registration)) {
-      this.session.fail(failure("BAD_FRAME", `registration ${registration} exists already`));
+      this.session.fail(failure("BAD_FRAME", `registration ${registration} exists already`)); // P-53
       return false;
     }
     const { registrations } = this.#options.limits;
     if (this.#workers.size + this.#patterns.size < registrations) return true;
+    // P-54
     this.session.refuse(registration, failure("TOO_MANY", `more than ${registrations} services and subscriptions`));
     return false;
   }
 
   /** Tells the session how its registration went. */
-  #settle(registration: number, register: () => Promise<void>): void {
+  #settle(registration: number, asked: FrameType, register: () => Promise<void>): void {
     const refuse = (error: unknown): void => {
       this.#workers.delete(registration);
       const pattern = this.#patterns.get(registration);
@@ -202,7 +218,7 @@ export class NativeConnection
       this.session.refuse(registration, sendFailure(error));
     };
     try {
-      register().then(() => this.session.ready(registration), refuse);
+      register().then(() => this.session.ready(registration, asked), refuse);
     } catch (error) {
       refuse(error);
     }

@@ -44,8 +44,10 @@ export class RemoteWorker implements Worker {
     try {
       this.#session.request(binding, job, request, timeoutMs);
     } catch (error) {
-      this.#held--;
-      this.#registration?.fail(job, error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED"));
+      const why = error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
+      // Joining a group hands over what is queued there, before the registration is known.
+      if (this.#registration === undefined) queueMicrotask(() => this.fail(job, why));
+      else this.fail(job, why);
     }
   }
 
