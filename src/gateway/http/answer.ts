@@ -13,7 +13,7 @@ export interface Response {
 }
 
 type BufferMethods = { latin1Slice(this: Uint8Array, start: number, end: number): string };
-const { latin1Slice } = Buffer.prototype as unknown as BufferMethods;
+const native = Buffer.prototype as unknown as BufferMethods;
 
 const TYPES: Readonly<Record<number, string>> = {
   [Format.typed]: "application/json",
@@ -37,7 +37,8 @@ export function responseOf(answer: Message): Response | Failure {
   const headless = answer.head === undefined ? answer.headStart === answer.payloadStart : answer.head === "";
   const body = bodyOf(answer);
   if (headless) {
-    if (body.length === 0 && answer.format === Format.typed) return { status: 204, headers: [], body: undefined };
+    if (body.length === 0 && answer.format === Format.typed)
+      return { status: 204, headers: [], body: undefined };
     const headers = ["Content-Type", TYPES[answer.format]!, "Content-Length", String(body.length)];
     return { status: 200, headers, body };
   }
@@ -60,9 +61,11 @@ function withHeaders(answer: Message, body: string | Uint8Array): Response | Fai
       if (status === 0) status = Number(value);
       continue;
     }
-    if (name.startsWith(":") || name === "content-length" || isHopByHop(name) || named.includes(name)) continue;
+    if (name.startsWith(":") || name === "content-length" || isHopByHop(name) || named.includes(name))
+      continue;
     if (!NAME.test(name)) return badAnswer("it has an illegal header name");
-    if (BAD_VALUE.test(value)) return badAnswer(`the value of its header ${name} has characters HTTP cannot carry`);
+    if (BAD_VALUE.test(value))
+      return badAnswer(`the value of its header ${name} has characters HTTP cannot carry`);
     if (name === "content-type") typed = true;
     headers.push(name, value);
   }
@@ -91,7 +94,7 @@ function bodyOf(answer: Message): string | Uint8Array {
     return Buffer.byteLength(encoded) === encoded.length ? encoded : Buffer.from(encoded);
   }
   const { bytes, payloadStart, end } = answer;
-  if (end - payloadStart <= SHORT_BODY) return latin1Slice.call(bytes, payloadStart, end);
+  if (end - payloadStart <= SHORT_BODY) return native.latin1Slice.call(bytes, payloadStart, end);
   return Buffer.from(bytes.subarray(payloadStart, end));
 }
 

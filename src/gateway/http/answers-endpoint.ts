@@ -31,7 +31,8 @@ export function serveAnswers(exchange: Exchange, answers: AsyncAnswers, responde
   }
   const outcome = answers.look(id);
   if (outcome === undefined) return responder.problem(exchange, failure("NO_SUCH_ANSWER"));
-  if (outcome === "pending") return responder.empty(exchange, 202, ["Retry-After", "1", "Location", answerPath(id)]);
+  if (outcome === "pending")
+    return responder.empty(exchange, 202, ["Retry-After", "1", "Location", answerPath(id)]);
   if (method === "GET") answers.drop(id);
   if (outcome instanceof Message) responder.answer(exchange, outcome);
   else responder.problem(exchange, outcome);

@@ -4,7 +4,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Clock } from "../../message/clock.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
 import type { Failure } from "../../message/failure.ts";
-import { Message } from "../../message/message.ts";
+import type { Message } from "../../message/message.ts";
 import type { HttpSettings } from "./options.ts";
 import { Slots } from "./slots.ts";
 

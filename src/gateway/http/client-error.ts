@@ -15,9 +15,12 @@ export function failureOfClientError(error: ClientError): Failure | undefined {
   const { code } = error;
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") return failure("REQUEST_TIMEOUT");
   if (code === "HPE_HEADER_OVERFLOW") {
-    return failure(error.rawPacket !== undefined && isCutInTarget(error.rawPacket) ? "URI_TOO_LONG" : "HEADERS_TOO_LARGE");
+    return failure(
+      error.rawPacket !== undefined && isCutInTarget(error.rawPacket) ? "URI_TOO_LONG" : "HEADERS_TOO_LARGE",
+    );
   }
-  if (code === "HPE_CHUNK_EXTENSIONS_OVERFLOW") return failure("TOO_LARGE", "the chunk extensions are over the limit");
+  if (code === "HPE_CHUNK_EXTENSIONS_OVERFLOW")
+    return failure("TOO_LARGE", "the chunk extensions are over the limit");
   if (code?.startsWith("HPE_") === true) return failure("BAD_REQUEST");
   return undefined; // the socket's own error: the caller is gone
 }

@@ -37,7 +37,12 @@ export class Dispatcher implements Sink {
   }
 
   /** A request has arrived; its body may follow. */
-  arrive(connection: Connection, request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+  arrive(
+    connection: Connection,
+    request: IncomingMessage,
+    response: ServerResponse,
+    expectsContinue: boolean,
+  ): void {
     if (connection.state !== "open") return; // it comes after one that was refused
     const startedAt = this.#settings.onRequest === undefined ? 0 : this.#settings.clock.now();
     const exchange = new Exchange(connection, request, response, expectsContinue, startedAt);
@@ -127,9 +132,11 @@ export class Dispatcher implements Sink {
     const method = request.method!;
     const target = resolution.byMethod.get(method) ?? resolution.any;
     if (method === "TRACE" || target === undefined || (resolution.routed && method === "OPTIONS")) {
-      if (method !== "OPTIONS" || !resolution.byMethod.has(method)) return this.#refuseMethod(exchange, resolution);
+      if (method !== "OPTIONS" || !resolution.byMethod.has(method))
+        return this.#refuseMethod(exchange, resolution);
     }
-    if (target === undefined || "code" in target) return this.#early(exchange, target ?? failure("METHOD_NOT_ALLOWED"));
+    if (target === undefined || "code" in target)
+      return this.#early(exchange, target ?? failure("METHOD_NOT_ALLOWED"));
 
     const block = head.block(method, target.params);
     if (block === undefined) return this.responder.refuse(exchange, failure("HEADERS_TOO_LARGE"));
@@ -150,7 +157,8 @@ export class Dispatcher implements Sink {
   /** Answers what is for the gateway itself. */
   #answerItself(exchange: Exchange): void {
     if (exchange.path !== "*") return serveAnswers(exchange, this.#answers, this.responder);
-    if (exchange.request.method === "OPTIONS") return this.responder.empty(exchange, 204, ["Allow", ALLOW_ANY]);
+    if (exchange.request.method === "OPTIONS")
+      return this.responder.empty(exchange, 204, ["Allow", ALLOW_ANY]);
     this.responder.refuse(exchange, failure("BAD_REQUEST", "only OPTIONS has the target *"));
   }
 
@@ -219,11 +227,16 @@ export class Dispatcher implements Sink {
   #sendAsync(exchange: Exchange, target: Target, message: Message, wait: number): void {
     const id = this.#answers.start(target.route, message, target.timeoutMs);
     if (id === undefined) {
-      return this.responder.problem(exchange, failure("IN_FLIGHT_FULL", "too many answers are kept to be fetched"));
+      return this.responder.problem(
+        exchange,
+        failure("IN_FLIGHT_FULL", "too many answers are kept to be fetched"),
+      );
     }
     exchange.answerId = id;
     if (wait === 0) return this.#later(exchange, id);
-    this.#answers.watch(id, Math.min(wait * 1_000, target.timeoutMs), (outcome) => this.#watched(exchange, id, outcome));
+    this.#answers.watch(id, Math.min(wait * 1_000, target.timeoutMs), (outcome) =>
+      this.#watched(exchange, id, outcome),
+    );
   }
 
   #watched(exchange: Exchange, id: string, outcome: Outcome | undefined): void {

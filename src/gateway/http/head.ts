@@ -94,8 +94,8 @@ export class HeadReader {
   #connection: string | undefined;
   #transferEncoding: string | undefined;
   #upgrade: string | undefined;
-  #goodHost = "";
-  #goodPath = "";
+  #goodHost: string | undefined;
+  #goodPath: string | undefined;
   readonly #headerLimit: number;
   readonly #urlLimit: number;
 
@@ -114,7 +114,12 @@ export class HeadReader {
     }
     const { httpVersionMajor: major, httpVersionMinor: minor } = request;
     if (major !== 1 || minor > 1) return failure("BAD_REQUEST", "only HTTP/1.1 and HTTP/1.0 are spoken here");
-    return this.#readFields(rawHeaders) ?? this.#checkFraming(minor) ?? this.#checkHost(minor) ?? this.#checkTarget();
+    return (
+      this.#readFields(rawHeaders) ??
+      this.#checkFraming(minor) ??
+      this.#checkHost(minor) ??
+      this.#checkTarget()
+    );
   }
 
   /** The header block for the worker; undefined when it is over the limit. */
@@ -137,7 +142,8 @@ export class HeadReader {
       const value = raw[index + 1]!;
       const { name, role } = KNOWN.get(raw[index]!) ?? lookUp(raw[index]!);
       if (role === "forward") fields += `${name}:${value}\n`;
-      else if (!this.#note(role, value)) return failure("BAD_REQUEST", `there is more than one ${name} header`);
+      else if (!this.#note(role, value))
+        return failure("BAD_REQUEST", `there is more than one ${name} header`);
       else if (role === "prefer") fields += `prefer:${value}\n`;
     }
     this.#fields = fields;
@@ -187,19 +193,27 @@ export class HeadReader {
     const coding = this.#transferEncoding;
     if (coding !== undefined) {
       if (minor === 0) return failure("BAD_REQUEST", "HTTP/1.0 has no Transfer-Encoding");
-      if (coding.toLowerCase() !== "chunked") return failure("BAD_REQUEST", "the only transfer coding is chunked");
+      if (coding.toLowerCase() !== "chunked")
+        return failure("BAD_REQUEST", "the only transfer coding is chunked");
     }
     if (this.#upgrade !== undefined && this.#upgrade.toLowerCase() === "websocket") {
-      return { code: "unimplemented", reason: "UNIMPLEMENTED", message: "no WebSocket here", retryable: false };
+      return {
+        code: "unimplemented",
+        reason: "UNIMPLEMENTED",
+        message: "no WebSocket here",
+        retryable: false,
+      };
     }
     return undefined;
   }
 
   #checkHost(minor: number): Failure | undefined {
     const { host } = this;
-    if (host === undefined) return minor === 0 ? undefined : failure("BAD_REQUEST", "the Host header is missing");
+    if (host === undefined)
+      return minor === 0 ? undefined : failure("BAD_REQUEST", "the Host header is missing");
     if (host === this.#goodHost) return undefined;
-    if (!HOST.test(host)) return failure("BAD_REQUEST", "the Host header is no host name with an optional port");
+    if (!HOST.test(host))
+      return failure("BAD_REQUEST", "the Host header is no host name with an optional port");
     this.#goodHost = host;
     return undefined;
   }
@@ -207,7 +221,8 @@ export class HeadReader {
   #checkTarget(): Failure | undefined {
     const { target } = this;
     if (target === this.#goodPath) return undefined;
-    if (!PRINTABLE.test(target)) return failure("BAD_REQUEST", "the request target has bytes that must be encoded");
+    if (!PRINTABLE.test(target))
+      return failure("BAD_REQUEST", "the request target has bytes that must be encoded");
     if (target.includes("#")) return failure("BAD_REQUEST", "the request target has a fragment");
     if (ABSOLUTE.test(target)) return this.#takeAbsolute(target);
     const query = target.indexOf("?");

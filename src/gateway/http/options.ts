@@ -106,7 +106,12 @@ export function settingsOf(options: HttpOptions): HttpSettings {
     keepAliveMs: whole("keepAliveMs", options.keepAliveMs ?? 65_000, 1, MAX_TIMEOUT),
     stallMs: whole("stallMs", options.stallMs ?? 30_000, 1, MAX_TIMEOUT),
     maxPipelined: whole("maxPipelined", options.maxPipelined ?? 64, 1, 65_536),
-    maxConnections: whole("maxConnections", options.maxConnections ?? DEFAULT_LIMITS.sessions, 1, 2 ** 31 - 1),
+    maxConnections: whole(
+      "maxConnections",
+      options.maxConnections ?? DEFAULT_LIMITS.sessions,
+      1,
+      2 ** 31 - 1,
+    ),
     asyncAnswers: {
       max: whole("asyncAnswers.max", kept.max ?? 1_000, 0, 2 ** 24),
       keepMs: whole("asyncAnswers.keepMs", kept.keepMs ?? 60_000, 1, MAX_TIMEOUT),

@@ -24,7 +24,8 @@ export function decodePath(path: string): string[] | undefined {
   const encoded = path.includes("%");
   for (let index = 0; index < segments.length; index++) {
     const segment = encoded ? decode(segments[index]!) : segments[index]!;
-    if (segment === undefined || segment === "." || segment === ".." || hasControlCharacter(segment)) return undefined;
+    if (segment === undefined || segment === "." || segment === ".." || hasControlCharacter(segment))
+      return undefined;
     segments[index] = segment;
   }
   return segments;

@@ -41,7 +41,9 @@ export function closingResponse(problem: Problem, withBody: boolean): Buffer {
     head += `${problem.headers[index]}: ${problem.headers[index + 1]}\r\n`;
   }
   head += "Connection: close\r\n\r\n";
-  return Buffer.concat(withBody ? [Buffer.from(head, "latin1"), problem.body] : [Buffer.from(head, "latin1")]);
+  return Buffer.concat(
+    withBody ? [Buffer.from(head, "latin1"), problem.body] : [Buffer.from(head, "latin1")],
+  );
 }
 
 function titleOf(failed: Failure, reason: string): string {

@@ -63,7 +63,8 @@ export class Responder {
   /** Answers with what is known beforehand. */
   ready(exchange: Exchange, answer: ReadyAnswer, more: readonly string[] = [], reason?: string): void {
     const headers = [...answer.headers, ...more];
-    if (answer.status !== 204 && answer.status !== 304) headers.push("Content-Length", String(answer.body.length));
+    if (answer.status !== 204 && answer.status !== 304)
+      headers.push("Content-Length", String(answer.body.length));
     this.#write(exchange, answer.status, headers, answer.body, reason);
   }
 

@@ -74,7 +74,7 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 
 /** Checks one route. Throws `invalid_argument` saying which route it is and what to do. */
 export function compileRoute(options: RouteOptions, index: number, defaultTimeoutMs: number): RouteSpec {
-  const label = `route ${index + 1} (${String(options.path)})`;
+  const label = `route ${index + 1} (${options.path})`;
   const segments = parsePath(label, options.path);
   const mode = options.mode ?? "request";
   if (mode !== "request" && mode !== "publish") {
@@ -94,7 +94,8 @@ export function compileRoute(options: RouteOptions, index: number, defaultTimeou
     mode,
     timeoutMs: options.timeout === undefined ? defaultTimeoutMs : parseTimeout(label, options.timeout),
     reply: options.reply === undefined ? ACCEPTED : readyAnswer(label, "reply", options.reply, 202),
-    fallback: options.fallback === undefined ? undefined : readyAnswer(label, "fallback", options.fallback, 200),
+    fallback:
+      options.fallback === undefined ? undefined : readyAnswer(label, "fallback", options.fallback, 200),
   };
 }
 
@@ -116,7 +117,10 @@ function parsePath(label: string, path: string): Segment[] {
     const match = PARAMETER.exec(part);
     if (match === null) {
       if (/[{}?#%]/.test(part) || part === "." || part === ".." || hasControlCharacter(part)) {
-        throw wrong(label, `path segment ${show(part)} is neither plain decoded text nor {name} nor a final {name...}`);
+        throw wrong(
+          label,
+          `path segment ${show(part)} is neither plain decoded text nor {name} nor a final {name...}`,
+        );
       }
       return { kind: "literal", text: part };
     }
@@ -134,7 +138,8 @@ function parseMethods(label: string, method: string | readonly string[] | undefi
   const methods = typeof method === "string" ? [method] : [...method];
   if (methods.length === 0) throw wrong(label, "method is an empty list; leave it out to take any method");
   for (const one of methods) {
-    if (!METHODS.includes(one)) throw wrong(label, `${show(one)} is not a method; write it in upper case, as in "GET"`);
+    if (!METHODS.includes(one))
+      throw wrong(label, `${show(one)} is not a method; write it in upper case, as in "GET"`);
     if (UNSERVED.has(one)) throw wrong(label, `method ${one} cannot be served`);
   }
   return methods;
@@ -160,7 +165,10 @@ function parseTimeout(label: string, timeout: number | string): number {
   const match = typeof timeout === "string" ? DURATION.exec(timeout) : null;
   const ms = match === null ? timeout : Number(match[1]) * UNITS[match[2]!]!;
   if (typeof ms === "number" && ms >= 1 && ms <= MAX_TIMEOUT) return ms;
-  throw wrong(label, `timeout is ${show(timeout)}; use milliseconds from 1 to ${MAX_TIMEOUT} or text like "5s"`);
+  throw wrong(
+    label,
+    `timeout is ${show(timeout)}; use milliseconds from 1 to ${MAX_TIMEOUT} or text like "5s"`,
+  );
 }
 
 function readyAnswer(label: string, key: string, answer: ConstantAnswer, defaultStatus: number): ReadyAnswer {
@@ -189,7 +197,10 @@ function checkHeader(label: string, key: string, name: string, value: string): v
     validateHeaderName(name);
     validateHeaderValue(name, value);
   } catch (cause) {
-    throw wrong(label, `${key}.headers: ${show(name)} has an illegal name or value (${(cause as Error).message})`);
+    throw wrong(
+      label,
+      `${key}.headers: ${show(name)} has an illegal name or value (${(cause as Error).message})`,
+    );
   }
   const lower = name.toLowerCase();
   if (lower === "content-length" || isHopByHop(lower)) {

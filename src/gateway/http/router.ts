@@ -77,7 +77,10 @@ export class Router {
   #find(path: string): Resolution | Failure {
     const segments = decodePath(path);
     if (segments === undefined) {
-      return failure("BAD_REQUEST", "the path has malformed percent-encoding, a control character, or a dot segment");
+      return failure(
+        "BAD_REQUEST",
+        "the path has malformed percent-encoding, a control character, or a dot segment",
+      );
     }
     const matches = this.#trie.match(segments);
     if (matches.length > 0) return this.#merge(matches, segments);

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parsePrefer } from "../../../src/gateway/http/prefer.ts";
+import type { Clock } from "../../../src/message/clock.ts";
+import { failure } from "../../../src/message/failure.ts";
+import { openDoor, RawCaller, reasonOf, text } from "./door.ts";
+
+const ASYNC = { headers: { prefer: "respond-async" } };
+
+test("Prefer is read leniently", () => {
+  const table: [value: string, wait: number | undefined, respondAsync: boolean][] = [
+    ["wait=10", 10, false],
+    ["respond-async", undefined, true],
+    ["Respond-Async, WAIT = 5", 5, true],
+    ['wait="7"; foo=bar', 7, false],
+    ["wait=1, wait=2", 1, false],
+    ["wait=-1, wait=1.5, wait, wait=x", undefined, false],
+    ["wait=9999999999999", undefined, false],
+    ["respond-asynchronous, return=minimal", undefined, false],
+    [",,;", undefined, false],
+  ];
+  for (const [value, wait, respondAsync] of table)
+    assert.deepEqual(parsePrefer(value), { wait, respondAsync }, value);
+});
+
+test("wait shortens the timeout and never lengthens it", async (context) => {
+  const door = await openDoor(context, { timeoutMs: 3_000 });
+  const { jobs } = door.serve("x", () => text("ok"));
+  for (const wait of ["2", "60"]) {
+    const response = await fetch(`${door.url}/x`, { headers: { prefer: `wait=${wait}` } });
+    assert.equal(response.headers.get("preference-applied"), `wait=${wait}`);
+    assert.equal(await response.text(), "ok");
+  }
+  assert.deepEqual(
+    jobs.map(({ timeoutMs }) => timeoutMs),
+    [2_000, 3_000],
+  );
+  const now = await fetch(`${door.url}/x`, { headers: { prefer: "wait=0" } });
+  assert.deepEqual([now.status, reasonOf(await now.text())], [504, "DEADLINE"]);
+  assert.equal(jobs.length, 2);
+});
+
+test("an answer asked for later is pending, then there once", async (context) => {
+  const door = await openDoor(context);
+  const service = door.serve("x", () => undefined);
+  const started = await fetch(`${door.url}/x`, { method: "POST", body: "b", ...ASYNC });
+  assert.deepEqual([started.status, started.headers.get("preference-applied")], [202, "respond-async"]);
+  const location = started.headers.get("location") ?? "";
+  assert.match(location, /^\/\.lintel\/answers\/[A-Za-z0-9_-]{24}$/);
+  const url = door.url + location;
+  const pending = await fetch(url);
+  assert.deepEqual([pending.status, pending.headers.get("retry-after")], [202, "1"]);
+  const job = await service.next();
+  service.registration.reply(job.number, text("made", ":status:201\nx-a:1\n"));
+  for (let count = 0; count < 2; count++) {
+    const head = await fetch(url, { method: "HEAD" });
+    assert.deepEqual(
+      [head.status, head.headers.get("x-a"), head.headers.get("content-length")],
+      [201, "1", "4"],
+    );
+  }
+  const answer = await fetch(url);
+  assert.deepEqual([answer.status, await answer.text()], [201, "made"]);
+  for (const method of ["GET", "DELETE"]) {
+    const gone = await fetch(url, { method });
+    assert.deepEqual([gone.status, reasonOf(await gone.text())], [404, "NO_SUCH_ANSWER"]);
+  }
+});
+
+test("a failure is kept like an answer", async (context) => {
+  const door = await openDoor(context);
+  door.serve("x", () => failure("HANDLER_FAILED"));
+  const started = await fetch(`${door.url}/x`, ASYNC);
+  const answer = await fetch(door.url + (started.headers.get("location") ?? ""));
+  assert.deepEqual([answer.status, reasonOf(await answer.text())], [500, "HANDLER_FAILED"]);
+});
+
+test("leaving after 202 cancels nothing, DELETE does", async (context) => {
+  const door = await openDoor(context);
+  const service = door.serve("x", () => undefined);
+  const caller = new RawCaller(door.port).send("GET /x HTTP/1.1\r\nHost: a\r\nPrefer: respond-async\r\n\r\n");
+  const location = (await caller.response())?.headers.get("location") ?? "";
+  caller.socket.end();
+  assert.equal(await caller.end(), "");
+  assert.equal(door.engine.inFlight, 1);
+  const { number } = await service.next();
+  assert.equal((await fetch(door.url + location, { method: "DELETE" })).status, 204);
+  assert.equal(await service.canceled(), number);
+  assert.equal((await fetch(door.url + location)).status, 404);
+});
+
+test("with wait, only what takes longer becomes an answer for later", async (context) => {
+  const clock = new ManualClock();
+  const door = await openDoor(context, { clock });
+  const service = door.serve("x", () => undefined);
+  const prefer = { headers: { prefer: "respond-async, wait=5" } };
+  const quick = fetch(`${door.url}/x`, prefer);
+  const first = await service.next();
+  assert.equal(first.timeoutMs, 30_000);
+  service.registration.reply(first.number, text("quick"));
+  assert.equal(await (await quick).text(), "quick");
+  const slow = fetch(`${door.url}/x`, prefer);
+  const second = await service.next();
+  clock.advance(5_000);
+  const later = await slow;
+  assert.equal(later.status, 202);
+  service.registration.reply(second.number, text("slow"));
+  assert.equal(await (await fetch(door.url + (later.headers.get("location") ?? ""))).text(), "slow");
+  const gone = new RawCaller(door.port).send(
+    "GET /x HTTP/1.1\r\nHost: a\r\nPrefer: respond-async, wait=5\r\n\r\n",
+  );
+  const third = await service.next();
+  gone.close();
+  assert.equal(await service.canceled(), third.number);
+});
+
+test("answers are kept for a bounded time, number and size", async (context) => {
+  const clock = new ManualClock();
+  const door = await openDoor(context, { clock, asyncAnswers: { max: 3, keepMs: 1_000, maxBytes: 10 } });
+  door.serve("x", (job) => text(job.body.toString()));
+  const ask = async (body: string): Promise<Response> =>
+    await fetch(`${door.url}/x`, { method: "POST", body, ...ASYNC });
+  const look = async (started: Response): Promise<number> =>
+    (await fetch(door.url + (started.headers.get("location") ?? ""), { method: "HEAD" })).status;
+  const answers = [await ask("1234"), await ask("1234")];
+  clock.advance(600);
+  answers.push(await ask("12345"));
+  assert.deepEqual(await Promise.all(answers.map(look)), [404, 200, 200], "the oldest gives way");
+  answers.push(await ask(""));
+  const refused = await ask("");
+  assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, "1"]);
+  assert.equal(reasonOf(await refused.text()), "IN_FLIGHT_FULL");
+  clock.advance(600);
+  assert.deepEqual(await Promise.all(answers.map(look)), [404, 404, 200, 200]);
+  clock.advance(600);
+  assert.deepEqual(await Promise.all(answers.map(look)), [404, 404, 404, 404]);
+  assert.equal(clock.timers, 0);
+});
+
+test("unknown answers, methods and paths of the gateway's own", async (context) => {
+  const door = await openDoor(context);
+  const { jobs } = door.serve(">", () => text("served"));
+  for (const path of ["/.lintel/answers/guess", "/.lintel/answers/", "/.lintel/", "/.lintel/other"]) {
+    const response = await fetch(door.url + path);
+    assert.deepEqual([response.status, reasonOf(await response.text())], [404, "NO_SUCH_ANSWER"], path);
+  }
+  const put = await fetch(`${door.url}/.lintel/answers/x`, { method: "PUT" });
+  assert.deepEqual([put.status, put.headers.get("allow")], [405, "GET, HEAD, DELETE, OPTIONS"]);
+  const options = await fetch(`${door.url}/.lintel/answers/x`, { method: "OPTIONS" });
+  assert.equal(options.status, 204);
+  assert.equal(jobs.length, 0);
+});
+
+/** Time that passes when it is told to. */
+class ManualClock implements Clock {
+  #now = 0;
+  readonly #timers = new Map<object, { at: number; callback: () => void }>();
+
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delayMs: number, callback: () => void): object {
+    const timer = {};
+    this.#timers.set(timer, { at: this.#now + delayMs, callback });
+    return timer;
+  }
+
+  clear(timer: unknown): void {
+    this.#timers.delete(timer as object);
+  }
+
+  advance(ms: number): void {
+    this.#now += ms;
+    for (const [timer, { at, callback }] of this.#timers) {
+      if (at > this.#now) continue;
+      this.#timers.delete(timer);
+      callback();
+    }
+  }
+}
