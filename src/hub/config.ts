@@ -1,0 +1,110 @@
+/** Reads `lintel.yaml`: every mistake in it is reported at once, with its line and what is allowed there. */
+import { readFile } from "node:fs/promises";
+import type { HttpOptions } from "../gateway/http/options.ts";
+import { LintelError } from "../message/failure.ts";
+import { MAX_HEADERS, MAX_TIMEOUT, type Limits } from "../message/limits.ts";
+import { parseDocument, type Node, type Problem, type Report } from "./config-document.ts";
+import { routes } from "./config-routes.ts";
+import { boolean, duration, integer, list, map, scalar, size, text, type Shape } from "./config-shape.ts";
+import { ADDRESS_FORM, parseAddress, type Address } from "./config-units.ts";
+
+const MAX_COUNT = 1_000_000_000;
+const MAX_BYTES = 1_073_741_824;
+
+const count = (name: string): Shape<number> => integer(name, 1, MAX_COUNT);
+const bytes = (name: string): Shape<number> => size(name, MAX_BYTES);
+const time = (name: string): Shape<number> => duration(name, MAX_TIMEOUT);
+
+/** Every limit has an entry, so that a new one cannot be forgotten here. */
+const LIMITS = {
+  payload: bytes("payload"),
+  headers: size("headers", MAX_HEADERS),
+  timeout: time("timeout"),
+  inFlight: count("inFlight"),
+  queue: count("queue"),
+  concurrency: count("concurrency"),
+  sessionBuffer: bytes("sessionBuffer"),
+  bindings: count("bindings"),
+  registrations: count("registrations"),
+  sessions: count("sessions"),
+  helloTimeout: time("helloTimeout"),
+  heartbeat: time("heartbeat"),
+  heartbeatTimeout: time("heartbeatTimeout"),
+} as const satisfies Record<keyof Limits, Shape<number>>;
+
+/** What a config file says, in the form a hub takes. */
+export interface FileConfig {
+  http?: false | HttpOptions;
+  listen?: string[];
+  limits?: Partial<Limits>;
+}
+
+const toAddress = (value: string | number | boolean | null): Address | undefined =>
+  typeof value === "string" || typeof value === "number" ? parseAddress(String(value)) : undefined;
+
+const httpFields = map("http", {
+  listen: scalar("listen", ADDRESS_FORM, toAddress),
+  bodyLimit: size("bodyLimit", 2 ** 31 - 1),
+  timeout: time("timeout"),
+  defaultMapping: boolean("defaultMapping"),
+});
+const httpAddress = scalar("http", `${ADDRESS_FORM}, or false, or a map`, toAddress);
+
+const http: Shape<false | HttpOptions> = (node, report) => {
+  if (node.kind === "scalar" && node.value === false) return false;
+  if (node.kind !== "map") return httpAddress(node, report);
+  const { listen, timeout, ...rest } = httpFields(node, report) ?? {};
+  return { ...listen, ...rest, ...(timeout === undefined ? {} : { timeoutMs: timeout }) };
+};
+
+const file = map("the file", {
+  http,
+  listen: list("listen", text("listen", checkUrl)),
+  limits: map("limits", LIMITS),
+  routes,
+});
+
+function checkUrl(url: string): void {
+  if (!/^[a-z][a-z0-9+.-]*:./.test(url))
+    throw new RangeError(`"${url}" is no URL such as tcp://127.0.0.1:4500`);
+}
+
+/**
+ * Reads the text of a config file; `name` is what complaints call it. Rejects with `invalid_argument` / `BAD_CONFIG`
+ * that lists every problem as `name:line:column: message`; `details` has them as data.
+ */
+export async function parseConfig(source: string, name: string): Promise<FileConfig> {
+  const document = await parseDocument(source);
+  const config = document.root === undefined ? {} : toConfig(document.root, document.report);
+  const problems = document.problems();
+  if (problems.length > 0) throw badConfig(problems, name);
+  return config;
+}
+
+/** Reads a config file. Rejects as `parseConfig` does, and with `NO_CONFIG` when the file cannot be read. */
+export async function readConfig(path: string): Promise<FileConfig> {
+  let source: string;
+  try {
+    source = await readFile(path, "utf8");
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new LintelError("not_found", `cannot read ${path}: ${why}`, { reason: "NO_CONFIG", cause });
+  }
+  return parseConfig(source, path);
+}
+
+function toConfig(root: Node, report: Report): FileConfig {
+  const { routes: found, http: door, ...rest } = file(root, report) ?? {};
+  if (door === false && found !== undefined)
+    report(root, "routes are for the HTTP door, which `http: false` closes");
+  if (door === undefined && found === undefined) return rest;
+  return {
+    ...rest,
+    http: door === false ? false : { ...door, ...(found === undefined ? {} : { routes: found }) },
+  };
+}
+
+function badConfig(problems: readonly Problem[], name: string): LintelError {
+  const lines = problems.map(({ line, column, message }) => `${name}:${line}:${column}: ${message}`);
+  return new LintelError("invalid_argument", lines.join("\n"), { reason: "BAD_CONFIG", details: problems });
+}
