@@ -1,4 +1,4 @@
-import { copyOf } from "../message/bytes.ts";
+import { viewOf } from "../message/bytes.ts";
 import { readUtf8 } from "../message/text.ts";
 import type { Codec } from "./codec.ts";
 
@@ -8,14 +8,19 @@ export const text: Codec = {
   contentType: "text/plain; charset=utf-8",
   encode: (value) => String(value),
   decode: readUtf8,
-  transfer: (value) => value,
+  transfer: (value) => wellFormed(String(value)),
 };
 
-/** Bytes as they are. In one process they are handed over, not copied: the sender leaves them alone afterwards. */
+/** Bytes as they are. They are handed over, not copied: in one process the sender leaves them alone afterwards. */
 export const bytes: Codec = {
   name: "bytes",
   contentType: "application/octet-stream",
   encode: (value) => value as Uint8Array,
-  decode: copyOf,
+  decode: viewOf,
   transfer: (value) => value,
 };
+
+/** Lone surrogates do not survive UTF-8. */
+function wellFormed(string: string): string {
+  return (string as string & { toWellFormed(): string }).toWellFormed();
+}

@@ -1,5 +1,5 @@
 /** Values in messages: which codec writes a value, and which reads a payload. */
-import { copyOf } from "../message/bytes.ts";
+import { viewOf } from "../message/bytes.ts";
 import { findHeader } from "../message/headers.ts";
 import { Format, Message } from "../message/message.ts";
 import type { Codec } from "./codec.ts";
@@ -21,23 +21,32 @@ export function messageOf(value: unknown, head: string): Message {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** The value a message carries. Shares nothing with a borrowed message. Throws `BAD_PAYLOAD`. */
+/** The value a message carries. Throws `BAD_PAYLOAD`. */
 export function valueOf(message: Message): unknown {
-  const { encoder } = message;
-  if (encoder !== undefined) return (encoder as Codec).transfer(message.value);
-  const { format, payloadStart, end } = message;
-  if (format === Format.bytes) return ownBytes(message);
+  const { encoder, format, payloadStart, end } = message;
+  if (encoder !== undefined) return valueMadeHere(message, encoder as Codec);
+  if (format === Format.bytes) return bytesOf(message);
   if (format === Format.text) return text.decode(message.bytes, payloadStart, end);
   if (payloadStart === end) return undefined;
   const codec = codecFor(findHeader(message.headText(), "content-type"));
-  return codec === bytes ? ownBytes(message) : codec.decode(message.bytes, payloadStart, end);
+  return codec === bytes ? bytesOf(message) : codec.decode(message.bytes, payloadStart, end);
 }
 
-/** The payload's bytes, safe to keep. */
-export function ownBytes(message: Message): Uint8Array {
-  // What was made here belongs to the message; what was received lies in a buffer that will be reused.
-  if (message.head !== undefined) return message.payload();
-  return copyOf(message.bytes, message.payloadStart, message.end);
+/** The value without its bytes, unless a `content-type` calls them something else than what its codec writes. */
+function valueMadeHere(message: Message, encoder: Codec): unknown {
+  const { head, format, value } = message;
+  if (head === "" || format !== Format.typed) return encoder.transfer(value);
+  if (value === "") return undefined; // typed and empty: no value
+  const codec = codecFor(findHeader(message.headText(), "content-type"));
+  if (codec === encoder) return encoder.transfer(value);
+  const payload = message.payload();
+  return codec.decode(payload, 0, payload.length);
+}
+
+/** The payload's bytes: a view, safe to keep. */
+export function bytesOf(message: Message): Uint8Array {
+  if (message.encoder !== undefined) return message.payload();
+  return viewOf(message.bytes, message.payloadStart, message.end);
 }
 
 /** The codec for a content type; without one it is JSON, and an unknown type is read as bytes. */

@@ -8,3 +8,8 @@ export function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Arra
   copy.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
   return copy;
 }
+
+/** Part of an array, not copied. Several times cheaper than `subarray` of a Buffer. */
+export function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+}

@@ -1,4 +1,4 @@
-import { copyOf } from "./bytes.ts";
+import { copyOf, viewOf } from "./bytes.ts";
 import { MessageHeaders } from "./headers.ts";
 import { encodeUtf8, readUtf8 } from "./text.ts";
 
@@ -26,8 +26,8 @@ const NO_BYTES = new Uint8Array(0);
  * - *made here*: `head` is the header block as text, and the payload is either `bytes[payloadStart..end]` or, when
  *   `encoder` is set, `value` not yet encoded (it never is, if the receiver sits in the same process).
  *
- * A message handed to a callback is borrowed: its bytes may be a read buffer that is reused when the callback returns.
- * Whoever keeps it takes `retain()`.
+ * A message handed to a callback is borrowed: the object is reused when the callback returns. Its bytes are not, but a
+ * small view may keep a large chunk in memory; whoever keeps a message for long takes `retain()`.
  */
 export class Message {
   format: Format = Format.typed;
@@ -59,7 +59,7 @@ export class Message {
     return message;
   }
 
-  /** The header block as text. */
+  /** The headers, parsed when they are looked at. */
   get headers(): MessageHeaders {
     return new MessageHeaders(this.headText());
   }
@@ -75,19 +75,25 @@ export class Message {
       const encoded = this.encoder.encode(this.value);
       return typeof encoded === "string" ? encodeUtf8(encoded) : encoded;
     }
-    return this.bytes.subarray(this.payloadStart, this.end);
+    return viewOf(this.bytes, this.payloadStart, this.end);
   }
 
-  /** This message with bytes of its own, safe to keep. */
+  /**
+   * This message as it is now, safe to keep: with bytes of its own, and a value encoded, because its owner may change it
+   * later. Throws what the encoder throws.
+   */
   retain(): Message {
     const copy = new Message();
     copy.format = this.format;
     copy.head = this.head;
-    copy.value = this.value;
-    copy.encoder = this.encoder;
-    copy.bytes = copyOf(this.bytes, this.headStart, this.end);
-    copy.payloadStart = this.payloadStart - this.headStart;
-    copy.end = this.end - this.headStart;
+    if (this.encoder !== undefined) {
+      copy.bytes = this.payload();
+      copy.end = copy.bytes.length;
+    } else {
+      copy.bytes = copyOf(this.bytes, this.headStart, this.end);
+      copy.payloadStart = this.payloadStart - this.headStart;
+      copy.end = this.end - this.headStart;
+    }
     return copy;
   }
 }

@@ -1,7 +1,7 @@
 import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders, findHeader, formatHeaders, type HeadersInit } from "../message/headers.ts";
 import type { Message } from "../message/message.ts";
-import { ownBytes } from "../codec/values.ts";
+import { bytesOf } from "../codec/values.ts";
 
 /** What an HTTP request looked like, for handlers that care. */
 export interface HttpRequest {
@@ -39,7 +39,7 @@ export class Context {
     this.#head = message.headText();
     this.#timeoutMs = timeoutMs;
     if (value instanceof Uint8Array) this.#body = value;
-    else if (message.head === undefined) this.#body = ownBytes(message);
+    else if (message.head === undefined) this.#body = bytesOf(message);
     else this.#message = message;
   }
 
@@ -51,7 +51,7 @@ export class Context {
 
   /** The payload as it arrived. */
   get body(): Uint8Array {
-    this.#body ??= ownBytes(this.#message!);
+    this.#body ??= bytesOf(this.#message!);
     return this.#body;
   }
 

@@ -1,4 +1,4 @@
-import { messageOf, ownBytes, valueOf } from "../codec/values.ts";
+import { messageOf, bytesOf, valueOf } from "../codec/values.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Route, Sink } from "../message/delivery.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
@@ -143,7 +143,7 @@ class Call implements Sink {
 }
 
 function fullReply(value: unknown, answer: Message): Reply {
-  return { value, headers: new MessageHeaders(answer.headText()), body: ownBytes(answer) };
+  return { value, headers: new MessageHeaders(answer.headText()), body: bytesOf(answer) };
 }
 
 function canceled(signal: AbortSignal): LintelError {

@@ -1,4 +1,4 @@
-import { ownBytes, valueOf } from "../codec/values.ts";
+import { bytesOf, valueOf } from "../codec/values.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Subscription as EngineSubscription, Route, Subscriber } from "../message/delivery.ts";
 import { MessageHeaders } from "../message/headers.ts";
@@ -106,7 +106,7 @@ class ReceivedPublication implements Publication {
     this.value = value;
     this.#head = message.headText();
     if (value instanceof Uint8Array) this.#body = value;
-    else this.#body = message.head === undefined ? ownBytes(message) : message;
+    else this.#body = message.head === undefined ? bytesOf(message) : message;
   }
 
   get headers(): MessageHeaders {
@@ -114,6 +114,6 @@ class ReceivedPublication implements Publication {
   }
 
   get body(): Uint8Array {
-    return this.#body instanceof Uint8Array ? this.#body : ownBytes(this.#body);
+    return this.#body instanceof Uint8Array ? this.#body : bytesOf(this.#body);
   }
 }

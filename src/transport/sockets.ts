@@ -12,13 +12,12 @@ export function dialSocket(socket: Socket, options: DialOptions): Promise<Socket
     const settle = (): void => {
       clearTimeout(timer);
       options.signal?.removeEventListener("abort", onAbort);
-      socket.off("error", onError);
     };
-    const onError = (error: Error): void => {
+    // Stays: an error between this and the first listener of the connection must not end the process.
+    socket.on("error", (error) => {
       settle();
       reject(error);
-    };
-    socket.once("error", onError);
+    });
     socket.once("connect", () => {
       settle();
       resolve(socket);
@@ -31,10 +30,14 @@ export function dialSocket(socket: Socket, options: DialOptions): Promise<Socket
 /** Waits until the server listens. */
 export function listenOn(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options, () => {
-      server.off("error", reject);
-      resolve();
-    });
+    // Stays: a connection that could not be accepted, for want of file descriptors, is nobody else's trouble.
+    server.on("error", reject);
+    server.listen(options, resolve);
   });
+}
+
+/** Accepts nothing new. Connections that are open stay, and nobody waits for them. */
+export function stopListening(server: Server): Promise<void> {
+  server.close();
+  return Promise.resolve();
 }

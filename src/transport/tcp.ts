@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo } from "node:net";
-import { dialSocket, listenOn } from "./sockets.ts";
-import { ReadBuffer, SocketConnection } from "./socket-connection.ts";
+import { dialSocket, listenOn, stopListening } from "./sockets.ts";
+import { SocketConnection } from "./socket-connection.ts";
 import type { Transport } from "./transport.ts";
 
 /** Host and port of `tcp://HOST:PORT`. Throws a TypeError that says what is missing. */
@@ -23,9 +23,8 @@ export const tcp: Transport = {
 
   async dial(url, options = {}) {
     const { host, port } = parseTcp(url);
-    const reading = new ReadBuffer();
-    const socket = connect({ host, port, noDelay: true, onread: reading.options });
-    return new SocketConnection(await dialSocket(socket, options), url, reading);
+    const socket = await dialSocket(connect({ host, port, noDelay: true }), options);
+    return new SocketConnection(socket, url);
   },
 
   async listen(url, accept) {
@@ -35,6 +34,6 @@ export const tcp: Transport = {
     });
     await listenOn(server, { host, port });
     const address = server.address() as AddressInfo; // a TCP server that listens has one
-    return { url: formatTcp(address), close: () => new Promise((resolve) => void server.close(() => resolve())) };
+    return { url: formatTcp(address), close: () => stopListening(server) };
   },
 };

@@ -3,7 +3,7 @@
  * which one it is.
  */
 export interface ConnectionHandler {
-  /** Bytes have arrived. They are borrowed: the buffer may be reused when the call returns. */
+  /** Bytes have arrived. They belong to the receiver: nobody writes to them again, so views of them may be kept. */
   data(bytes: Uint8Array): void;
   /** Everything that `send` kept has been handed to the system. */
   drained(): void;

@@ -1,7 +1,7 @@
 import { lstat, unlink } from "node:fs/promises";
 import { connect, createServer } from "node:net";
-import { dialSocket, listenOn } from "./sockets.ts";
-import { ReadBuffer, SocketConnection } from "./socket-connection.ts";
+import { dialSocket, listenOn, stopListening } from "./sockets.ts";
+import { SocketConnection } from "./socket-connection.ts";
 import type { Transport } from "./transport.ts";
 
 /** The path of a socket's name in the file system is bounded by the kernel. */
@@ -18,14 +18,15 @@ function parseUnix(url: string): string {
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined || !found.isSocket()) return;
-  const alive = await dialSocket(connect({ path }), { timeoutMs: 1000 }).then(
+  const refused = await dialSocket(connect({ path }), { timeoutMs: 1000 }).then(
     (socket) => {
       socket.destroy();
-      return true;
+      return false;
     },
-    () => false,
+    // Anything else, such as a backlog that is full, is a sign of life.
+    (error: NodeJS.ErrnoException) => error.code === "ECONNREFUSED",
   );
-  if (!alive) await unlink(path).catch(() => undefined); // listen reports what is still wrong
+  if (refused) await unlink(path).catch(() => undefined); // listen reports what is still wrong
 }
 
 /** `unix:///PATH`: sockets in the file system, guarded by its permissions. */
@@ -34,9 +35,8 @@ export const unix: Transport = {
   supports: { inProcess: false, remote: false, encrypted: false },
 
   async dial(url, options = {}) {
-    const reading = new ReadBuffer();
-    const socket = connect({ path: parseUnix(url), onread: reading.options });
-    return new SocketConnection(await dialSocket(socket, options), url, reading);
+    const socket = await dialSocket(connect({ path: parseUnix(url) }), options);
+    return new SocketConnection(socket, url);
   },
 
   async listen(url, accept) {
@@ -44,6 +44,6 @@ export const unix: Transport = {
     await removeStale(path);
     const server = createServer({ allowHalfOpen: true }, (socket) => accept(new SocketConnection(socket, url)));
     await listenOn(server, { path });
-    return { url: `unix://${path}`, close: () => new Promise((resolve) => void server.close(() => resolve())) };
+    return { url: `unix://${path}`, close: () => stopListening(server) };
   },
 };
