@@ -18,7 +18,7 @@ const patterns = process.argv.slice(2);
 // Node 24 applies the limit to each test; 20 and 22 know only a limit for a whole file.
 const limit = Number(process.versions.node.split(".")[0]) >= 24 ? 60_000 : 180_000;
 // A file that leaves a timer or a socket open keeps its process alive: the run as a whole is bounded too.
-const wholeRun = 15 * 60_000;
+const wholeRun = 8 * 60_000;
 
 /** @returns {string[]} paths of the compiled files of the tests that match the patterns, in a stable order */
 function testFiles() {
