@@ -13,6 +13,12 @@ export const Format = {
 } as const;
 export type Format = (typeof Format)[keyof typeof Format];
 
+/** A payload's bytes, made now. */
+export function encodeBody(encoder: Encoder, value: unknown): Uint8Array {
+  const encoded = encoder.encode(value);
+  return typeof encoded === "string" ? encodeUtf8(encoded) : encoded;
+}
+
 /** Turns a value into the bytes, or the text to be sent as UTF-8, that a payload carries. */
 export interface Encoder {
   encode(value: unknown): Uint8Array | string;
@@ -72,8 +78,7 @@ export class Message {
   /** The payload's bytes; a view where they exist, encoded now where they do not. */
   payload(): Uint8Array {
     if (this.encoder !== undefined) {
-      const encoded = this.encoder.encode(this.value);
-      return typeof encoded === "string" ? encodeUtf8(encoded) : encoded;
+      return encodeBody(this.encoder, this.value);
     }
     return viewOf(this.bytes, this.payloadStart, this.end);
   }

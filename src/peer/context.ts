@@ -1,6 +1,6 @@
 import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders, findHeader, formatHeaders, type HeadersInit } from "../message/headers.ts";
-import type { Message } from "../message/message.ts";
+import { encodeBody, type Encoder, type Message } from "../message/message.ts";
 import { bytesOf } from "../codec/values.ts";
 
 /** What an HTTP request looked like, for handlers that care. */
@@ -24,11 +24,11 @@ export interface ReplyControl {
 export class Context {
   readonly subject: string;
   readonly #head: string;
-  readonly #timeoutMs: number;
-  readonly #arrived = Date.now();
-  #message: Message | undefined;
-  #body: Uint8Array | undefined;
-  #headers: MessageHeaders | undefined;
+  /** When the request expires, in milliseconds since the epoch. */
+  readonly deadline: number;
+  /** The payload, or the value it would be made of: a request of the same process has none until somebody asks. */
+  #body: unknown;
+  readonly #encoder: Encoder | undefined;
   #reply: ReplyControl | undefined;
   #controller: AbortController | undefined;
   #ended: Failure | undefined;
@@ -37,27 +37,20 @@ export class Context {
   constructor(subject: string, message: Message, value: unknown, timeoutMs: number) {
     this.subject = subject;
     this.#head = message.headText();
-    this.#timeoutMs = timeoutMs;
-    if (value instanceof Uint8Array) this.#body = value;
-    else if (message.head === undefined) this.#body = bytesOf(message);
-    else this.#message = message;
+    this.deadline = Date.now() + timeoutMs;
+    this.#encoder = message.encoder;
+    this.#body = message.encoder === undefined && !(value instanceof Uint8Array) ? bytesOf(message) : value;
   }
 
   /** The request's headers, pseudo-headers of HTTP requests included. */
   get headers(): MessageHeaders {
-    this.#headers ??= new MessageHeaders(this.#head);
-    return this.#headers;
+    return new MessageHeaders(this.#head);
   }
 
   /** The payload as it arrived. */
   get body(): Uint8Array {
-    this.#body ??= bytesOf(this.#message!);
-    return this.#body;
-  }
-
-  /** When the request expires, in milliseconds since the epoch. */
-  get deadline(): number {
-    return this.#arrived + this.#timeoutMs;
+    if (!(this.#body instanceof Uint8Array)) this.#body = encodeBody(this.#encoder!, this.#body);
+    return this.#body as Uint8Array;
   }
 
   /** Fires when nobody waits for the answer any longer: caller gone, deadline passed, connection lost. */

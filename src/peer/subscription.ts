@@ -2,7 +2,7 @@ import { bytesOf, valueOf } from "../codec/values.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Subscription as EngineSubscription, Route, Subscriber } from "../message/delivery.ts";
 import { MessageHeaders } from "../message/headers.ts";
-import type { Message } from "../message/message.ts";
+import { encodeBody, type Encoder, type Message } from "../message/message.ts";
 import type { Listener, Publication, Subscription } from "./peer.ts";
 import type { OnError } from "./service.ts";
 
@@ -99,14 +99,16 @@ class ReceivedPublication implements Publication {
   readonly subject: string;
   readonly value: unknown;
   readonly #head: string;
-  readonly #body: Uint8Array | Message;
+  readonly #encoder: Encoder | undefined;
+  /** The payload, or the value it would be made of. */
+  readonly #body: unknown;
 
   constructor(subject: string, value: unknown, message: Message) {
     this.subject = subject;
     this.value = value;
     this.#head = message.headText();
-    if (value instanceof Uint8Array) this.#body = value;
-    else this.#body = message.head === undefined ? bytesOf(message) : message;
+    this.#encoder = message.encoder;
+    this.#body = message.encoder === undefined && !(value instanceof Uint8Array) ? bytesOf(message) : value;
   }
 
   get headers(): MessageHeaders {
@@ -114,6 +116,6 @@ class ReceivedPublication implements Publication {
   }
 
   get body(): Uint8Array {
-    return this.#body instanceof Uint8Array ? this.#body : bytesOf(this.#body);
+    return this.#body instanceof Uint8Array ? this.#body : encodeBody(this.#encoder!, this.#body);
   }
 }
