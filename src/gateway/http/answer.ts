@@ -21,10 +21,7 @@ const TYPES: Readonly<Record<number, string>> = {
   [Format.text]: "text/plain; charset=utf-8",
 };
 
-/**
- * Bodies up to this many bytes are copied into a string, which node writes together with the head; longer ones are
- * copied into a buffer of their own. Copied they must be: an answer is borrowed.
- */
+/** Bodies up to this many bytes become a string, which node writes together with the head; longer ones are sent as views. */
 const SHORT_BODY = 4_096;
 
 const STATUS = /^[2-5]\d\d$/;
@@ -85,7 +82,7 @@ function connectionNames(lines: readonly string[]): readonly string[] {
   return line === undefined ? [] : namedByConnection(line.slice("connection:".length));
 }
 
-/** The payload, safe to keep: latin1 text when it is short. */
+/** The payload; latin1 text when it is short. */
 function bodyOf(answer: Message): string | Uint8Array {
   if (answer.encoder !== undefined) {
     const encoded = answer.encoder.encode(answer.value);
@@ -95,7 +92,7 @@ function bodyOf(answer: Message): string | Uint8Array {
   }
   const { bytes, payloadStart, end } = answer;
   if (end - payloadStart <= SHORT_BODY) return native.latin1Slice.call(bytes, payloadStart, end);
-  return Buffer.from(bytes.subarray(payloadStart, end));
+  return bytes.subarray(payloadStart, end);
 }
 
 function badAnswer(why: string): Failure {

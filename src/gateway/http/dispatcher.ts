@@ -94,7 +94,11 @@ export class Dispatcher implements Sink {
     const exchange = this.#running.remove(tag);
     if (exchange === undefined) return;
     exchange.tag = -1;
-    this.responder.fail(exchange, failed);
+    try {
+      this.responder.fail(exchange, failed);
+    } catch (error) {
+      this.responder.thrown(exchange, error);
+    }
   }
 
   /** Begins what waits on a connection as far as there is room, then reads on. */

@@ -121,15 +121,22 @@ export class Responder {
   }
 
   #log(exchange: Exchange, status: number, reason: string | undefined): void {
-    const { onRequest, clock } = this.#settings;
-    const record: RequestRecord = {
+    this.record({
       method: exchange.request.method ?? "",
       path: exchange.path,
       subject: exchange.target?.route.subject,
       status,
       reason,
-      ms: clock.now() - exchange.startedAt,
-    };
-    onRequest!(record);
+      ms: this.#settings.clock.now() - exchange.startedAt,
+    });
+  }
+
+  /** Hands a record to whoever wants it; what a log throws must not end a request, or the process. */
+  record(record: RequestRecord): void {
+    try {
+      this.#settings.onRequest?.(record);
+    } catch (error) {
+      this.#settings.onFault?.(error);
+    }
   }
 }

@@ -130,7 +130,7 @@ class HttpDoor implements Listening {
     const problem = problemOf(failed);
     connection.refuse(closingResponse(problem, true), connection.last);
     const { status, reason } = problem;
-    this.#settings.onRequest?.({ method: "", path: "", subject: undefined, status, reason, ms: 0 });
+    this.#dispatcher.responder.record({ method: "", path: "", subject: undefined, status, reason, ms: 0 });
   }
 
   /** Nothing was read or written for a while: fine while a worker is at it, else the caller is of no use. */

@@ -188,6 +188,23 @@ test("nobody serving fails at once, and a deadline in time", async (context) => 
   assert.deepEqual([late.status, reasonOf(await late.text())], [504, "DEADLINE"]);
 });
 
+test("a log that throws ends nothing", async (context) => {
+  const faults: unknown[] = [];
+  const door = await openDoor(context, {
+    onRequest: () => {
+      throw new Error("disk full");
+    },
+    onFault: (fault) => faults.push(fault),
+  });
+  door.serve("x", () => text("ok"));
+  assert.equal(await (await fetch(`${door.url}/x`)).text(), "ok");
+  assert.equal((await fetch(`${door.url}/nobody`)).status, 503);
+  const caller = new RawCaller(door.port).send("garbage\r\n\r\n");
+  assert.equal((await caller.response())?.status, 400);
+  caller.close();
+  assert.equal(faults.length, 3);
+});
+
 test("every request leaves one record", async (context) => {
   const door = await openDoor(context);
   door.serve("x", () => text("ok"));
