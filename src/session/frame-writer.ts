@@ -81,7 +81,7 @@ export function writeFailure(
   let block = `code:${why.code}\nreason:${why.reason}\nmessage:${text}\n`;
   if (why.retryable) block += "retryable:true\n";
   const fits = why.details !== undefined && why.details.length <= Math.min(MAX_DETAILS, maxPayload);
-  const details = fits ? why.details! : NO_DETAILS; // P-71
+  const details = fits ? why.details : NO_DETAILS; // P-71
   const slab = outbox.reserve(HEADER_SIZE + maxUtf8Length(block) + details.length);
   const at = outbox.offset;
   const head = writeUtf8(slab, block, at + HEADER_SIZE);
