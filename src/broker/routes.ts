@@ -17,8 +17,8 @@ const CACHE_SIZE = 65_536;
 
 /** Who is interested in what. */
 export class RoutingTable {
-  readonly subscribers = new PatternTrie<Subscriber>();
-  readonly groups = new PatternTrie<QueueGroup>();
+  readonly subscribers: PatternTrie<Subscriber> = new PatternTrie();
+  readonly groups: PatternTrie<QueueGroup> = new PatternTrie();
   #cache = new Map<string, BrokerRoute>();
   #version = 1;
 

@@ -1,11 +1,11 @@
 /**
- * The one table of outcomes. Codes are the gRPC and Connect names; their numbers are what travels on the wire.
+ * The one table of outcomes. Codes are the gRPC and Connect names, with the same numbers.
  * A reason says more precisely what happened and may refine the HTTP status of its code.
  * `docs/ERRORS.md` lists the same rows and a test holds the two together.
  */
 
 export interface CodeRow {
-  /** gRPC status number, also the number in an ERROR frame. */
+  /** gRPC status number; a CANCEL frame carries it. */
   readonly wire: number;
   /** Status of an HTTP answer that carries this code. */
   readonly http: number;
@@ -30,7 +30,7 @@ export const CODES = {
   unavailable: { wire: 14, http: 503, close: 1013 },
   data_loss: { wire: 15, http: 500, close: 1011 },
   unauthenticated: { wire: 16, http: 401, close: 4401 },
-} as const satisfies Record<string, CodeRow>;
+} as const;
 
 /** A status code: the stable, machine-readable kind of a failure. */
 export type Code = keyof typeof CODES;
@@ -125,23 +125,13 @@ export const REASONS = {
     http: 408,
     text: "the HTTP request did not arrive in time",
   },
-} as const satisfies Record<string, ReasonRow>;
+} as const;
 
 /** A reason Lintel itself gives. Handlers may use others of their own: `[A-Z0-9_]`, at most 64 characters. */
 export type Reason = keyof typeof REASONS;
 
-const BY_WIRE: readonly (Code | undefined)[] = byWire();
-
-function byWire(): (Code | undefined)[] {
-  const names: (Code | undefined)[] = [];
-  for (const [name, row] of Object.entries(CODES)) names[row.wire] = name as Code;
-  return names;
-}
-
-/** The code with this wire number; a number from a newer peer reads as `unknown`. */
-export function codeFromWire(number: number): Code {
-  return BY_WIRE[number] ?? "unknown";
-}
+const CODE_ROWS: Readonly<Record<Code, CodeRow>> = CODES;
+const REASON_ROWS: ReadonlyMap<string, ReasonRow> = new Map(Object.entries(REASONS));
 
 /** True for one of the codes of the table. */
 export function isCode(name: unknown): name is Code {
@@ -150,9 +140,7 @@ export function isCode(name: unknown): name is Code {
 
 /** HTTP status for a failure: the reason's own where the table has one, else the code's. */
 export function httpStatus(failure: { readonly code: Code; readonly reason: string }): number {
-  if (Object.hasOwn(REASONS, failure.reason)) {
-    const row: ReasonRow = REASONS[failure.reason as Reason];
-    if (row.code === failure.code && row.http !== undefined) return row.http;
-  }
-  return CODES[failure.code].http;
+  const row = REASON_ROWS.get(failure.reason);
+  if (row?.http !== undefined && row.code === failure.code) return row.http;
+  return CODE_ROWS[failure.code].http;
 }

@@ -34,7 +34,7 @@ interface SubscriptionEntry extends Entry {
 
 /** What this end serves and listens to: announced to the hub, and announced again whenever the session is new. */
 export class Registrations {
-  readonly services = new Map<number, ServiceEntry>();
+  readonly services: Map<number, ServiceEntry> = new Map();
   readonly #subscriptions = new Map<number, SubscriptionEntry>();
   /** Services that have left but may still be sent requests, until the hub has confirmed. */
   readonly #leaving = new Set<number>();
