@@ -1,0 +1,2 @@
+export { FakeClock } from "./fake-clock.ts";
+export { transportSuite, type TransportSuiteOptions } from "./transport-suite.ts";

@@ -1,0 +1,253 @@
+/** What every transport must do. Gated by its `supports` manifest, never by its name. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Connection, Listener, Transport } from "../transport/transport.ts";
+import { ByteEnd } from "./byte-end.ts";
+
+export interface TransportSuiteOptions {
+  readonly transport: Transport;
+  /** A URL to listen on that nobody else has, each time another. */
+  readonly freshUrl: () => string | Promise<string>;
+}
+
+const MEBIBYTE = 1_048_576;
+const CHUNK = 65_536;
+
+/** Both ends of a connection, and the listener it came through. */
+interface Pair {
+  readonly listener: Listener;
+  readonly dialed: ByteEnd;
+  readonly accepted: ByteEnd;
+}
+
+/** Declares the suite for one transport, as tests of `node:test`. */
+export function transportSuite(name: string, options: TransportSuiteOptions): void {
+  describe(`transport ${name}`, () => {
+    listening(options);
+    carrying(options);
+    ending(options);
+  });
+}
+
+async function openPair({ transport, freshUrl }: TransportSuiteOptions, deaf = false): Promise<Pair> {
+  let accept: (end: ByteEnd) => void = () => undefined;
+  const arrived = new Promise<ByteEnd>((resolve) => {
+    accept = resolve;
+  });
+  const listener = await transport.listen(await freshUrl(), (connection) => accept(new ByteEnd(connection)));
+  const connection = await transport.dial(listener.url);
+  const dialed = new ByteEnd(connection, deaf);
+  return { listener, dialed, accepted: await arrived };
+}
+
+async function withPair(options: TransportSuiteOptions, run: (pair: Pair) => Promise<void>): Promise<void> {
+  const pair = await openPair(options);
+  try {
+    await run(pair);
+  } finally {
+    pair.dialed.connection.abort();
+    pair.accepted.connection.abort();
+    await pair.listener.close();
+  }
+}
+
+function listening(options: TransportSuiteOptions): void {
+  const { transport, freshUrl } = options;
+
+  test("has a manifest that makes sense", () => {
+    const { supports, scheme } = transport;
+    assert.match(scheme, /^[a-z][a-z0-9+.-]*$/);
+    assert.ok(!(supports.inProcess && supports.remote), "what stays in the process reaches no other machine");
+  });
+
+  test("a listener's URL can be dialed and names the scheme", async () => {
+    await withPair(options, async ({ listener, dialed, accepted }) => {
+      assert.ok(listener.url.startsWith(`${transport.scheme}:`));
+      assert.notEqual(dialed.connection.remote, "");
+      assert.notEqual(accepted.connection.remote, "");
+      await Promise.resolve();
+    });
+  });
+
+  test("dialing where nobody listens rejects", async () => {
+    await assert.rejects(transport.dial(await unusedUrl(options)), Error);
+  });
+
+  test("dialing with a signal that has fired rejects", async () => {
+    const listener = await transport.listen(await freshUrl(), (connection) => void new ByteEnd(connection));
+    await assert.rejects(transport.dial(listener.url, { signal: AbortSignal.abort() }), Error);
+    await listener.close();
+  });
+
+  test("listening twice on one URL rejects, and the first listener is none the worse", async () => {
+    await withPair(options, async ({ listener }) => {
+      await assert.rejects(transport.listen(listener.url, () => assert.fail("nobody dials this one")), Error);
+      (await transport.dial(listener.url)).abort();
+    });
+  });
+
+  test("a listener that closes resolves at once, accepts nothing new and lets connections be", async () => {
+    await withPair(options, async ({ listener, dialed, accepted }) => {
+      await listener.close();
+      await listener.close();
+      await assert.rejects(transport.dial(listener.url), Error);
+      dialed.connection.send(Buffer.from("still here"));
+      await accepted.until(() => accepted.length === 10);
+    });
+  });
+
+  test("a URL is free again when its listener has closed", async () => {
+    const url = await unusedUrl(options);
+    const second = await transport.listen(url, (connection) => void new ByteEnd(connection));
+    (await transport.dial(second.url)).abort();
+    await second.close();
+  });
+}
+
+/** A URL that was listened on a moment ago, and is not any more. */
+async function unusedUrl({ transport, freshUrl }: TransportSuiteOptions): Promise<string> {
+  const listener = await transport.listen(await freshUrl(), (connection) => connection.abort());
+  await listener.close();
+  return listener.url;
+}
+
+function carrying(options: TransportSuiteOptions): void {
+  test("bytes arrive in order, both ways, never before the call that sends them returns", async () => {
+    await withPair(options, async ({ dialed, accepted }) => {
+      for (const [from, to] of [[dialed, accepted], [accepted, dialed]] as const) {
+        for (let index = 0; index < 200; index++) from.connection.send(Buffer.from(`${index};`));
+        assert.equal(to.length, 0);
+        const expected = Array.from({ length: 200 }, (_, index) => `${index};`).join("");
+        await to.until(() => to.length === expected.length);
+        assert.equal(to.bytes().toString(), expected);
+      }
+    });
+  });
+
+  test("1 MiB goes both ways at the same time", async () => {
+    await withPair(options, async ({ dialed, accepted }) => {
+      const pattern = (seed: number) => Buffer.alloc(MEBIBYTE, Buffer.from([seed, 1, 2, 3, 5, 7, 11]));
+      await Promise.all([dialed.sendAll(pattern(1), CHUNK), accepted.sendAll(pattern(2), CHUNK)]);
+      await Promise.all([dialed, accepted].map((end) => end.until(() => end.length === MEBIBYTE)));
+      assert.ok(accepted.bytes().equals(pattern(1)));
+      assert.ok(dialed.bytes().equals(pattern(2)));
+    });
+  });
+
+  test("bytes that were handed over are not written to again", async () => {
+    await withPair(options, async ({ dialed, accepted }) => {
+      for (let index = 0; index < 50; index++) {
+        await dialed.sendAll(Buffer.alloc(1_000, index), 1_000);
+        await accepted.until(() => accepted.length === (index + 1) * 1_000);
+      }
+      // Kept as they came, and looked at only now.
+      const bytes = accepted.bytes();
+      for (let index = 0; index < 50; index++) assert.equal(bytes[index * 1_000 + 999], index);
+    });
+  });
+
+  test("after `true` the buffer may be reused", async () => {
+    await withPair(options, async ({ dialed, accepted }) => {
+      const buffer = Buffer.alloc(100);
+      for (let index = 0; index < 100; index++) {
+        buffer.fill(index);
+        if (!dialed.connection.send(buffer)) await dialed.drain();
+      }
+      await accepted.until(() => accepted.length === 10_000);
+      for (let index = 0; index < 100; index++) assert.equal(accepted.bytes()[index * 100 + 50], index);
+    });
+  });
+
+  test("`send` says false when the other end does not read, and `drained` follows when it does", async () => {
+    const { listener, dialed, accepted } = await openPair(options, true);
+    const chunk = Buffer.alloc(CHUNK, 7);
+    let sent = 0;
+    let full = false;
+    while (!full && sent < 64 * MEBIBYTE) {
+      sent += chunk.length;
+      full = !accepted.connection.send(chunk);
+    }
+    assert.ok(full, "64 MiB nobody reads were taken without a word");
+    assert.equal(accepted.drainedCount, 0);
+    dialed.listen();
+    await accepted.drain();
+    await dialed.until(() => dialed.length === sent);
+    assert.equal(accepted.connection.send(Buffer.from("x")), true, "there is room again");
+    dialed.connection.abort();
+    accepted.connection.abort();
+    await listener.close();
+  });
+}
+
+function ending(options: TransportSuiteOptions): void {
+  test("`close` sends what was sent before, then ends both ends once", async () => {
+    await withPair(options, async ({ dialed, accepted }) => {
+      const bytes = Buffer.alloc(200_000, 3);
+      dialed.connection.send(bytes);
+      dialed.connection.close();
+      await Promise.all([dialed.over(), accepted.over()]);
+      assert.equal(accepted.length, bytes.length);
+      await closedOnce(dialed, accepted);
+    });
+  });
+
+  test("`abort` ends both ends once", async () => {
+    await withPair(options, async ({ dialed, accepted }) => {
+      accepted.connection.abort();
+      await Promise.all([dialed.over(), accepted.over()]);
+      await closedOnce(dialed, accepted);
+    });
+  });
+
+  test("both ends may close at the same time, and close or abort again", async () => {
+    await withPair(options, async ({ dialed, accepted }) => {
+      for (const { connection } of [dialed, accepted]) connection.close();
+      for (const { connection } of [dialed, accepted]) connection.close();
+      await Promise.all([dialed.over(), accepted.over()]);
+      for (const { connection } of [dialed, accepted]) connection.abort();
+      await closedOnce(dialed, accepted);
+    });
+  });
+
+  test("sending on a connection that is over is no error and never asks to wait", async () => {
+    await withPair(options, async ({ dialed, accepted }) => {
+      dialed.connection.abort();
+      await Promise.all([dialed.over(), accepted.over()]);
+      for (const { connection } of [dialed, accepted]) assert.equal(connection.send(Buffer.alloc(MEBIBYTE)), true);
+      await closedOnce(dialed, accepted);
+    });
+  });
+
+  test("an end that closes while the other sends: nothing is thrown, both are over", async () => {
+    await withPair(options, async ({ dialed, accepted }) => {
+      for (let index = 0; index < 20; index++) dialed.connection.send(Buffer.alloc(CHUNK));
+      accepted.connection.abort();
+      await Promise.all([dialed.over(), accepted.over()]);
+      await closedOnce(dialed, accepted);
+    });
+  });
+
+  test("a connection that ended before it was opened says so when it is", async () => {
+    const { transport, freshUrl } = options;
+    let accepted: Connection | undefined;
+    const listener = await transport.listen(await freshUrl(), (connection) => {
+      accepted = connection;
+      new ByteEnd(connection).connection.abort();
+    });
+    const connection = await transport.dial(listener.url);
+    while (accepted === undefined) await nextTurn();
+    connection.abort();
+    for (let turn = 0; turn < 5; turn++) await nextTurn();
+    await new ByteEnd(connection).over();
+    await listener.close();
+  });
+}
+
+async function closedOnce(...ends: ByteEnd[]): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await nextTurn();
+  for (const end of ends) assert.equal(end.closedCount, 1);
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
