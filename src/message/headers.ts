@@ -16,7 +16,9 @@ const BAD_VALUE = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 export function headerLine(name: string, value: string): string {
   const lower = name.toLowerCase();
   if (!NAME.test(lower)) throw LintelError.of("BAD_HEADER", `"${printable(name)}" is not a header name`);
-  if (BAD_VALUE.test(value)) throw LintelError.of("BAD_HEADER", `the value of ${lower} has a control character`);
+  if (typeof value !== "string") throw LintelError.of("BAD_HEADER", `the value of ${lower} is not a string`);
+  if (BAD_VALUE.test(value))
+    throw LintelError.of("BAD_HEADER", `the value of ${lower} has a control character`);
   return `${lower}:${value}\n`;
 }
 
@@ -28,8 +30,8 @@ function printable(text: string): string {
 export function formatHeaders(init: HeadersInit): string {
   let block = "";
   for (const [name, value] of Object.entries(init)) {
-    if (typeof value === "string") block += headerLine(name, value);
-    else for (const one of value) block += headerLine(name, one);
+    if (Array.isArray(value)) for (const one of value) block += headerLine(name, one);
+    else block += headerLine(name, value as string);
   }
   return block;
 }

@@ -7,10 +7,10 @@ type BufferMethods = {
   utf8Slice(this: Uint8Array, start: number, end: number): string;
 };
 
-const native: BufferMethods | undefined =
-  typeof Buffer === "function" ? (Buffer.prototype as unknown as BufferMethods) : undefined;
+const native: BufferMethods | undefined = typeof Buffer === "function" ? Buffer.prototype : undefined;
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+/** Keeps a byte order mark, as Buffer does. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Below this many characters a plain loop beats the call into the platform. */
 const SHORT = 24;
