@@ -19,15 +19,21 @@ export const form: Codec = {
 
   decode(bytes, start, end) {
     if (bytes[start] === BRACE || bytes[start] === BRACKET) return json.decode(bytes, start, end);
-    const fields = new Map<string, string | string[]>();
-    for (const [name, value] of new URLSearchParams(readUtf8(bytes, start, end))) {
-      const known = fields.get(name);
-      if (known === undefined) fields.set(name, value);
-      else if (typeof known === "string") fields.set(name, [known, value]);
-      else known.push(value);
-    }
-    return Object.fromEntries(fields);
+    return fieldsOf(new URLSearchParams(readUtf8(bytes, start, end)));
   },
 
-  transfer: json.transfer,
+  transfer(value) {
+    return fieldsOf(new URLSearchParams(value as Record<string, string>));
+  },
 };
+
+function fieldsOf(pairs: URLSearchParams): Record<string, string | string[]> {
+  const fields = new Map<string, string | string[]>();
+  for (const [name, value] of pairs) {
+    const known = fields.get(name);
+    if (known === undefined) fields.set(name, value);
+    else if (typeof known === "string") fields.set(name, [known, value]);
+    else known.push(value);
+  }
+  return Object.fromEntries(fields);
+}
