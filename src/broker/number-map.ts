@@ -39,9 +39,11 @@ export class NumberMap {
   take(key: number): number {
     const slot = key & this.#mask;
     if (this.#keys[slot] === key && key !== 0) {
+      const value = this.#values[slot]!;
       this.#keys[slot] = 0;
+      this.#values[slot] = 0; // what `get(0)` reads from a free slot
       this.#size--;
-      return this.#values[slot]!;
+      return value;
     }
     if (this.#collided.size === 0) return 0;
     const value = this.#collided.get(key);
@@ -52,7 +54,8 @@ export class NumberMap {
   /** Removes everything and returns the values. */
   clear(): number[] {
     const values: number[] = [...this.#collided.values()];
-    for (let slot = 0; slot <= this.#mask; slot++) if (this.#keys[slot] !== 0) values.push(this.#values[slot]!);
+    for (let slot = 0; slot <= this.#mask; slot++)
+      if (this.#keys[slot] !== 0) values.push(this.#values[slot]!);
     this.#collided.clear();
     this.#keys = new Uint32Array(FIRST_CAPACITY);
     this.#values = new Uint32Array(FIRST_CAPACITY);
