@@ -1,4 +1,5 @@
 import type { Clock } from "../message/clock.ts";
+import { MAX_TIMEOUT } from "../message/limits.ts";
 
 /** What every row of a pending table has. Rows are reused: hold the number, not the row. */
 export interface Pending {
@@ -44,9 +45,13 @@ export class PendingTable<E extends Pending> {
     return this.#size;
   }
 
+  get isFull(): boolean {
+    return this.#size >= this.#limit;
+  }
+
   /** A fresh row with a new number, or undefined when the table is at its limit. */
   add(deadline: number): E | undefined {
-    if (this.#size >= this.#limit) return undefined;
+    if (this.isFull) return undefined;
     if (this.#size * 2 > this.#mask) this.#grow();
     let id = this.#last;
     let row: E | undefined;
@@ -101,7 +106,8 @@ export class PendingTable<E extends Pending> {
   #arm(deadline: number): void {
     if (this.#timer !== undefined) this.#clock.clear(this.#timer);
     this.#timerAt = deadline;
-    const delay = Math.max(TIMER_STEP_MS, Math.ceil(deadline - this.#clock.now()));
+    // Rounding can put the difference past what a timer takes, and a timer that overflows fires at once.
+    const delay = Math.min(MAX_TIMEOUT, Math.max(TIMER_STEP_MS, Math.ceil(deadline - this.#clock.now())));
     this.#timer = this.#clock.after(delay, () => this.#sweep());
   }
 
