@@ -12,7 +12,7 @@ import type {
   Subscription,
   Worker,
 } from "../message/delivery.ts";
-import { failure, type Failure } from "../message/failure.ts";
+import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { MAX_TIMEOUT, type Limits } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
 import { checkPattern } from "../message/subject.ts";
@@ -34,6 +34,7 @@ const DRAINING = Object.freeze(failure("DRAINING"));
 const DEADLINE = Object.freeze(failure("DEADLINE"));
 const CALLER_GONE = Object.freeze(failure("CALLER_GONE"));
 const WORKER_LOST = Object.freeze(failure("WORKER_LOST"));
+const BAD_PAYLOAD = Object.freeze(failure("BAD_PAYLOAD"));
 const CLOSED = Object.freeze(failure("CLOSED"));
 const READY = Promise.resolve();
 
@@ -45,7 +46,7 @@ export class Broker {
   readonly #groups = new Map<string, QueueGroup>();
   readonly #inFlight: PendingTable<InFlight>;
   #onIdle: (() => void)[] = [];
-  #draining = false;
+  #state: "open" | "draining" | "closed" = "open";
 
   constructor(options: BrokerOptions) {
     this.#clock = options.clock;
@@ -81,31 +82,53 @@ export class Broker {
     const { stats } = this;
     stats.requests++;
     this.#table.resolve(target);
-    const group = target.groups.length === 1 ? target.groups[0] : leastLoaded(target.groups);
+    const group = target.groups.length === 1 ? target.groups[0] : pickGroup(target.groups);
+    if (this.#state === "closed") return this.#refuse("closed", CLOSED, sink, tag);
     if (group === undefined) return this.#refuse("noResponders", NO_RESPONDERS, sink, tag);
-    if (this.#draining) return this.#refuse("refusedDraining", DRAINING, sink, tag);
+    if (this.#state === "draining") return this.#refuse("refusedDraining", DRAINING, sink, tag);
     if (!(timeoutMs > 0)) return this.#refuse("deadline", DEADLINE, sink, tag);
-    const member = group.choose();
-    if (member === undefined && group.waitingCount >= this.#limits.queue) {
-      return this.#refuse("queueFull", QUEUE_FULL, sink, tag);
-    }
     const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
+    // What waits goes first, also when this request is made in the moment between a job's end and the next pull.
+    const member = group.waitingCount > 0 ? undefined : group.choose();
+    if (member === undefined) return this.#enqueue(group, target, request, timeout, sink, tag);
     const row = this.#inFlight.add(this.#clock.now() + timeout);
     if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, sink, tag);
     row.sink = sink;
     row.tag = tag;
     row.group = group;
-    const { id } = row;
-    if (member === undefined) {
-      row.route = target;
-      row.message = request.retain();
-      group.enqueue(id, this.#isWaiting);
-      return id;
-    }
     row.member = member;
     member.held++;
+    const { id } = row;
     member.worker.execute(id, target, request, timeout);
     return row.id === id ? id : 0;
+  }
+
+  #enqueue(
+    group: QueueGroup,
+    route: BrokerRoute,
+    request: Message,
+    timeout: number,
+    sink: Sink,
+    tag: number,
+  ): number {
+    if (group.waitingCount >= this.#limits.queue) return this.#refuse("queueFull", QUEUE_FULL, sink, tag);
+    if (this.#inFlight.isFull) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, sink, tag);
+    let kept: Message;
+    try {
+      kept = request.retain();
+    } catch (error) {
+      const why = error instanceof LintelError ? error.toFailure() : BAD_PAYLOAD;
+      return this.#refuse("failed", why, sink, tag);
+    }
+    const row = this.#inFlight.add(this.#clock.now() + timeout);
+    if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, sink, tag); // a toJSON made requests
+    row.sink = sink;
+    row.tag = tag;
+    row.group = group;
+    row.route = route;
+    row.message = kept;
+    group.enqueue(row.id, this.#isWaiting);
+    return row.id;
   }
 
   /** Withdraws a request: the worker that holds it is told, the sink hears nothing more. */
@@ -113,7 +136,7 @@ export class Broker {
     const row = this.#inFlight.get(handle);
     if (row === undefined) return;
     this.stats.canceled++;
-    this.#withdraw(row, CALLER_GONE);
+    this.#withdraw(row, CALLER_GONE, undefined);
   }
 
   subscribe(pattern: string, subscriber: Subscriber): Subscription {
@@ -135,11 +158,13 @@ export class Broker {
   serve(pattern: string, worker: Worker, options: ServeOptions = {}): Registration {
     checkPattern(pattern);
     const group = this.#group(pattern, options.queue ?? "");
-    const concurrency = Math.max(1, Math.floor(options.concurrency ?? this.#limits.concurrency));
+    const asked = Math.floor(options.concurrency ?? this.#limits.concurrency);
+    const concurrency = asked >= 1 ? asked : 1;
     const member: Member = { worker, group, concurrency, held: 0, serving: true };
     group.add(member);
     this.#table.changed();
-    this.#pull(group);
+    // Not at once: the worker cannot answer before it has its registration.
+    if (group.waitingCount > 0) this.#clock.after(0, () => this.#pull(group));
     return {
       ready: READY,
       reply: (job, answer) => this.#reply(member, job, answer),
@@ -149,21 +174,19 @@ export class Broker {
     };
   }
 
-  /** Takes no new requests; `then` is called when the last one has ended. */
+  /** Takes no new requests; `then` is called when the last one has ended and its outcome is delivered. */
   drain(then: () => void): void {
-    this.#draining = true;
+    if (this.#state === "open") this.#state = "draining";
     if (this.#inFlight.size === 0) then();
     else this.#onIdle.push(then);
   }
 
   /** Ends every request as `CLOSED`. */
   close(): void {
-    this.#draining = true;
+    this.#state = "closed";
     for (const row of this.#inFlight.live()) {
-      const { sink, tag } = row;
-      this.stats.canceled++;
-      this.#withdraw(row, CLOSED);
-      sink?.failed(tag, CLOSED);
+      this.stats.closed++;
+      this.#withdraw(row, CLOSED, row.sink);
     }
     this.#inFlight.stop();
   }
@@ -192,7 +215,17 @@ export class Broker {
 
   /** Gives queued requests to members that are free. */
   #pull(group: QueueGroup): void {
-    while (group.waitingCount > 0) {
+    if (group.pulling) return;
+    group.pulling = true;
+    try {
+      this.#handOut(group);
+    } finally {
+      group.pulling = false;
+    }
+  }
+
+  #handOut(group: QueueGroup): void {
+    while (group.waitingCount > 0 && this.#state !== "closed") {
       const member = group.choose();
       if (member === undefined) return;
       const id = group.dequeue();
@@ -225,7 +258,7 @@ export class Broker {
     this.stats.answered++;
     this.#free(row);
     sink.answered(tag, answer);
-    this.#afterJob(member);
+    this.#ended(member.group);
     return true;
   }
 
@@ -240,24 +273,23 @@ export class Broker {
     this.stats.failed++;
     this.#free(row);
     sink.failed(tag, why);
-    this.#afterJob(member);
+    this.#ended(member.group);
     return true;
   }
 
   #expired(row: InFlight): void {
-    const { sink, tag } = row;
     this.stats.deadline++;
-    this.#withdraw(row, DEADLINE);
-    sink?.failed(tag, DEADLINE);
+    this.#withdraw(row, DEADLINE, row.sink);
   }
 
-  /** Ends a request without its worker: the worker that holds it, if any, is told why. */
-  #withdraw(row: InFlight, why: Failure): void {
-    const { id, member } = row;
+  /** Ends a request without its worker: the worker that holds it, if any, is told why, and so is the sink, if given. */
+  #withdraw(row: InFlight, why: Failure, sink: Sink | undefined): void {
+    const { id, tag, member } = row;
+    const group = row.group!;
     this.#free(row);
-    if (member === undefined) return;
-    member.worker.cancel(id, why);
-    this.#afterJob(member);
+    member?.worker.cancel(id, why);
+    sink?.failed(tag, why);
+    this.#ended(group);
   }
 
   #free(row: InFlight): void {
@@ -270,6 +302,11 @@ export class Broker {
     row.message = undefined;
     row.route = undefined;
     this.#inFlight.release(row);
+  }
+
+  /** After an outcome has been delivered: its place may be free for another, or it was the last. */
+  #ended(group: QueueGroup): void {
+    if (group.waitingCount > 0) this.#pull(group);
     if (this.#onIdle.length > 0 && this.#inFlight.size === 0) this.#idle();
   }
 
@@ -277,10 +314,6 @@ export class Broker {
     const waiting = this.#onIdle;
     this.#onIdle = [];
     for (const then of waiting) then();
-  }
-
-  #afterJob(member: Member): void {
-    if (member.group.waitingCount > 0) this.#pull(member.group);
   }
 
   #leave(member: Member): void {
@@ -304,6 +337,7 @@ export class Broker {
       this.#free(row);
       this.stats.noResponders++;
       sink?.failed(tag, NO_RESPONDERS);
+      this.#ended(group);
     }
   }
 
@@ -317,11 +351,18 @@ export class Broker {
       this.stats.workerLost++;
       this.#free(row);
       sink.failed(tag, WORKER_LOST);
+      this.#ended(member.group);
       if (member.held === 0) return;
     }
   }
 }
 
-function leastLoaded(groups: readonly QueueGroup[]): QueueGroup | undefined {
-  return groups.find((group) => group.isReady) ?? groups[0];
+/** A group with a free worker, else the one with the shortest queue. */
+function pickGroup(groups: readonly QueueGroup[]): QueueGroup | undefined {
+  let shortest = groups[0];
+  for (const group of groups) {
+    if (group.isReady) return group;
+    if (group.waitingCount < shortest!.waitingCount) shortest = group;
+  }
+  return shortest;
 }

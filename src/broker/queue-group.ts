@@ -25,6 +25,8 @@ export class QueueGroup {
   #head = 0;
   /** Queued requests that are still alive. */
   waitingCount = 0;
+  /** True while queued requests are handed out, so that a worker that answers at once does not start it again. */
+  pulling = false;
   #cursor = 0;
 
   constructor(pattern: string, queue: string) {

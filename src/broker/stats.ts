@@ -1,8 +1,8 @@
-/** What a broker counts. Every accepted request ends in exactly one of the outcome counters. */
+/** What a broker counts. Every request ends in exactly one of the counters from `answered` to `closed`. */
 export interface BrokerStats {
   requests: number;
   answered: number;
-  /** Failed by the worker. */
+  /** Failed by the worker, or with a payload that could not be encoded for the queue. */
   failed: number;
   deadline: number;
   canceled: number;
@@ -11,6 +11,8 @@ export interface BrokerStats {
   queueFull: number;
   inFlightFull: number;
   refusedDraining: number;
+  /** Ended by `close`, or refused after it. */
+  closed: number;
   /** Answers to a request that had ended, or that another worker holds. */
   lateReplies: number;
   publications: number;
@@ -29,6 +31,7 @@ export function createStats(): BrokerStats {
     queueFull: 0,
     inFlightFull: 0,
     refusedDraining: 0,
+    closed: 0,
     lateReplies: 0,
     publications: 0,
     deliveries: 0,
