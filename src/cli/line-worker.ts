@@ -1,0 +1,215 @@
+/**
+ * A worker that keeps one program: each request is a line of JSON on its stdin, each answer a line of JSON on its
+ * stdout, in the order of the requests.
+ */
+import { LintelError, type LintelErrorOptions } from "../message/failure.ts";
+import { isCode } from "../message/status.ts";
+import type { Context } from "../peer/context.ts";
+import {
+  describeEnd,
+  endProgram,
+  signalProgram,
+  startProgram,
+  type PipedChild,
+  type Program,
+} from "./child.ts";
+import { note } from "./hub-link.ts";
+import { LineSplitter } from "./lines.ts";
+import { printable } from "./paint.ts";
+import { Slots } from "./slots.ts";
+
+export interface LineWorkerOptions {
+  readonly program: Program;
+  /** Requests written before the first of them is answered. */
+  readonly concurrency: number;
+  /** Time between SIGTERM and SIGKILL, and how long a canceled request may still be worked on. Milliseconds. */
+  readonly graceMs: number;
+  /** Longest answer. Bytes. */
+  readonly maxOutput: number;
+}
+
+const FIRST_BACKOFF_MS = 100;
+const LAST_BACKOFF_MS = 10_000;
+
+/** A request whose line was written. */
+interface Job {
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: LintelError) => void;
+}
+
+export class LineWorker {
+  readonly #options: LineWorkerOptions;
+  readonly #slots: Slots;
+  #child: PipedChild | undefined;
+  #jobs: Job[] = [];
+  /** Requests that wait for the program to be started again. */
+  #waiting: (() => void)[] = [];
+  #backoffMs = FIRST_BACKOFF_MS;
+  #restart: ReturnType<typeof setTimeout> | undefined;
+  #ended: (() => void) | undefined;
+
+  constructor(options: LineWorkerOptions) {
+    this.#options = options;
+    this.#slots = new Slots(options.concurrency);
+    this.#start();
+  }
+
+  /** A handler for `serve`. */
+  readonly handle = (value: unknown, context: Context): Promise<unknown> => {
+    const line = formatRequest(value);
+    return this.#slots.run(context.signal, async () =>
+      this.#execute(line, await this.#running(), context.signal),
+    );
+  };
+
+  /** Lets the program finish: its stdin ends, and it is ended when that is not enough. */
+  async end(): Promise<void> {
+    clearTimeout(this.#restart);
+    const child = this.#child;
+    const gone = new Promise<void>((resolve) => {
+      this.#ended = resolve;
+    });
+    if (child === undefined) return;
+    child.stdin.end();
+    const timer = setTimeout(() => endProgram(child, this.#options.graceMs), this.#options.graceMs);
+    await gone;
+    clearTimeout(timer);
+  }
+
+  /** Ends the program at once. */
+  kill(): void {
+    if (this.#child !== undefined) signalProgram(this.#child, "SIGKILL");
+  }
+
+  #start(): void {
+    const child = startProgram(this.#options.program);
+    const splitter = new LineSplitter(this.#options.maxOutput);
+    this.#child = child;
+    child.stderr.pipe(process.stderr, { end: false });
+    child.stdout.on("data", (chunk: Uint8Array) => {
+      try {
+        for (const line of splitter.push(chunk)) this.#answered(child, line);
+      } catch (error) {
+        this.#distrust(child, (error as RangeError).message); // the only error of a splitter: an endless line
+      }
+    });
+    child.once("error", (error) => note(error.message));
+    child.once("close", (code, signal) => this.#closed(child, describeEnd(code, signal)));
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+
+  async #running(): Promise<PipedChild> {
+    while (this.#child === undefined) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return this.#child;
+  }
+
+  #execute(line: string, child: PipedChild, signal: AbortSignal): Promise<unknown> {
+    signal.throwIfAborted();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    // Its answer is still due, as the order of lines is all that tells answers apart.
+    const canceled = (): void => {
+      timer = setTimeout(
+        () => this.#distrust(child, "it still works on a canceled request"),
+        this.#options.graceMs,
+      );
+    };
+    signal.addEventListener("abort", canceled, { once: true });
+    const answer = new Promise<unknown>((resolve, reject) => this.#jobs.push({ resolve, reject }));
+    child.stdin.write(`${line}\n`);
+    return answer.finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", canceled);
+    });
+  }
+
+  #answered(child: PipedChild, line: Uint8Array): void {
+    if (child !== this.#child) return; // distrusted
+    const job = this.#jobs.shift();
+    if (job === undefined) {
+      this.#distrust(child, "it wrote a line that answers no request");
+      return;
+    }
+    this.#backoffMs = FIRST_BACKOFF_MS;
+    const answer = parseAnswer(Buffer.from(line).toString("utf8"));
+    if (answer.kind === "value") job.resolve(answer.value);
+    else job.reject(answer.error);
+    if (answer.kind === "garbage") this.#distrust(child, "it wrote a line that is no JSON");
+  }
+
+  /** Which line answers which request is in doubt: the program is ended, and what it held fails. */
+  #distrust(child: PipedChild, why: string): void {
+    if (child !== this.#child) return;
+    note(`the command is ended: ${why}`);
+    this.#lose(why);
+    endProgram(child, this.#options.graceMs);
+  }
+
+  #lose(why: string): void {
+    this.#child = undefined;
+    for (const job of this.#jobs.splice(0))
+      job.reject(LintelError.of("WORKER_LOST", `the command was lost: ${why}`));
+  }
+
+  #closed(child: PipedChild, how: string): void {
+    if (child === this.#child) this.#lose(`it ${how}`);
+    if (this.#ended !== undefined) {
+      this.#ended();
+      return;
+    }
+    note(`the command ${how}; it is started again in ${this.#backoffMs} ms`);
+    this.#restart = setTimeout(() => this.#start(), this.#backoffMs);
+    this.#backoffMs = Math.min(2 * this.#backoffMs, LAST_BACKOFF_MS);
+  }
+}
+
+/** A value as the line that the program reads. Text in bytes is text; other bytes are refused. */
+export function formatRequest(value: unknown): string {
+  if (!(value instanceof Uint8Array)) return JSON.stringify(value ?? null);
+  try {
+    return JSON.stringify(new TextDecoder("utf-8", { fatal: true }).decode(value));
+  } catch (cause) {
+    throw LintelError.of("BAD_PAYLOAD", "this worker takes JSON and text, not bytes", cause);
+  }
+}
+
+/** What a line of the program says. */
+export type Answer =
+  | { readonly kind: "value"; readonly value: unknown }
+  | { readonly kind: "error" | "garbage"; readonly error: LintelError };
+
+/**
+ * Reads a line of the program. An error is spoken as an object whose only key is `error`, with a `code` of
+ * docs/ERRORS.md and a `message`; `reason`, `retryable` and `details` if wanted.
+ */
+export function parseAnswer(line: string): Answer {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    const message = `the command answered with no JSON: ${printable(line.slice(0, 80))}`;
+    return {
+      kind: "garbage",
+      error: new LintelError("internal", message, { reason: "COMMAND_FAILED", cause }),
+    };
+  }
+  if (typeof value === "object" && value !== null && "error" in value && Object.keys(value).length === 1) {
+    const { error } = value;
+    if (typeof error === "object" && error !== null && "code" in error)
+      return { kind: "error", error: toError(error) };
+  }
+  return { kind: "value", value };
+}
+
+function toError(spoken: object): LintelError {
+  const { code, message, reason, retryable, details } = spoken as Readonly<Record<string, unknown>>;
+  const options: LintelErrorOptions = {
+    ...(typeof reason === "string" && /^[A-Z0-9_]{1,64}$/.test(reason) ? { reason } : {}),
+    ...(typeof retryable === "boolean" ? { retryable } : {}),
+    details,
+  };
+  return new LintelError(
+    isCode(code) ? code : "unknown",
+    typeof message === "string" ? message : String(code),
+    options,
+  );
+}

@@ -1,0 +1,77 @@
+import type { Command } from "commander";
+import type { Peer } from "../peer/peer.ts";
+import { readBody, toOutgoing } from "./body.ts";
+import { Interrupted, usage } from "./failure.ts";
+import { headerFlag, hubFlag, parseSubject, type Headers } from "./flags.ts";
+import { SHORT_WAIT_MS, connectToHub } from "./hub-link.ts";
+import { LineSplitter } from "./lines.ts";
+import { Stopping } from "./stopping.ts";
+
+interface Flags {
+  readonly hub: string;
+  readonly header?: Headers;
+  readonly json?: true;
+  readonly lines?: true;
+}
+
+const MAX_LINE = 268_435_456;
+
+const EXAMPLES = `
+Nobody needs to listen; nothing is printed. A body that is a JSON object or array is sent as JSON, any other as text,
+and what comes from stdin with - as bytes.
+
+Examples:
+  lintel publish orders.created '{"id":7}'
+  lintel publish backups.done - < report.txt
+  tail -f access.log | lintel publish logs.web --lines`;
+
+export function define(command: Command): void {
+  command
+    .description("Send a message to every subscriber.")
+    .argument("<subject>", "where to send it, such as orders.created", parseSubject)
+    .argument("[body]", "what to send; - reads stdin")
+    .addOption(hubFlag())
+    .addOption(headerFlag())
+    .option("--lines", "send every line of stdin as a message of its own, as it comes")
+    .option("--json", "what is sent must be JSON, and is sent as such even if it is a number or a string")
+    .addHelpText("after", EXAMPLES)
+    .action(publish);
+}
+
+async function publish(subject: string, argument: string | undefined, flags: Flags): Promise<void> {
+  const { lines = false, header, json } = flags;
+  if (lines && argument !== undefined && argument !== "-")
+    throw usage("--lines reads stdin: leave the body out");
+  const outgoing = lines ? undefined : toOutgoing(await readBody(argument), header, json);
+  const peer = await connectToHub({ url: flags.hub, name: "lintel publish", timeoutMs: SHORT_WAIT_MS });
+  try {
+    if (outgoing === undefined) await publishLines(peer, subject, flags);
+    else await peer.publish(subject, outgoing.value, { headers: outgoing.headers });
+    await peer.drain();
+  } finally {
+    await peer.close();
+  }
+}
+
+async function publishLines(peer: Peer, subject: string, { header, json }: Flags): Promise<void> {
+  using stopping = new Stopping();
+  const send = (line: Uint8Array): Promise<void> | undefined => {
+    const { value, headers } = toOutgoing(Buffer.from(line).toString("utf8"), header, json);
+    return peer.publish(subject, value, { headers });
+  };
+  const splitter = new LineSplitter(MAX_LINE);
+  const { signal } = stopping;
+  const stop = (): void => void process.stdin.destroy();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
+      for (const line of splitter.push(chunk)) await send(line);
+    }
+    const rest = splitter.rest();
+    if (rest !== undefined) await send(rest);
+  } catch (error) {
+    process.stdin.destroy();
+    if (!signal.aborted) throw error;
+  }
+  if (signal.aborted) throw new Interrupted(stopping.exit);
+}

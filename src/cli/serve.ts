@@ -1,0 +1,193 @@
+import { existsSync } from "node:fs";
+import { InvalidArgumentError, Option, type Command } from "commander";
+import type { FileConfig } from "../hub/config.ts";
+import { ADDRESS_FORM, isLoopback, parseAddress, type Address } from "../hub/config-units.ts";
+import type { Hub } from "../hub/hub.ts";
+import { LintelError } from "../message/failure.ts";
+import { CliError, Exit } from "./failure.ts";
+import { DEFAULT_HUB, parseUrl } from "./flags.ts";
+import { note } from "./hub-link.ts";
+import { paint } from "./paint.ts";
+import { requestLog, type LogFormat } from "./request-log.ts";
+import { Stopping } from "./stopping.ts";
+
+interface Flags {
+  readonly config?: string;
+  readonly http?: Address | false;
+  readonly listen?: string[];
+  readonly log: LogFormat;
+}
+
+const CONFIG_FILE = "lintel.yaml";
+
+const EXAMPLES = `
+Listens for HTTP on 127.0.0.1:8500 and for workers on tcp://127.0.0.1:4500 unless told otherwise. A lintel.yaml in the
+current directory is used when --config names no other file; flags override what the file says.
+SIGINT (Ctrl-C) or SIGTERM finishes what is under way and ends; a second one ends at once.
+
+Examples:
+  lintel serve
+  lintel serve --http 127.0.0.1:0 --listen unix:///run/lintel.sock
+  lintel serve --http off --listen tcp://127.0.0.1:4500 --listen unix:///run/lintel.sock
+  lintel serve --config prod.yaml --log json`;
+
+export function define(command: Command): void {
+  command
+    .description("Start a hub: HTTP requests and peers' requests in, workers' answers out.")
+    .option("-c, --config <file>", "config file; lintel.yaml here is found by itself")
+    .addOption(new Option("--http <host:port>", "where HTTP requests come in, or off").argParser(parseHttp))
+    .addOption(
+      new Option("--listen <url>", "where workers and clients connect; may be repeated").argParser(addUrl),
+    )
+    .addOption(
+      new Option("--log <format>", "one line on stdout for each request")
+        .choices(["text", "json", "off"])
+        .default("text"),
+    )
+    .addHelpText("after", EXAMPLES)
+    .action(serve);
+}
+
+function parseHttp(text: string): Address | false {
+  if (text === "off") return false;
+  const address = parseAddress(text);
+  if (address === undefined) throw new InvalidArgumentError(`It must be off or ${ADDRESS_FORM}.`);
+  return address;
+}
+
+function addUrl(url: string, urls: readonly string[] = []): string[] {
+  return [...urls, parseUrl(url)];
+}
+
+async function serve(flags: Flags): Promise<void> {
+  using stopping = new Stopping();
+  process.stdout.on("error", () => undefined); // whoever read the log left: the hub goes on without it
+  const file = flags.config ?? (existsSync(CONFIG_FILE) ? CONFIG_FILE : undefined);
+  const config = override(file === undefined ? {} : await readFile(file), flags);
+  const hub = await start(config, flags.log);
+  try {
+    warnOfStrangers(hub);
+    process.stdout.write(flags.log === "json" ? jsonBanner(hub, file) : textBanner(hub, file));
+    await stopping.stopped();
+    note("finishing what is under way; a second signal ends at once");
+    await hub.drain();
+  } finally {
+    await hub.close();
+  }
+}
+
+async function readFile(path: string): Promise<FileConfig> {
+  const { readConfig } = await import("../hub/config.ts");
+  try {
+    return await readConfig(path);
+  } catch (cause) {
+    if (!(cause instanceof LintelError)) throw cause;
+    const problems = cause.message.includes("\n") ? `\n${cause.message}` : cause.message;
+    throw new CliError(Exit.usage, cause.reason, problems, { cause });
+  }
+}
+
+/** Flags go before the file. */
+function override(file: FileConfig, { http, listen }: Flags): FileConfig {
+  const config = { ...file };
+  if (listen !== undefined) config.listen = listen;
+  if (http === false) config.http = false;
+  else if (http !== undefined) config.http = { ...(file.http === false ? {} : file.http), ...http };
+  return config;
+}
+
+async function start(config: FileConfig, log: LogFormat): Promise<Hub> {
+  const { createHub } = await import("../hub/hub.ts");
+  const onRequest = requestLog(log, (line) => void process.stdout.write(line));
+  const door = { ...config.http, onFault: (error: unknown) => note(`HTTP: ${String(error)}`) };
+  try {
+    return await createHub({
+      ...config,
+      http: config.http === false ? false : onRequest === undefined ? door : { ...door, onRequest },
+      onError: (error, where) => note(`${where} failed: ${String(error)}`),
+    });
+  } catch (error) {
+    throw explainStart(error);
+  }
+}
+
+const LISTEN_ERRORS: Readonly<Record<string, readonly [reason: string, text: string, hint: string]>> = {
+  EADDRINUSE: [
+    "ADDRESS_IN_USE",
+    "another program listens there already",
+    "a hub may be running; `ss -ltnp` shows who listens; --http and --listen choose other addresses, port 0 a free one",
+  ],
+  EACCES: [
+    "ADDRESS_DENIED",
+    "the system does not allow it",
+    "ports below 1024 need privileges: choose a higher one",
+  ],
+  EADDRNOTAVAIL: [
+    "ADDRESS_UNKNOWN",
+    "this machine has no such address",
+    "use 127.0.0.1, or 0.0.0.0 for all addresses",
+  ],
+  ENOTFOUND: ["ADDRESS_UNKNOWN", "there is no such host", "use 127.0.0.1, or 0.0.0.0 for all addresses"],
+};
+
+/** What went wrong with listening, in words; other errors as they are. */
+function explainStart(error: unknown): unknown {
+  if (error instanceof TypeError) return new CliError(Exit.usage, "USAGE", error.message, { cause: error });
+  if (error instanceof LintelError && error.code === "invalid_argument") {
+    return new CliError(Exit.usage, error.reason, error.message, { cause: error });
+  }
+  const {
+    code = "",
+    address = "",
+    port,
+    hostname,
+  }: NodeJS.ErrnoException & Place = error instanceof Error ? error : FAULT;
+  const known = LISTEN_ERRORS[code];
+  if (known === undefined) return error;
+  const [reason, text, hint] = known;
+  const place = hostname ?? (port === undefined ? address : `${address}:${port}`);
+  return new CliError(Exit.connection, reason, `cannot listen on ${place}: ${text}`, { hint, cause: error });
+}
+
+/** What node adds to errors of listening. */
+interface Place {
+  readonly address?: string;
+  readonly port?: number;
+  readonly hostname?: string;
+}
+
+const FAULT = new Error("not an error");
+
+function doors({ httpUrl, urls }: Hub): string[] {
+  return [...(httpUrl === undefined ? [] : [httpUrl]), ...urls];
+}
+
+function warnOfStrangers(hub: Hub): void {
+  for (const url of doors(hub)) {
+    const { hostname } = new URL(url);
+    if (hostname === "" || isLoopback(hostname)) continue;
+    const text = `warning: ${url} is open to other machines, and there is no authentication yet`;
+    note(paint(process.stderr, "yellow", text));
+  }
+}
+
+function jsonBanner({ httpUrl, urls }: Hub, config: string | undefined): string {
+  const time = new Date().toISOString();
+  return `${JSON.stringify({ time, event: "listening", http: httpUrl, listen: urls, config })}\n`;
+}
+
+function textBanner({ httpUrl, urls }: Hub, config: string | undefined): string {
+  const bold = (text: string): string => paint(process.stdout, "bold", text);
+  const rows = ["lintel is up"];
+  if (config !== undefined) rows.push(`  config   ${config}`);
+  if (httpUrl !== undefined) rows.push(`  http     ${bold(httpUrl)}`);
+  for (const url of urls) rows.push(`  workers  ${bold(url)}`);
+  const [url] = urls;
+  if (url !== undefined) {
+    const hub = url === DEFAULT_HUB ? "" : ` --hub ${url}`;
+    rows.push("try", `  lintel work greet${hub} -- cat`);
+    if (httpUrl === undefined) rows.push(`  lintel request greet${hub} '{"name":"Ada"}'`);
+    else rows.push(`  curl -d '{"name":"Ada"}' ${httpUrl}/greet`);
+  }
+  return `${rows.join("\n")}\n`;
+}

@@ -1,0 +1,78 @@
+import { Option, type Command } from "commander";
+import type { Publication, Subscription } from "../peer/peer.ts";
+import { hubFlag, parseCount, parsePattern } from "./flags.ts";
+import { SHORT_WAIT_MS, connectToHub, note } from "./hub-link.ts";
+import { Output } from "./output.ts";
+import { Stopping } from "./stopping.ts";
+
+interface Flags {
+  readonly hub: string;
+  readonly count?: number;
+  readonly format: "raw" | "json";
+}
+
+const EXAMPLES = `
+raw prints each message's bytes and a line end. json prints one line of JSON for each message:
+  {"subject":"orders.created","headers":{},"value":{"id":7}}
+where "base64" stands in place of "value" for bytes, and neither is there for an empty message.
+Ends with Ctrl-C, after --count messages, or when nobody reads its output any more.
+
+Examples:
+  lintel subscribe orders.created
+  lintel subscribe 'orders.*' --format json | jq .subject
+  lintel subscribe '>' --count 10`;
+
+export function define(command: Command): void {
+  command
+    .description("Print messages as they come.")
+    .argument(
+      "<pattern>",
+      "what to listen to: orders.created, 'orders.*' or '>' for everything",
+      parsePattern,
+    )
+    .addOption(hubFlag())
+    .addOption(new Option("-n, --count <number>", "end after this many messages").argParser(parseCount))
+    .addOption(
+      new Option("-f, --format <format>", "how to print a message").choices(["raw", "json"]).default("raw"),
+    )
+    .addHelpText("after", EXAMPLES)
+    .action(subscribe);
+}
+
+async function subscribe(pattern: string, flags: Flags): Promise<void> {
+  using stopping = new Stopping();
+  const output = new Output();
+  const peer = await connectToHub({ url: flags.hub, name: "lintel subscribe", timeoutMs: SHORT_WAIT_MS });
+  try {
+    const subscription = await peer.subscribe(pattern);
+    const end = (): void => void subscription.close();
+    for (const signal of [stopping.signal, output.gone]) {
+      if (signal.aborted) end();
+      signal.addEventListener("abort", end, { once: true });
+    }
+    note(`listening to ${pattern} at ${flags.hub}`);
+    await print(subscription, output, flags);
+    if (subscription.dropped > 0)
+      note(`${subscription.dropped} messages were dropped: the output was read too slowly`);
+  } finally {
+    await peer.close();
+  }
+}
+
+async function print(subscription: Subscription, output: Output, { count, format }: Flags): Promise<void> {
+  let printed = 0;
+  for await (const publication of subscription) {
+    await output.write(
+      format === "json" ? formatJson(publication) : Buffer.concat([publication.body, LINE_END]),
+    );
+    printed += 1;
+    if (printed === count || output.gone.aborted) return;
+  }
+}
+
+const LINE_END = Buffer.from("\n");
+
+function formatJson({ subject, headers, value }: Publication): string {
+  const payload = value instanceof Uint8Array ? { base64: Buffer.from(value).toString("base64") } : { value };
+  return `${JSON.stringify({ subject, headers, ...payload })}\n`;
+}

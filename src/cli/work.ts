@@ -1,0 +1,98 @@
+import { availableParallelism } from "node:os";
+import { Option, type Command } from "commander";
+import { DEFAULT_LIMITS } from "../message/limits.ts";
+import type { Peer } from "../peer/peer.ts";
+import { checkProgram, type Program } from "./child.ts";
+import { usage } from "./failure.ts";
+import { hubFlag, parseCount, parsePattern, parseSeconds } from "./flags.ts";
+import { connectToHub, note } from "./hub-link.ts";
+import { LineWorker } from "./line-worker.ts";
+import { ProcessWorker } from "./process-worker.ts";
+import { Stopping } from "./stopping.ts";
+
+interface Flags {
+  readonly hub: string;
+  readonly queue?: string;
+  readonly concurrency?: number;
+  readonly lines?: true;
+  readonly type?: string;
+  readonly grace: number;
+}
+
+/** A worker may be started before its hub. */
+const FIRST_CONNECTION_MS = 10_000;
+const DEFAULT_GRACE_MS = 2_000;
+
+const EXAMPLES = `
+Without --lines COMMAND is started for every request: the body on stdin; what it writes to stdout is the answer.
+  LINTEL_SUBJECT, LINTEL_DEADLINE_MS (milliseconds since the epoch) and, for HTTP requests, LINTEL_METHOD,
+  LINTEL_PATH, LINTEL_QUERY and LINTEL_PARAM_NAME for parameters of the route are in its environment.
+  An exit code other than 0 fails the request with COMMAND_FAILED and the last line of stderr.
+  It is sent SIGTERM when the request is canceled or its deadline passes.
+With --lines one COMMAND stays: a line of JSON in for each request, a line of JSON out for each answer, in order;
+{"error":{"code":"not_found","message":"..."}} fails a request. When it exits it is started again.
+
+Examples:
+  lintel work greet -- jq -c '{hello: .name}'
+  lintel work image.thumb --type image/png -- convert - -resize 100x100 png:-
+  lintel work 'math.*' --lines -- python3 worker.py`;
+
+export function define(command: Command): void {
+  command
+    .description("Make any program a worker: it answers the requests of a subject.")
+    .usage("[options] <subject> -- <command...>")
+    .argument("<subject>", "what to serve, such as greet, or a pattern such as 'math.*'", parsePattern)
+    .argument("<command...>", "the program and its arguments, after --")
+    .addOption(hubFlag())
+    .option("-q, --queue <name>", "queue group; workers of one group share the requests")
+    .addOption(
+      new Option(
+        "-n, --concurrency <number>",
+        "requests at a time (default: one per CPU; with --lines 1)",
+      ).argParser(parseCount),
+    )
+    .option("--lines", "keep one process that speaks a line of JSON each way")
+    .option("--type <type>", "content type of the answers (default: JSON where they are, else bytes)")
+    .addOption(
+      new Option("--grace <seconds>", "time from SIGTERM to SIGKILL")
+        .argParser(parseSeconds)
+        .default(DEFAULT_GRACE_MS, "2"),
+    )
+    .addHelpText("after", EXAMPLES)
+    .action(work);
+}
+
+async function work(subject: string, [command = "", ...args]: string[], flags: Flags): Promise<void> {
+  if (flags.lines === true && flags.type !== undefined)
+    throw usage("--type is not for --lines, whose answers are JSON");
+  const program: Program = { command, args };
+  checkProgram(program);
+  const url = flags.hub;
+  const peer = await connectToHub({ url, name: `lintel work ${subject}`, timeoutMs: FIRST_CONNECTION_MS });
+  try {
+    await serveWith(peer, subject, program, flags);
+  } finally {
+    await peer.close();
+  }
+}
+
+async function serveWith(peer: Peer, subject: string, program: Program, flags: Flags): Promise<void> {
+  const { lines = false, queue, type, grace: graceMs } = flags;
+  const concurrency = flags.concurrency ?? (lines ? 1 : availableParallelism());
+  const options = { program, concurrency, graceMs, maxOutput: DEFAULT_LIMITS.payload };
+  const worker = lines ? new LineWorker(options) : new ProcessWorker({ ...options, type });
+  using stopping = new Stopping(() => worker.kill());
+  try {
+    const service = await peer.serve(subject, worker.handle, {
+      concurrency,
+      ...(queue === undefined ? {} : { queue }),
+    });
+    note(`serving ${subject} at ${flags.hub} with ${program.command}, ${concurrency} at a time`);
+    await stopping.stopped();
+    note("finishing what is under way; a second signal ends at once");
+    await service.close();
+    await peer.drain();
+  } finally {
+    await worker.end();
+  }
+}
