@@ -1,0 +1,67 @@
+/** The programs that people read and run first, run as they are, on free ports. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { test } from "node:test";
+import { createHub } from "../../src/index.ts";
+import { Running } from "../cli/cli-process.ts";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+
+function example(name: string, ...args: string[]): Running {
+  return new Running(process.execPath, [`examples/${name}`, ...args], { cwd: ROOT });
+}
+
+/** Where the hub of start.js takes HTTP requests. */
+async function httpOf(running: Running): Promise<string> {
+  await running.prints(/\[worker\] serving "greet" at tcp:/);
+  const [, url = ""] = await running.prints(
+    /^ {2}curl -d '\{"name":"Ada"\}' (http:\/\/127\.0\.0\.1:\d+)\/greet$/m,
+  );
+  return url;
+}
+
+/** What `curl -d` sends. */
+async function greet(url: string, name: string): Promise<string> {
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  const response = await fetch(`${url}/greet`, { method: "POST", headers, body: JSON.stringify({ name }) });
+  assert.equal(response.status, 200);
+  return response.text();
+}
+
+test("npm start: what it says to try gives what it says", async () => {
+  await using running = example("start.js", "0", "0");
+  const url = await httpOf(running);
+  assert.equal(await greet(url, "Ada"), '{"hello":"Ada"}');
+  await running.prints(/^\[worker\] greeting Ada$/m);
+  await running.prints(/^\[hub\] POST \/greet 200 in [\d.]+ ms$/m);
+  const { exit, stderr } = await running.stop("SIGINT");
+  assert.equal(exit, 0);
+  assert.equal(stderr, "");
+});
+
+test("npm start: a worker that dies is replaced", async () => {
+  await using running = example("start.js", "0", "0");
+  const url = await httpOf(running);
+  const [, pid = ""] = await running.prints(/\[hub\] the worker is process (\d+)/);
+  process.kill(Number(pid), "SIGKILL");
+  await running.prints(/\[hub\] the worker ended \(SIGKILL\); starting another one/);
+  await running.prints(/(\[worker\] serving [^]*){2}/);
+  assert.equal(await greet(url, "Bob"), '{"hello":"Bob"}');
+  assert.equal((await running.stop("SIGTERM")).exit, 0);
+});
+
+test("npm start: a port that is taken is explained", async () => {
+  await using hub = await createHub({ http: { port: 0 }, listen: [] });
+  const { port } = new URL(hub.httpUrl ?? "");
+  const { exit, stderr } = await example("start.js", port, "0").ended;
+  assert.equal(exit, 1);
+  assert.match(stderr, new RegExp(`^\\[hub\\] 127\\.0\\.0\\.1:${port} is taken: does a hub run already\\?`));
+});
+
+test("npm run demo: every step goes as told", async () => {
+  const { exit, stdout, stderr } = await example("demo.js").ended;
+  assert.equal(stderr, "");
+  assert.equal(exit, 0);
+  assert.equal(stdout.match(/^ {2}ok: /gm)?.length, 7);
+  assert.match(stdout, /all went as told\n$/);
+});
