@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { parseConfig } from "../../src/hub/config.ts";
+import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
+
+const GUIDE = new URL("../../../docs/guides/configuration.md", import.meta.url);
+
+test("the guide's example is a legal file that uses every key", async () => {
+  const guide = await readFile(GUIDE, "utf8");
+  const [, example = ""] = /^```yaml\n([^]*?)^```$/m.exec(guide) ?? [];
+  const { http, listen, limits } = await parseConfig(example, "the guide");
+  assert.ok(http);
+  assert.deepEqual(Object.keys(http), ["host", "port", "bodyLimit", "defaultMapping", "timeoutMs", "routes"]);
+  assert.equal(http.routes?.length, 2);
+  assert.equal(listen?.length, 2);
+  for (const [name, value] of Object.entries(limits ?? {}))
+    assert.equal(value, DEFAULT_LIMITS[name as "queue"], name);
+});
+
+test("the guide lists every limit", async () => {
+  const guide = await readFile(GUIDE, "utf8");
+  const [, section = ""] = /^## limits$([^]*?)^## /m.exec(guide) ?? [];
+  const names = [...section.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+  assert.deepEqual(names, Object.keys(DEFAULT_LIMITS));
+});
