@@ -83,9 +83,8 @@ export class Broker {
     stats.requests++;
     this.#table.resolve(target);
     const group = target.groups.length === 1 ? target.groups[0] : pickGroup(target.groups);
-    if (this.#state === "closed") return this.#refuse("closed", CLOSED, sink, tag);
+    if (this.#state !== "open") return this.#refuseAll(sink, tag);
     if (group === undefined) return this.#refuse("noResponders", NO_RESPONDERS, sink, tag);
-    if (this.#state === "draining") return this.#refuse("refusedDraining", DRAINING, sink, tag);
     if (!(timeoutMs > 0)) return this.#refuse("deadline", DEADLINE, sink, tag);
     const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
     // What waits goes first, also when this request is made in the moment between a job's end and the next pull.
@@ -189,6 +188,11 @@ export class Broker {
       this.#withdraw(row, CLOSED, row.sink);
     }
     this.#inFlight.stop();
+  }
+
+  #refuseAll(sink: Sink, tag: number): 0 {
+    if (this.#state === "closed") return this.#refuse("closed", CLOSED, sink, tag);
+    return this.#refuse("refusedDraining", DRAINING, sink, tag);
   }
 
   #refuse(counter: keyof BrokerStats, why: Failure, sink: Sink, tag: number): 0 {

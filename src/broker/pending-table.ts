@@ -51,7 +51,7 @@ export class PendingTable<E extends Pending> {
 
   /** A fresh row with a new number, or undefined when the table is at its limit. */
   add(deadline: number): E | undefined {
-    if (this.isFull) return undefined;
+    if (this.#size >= this.#limit) return undefined;
     if (this.#size * 2 > this.#mask) this.#grow();
     let id = this.#last;
     let row: E | undefined;

@@ -190,6 +190,13 @@ test("draining", () => {
   assertEnded(rig, "DRAINING", "refusedDraining");
 });
 
+test("a draining broker says so also where nobody serves", () => {
+  const rig = new Rig();
+  rig.broker.drain(() => undefined);
+  rig.request("nobody");
+  assertEnded(rig, "DRAINING", "refusedDraining");
+});
+
 test("closed while held and while queued, and refused after it", () => {
   const rig = new Rig();
   const worker = rig.serve("a", { concurrency: 1 });
