@@ -81,7 +81,10 @@ function listening(options: TransportSuiteOptions): void {
 
   test("listening twice on one URL rejects, and the first listener is none the worse", async () => {
     await withPair(options, async ({ listener }) => {
-      await assert.rejects(transport.listen(listener.url, () => assert.fail("nobody dials this one")), Error);
+      await assert.rejects(
+        transport.listen(listener.url, () => assert.fail("nobody dials this one")),
+        Error,
+      );
       (await transport.dial(listener.url)).abort();
     });
   });
@@ -114,7 +117,10 @@ async function unusedUrl({ transport, freshUrl }: TransportSuiteOptions): Promis
 function carrying(options: TransportSuiteOptions): void {
   test("bytes arrive in order, both ways, never before the call that sends them returns", async () => {
     await withPair(options, async ({ dialed, accepted }) => {
-      for (const [from, to] of [[dialed, accepted], [accepted, dialed]] as const) {
+      for (const [from, to] of [
+        [dialed, accepted],
+        [accepted, dialed],
+      ] as const) {
         for (let index = 0; index < 200; index++) from.connection.send(Buffer.from(`${index};`));
         assert.equal(to.length, 0);
         const expected = Array.from({ length: 200 }, (_, index) => `${index};`).join("");
@@ -213,7 +219,8 @@ function ending(options: TransportSuiteOptions): void {
     await withPair(options, async ({ dialed, accepted }) => {
       dialed.connection.abort();
       await Promise.all([dialed.over(), accepted.over()]);
-      for (const { connection } of [dialed, accepted]) assert.equal(connection.send(Buffer.alloc(MEBIBYTE)), true);
+      for (const { connection } of [dialed, accepted])
+        assert.equal(connection.send(Buffer.alloc(MEBIBYTE)), true);
       await closedOnce(dialed, accepted);
     });
   });

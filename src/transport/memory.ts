@@ -98,7 +98,8 @@ export function createMemoryTransport(): Transport {
     scheme: "memory",
     supports: { inProcess: true, remote: false, encrypted: true },
 
-    dial(url) {
+    dial(url, options = {}) {
+      if (options.signal?.aborted === true) return Promise.reject(new Error("dialing was aborted"));
       const accept = listeners.get(url);
       if (accept === undefined) return Promise.reject(new Error(`nobody listens on ${url}`));
       const [near, far] = MemoryConnection.pair(url);
@@ -110,7 +111,7 @@ export function createMemoryTransport(): Transport {
       if (listeners.has(url)) return Promise.reject(new Error(`${url} is taken`));
       listeners.set(url, accept);
       const close = (): Promise<void> => {
-        listeners.delete(url);
+        if (listeners.get(url) === accept) listeners.delete(url);
         return Promise.resolve();
       };
       return Promise.resolve({ url, close });

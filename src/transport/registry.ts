@@ -3,7 +3,9 @@ import type { Transport } from "./transport.ts";
 
 /** The transports at hand, found by the scheme of a URL and loaded when first used. */
 export class TransportRegistry {
-  readonly #loaded = new Map<string, Promise<Transport>>([["memory", Promise.resolve(createMemoryTransport())]]);
+  readonly #loaded = new Map<string, Promise<Transport>>([
+    ["memory", Promise.resolve(createMemoryTransport())],
+  ]);
   readonly #loaders = new Map<string, () => Promise<Transport>>([
     ["tcp", async () => (await import("./tcp.ts")).tcp],
     ["unix", async () => (await import("./unix.ts")).unix],

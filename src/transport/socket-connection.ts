@@ -28,10 +28,12 @@ export class SocketConnection implements Connection {
     // copied out of it; views of chunks that stay are faster by more than that.
     socket.on("data", (chunk: Buffer) => handler.data(chunk));
     socket.on("end", () => socket.end());
-    socket.on("close", () => {
+    const over = (): void => {
       this.#handler = undefined;
       handler.closed(this.#error);
-    });
+    };
+    if (socket.closed) setImmediate(over);
+    else socket.on("close", over);
   }
 
   send(bytes: Uint8Array): boolean {

@@ -7,7 +7,10 @@ export function dialSocket(socket: Socket, options: DialOptions): Promise<Socket
     const timer =
       options.timeoutMs === undefined
         ? undefined
-        : setTimeout(() => socket.destroy(new Error(`no connection within ${options.timeoutMs} ms`)), options.timeoutMs);
+        : setTimeout(
+            () => socket.destroy(new Error(`no connection within ${options.timeoutMs} ms`)),
+            options.timeoutMs,
+          );
     const onAbort = (): void => void socket.destroy(new Error("dialing was aborted"));
     const settle = (): void => {
       clearTimeout(timer);

@@ -9,8 +9,10 @@ const MAX_PATH = 107;
 
 function parseUnix(url: string): string {
   const path = url.startsWith("unix://") ? url.slice("unix://".length) : url.slice("unix:".length);
-  if (!url.startsWith("unix:") || path === "") throw new TypeError(`"${url}" is not of the form unix:///PATH`);
-  if (Buffer.byteLength(path) > MAX_PATH) throw new TypeError(`the path of ${url} is longer than ${MAX_PATH} bytes`);
+  if (!url.startsWith("unix:") || path === "")
+    throw new TypeError(`"${url}" is not of the form unix:///PATH`);
+  if (Buffer.byteLength(path) > MAX_PATH)
+    throw new TypeError(`the path of ${url} is longer than ${MAX_PATH} bytes`);
   return path;
 }
 
@@ -42,7 +44,9 @@ export const unix: Transport = {
   async listen(url, accept) {
     const path = parseUnix(url);
     await removeStale(path);
-    const server = createServer({ allowHalfOpen: true }, (socket) => accept(new SocketConnection(socket, url)));
+    const server = createServer({ allowHalfOpen: true }, (socket) =>
+      accept(new SocketConnection(socket, url)),
+    );
     await listenOn(server, { path });
     return { url: `unix://${path}`, close: () => stopListening(server) };
   },
