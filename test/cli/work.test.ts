@@ -235,3 +235,18 @@ test("--lines: a canceled request that goes on too long costs the program its li
   assert.equal((await hub.request<Spoken>("stuck", "next")).value, "next");
   await running.prints(/it still works on a canceled request/, "stderr");
 });
+
+test("a worker outlives its hub, and says so", async () => {
+  const first = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"] });
+  const [url = ""] = first.urls;
+  await using running = start(["work", "cat", "--hub", url, "--", "cat"]);
+  await running.prints(/^lintel: serving /m, "stderr");
+  await first.close();
+  await running.prints(/^lintel: the connection to \S+ is lost \(.+\); trying again$/m, "stderr");
+  await using second = await createHub({ http: false, listen: [url] });
+  await running.prints(/^lintel: connected to \S+ again$/m, "stderr");
+  const unserved = async (): Promise<boolean> =>
+    (await second.request("cat", [1]).catch((error: unknown) => error)) instanceof LintelError;
+  while (await unserved()) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(await second.request("cat", [1]), [1]);
+});
