@@ -64,7 +64,7 @@ export async function parseDocument(text: string): Promise<ConfigDocument> {
     found.push({ offset, line: Math.max(line, 1), column: Math.max(col, 1), message });
   };
   const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
-  for (const error of document.errors) report({ offset: error.pos[0] }, firstLine(error.message));
+  for (const { offset, message } of syntaxErrors(document, text)) report({ offset }, message);
   let nodes = 0;
   const convert = (node: unknown, offset: number, depth: number): Node => {
     nodes += 1;
@@ -117,8 +117,15 @@ function plain(value: unknown): string | number | boolean | null {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-function firstLine(message: string): string {
-  return message.split("\n", 1)[0] ?? message;
+/** Every repeated key, and of all else the first: what a parser says after that is about its own confusion. */
+function syntaxErrors(document: Document, text: string): (Place & { readonly message: string })[] {
+  const repeated = document.errors.filter(({ code }) => code === "DUPLICATE_KEY");
+  const first = document.errors.find(({ code }) => code !== "DUPLICATE_KEY");
+  return [...repeated, ...(first === undefined ? [] : [first])].map(({ message, pos: [offset] }) => {
+    const [line = message] = message.split("\n", 1);
+    const hint = text[offset] === "{" ? '; text with braces has to be quoted here: "/users/{id}"' : "";
+    return { offset, message: `${line}${hint}` };
+  });
 }
 
 /** The plain value of a node, maps as objects: for keys that take any value. */

@@ -175,6 +175,12 @@ test("wrong kinds of values", async () => {
 test("broken YAML has a place too", async () => {
   assert.match((await problems("http: [1"))[0] ?? "", /^lintel\.yaml:1:9: /);
   assert.match((await problems("http: 1\nhttp: 2"))[0] ?? "", /^lintel\.yaml:2:1: .*unique/);
+  const [brace, ...more] = await problems("routes: [{ path: /a/{id}, subject: a }]");
+  assert.match(
+    brace ?? "",
+    /^lintel\.yaml:1:21: .*; text with braces has to be quoted here: "\/users\/\{id\}"$/,
+  );
+  assert.deepEqual(more, []);
   assert.match((await problems("http: *nowhere"))[0] ?? "", /^lintel\.yaml:1:7: .*nowhere/);
   assert.match((await problems("a: 1\n---\nb: 2"))[0] ?? "", /^lintel\.yaml:2:1: /);
 });
