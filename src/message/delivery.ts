@@ -1,6 +1,6 @@
 /**
  * Who a message is delivered to. These callbacks are the hot path: numbers instead of promises, messages borrowed for
- * the duration of the call.
+ * the duration of the call. They must not throw: who calls them is in the middle of something for somebody else.
  */
 import type { Failure } from "./failure.ts";
 import type { Message } from "./message.ts";

@@ -113,6 +113,7 @@ export class EnginePeer implements Peer {
     const call = new Call(settled(resolve), settled(reject), full);
     signal.addEventListener("abort", onAbort, { once: true });
     handle = this.#engine.request(route, message, timeoutMs, call, 0);
+    if (signal.aborted) this.#engine.cancel(handle); // it was aborted by what the request itself set going
   }
 }
 

@@ -10,7 +10,7 @@ import type {
   Subscription,
   Worker,
 } from "../../message/delivery.ts";
-import { LintelError, failure } from "../../message/failure.ts";
+import { LintelError } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
 import type { Engine, EngineSupports } from "../engine.ts";
@@ -19,8 +19,6 @@ export interface LocalEngineOptions {
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
 }
-
-const CLOSED = Object.freeze(failure("CLOSED"));
 
 /** Routes messages inside this process, on the embedded broker. */
 export class LocalEngine implements Engine {
@@ -55,10 +53,6 @@ export class LocalEngine implements Engine {
   }
 
   request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number {
-    if (this.#closed) {
-      sink.failed(tag, CLOSED);
-      return 0;
-    }
     return this.#broker.request(route, request, timeoutMs, sink, tag);
   }
 
