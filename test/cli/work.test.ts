@@ -87,7 +87,7 @@ test("a program that fails fails the request with its last words", async () => {
 
 test("a caller that leaves, or a deadline, ends the program and what it started", async () => {
   const script =
-    "trap 'echo asked to end >&2; exit 1' TERM; echo begun $LINTEL_DEADLINE_MS >&2; sleep 600 & wait";
+    "trap 'echo asked to end >&2; exit 1' TERM; sleep 600 & echo begun $LINTEL_DEADLINE_MS >&2; wait";
   await using running = await worker(["slow", "--concurrency", "1", "--", "sh", "-c", script]);
   const caller = new AbortController();
   const request = failureOf(hub.request("slow", undefined, { signal: caller.signal }));
