@@ -1,7 +1,7 @@
 // @ts-check
 // What `npm start` runs: a hub, and next to it a worker in a process of its own.
 // `npm start -- 8600 4600` takes other ports; 0 stands for any that is free.
-import { spawn } from "node:child_process";
+import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { createHub } from "lintel";
 
@@ -9,24 +9,27 @@ const [httpPort = "8500", hubPort = "4500"] = process.argv.slice(2);
 const WORKER = fileURLToPath(new URL("greet-worker.js", import.meta.url));
 const RESTART_MS = 1000;
 
-const hub = await createHub({
-  http: { host: "127.0.0.1", port: Number(httpPort), onRequest: logRequest },
-  listen: [`tcp://127.0.0.1:${hubPort}`],
-}).catch(giveUp);
-
-console.log(`[hub] listening on ${hub.httpUrl} for HTTP and on ${hub.urls.join(", ")} for workers`);
+const hub = await createHub({ http: false, listen: [`tcp://127.0.0.1:${hubPort}`] }).catch(giveUp);
+console.log(`[hub] listening on ${hub.urls.join(", ")} for workers`);
 
 let ending = false;
 let worker = startWorker();
-console.log(`
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, end);
+process.on("exit", () => worker.kill());
+
+/** HTTP opens when there is somebody to answer: the first request must not come too early. */
+async function openHttp() {
+  if (hub.httpUrl !== undefined || ending) return;
+  await hub.openHttp({ host: "127.0.0.1", port: Number(httpPort), onRequest: logRequest }).catch(giveUp);
+  console.log(`[hub] listening on ${hub.httpUrl} for HTTP`);
+  console.log(`
 Try it in another terminal:
 
   curl -d '{"name":"Ada"}' ${hub.httpUrl}/greet
 
 Ctrl-C ends both.
 `);
-
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, end);
+}
 
 /** @param {{ method: string, path: string, status: number, ms: number }} record */
 function logRequest({ method, path, status, ms }) {
@@ -34,8 +37,9 @@ function logRequest({ method, path, status, ms }) {
 }
 
 function startWorker() {
-  const child = spawn(process.execPath, [WORKER, ...hub.urls], { stdio: "inherit" });
+  const child = fork(WORKER, [...hub.urls]);
   console.log(`[hub] the worker is process ${child.pid}`);
+  child.once("message", openHttp);
   child.once("exit", (code, signal) => {
     if (ending) return;
     console.log(`[hub] the worker ended (${signal ?? code}); starting another one`);

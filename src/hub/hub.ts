@@ -3,7 +3,7 @@ import type { BrokerStats } from "../broker/stats.ts";
 import type { Listening } from "../gateway/gateway.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import { NativeGateway } from "../gateway/native/native-gateway.ts";
-import type { Failure } from "../message/failure.ts";
+import { LintelError, type Failure } from "../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
 import { EnginePeer, type EnginePeerOptions } from "../peer/engine-peer.ts";
 import type { Peer } from "../peer/peer.ts";
@@ -34,6 +34,11 @@ export interface Hub extends Peer {
   readonly urls: readonly string[];
   /** Where HTTP requests go. */
   readonly httpUrl: string | undefined;
+  /**
+   * Opens the HTTP door of a hub that was created with `http: false`, for those who want their workers there first.
+   * Resolves with its URL; rejects as `createHub` does.
+   */
+  openHttp(options?: HttpOptions): Promise<string>;
   /** Counters since the start. */
   stats(): HubStats;
 }
@@ -52,9 +57,11 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   const transports = config.transports ?? new TransportRegistry();
   const doors: Listening[] = [];
   try {
-    for (const url of config.listen ?? DEFAULT_LISTEN) doors.push(await native.listen(await transports.for(url), url));
-    const http = config.http === false ? undefined : await openHttpDoor(engine, config.http, limits);
-    return new RunningHub(engine, native, doors, http, limits, config.onError);
+    for (const url of config.listen ?? DEFAULT_LISTEN)
+      doors.push(await native.listen(await transports.for(url), url));
+    const hub = new RunningHub(engine, native, doors, limits, config.onError);
+    if (config.http !== false) await hub.openHttp(config.http);
+    return hub;
   } catch (error) {
     await Promise.all(doors.map((door) => door.close()));
     await engine.close();
@@ -62,30 +69,19 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   }
 }
 
-async function openHttpDoor(engine: LocalEngine, options: HttpOptions = {}, limits: Limits): Promise<Listening> {
-  const { openHttp } = await import("../gateway/http/server.ts");
-  return openHttp(engine, {
-    bodyLimit: limits.payload,
-    headerLimit: limits.headers,
-    timeoutMs: limits.timeout,
-    ...options,
-  });
-}
-
 class RunningHub extends EnginePeer implements Hub {
   readonly urls: readonly string[];
-  readonly httpUrl: string | undefined;
   readonly #engine: LocalEngine;
   readonly #native: NativeGateway;
   readonly #doors: readonly Listening[];
-  readonly #http: Listening | undefined;
+  readonly #limits: Limits;
+  #http: Listening | undefined;
   #ending: Promise<void> | undefined;
 
   constructor(
     engine: LocalEngine,
     native: NativeGateway,
     doors: readonly Listening[],
-    http: Listening | undefined,
     limits: Limits,
     onError: EnginePeerOptions["onError"],
   ) {
@@ -93,9 +89,22 @@ class RunningHub extends EnginePeer implements Hub {
     this.#engine = engine;
     this.#native = native;
     this.#doors = doors;
-    this.#http = http;
+    this.#limits = limits;
     this.urls = doors.map((door) => door.url);
-    this.httpUrl = http?.url;
+  }
+
+  get httpUrl(): string | undefined {
+    return this.#http?.url;
+  }
+
+  async openHttp(options: HttpOptions = {}): Promise<string> {
+    if (this.#ending !== undefined) throw LintelError.of("CLOSED");
+    if (this.#http !== undefined) throw new LintelError("already_exists", "the HTTP door is open already");
+    const { openHttp } = await import("../gateway/http/server.ts");
+    const { payload, headers, timeout } = this.#limits;
+    const limits = { bodyLimit: payload, headerLimit: headers, timeoutMs: timeout };
+    this.#http = await openHttp(this.#engine, { ...limits, ...options });
+    return this.#http.url;
   }
 
   stats(): HubStats {
