@@ -26,6 +26,8 @@ export interface HubConfig {
 export interface HubStats extends Readonly<BrokerStats> {
   readonly inFlight: number;
   readonly sessions: number;
+  /** Publications that were not sent because their session was slow, or did not take messages of their size. */
+  readonly droppedPublications: number;
 }
 
 /** A hub, and a peer of it in the same process. */
@@ -108,7 +110,8 @@ class RunningHub extends EnginePeer implements Hub {
   }
 
   stats(): HubStats {
-    return { ...this.#engine.stats, inFlight: this.#engine.inFlight, sessions: this.#native.sessions };
+    const { sessions, droppedPublications } = this.#native;
+    return { ...this.#engine.stats, inFlight: this.#engine.inFlight, sessions, droppedPublications };
   }
 
   /** Accepts nothing new; requests under way are answered, then every session is told and closed. */

@@ -26,6 +26,7 @@ export class NativeGateway {
   readonly #fanOut: FanOut;
   readonly #connections = new Set<NativeConnection>();
   #draining = false;
+  #droppedBefore = 0;
   #onEmpty: (() => void)[] = [];
 
   constructor(engine: Engine, options: NativeGatewayOptions = {}) {
@@ -38,6 +39,13 @@ export class NativeGateway {
   /** Sessions that are open. */
   get sessions(): number {
     return this.#connections.size;
+  }
+
+  /** Publications that were not sent because their session was slow, or did not take messages of their size. */
+  get droppedPublications(): number {
+    let dropped = this.#droppedBefore;
+    for (const connection of this.#connections) dropped += connection.droppedPublications;
+    return dropped;
   }
 
   /** Listens on a URL of the transport. */
@@ -83,6 +91,7 @@ export class NativeGateway {
 
   #closed(connection: NativeConnection, why: Failure): void {
     this.#connections.delete(connection);
+    this.#droppedBefore += connection.droppedPublications;
     this.#options.onSession?.("closed", connection.session.remote, why);
     if (this.#connections.size > 0) return;
     for (const resolve of this.#onEmpty.splice(0)) resolve();
