@@ -118,7 +118,8 @@ class RunningHub extends EnginePeer implements Hub {
   override async drain(): Promise<void> {
     for (const door of this.#doors) void door.drain();
     this.#native.goaway();
-    await Promise.all([this.#http?.drain(), this.#engine.drain()]);
+    await this.#http?.drain(); // first: what has come in over HTTP may still need the engine
+    await this.#engine.drain();
     await this.close();
   }
 
