@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { connect } from "../../../src/peer/connect.ts";
+import { FrameType } from "../../../src/wire/frame.ts";
+import { bindBytes, requestBytes, serveBytes, subscribeBytes } from "../../wire/frame-bytes.ts";
+import { Watched } from "../../wire/watched.ts";
+import { hubOnTcp, RawClient } from "./raw-client.ts";
+
+const MEBIBYTE = 1_048_576;
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void; // what the flag adds to every context
+
+/** Bytes in buffers that something still holds. The platform frees them in the background: it is asked a few times. */
+async function held(): Promise<number> {
+  let least = Infinity;
+  for (let round = 0; round < 4; round++) {
+    collectGarbage();
+    await nextTurn();
+    least = Math.min(least, process.memoryUsage().arrayBuffers);
+  }
+  return least;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+test("P-14: 200 connections that say nothing are closed with the reason, others are served meanwhile", async () => {
+  await using stage = await hubOnTcp({ helloTimeout: 300 });
+  const silent = await Promise.all(Array.from({ length: 200 }, () => RawClient.dial(stage.port)));
+  const peer = await connect(stage.url);
+  await peer.serve("echo", (value) => value);
+  assert.equal(await peer.request("echo", 1), 1);
+  const reasons = await Promise.all(silent.map((client) => client.closeReason()));
+  assert.deepEqual(new Set(reasons), new Set(["HEARTBEAT_LOST"]));
+  assert.equal(await peer.request("echo", 2), 2);
+  await stage.sessions.until(() => stage.sessions.closed.length === 200);
+  assert.equal(stage.hub.stats().sessions, 1);
+  await peer.close();
+});
+
+test("a hub that has all the sessions it takes tells newcomers so", async () => {
+  await using stage = await hubOnTcp({ sessions: 3 });
+  const clients = await Promise.all(Array.from({ length: 3 }, () => RawClient.greeted(stage.port)));
+  assert.equal(await (await RawClient.dial(stage.port)).closeReason(), "TOO_MANY");
+  await assert.rejects(connect(stage.url, { timeoutMs: 200 }), { reason: "NOT_CONNECTED" });
+  clients[0]!.socket.destroy();
+  await stage.sessions.until(() => stage.hub.stats().sessions < 3);
+  const late = await RawClient.greeted(stage.port);
+  late.socket.destroy();
+  for (const { socket } of clients) socket.destroy();
+});
+
+test("P-61, P-80: a subscriber that never reads: dropped, then disconnected; others get everything", async () => {
+  await using stage = await hubOnTcp({ sessionBuffer: MEBIBYTE, heartbeat: 400, heartbeatTimeout: 400 });
+  const deaf = await RawClient.greeted(stage.port);
+  deaf.send(subscribeBytes(1, "flood"));
+  await deaf.next(FrameType.ready);
+  deaf.socket.pause();
+  const peer = await connect(stage.url);
+  const got = new Watched();
+  let count = 0;
+  await peer.subscribe("flood", () => {
+    count++;
+    got.changed();
+  });
+  const payload = Buffer.alloc(16_384, 1);
+  const before = await held();
+  let most = 0;
+  const total = 4_000; // 64 MiB
+  for (let index = 1; index <= total; index++) {
+    stage.hub.publish("flood", payload);
+    if (index % 20 > 0) continue;
+    await got.until(() => count === index);
+    if (index % 400 === 0) most = Math.max(most, (await held()) - before);
+  }
+  assert.equal(count, total);
+  assert.ok(most < 6 * MEBIBYTE, `${most} bytes were held for a subscriber that does not read`);
+  await stage.sessions.until(() => stage.sessions.closed.length > 0);
+  assert.equal(stage.sessions.closed[0]?.reason, "HEARTBEAT_LOST");
+  assert.equal(stage.hub.stats().sessions, 1);
+  deaf.socket.destroy();
+  await peer.close();
+});
+
+test("P-62: a caller that never reads its answers is cut off; others are served", async () => {
+  await using stage = await hubOnTcp({ sessionBuffer: 200_000 });
+  const peer = await connect(stage.url);
+  const answer = Buffer.alloc(50_000, 1);
+  await peer.serve("big", () => answer);
+  const deaf = await RawClient.greeted(stage.port);
+  deaf.send(bindBytes(1, "big"));
+  deaf.socket.pause();
+  const before = await held();
+  let most = 0;
+  for (let id = 1; stage.sessions.closed.length === 0 && id < 5_000; id++) {
+    deaf.send(requestBytes(1, id));
+    if (id % 10 > 0) continue;
+    await nextTurn();
+    most = Math.max(most, (await held()) - before);
+  }
+  await stage.sessions.until(() => stage.sessions.closed.length > 0);
+  assert.equal(stage.sessions.closed[0]?.reason, "SLOW_CONSUMER");
+  assert.ok(most < 6 * MEBIBYTE, `${most} bytes were held`);
+  assert.ok(answer.equals(await peer.request<Uint8Array>("big")));
+  assert.equal(stage.hub.stats().inFlight, 0, "what it asked for is withdrawn");
+  deaf.socket.destroy();
+  await peer.close();
+});
+
+test("P-62, P-47: a worker that never reads its requests is cut off, and they fail at once", async () => {
+  await using stage = await hubOnTcp({ sessionBuffer: 200_000 });
+  const deaf = await RawClient.greeted(stage.port);
+  deaf.send(serveBytes(1, "work", "", 100_000));
+  await deaf.next(FrameType.ready);
+  deaf.socket.pause();
+  const peer = await connect(stage.url);
+  const payload = Buffer.alloc(50_000, 1);
+  const outcomes = await Promise.all(
+    Array.from({ length: 400 }, () =>
+      peer.request("work", payload, { timeoutMs: 20_000 }).then(
+        () => "answered",
+        (error: { reason: string }) => error.reason,
+      ),
+    ),
+  );
+  const counts = new Set(outcomes);
+  assert.ok(counts.has("WORKER_LOST"));
+  counts.delete("WORKER_LOST");
+  counts.delete("NO_RESPONDERS");
+  assert.deepEqual([...counts], [], "nothing waits for its deadline");
+  deaf.socket.destroy();
+  await peer.close();
+});
