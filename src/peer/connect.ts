@@ -19,18 +19,23 @@ const FIRST_CONNECTION_MS = 10_000;
 /**
  * Connects to a hub, for example `tcp://127.0.0.1:4500` or `unix:///run/lintel.sock`. Once connected, a connection that
  * is lost is made again for ever, and services and subscriptions are announced anew; requests fail at once meanwhile.
- * Rejects with `NOT_CONNECTED` when there is no first connection in time.
+ * Rejects with `NOT_CONNECTED` when there is no first connection in time, and with a TypeError for a URL that is none.
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<Peer> {
-  const { timeoutMs = FIRST_CONNECTION_MS, requestTimeoutMs, onError, transports, ...engineOptions } = options;
+  const {
+    timeoutMs = FIRST_CONNECTION_MS,
+    requestTimeoutMs,
+    onError,
+    transports,
+    ...engineOptions
+  } = options;
   const transport = await (transports ?? new TransportRegistry()).for(url);
   const engine = new RemoteEngine(transport, url, engineOptions);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, timeoutMs);
   });
-  await Promise.race([engine.connected(), timeout]);
-  clearTimeout(timer);
+  await Promise.race([engine.connected(), timeout]).finally(() => clearTimeout(timer));
   if (engine.state !== "connected") {
     const why = engine.lastFailure?.message ?? `no connection to ${url}`;
     await engine.close();

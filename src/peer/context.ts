@@ -98,4 +98,3 @@ export class Context {
     context.#controller?.abort(LintelError.from(why));
   }
 }
-

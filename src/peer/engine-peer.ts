@@ -38,7 +38,11 @@ export class EnginePeer implements Peer {
     this.#onError = options.onError ?? reportToStderr;
   }
 
-  request<T>(subject: string, value: unknown, options: RequestOptions & { readonly full: true }): Promise<Reply<T>>;
+  request<T>(
+    subject: string,
+    value: unknown,
+    options: RequestOptions & { readonly full: true },
+  ): Promise<Reply<T>>;
   request<T>(subject: string, value?: unknown, options?: RequestOptions): Promise<T>;
   request(subject: string, value?: unknown, options?: RequestOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -58,7 +62,12 @@ export class EnginePeer implements Peer {
   }
 
   async subscribe<V>(pattern: string, listener?: Listener<V>): Promise<Subscription> {
-    const subscription = new ListenerSubscription(this.#engine, pattern, listener as Listener | undefined, this.#onError);
+    const subscription = new ListenerSubscription(
+      this.#engine,
+      pattern,
+      listener as Listener | undefined,
+      this.#onError,
+    );
     await subscription.ready;
     return subscription;
   }
@@ -91,7 +100,8 @@ export class EnginePeer implements Peer {
     reject: (error: unknown) => void,
   ): void {
     const { signal, headers, timeoutMs = this.#timeoutMs, full = false } = options;
-    if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs is ${timeoutMs}, it must be a number of milliseconds`);
+    if (!(timeoutMs >= 0))
+      throw new RangeError(`timeoutMs is ${timeoutMs}, it must be a number of milliseconds`);
     if (signal?.aborted === true) {
       reject(canceled(signal));
       return;
@@ -131,8 +141,7 @@ class Call implements Sink {
 
   answered(_tag: number, answer: Message): void {
     try {
-      const value = valueOf(answer);
-      this.#resolve(this.#full ? fullReply(value, answer) : value);
+      this.#resolve(this.#full ? new FullReply(answer) : valueOf(answer));
     } catch (error) {
       this.#reject(error);
     }
@@ -143,8 +152,24 @@ class Call implements Sink {
   }
 }
 
-function fullReply(value: unknown, answer: Message): Reply {
-  return { value, headers: new MessageHeaders(answer.headText()), body: bytesOf(answer) };
+/** A reply whose value is decoded when somebody looks: the bytes are there even if they are not what their type says. */
+class FullReply implements Reply {
+  readonly headers: MessageHeaders;
+  readonly body: Uint8Array;
+  #message: Message | undefined;
+  #value: unknown;
+
+  constructor(answer: Message) {
+    this.headers = new MessageHeaders(answer.headText());
+    this.body = bytesOf(answer);
+    this.#message = answer.retain();
+  }
+
+  get value(): unknown {
+    if (this.#message !== undefined) this.#value = valueOf(this.#message);
+    this.#message = undefined;
+    return this.#value;
+  }
 }
 
 function canceled(signal: AbortSignal): LintelError {

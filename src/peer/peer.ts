@@ -25,6 +25,7 @@ export interface ServeOptions {
 
 /** A reply with everything that came with it. */
 export interface Reply<T = unknown> {
+  /** Decoded when it is first looked at: throws `BAD_PAYLOAD` when the payload is not what its content type says. */
   readonly value: T;
   readonly headers: MessageHeaders;
   /** The payload as it arrived. */
@@ -65,7 +66,11 @@ export interface Peer extends AsyncDisposable {
    * Sends a request to one worker and resolves with its answer. Always settles: with the answer, or with a `LintelError`
    * (docs/ERRORS.md) at the latest when the timeout has passed.
    */
-  request<T = unknown>(subject: string, value: unknown, options: RequestOptions & { readonly full: true }): Promise<Reply<T>>;
+  request<T = unknown>(
+    subject: string,
+    value: unknown,
+    options: RequestOptions & { readonly full: true },
+  ): Promise<Reply<T>>;
   request<T = unknown>(subject: string, value?: unknown, options?: RequestOptions): Promise<T>;
   /**
    * Sends a message to every subscriber. Returns nothing, or a promise when the publisher should wait for it before it

@@ -59,7 +59,8 @@ export class ListenerSubscription implements Subscription, Subscriber {
 
   /** Ends, with the subscription, when the loop is left. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Publication, void> {
-    if (this.#listener !== undefined) throw new TypeError("a subscription with a listener cannot be iterated");
+    if (this.#listener !== undefined)
+      throw new TypeError("a subscription with a listener cannot be iterated");
     try {
       while (true) {
         const batch = this.#buffer;

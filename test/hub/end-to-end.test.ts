@@ -80,7 +80,10 @@ describe("HTTP to a worker in another process", () => {
     await startWorker();
     const greeting = await post("/greet", '{"name":"Ada"}', JSON_TYPE);
     assert.equal(await greeting.text(), '{"hello":"Ada"}');
-    const seen = await post("/mirror?a=1&a=2", "raw body", { "content-type": "text/x-note", "x-mine": "yes" });
+    const seen = await post("/mirror?a=1&a=2", "raw body", {
+      "content-type": "text/x-note",
+      "x-mine": "yes",
+    });
     assert.equal(seen.status, 201);
     assert.equal(seen.headers.get("x-answer"), "given");
     assert.deepEqual(await seen.json(), {
@@ -171,7 +174,11 @@ describe("HTTP to a worker in another process", () => {
     await started;
     const executed: unknown[] = [];
     worker.on("message", (said) => executed.push(said));
-    const late = await fetch(`${hub.httpUrl}/one`, { method: "POST", body: "late", headers: { prefer: "wait=0" } });
+    const late = await fetch(`${hub.httpUrl}/one`, {
+      method: "POST",
+      body: "late",
+      headers: { prefer: "wait=0" },
+    });
     assert.equal(late.status, 504);
     const queued = hub.request("one", "queued", { timeoutMs: 100 });
     await assert.rejects(queued, { reason: "DEADLINE" });

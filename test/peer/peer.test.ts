@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe, it } from "node:test";
 import { LintelError } from "../../src/message/failure.ts";
+import { connect } from "../../src/peer/connect.ts";
 import type { Context } from "../../src/peer/context.ts";
 import type { Publication } from "../../src/peer/peer.ts";
 import { TOPOLOGIES, type Stage } from "./topologies.ts";
@@ -17,7 +18,10 @@ async function failureOf(call: Promise<unknown>): Promise<LintelError> {
 }
 
 /** A handler that never answers, and a promise for the context of its first request. */
-function stuck(): { handler: (value: unknown, context: Context) => Promise<never>; started: Promise<Context> } {
+function stuck(): {
+  handler: (value: unknown, context: Context) => Promise<never>;
+  started: Promise<Context>;
+} {
   let begin: ((context: Context) => void) | undefined;
   const started = new Promise<Context>((resolve) => {
     begin = resolve;
@@ -84,7 +88,11 @@ for (const [name, build] of Object.entries(TOPOLOGIES)) {
         http: context.http === undefined,
       }));
       const headers = { TraceParent: "00-1", "x-many": ["a", "b"] };
-      const seen = await caller.request<Record<string, unknown>>("seen.it", { n: 1 }, { headers, timeoutMs: 5_000 });
+      const seen = await caller.request<Record<string, unknown>>(
+        "seen.it",
+        { n: 1 },
+        { headers, timeoutMs: 5_000 },
+      );
       const { left, ...rest } = seen;
       assert.deepEqual(rest, {
         value: { n: 1 },
@@ -97,22 +105,40 @@ for (const [name, build] of Object.entries(TOPOLOGIES)) {
       assert(typeof left === "number" && left > 3_000 && left <= 5_000, `left: ${String(left)}`);
     });
 
-    on("hands the handler's status and headers to a caller who asks for the full reply", async ({ caller, worker }) => {
-      await worker.serve("full", (_value, context) => {
-        context.reply.status = 201;
-        context.reply.headers["x-shelf"] = "7";
-        return { made: true };
+    on(
+      "hands the handler's status and headers to a caller who asks for the full reply",
+      async ({ caller, worker }) => {
+        await worker.serve("full", (_value, context) => {
+          context.reply.status = 201;
+          context.reply.headers["x-shelf"] = "7";
+          return { made: true };
+        });
+        const reply = await caller.request<{ made: boolean }>("full", undefined, { full: true });
+        assert.deepEqual(reply.value, { made: true });
+        assert.deepEqual({ ...reply.headers.toJSON() }, { ":status": "201", "x-shelf": "7" });
+        assert.equal(Buffer.from(reply.body).toString(), '{"made":true}');
+      },
+    );
+
+    on("gives the bytes of an answer that is not what its type says", async ({ caller, worker }) => {
+      await worker.serve("liar", (_value, context) => {
+        context.reply.headers["content-type"] = "application/json";
+        return "no json";
       });
-      const reply = await caller.request<{ made: boolean }>("full", undefined, { full: true });
-      assert.deepEqual(reply.value, { made: true });
-      assert.deepEqual({ ...reply.headers.toJSON() }, { ":status": "201", "x-shelf": "7" });
-      assert.equal(Buffer.from(reply.body).toString(), '{"made":true}');
+      const reply = await caller.request("liar", undefined, { full: true });
+      assert.equal(Buffer.from(reply.body).toString(), "no json");
+      assert.throws(() => reply.value, { reason: "BAD_PAYLOAD" });
+      assert.equal((await failureOf(caller.request("liar"))).reason, "BAD_PAYLOAD");
     });
 
     on("keeps the code of a thrown LintelError and tells nothing of other errors", async (stage) => {
       const { caller, worker, errors } = stage;
       await worker.serve("fail.known", () => {
-        throw new LintelError("not_found", "no such\norder", { reason: "NO_ORDER", retryable: true, details: { id: 7 } });
+        throw new LintelError("not_found", "no such\norder", {
+          reason: "NO_ORDER",
+          retryable: true,
+          details: { id: 7 },
+        });
       });
       await worker.serve("fail.unknown", () => Promise.reject(new Error("password is hunter2")));
       const known = await failureOf(caller.request("fail.known"));
@@ -174,21 +200,24 @@ for (const [name, build] of Object.entries(TOPOLOGIES)) {
       assert.equal(aborted.reason, "CALLER_GONE");
     });
 
-    on("never holds more requests than the service's concurrency, and executes the rest later", async (stage) => {
-      const { caller, worker } = stage;
-      let running = 0;
-      let most = 0;
-      const handler = async (n: number): Promise<number> => {
-        most = Math.max(most, ++running);
-        await new Promise((resolve) => setImmediate(resolve));
-        running--;
-        return n;
-      };
-      await worker.serve("narrow", handler, { concurrency: 3 });
-      const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => caller.request("narrow", n)));
-      assert.deepEqual(answers, [...answers.keys()]);
-      assert.equal(most, 3);
-    });
+    on(
+      "never holds more requests than the service's concurrency, and executes the rest later",
+      async (stage) => {
+        const { caller, worker } = stage;
+        let running = 0;
+        let most = 0;
+        const handler = async (n: number): Promise<number> => {
+          most = Math.max(most, ++running);
+          await new Promise((resolve) => setImmediate(resolve));
+          running--;
+          return n;
+        };
+        await worker.serve("narrow", handler, { concurrency: 3 });
+        const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => caller.request("narrow", n)));
+        assert.deepEqual(answers, [...answers.keys()]);
+        assert.equal(most, 3);
+      },
+    );
 
     on("does not execute a request whose deadline passed while it was queued", async ({ caller, worker }) => {
       let release: (() => void) | undefined;
@@ -265,7 +294,10 @@ for (const [name, build] of Object.entries(TOPOLOGIES)) {
     on("finishes what it holds when a service closes, and hands new requests to others", async (stage) => {
       const { caller, worker, hub } = stage;
       let release: ((value: string) => void) | undefined;
-      const service = await worker.serve("shift", () => new Promise<string>((resolve) => (release = resolve)));
+      const service = await worker.serve(
+        "shift",
+        () => new Promise<string>((resolve) => (release = resolve)),
+      );
       const held = caller.request("shift");
       while (release === undefined) await new Promise((resolve) => setImmediate(resolve));
       await hub.serve("shift", () => "other");
@@ -302,3 +334,27 @@ for (const [name, build] of Object.entries(TOPOLOGIES)) {
     });
   });
 }
+
+describe("connecting", () => {
+  it("refuses at once a URL that no hub can have", async () => {
+    for (const url of [
+      "tcp://127.0.0.1",
+      "tcp:nowhere",
+      "unix:",
+      "gopher://127.0.0.1:70",
+      "127.0.0.1:4500",
+    ]) {
+      await assert.rejects(connect(url), TypeError, url);
+    }
+  });
+
+  it("says in time that nobody listens", async () => {
+    const begun = performance.now();
+    await assert.rejects(connect("tcp://127.0.0.1:1", { timeoutMs: 100 }), (error: LintelError) => {
+      assert.equal(error.reason, "NOT_CONNECTED");
+      assert.match(error.message, /ECONNREFUSED/);
+      return true;
+    });
+    assert(performance.now() - begun < 1_000);
+  });
+});

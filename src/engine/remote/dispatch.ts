@@ -25,7 +25,9 @@ export interface DispatchOptions {
   readonly onEnded: () => void;
 }
 
-const NO_SERVICE = Object.freeze(failure("NO_RESPONDERS", "this peer does not serve the subject (any longer)"));
+const NO_SERVICE = Object.freeze(
+  failure("NO_RESPONDERS", "this peer does not serve the subject (any longer)"),
+);
 const DEADLINE = Object.freeze(failure("DEADLINE"));
 const IN_FLIGHT_FULL = Object.freeze(failure("IN_FLIGHT_FULL"));
 const UNIMPLEMENTED: Failure = Object.freeze(
@@ -85,7 +87,8 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
   publish(binding: Binding<Incoming>, publication: Message): void {
     const incoming = binding.resolved ?? this.#resolve(binding);
     const listeners = this.#options.registered.listeners(incoming);
-    for (let index = 0; index < listeners.length; index++) listeners[index]!.deliver(incoming.route, publication);
+    for (let index = 0; index < listeners.length; index++)
+      listeners[index]!.deliver(incoming.route, publication);
   }
 
   serve(registration: number): void {

@@ -36,6 +36,8 @@ export interface LinkOptions {
   readonly onLost: (why: Failure) => void;
   readonly onDrained: () => void;
   readonly onGoaway: (why: Failure) => void;
+  /** The URL is not of its transport's form: nothing will be tried again. */
+  readonly onGivenUp: (error: TypeError) => void;
   readonly onState: (state: LinkState, why: Failure | undefined) => void;
 }
 
@@ -86,12 +88,22 @@ export class Link {
   async #dial(): Promise<void> {
     const { transport, url } = this.#options;
     try {
-      const connection = await transport.dial(url, { timeoutMs: DIAL_TIMEOUT_MS, signal: this.#abort.signal });
+      const connection = await transport.dial(url, {
+        timeoutMs: DIAL_TIMEOUT_MS,
+        signal: this.#abort.signal,
+      });
       if (this.#state === "closed") connection.abort();
       else this.#greet(connection);
     } catch (error) {
+      if (error instanceof TypeError) return this.#giveUp(error); // a URL that is none will never be one
       this.#retry(failure("NOT_CONNECTED", `cannot connect to ${url}: ${describe(error)}`));
     }
+  }
+
+  #giveUp(error: TypeError): void {
+    this.lastFailure = failure("NOT_CONNECTED", error.message);
+    this.#enter("closed", this.lastFailure);
+    this.#options.onGivenUp(error);
   }
 
   #greet(connection: Connection): void {

@@ -120,7 +120,9 @@ export class Registrations {
   }
 
   #removeService(number: number): void {
-    this.services.get(number)?.settle.reject(LintelError.of("CLOSED", "it was closed before it was accepted"));
+    this.services
+      .get(number)
+      ?.settle.reject(LintelError.of("CLOSED", "it was closed before it was accepted"));
     this.services.delete(number);
   }
 

@@ -1,7 +1,15 @@
 /** Routes messages through a hub, over a session that is dialed again for ever. */
 import { PendingTable } from "../../broker/pending-table.ts";
 import { systemClock, type Clock, type Random } from "../../message/clock.ts";
-import type { Registration, Route, ServeOptions, Sink, Subscriber, Subscription, Worker } from "../../message/delivery.ts";
+import type {
+  Registration,
+  Route,
+  ServeOptions,
+  Sink,
+  Subscriber,
+  Subscription,
+  Worker,
+} from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, MAX_TIMEOUT, type Limits } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
@@ -47,7 +55,7 @@ export class RemoteEngine implements Engine {
   #state: "open" | "draining" | "closed" = "open";
   #writable: { promise: Promise<void>; resolve: () => void } | undefined;
   #onIdle: (() => void)[] = [];
-  #onOpen: (() => void)[] = [];
+  #onOpen: { resolve(): void; reject(error: Error): void }[] = [];
 
   constructor(transport: Transport, url: string, options: RemoteEngineOptions = {}) {
     this.#clock = options.clock ?? systemClock;
@@ -81,6 +89,9 @@ export class RemoteEngine implements Engine {
       onLost: (why) => this.#lost(why),
       onDrained: () => this.#drained(),
       onGoaway: () => undefined, // the hub refuses what is new by itself, and the link dials again when it closes
+      onGivenUp: (error) => {
+        for (const { reject } of this.#onOpen.splice(0)) reject(error);
+      },
       onState: (state, why) => options.onState?.(state, why),
     });
     this.#link.start();
@@ -95,10 +106,13 @@ export class RemoteEngine implements Engine {
     return this.#link.lastFailure;
   }
 
-  /** Resolves when the link is open for the first time, or the next time if it is down. */
+  /**
+   * Resolves when the link is open for the first time, or the next time if it is down, and when the engine is closed.
+   * Rejects with a TypeError when the URL is not of its transport's form.
+   */
   connected(): Promise<void> {
     if (this.#link.session !== undefined) return Promise.resolve();
-    return new Promise((resolve) => this.#onOpen.push(resolve));
+    return new Promise((resolve, reject) => this.#onOpen.push({ resolve, reject }));
   }
 
   // Engine
@@ -121,7 +135,10 @@ export class RemoteEngine implements Engine {
     const { queued } = session.outbox;
     if (queued <= this.#limits.sessionBuffer / 8) return undefined;
     if (queued > 4 * this.#limits.sessionBuffer) {
-      throw LintelError.of("SLOW_CONSUMER", "the hub does not keep up, and publish() is called without waiting for it");
+      throw LintelError.of(
+        "SLOW_CONSUMER",
+        "the hub does not keep up, and publish() is called without waiting for it",
+      );
     }
     this.#writable ??= defer();
     return this.#writable.promise;
@@ -198,7 +215,7 @@ export class RemoteEngine implements Engine {
     this.#registered.close(LintelError.from(CLOSED));
     this.#waiting.stop();
     this.#jobs.stop();
-    for (const resolve of this.#onOpen.splice(0)) resolve();
+    for (const { resolve } of this.#onOpen.splice(0)) resolve();
   }
 
   #reply(service: ServiceEntry, job: number, answer: Message): boolean {
@@ -242,7 +259,7 @@ export class RemoteEngine implements Engine {
 
   #opened(session: Session<Incoming>): void {
     this.#registered.announceAll(session);
-    for (const resolve of this.#onOpen.splice(0)) resolve();
+    for (const { resolve } of this.#onOpen.splice(0)) resolve();
   }
 
   #lost(why: Failure): void {
