@@ -9,7 +9,10 @@ async function obey(command: Command): Promise<Outcome> {
     case "open": {
       role = await openRole(command.role);
       const { address, workerAddress } = role;
-      return { is: "opened", addresses: { ...(address && { address }), ...(workerAddress && { workerAddress }) } };
+      return {
+        is: "opened",
+        addresses: { ...(address && { address }), ...(workerAddress && { workerAddress }) },
+      };
     }
     case "measure":
       if (role?.measure === undefined) throw new Error("this role measures nothing");

@@ -74,6 +74,7 @@ function toWorkload(text: string): WorkloadName {
 function toNumber(flag: string, text: string | undefined, otherwise: number, most: number): number {
   if (text === undefined) return otherwise;
   const value = Number(text);
-  if (!(value > 0 && value <= most)) throw new Error(`${flag} takes a number above 0 and up to ${most}, not "${text}"`);
+  if (!(value > 0 && value <= most))
+    throw new Error(`${flag} takes a number above 0 and up to ${most}, not "${text}"`);
   return value;
 }

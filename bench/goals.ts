@@ -39,7 +39,14 @@ const edge: Goal[] = ["GET", "POST 256 B"].flatMap(
   (test) =>
     [
       { workload: "W3", test, metric: "rate", candidate: "lintel worker", base: "node:http", atLeast: 0.75 },
-      { workload: "W3", test, metric: "rate", candidate: "lintel worker", base: "node:http + nats", atLeast: 2.5 },
+      {
+        workload: "W3",
+        test,
+        metric: "rate",
+        candidate: "lintel worker",
+        base: "node:http + nats",
+        atLeast: 2.5,
+      },
     ] satisfies Goal[],
 );
 

@@ -75,7 +75,8 @@ export class RoleProcess {
         if (outcome.is === "failed") reject(new Error(`${this.#title}: ${outcome.message}`));
         else resolve(outcome);
       };
-      const onExit = (code: number | null): void => settle({ is: "failed", message: `ended with code ${code}` });
+      const onExit = (code: number | null): void =>
+        settle({ is: "failed", message: `ended with code ${code}` });
       const timer = setTimeout(
         () => settle({ is: "failed", message: `no answer to ${command.do} in time` }),
         timeoutMs,
@@ -110,7 +111,11 @@ export class ProcessTree {
 
   /** Runs a program to its end and returns what it printed. Rejects when it fails or takes longer than `timeoutMs`. */
   async run(command: string, argv: readonly string[], timeoutMs: number): Promise<string> {
-    const child = spawn(command, argv, { stdio: ["ignore", "pipe", 2], timeout: timeoutMs, killSignal: "SIGKILL" });
+    const child = spawn(command, argv, {
+      stdio: ["ignore", "pipe", 2],
+      timeout: timeoutMs,
+      killSignal: "SIGKILL",
+    });
     this.#track(child);
     let text = "";
     child.stdout?.setEncoding("utf8").on("data", (part: string) => (text += part));

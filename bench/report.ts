@@ -61,7 +61,9 @@ export function renderWorkload(finished: Finished, style: Style): string {
   const { workload, measurements, missing } = finished;
   const parts = [heading(`${workload.name}: ${workload.title}`, style)];
   for (const shape of workload.tables) parts.push(renderRatios(workload, measurements, shape, style));
-  const out = [...missing, ...measurements.dropouts].map(({ name, reason }) => `- ${name} was not measured: ${reason}`);
+  const out = [...missing, ...measurements.dropouts].map(
+    ({ name, reason }) => `- ${name} was not measured: ${reason}`,
+  );
   if (out.length > 0) parts.push(out.join("\n"));
   return parts.join("\n\n");
 }
@@ -70,11 +72,20 @@ function heading(text: string, style: Style): string {
   return style === "markdown" ? `### ${text}` : `== ${text}`;
 }
 
-function renderRatios(workload: Workload, measurements: Measurements, shape: TableShape, style: Style): string {
+function renderRatios(
+  workload: Workload,
+  measurements: Measurements,
+  shape: TableShape,
+  style: Style,
+): string {
   const bases = new Set(shape.columns.map((column) => column.base));
-  const titles = shape.columns.map(({ candidate, base }) => (bases.size > 1 ? `${candidate} / ${base}` : candidate));
+  const titles = shape.columns.map(({ candidate, base }) =>
+    bases.size > 1 ? `${candidate} / ${base}` : candidate,
+  );
   const rows = workload.cases.flatMap((test) => {
-    const cells = shape.columns.map(({ candidate, base }) => measurements.compare(test, candidate, base, shape.metric));
+    const cells = shape.columns.map(({ candidate, base }) =>
+      measurements.compare(test, candidate, base, shape.metric),
+    );
     // Only some cases have single latencies; a table about them leaves the others out.
     if (shape.metric === "p50" && cells.every((cell) => cell === undefined)) return [];
     return [[test.name, ...cells.map(formatSpread)]];
@@ -95,7 +106,10 @@ function formatRatio(ratio: number): string {
 export function renderRaw(finished: Finished, style: Style): string {
   const { workload, measurements } = finished;
   const names = workload.entries.map((entry) => entry.name);
-  const rows = workload.cases.map((test) => [test.name, ...names.map((name) => formatRaw(measurements, test, name))]);
+  const rows = workload.cases.map((test) => [
+    test.name,
+    ...names.map((name) => formatRaw(measurements, test, name)),
+  ]);
   return `${workload.name} absolute, per second (median time of one where they ran one at a time)\n\n${renderTable(["", ...names], rows, style)}`;
 }
 
@@ -141,7 +155,9 @@ export function toDocument(
     machine,
     plan,
     goals: judged,
-    workloads: Object.fromEntries(runs.map((run): [WorkloadName, unknown] => [run.workload.name, documentOf(run)])),
+    workloads: Object.fromEntries(
+      runs.map((run): [WorkloadName, unknown] => [run.workload.name, documentOf(run)]),
+    ),
   };
 }
 

@@ -8,10 +8,20 @@ import type { FanoutLoad, Load, Sample } from "./load/sample.ts";
 export type Implementation = "lintel" | "relay" | `nats-${NatsSetting}`;
 
 export type Role =
-  | { readonly is: "hub"; readonly of: Implementation; readonly transport: Transport; readonly directory: string }
+  | {
+      readonly is: "hub";
+      readonly of: Implementation;
+      readonly transport: Transport;
+      readonly directory: string;
+    }
   | { readonly is: "worker"; readonly of: Implementation; readonly address: string; readonly answer?: Answer }
   | { readonly is: "caller"; readonly of: Implementation; readonly address: string }
-  | { readonly is: "publisher"; readonly of: Implementation; readonly address: string; readonly ackPath: string }
+  | {
+      readonly is: "publisher";
+      readonly of: Implementation;
+      readonly address: string;
+      readonly ackPath: string;
+    }
   | {
       readonly is: "subscribers";
       readonly of: Implementation;
@@ -94,7 +104,10 @@ async function openCalls(of: "direct" | "lintel"): Promise<OpenRole> {
   }
   const { openLintelCall } = await import("./candidates/lintel-local.ts");
   const hub = await openLintelCall();
-  return { close: () => hub.close(), measure: (_load, seconds) => measureCalls((value) => hub.call(value), seconds) };
+  return {
+    close: () => hub.close(),
+    measure: (_load, seconds) => measureCalls((value) => hub.call(value), seconds),
+  };
 }
 
 function expectLoad<K extends Load["kind"]>(given: Load, kind: K): Extract<Load, { kind: K }> {

@@ -1,8 +1,14 @@
 /** How a table is drawn: for a terminal or as Markdown. */
 export type Style = "text" | "markdown";
 
-export function renderTable(header: readonly string[], rows: readonly (readonly string[])[], style: Style): string {
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+export function renderTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  style: Style,
+): string {
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
   const line = (cells: readonly string[]): string => {
     const padded = widths.map((width, column) => {
       const cell = cells[column] ?? "";

@@ -28,7 +28,11 @@ export async function openLintelEdge(
     listen: [`unix://${join(directory, "lintel.sock")}`],
   });
   if (edge === "in-process") await hub.serve(LINTEL_SUBJECT, () => HTTP_ANSWER);
-  return { address: `${hub.httpUrl}${HTTP_PATH}`, workerAddress: hub.urls[0] ?? "", close: () => hub.close() };
+  return {
+    address: `${hub.httpUrl}${HTTP_PATH}`,
+    workerAddress: hub.urls[0] ?? "",
+    close: () => hub.close(),
+  };
 }
 
 /** A hub without listeners whose handler lives in the same process. */

@@ -26,7 +26,9 @@ const POLL_MS = 20;
 async function openHub(_transport: Transport, directory: string): Promise<OpenHub> {
   const tool = findTool("nats-server");
   if (tool === undefined) throw new Error("nats-server is not on PATH");
-  const server = spawn(tool, ["-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", directory], { stdio: "ignore" });
+  const server = spawn(tool, ["-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", directory], {
+    stdio: "ignore",
+  });
   process.once("exit", () => server.kill("SIGKILL"));
   const file = join(directory, `nats-server_${server.pid}.ports`);
   const deadline = Date.now() + START_TIMEOUT_MS;

@@ -13,7 +13,12 @@ const TARGET_AT = 8;
 const ID_AT = 12;
 const NO_PAYLOAD = new Uint8Array(0);
 
-export function encodeFrame(kind: number, target: number, id: number, payload: Uint8Array = NO_PAYLOAD): Buffer {
+export function encodeFrame(
+  kind: number,
+  target: number,
+  id: number,
+  payload: Uint8Array = NO_PAYLOAD,
+): Buffer {
   const frame = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
   frame.writeUInt32LE(frame.length, 0);
   frame.writeUInt32LE(kind, KIND_AT);

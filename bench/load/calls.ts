@@ -4,7 +4,10 @@ import type { Sample } from "./sample.ts";
 const CALLS_PER_LOOK = 1_000;
 
 /** Awaits one call after the other, the way application code does. */
-export async function measureCalls(call: (value: unknown) => Promise<unknown>, seconds: number): Promise<Sample> {
+export async function measureCalls(
+  call: (value: unknown) => Promise<unknown>,
+  seconds: number,
+): Promise<Sample> {
   const value = { order: 17, items: ["beam", "post"], paid: true };
   const from = performance.now();
   const until = from + seconds * 1_000;

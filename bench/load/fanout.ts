@@ -150,7 +150,11 @@ export class FanoutMeter implements Open {
 }
 
 /** Counts from one acknowledgement to another: between two points of time it would round to whole steps. */
-async function countDeliveries(load: FanoutLoad, progress: Readonly<Progress>, seconds: number): Promise<Sample> {
+async function countDeliveries(
+  load: FanoutLoad,
+  progress: Readonly<Progress>,
+  seconds: number,
+): Promise<Sample> {
   await sleep(seconds * LEAD_IN_SHARE * 1_000);
   const { received: before, receivedAt: from } = progress;
   await sleep(seconds * 1_000);

@@ -50,7 +50,12 @@ async function runLane(caller: Caller, payload: Uint8Array, meter: Meter): Promi
   }
 }
 
-async function runTimedLane(caller: Caller, payload: Uint8Array, meter: Meter, latencies: Float64Array): Promise<void> {
+async function runTimedLane(
+  caller: Caller,
+  payload: Uint8Array,
+  meter: Meter,
+  latencies: Float64Array,
+): Promise<void> {
   while (!meter.stopped) {
     const from = performance.now();
     await caller.request(payload);

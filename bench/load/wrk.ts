@@ -9,7 +9,10 @@ const POST_BYTES = 256;
 const GRACE_MS = 15_000;
 
 /** A measurement of one URL. Fails when an answer was not 200 or a connection broke. */
-export function measureByWrk(tree: ProcessTree, url: string): (load: Load, seconds: number) => Promise<Sample> {
+export function measureByWrk(
+  tree: ProcessTree,
+  url: string,
+): (load: Load, seconds: number) => Promise<Sample> {
   const script = join(tree.directory(), "post.lua");
   // A JSON text of exactly POST_BYTES, so that a door that looks into bodies finds a valid one.
   const body = `"${"a".repeat(POST_BYTES - 2)}"`;

@@ -51,7 +51,11 @@ export const w1: Workload = {
     entry("nats-inbox", "nats-inbox", "tcp"),
   ],
   tables: [
-    { title: "req/s, ratio to nats", metric: "rate", columns: against("nats", [...LINTEL, ...RELAY, "nats-inbox"]) },
+    {
+      title: "req/s, ratio to nats",
+      metric: "rate",
+      columns: against("nats", [...LINTEL, ...RELAY, "nats-inbox"]),
+    },
     {
       title: "req/s, ratio to the relay over the same transport, and to nats-inbox",
       metric: "rate",

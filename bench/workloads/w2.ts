@@ -39,7 +39,10 @@ function entry(name: string, of: Implementation): Entry {
 export const w2: Workload = {
   name: "W2",
   title: "fan-out of 64 B over tcp, publisher and subscribers in processes of their own",
-  cases: loads.map((load) => ({ name: `${load.subscribers} subscriber${load.subscribers === 1 ? "" : "s"}`, load })),
+  cases: loads.map((load) => ({
+    name: `${load.subscribers} subscriber${load.subscribers === 1 ? "" : "s"}`,
+    load,
+  })),
   seconds: (wanted) => wanted,
   entries: [entry("lintel", "lintel"), entry("relay", "relay"), entry("nats", `nats-${NATS_BEST}`)],
   tables: [

@@ -44,9 +44,17 @@ const natsEdge: Entry = {
   name: "node:http + nats",
   needs: ["wrk", "nats-server"],
   open: async (tree) => {
-    const hub = await tree.fork({ is: "hub", of: `nats-${NATS_BEST}`, transport: "tcp", directory: tree.directory() });
+    const hub = await tree.fork({
+      is: "hub",
+      of: `nats-${NATS_BEST}`,
+      transport: "tcp",
+      directory: tree.directory(),
+    });
     await tree.fork({ is: "worker", of: `nats-${NATS_BEST}`, address: hub.address, answer: HTTP_ANSWER });
-    return await load(tree, (await tree.fork({ is: "nats-edge", address: hub.address, setting: NATS_BEST })).address);
+    return await load(
+      tree,
+      (await tree.fork({ is: "nats-edge", address: hub.address, setting: NATS_BEST })).address,
+    );
   },
 };
 

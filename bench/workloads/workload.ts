@@ -51,7 +51,7 @@ export async function openEntries(
   const contenders: Contender[] = [];
   const missing: Dropout[] = [];
   for (const entry of entries) {
-    const [absent] = entry.needs.filter((tool) => findTool(tool) === undefined);
+    const absent = entry.needs.find((tool) => findTool(tool) === undefined);
     if (absent !== undefined) {
       missing.push({ name: entry.name, reason: `${absent} is not installed: ${HOW_TO_GET[absent]}` });
       continue;

@@ -13,7 +13,8 @@ import { bytes, text } from "./plain.ts";
  */
 export function messageOf(value: unknown, head: string): Message {
   const typed = head !== "" && findHeader(head, "content-type") !== undefined;
-  if (typeof value === "string") return Message.ofValue(value, text, typed ? Format.typed : Format.text, head);
+  if (typeof value === "string")
+    return Message.ofValue(value, text, typed ? Format.typed : Format.text, head);
   if (value instanceof Uint8Array) return Message.ofBytes(value, head, typed ? Format.typed : Format.bytes);
   if (value === undefined) return Message.ofBytes(NO_BYTES, head, Format.typed);
   return Message.ofValue(value, json, Format.typed, head);

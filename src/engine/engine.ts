@@ -2,7 +2,15 @@
  * An engine routes messages: inside this process, through another hub, over a cluster. Every door and every peer speaks
  * to one through this interface, so any door runs in front of any of them.
  */
-import type { Registration, Route, ServeOptions, Sink, Subscriber, Subscription, Worker } from "../message/delivery.ts";
+import type {
+  Registration,
+  Route,
+  ServeOptions,
+  Sink,
+  Subscriber,
+  Subscription,
+  Worker,
+} from "../message/delivery.ts";
 import type { Message } from "../message/message.ts";
 
 /** What an engine can do; asked for at start, so that a lack fails loudly there. */

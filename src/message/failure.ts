@@ -44,9 +44,11 @@ export class LintelError extends Error {
 
   constructor(code: Code, message: string, options: LintelErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    if (!isCode(code)) throw new TypeError(`"${String(code)}" is not a status code; docs/ERRORS.md lists them`);
+    if (!isCode(code))
+      throw new TypeError(`"${String(code)}" is not a status code; docs/ERRORS.md lists them`);
     const reason = options.reason ?? code.toUpperCase();
-    if (!REASON_SHAPE.test(reason)) throw new TypeError(`"${reason}" is not a reason: it must match [A-Z0-9_]{1,64}`);
+    if (!REASON_SHAPE.test(reason))
+      throw new TypeError(`"${reason}" is not a reason: it must match [A-Z0-9_]{1,64}`);
     this.code = code;
     this.reason = reason;
     this.retryable = options.retryable ?? false;

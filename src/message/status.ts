@@ -53,7 +53,11 @@ export const REASONS = {
     http: 502,
     text: "the worker that held the request is gone; it may have executed it",
   },
-  DEADLINE: { code: "deadline_exceeded", retryable: false, text: "the deadline passed before an answer came" },
+  DEADLINE: {
+    code: "deadline_exceeded",
+    retryable: false,
+    text: "the deadline passed before an answer came",
+  },
   CALLER_GONE: { code: "canceled", retryable: false, text: "the caller canceled the request or left" },
   QUEUE_FULL: {
     code: "resource_exhausted",

@@ -25,13 +25,15 @@ export function hasWildcard(pattern: string): boolean {
 
 /** Returns the subject, or throws `invalid_argument` / `BAD_SUBJECT` saying what is wrong with it. */
 export function checkSubject(text: string): string {
-  if (!isSubject(text)) throw LintelError.of("BAD_SUBJECT", `"${clip(text)}" is not a subject: ${complaint(text)}`);
+  if (!isSubject(text))
+    throw LintelError.of("BAD_SUBJECT", `"${clip(text)}" is not a subject: ${complaint(text)}`);
   return text;
 }
 
 /** Returns the pattern, or throws `invalid_argument` / `BAD_SUBJECT` saying what is wrong with it. */
 export function checkPattern(text: string): string {
-  if (!isPattern(text)) throw LintelError.of("BAD_SUBJECT", `"${clip(text)}" is not a pattern: ${complaint(text)}`);
+  if (!isPattern(text))
+    throw LintelError.of("BAD_SUBJECT", `"${clip(text)}" is not a pattern: ${complaint(text)}`);
   return text;
 }
 

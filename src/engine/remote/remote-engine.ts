@@ -90,7 +90,7 @@ export class RemoteEngine implements Engine {
       onDrained: () => this.#drained(),
       onGoaway: () => undefined, // the hub refuses what is new by itself, and the link dials again when it closes
       onGivenUp: (error) => {
-        for (const { reject } of this.#onOpen.splice(0)) reject(error);
+        for (const waiter of this.#onOpen.splice(0)) waiter.reject(error);
       },
       onState: (state, why) => options.onState?.(state, why),
     });
@@ -215,7 +215,7 @@ export class RemoteEngine implements Engine {
     this.#registered.close(LintelError.from(CLOSED));
     this.#waiting.stop();
     this.#jobs.stop();
-    for (const { resolve } of this.#onOpen.splice(0)) resolve();
+    for (const waiter of this.#onOpen.splice(0)) waiter.resolve();
   }
 
   #reply(service: ServiceEntry, job: number, answer: Message): boolean {
@@ -259,7 +259,7 @@ export class RemoteEngine implements Engine {
 
   #opened(session: Session<Incoming>): void {
     this.#registered.announceAll(session);
-    for (const { resolve } of this.#onOpen.splice(0)) resolve();
+    for (const waiter of this.#onOpen.splice(0)) waiter.resolve();
   }
 
   #lost(why: Failure): void {
