@@ -161,9 +161,9 @@ test("P-55: LEAVE of what is not registered is confirmed all the same; READY say
   assert.deepEqual(
     asked
       .filter(([id]) => id === 1)
-      .map(([, aux]) => aux)
-      .toSorted(),
-    [10, 8],
+      .map(([, aux]) => aux!)
+      .toSorted((a, b) => a - b),
+    [8, 10],
   );
   assert.deepEqual(
     asked.filter(([id]) => id === 77),
@@ -191,8 +191,8 @@ test("P-16: a peer that says CLOSE and stays is no worker any more at once, and 
   client.socket.on("end", () => undefined);
   client.send(frameBytes({ type: FrameType.close }));
   const { closed } = stage.sessions;
-  const before = closed.length;
-  await stage.sessions.until(() => closed.length > before);
+  const known = closed.length;
+  await stage.sessions.until(() => closed.length > known);
   await assert.rejects(innocent.request("lingering", "q"), { reason: "NO_RESPONDERS" });
 });
 

@@ -72,7 +72,7 @@ test("P-61, P-80: a subscriber that never reads: dropped, then disconnected; oth
   let most = 0;
   const total = 4_000; // 64 MiB
   for (let index = 1; index <= total; index++) {
-    stage.hub.publish("flood", payload);
+    void stage.hub.publish("flood", payload);
     if (index % 20 > 0) continue;
     await got.until(() => count === index);
     if (index % 400 === 0) most = Math.max(most, (await held()) - before);
