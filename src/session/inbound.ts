@@ -18,6 +18,7 @@ import {
 import type { FrameSink } from "../wire/frame-reader.ts";
 import { BindingTable } from "./bindings.ts";
 import type { BodyLimits } from "./frame-writer.ts";
+import type { SessionCalls } from "./events.ts";
 import { MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
 
 const MAX_QUEUE_NAME = 255;
@@ -36,6 +37,9 @@ interface SessionControl {
 export class Inbound<R> implements FrameSink {
   readonly #session: SessionControl;
   readonly #options: SessionOptions<R>;
+  readonly #calls: SessionCalls<R>;
+  readonly #maxHeaders: number;
+  readonly #maxPayload: number;
   readonly #bindings = new BindingTable<R>();
   /** Reused for every message; whoever keeps one takes `retain()`. */
   readonly #message = new Message();
@@ -44,28 +48,38 @@ export class Inbound<R> implements FrameSink {
     this.#session = session;
     this.#options = options;
     this.#message.head = undefined;
+    this.#calls = options.calls;
+    this.#maxHeaders = Math.max(options.limits.headers, MIN_HEADERS);
+    this.#maxPayload = options.limits.payload;
   }
 
   frame(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
     if (this.#session.state !== "open") return this.#greeting(header, bytes, start, end);
-    const { calls } = this.#options;
+    const calls = this.#calls;
     switch (header.type) {
       case FrameType.request: {
         const binding = this.#bindings.get(header.target);
         // P-23, P-40, P-41
-        if (binding === undefined) return this.#break(`REQUEST names binding ${header.target}, which is not bound`);
+        if (binding === undefined)
+          return this.#break(`REQUEST names binding ${header.target}, which is not bound`);
         if (end - start < TIMEOUT_SIZE) return this.#break("REQUEST is shorter than its timeout");
         if (header.id === 0) return this.#break("REQUEST has id 0");
         if (!this.#body(header, bytes, start + TIMEOUT_SIZE, end)) return undefined;
         const timeout = readU32(bytes, start);
-        return calls.request(header.id, binding, this.#message, timeout < MAX_TIMEOUT ? timeout : MAX_TIMEOUT);
+        return calls.request(
+          header.id,
+          binding,
+          this.#message,
+          timeout < MAX_TIMEOUT ? timeout : MAX_TIMEOUT,
+        );
       }
       case FrameType.reply:
         if (!this.#body(header, bytes, start, end)) return undefined;
         return calls.reply(header.target, header.id, this.#message);
       case FrameType.publish: {
         const binding = this.#bindings.get(header.target);
-        if (binding === undefined) return this.#break(`PUBLISH names binding ${header.target}, which is not bound`);
+        if (binding === undefined)
+          return this.#break(`PUBLISH names binding ${header.target}, which is not bound`);
         if (!this.#body(header, bytes, start, end)) return undefined;
         return calls.publish(binding, this.#message);
       }
@@ -126,7 +140,8 @@ export class Inbound<R> implements FrameSink {
     const awaited = this.#options.role === "acceptor" ? FrameType.hello : FrameType.welcome;
     if (header.type !== awaited) return this.#break("the first frame is not a greeting"); // P-13
     if (header.aux !== end - start) return this.#break("the greeting is not a header block"); // P-12
-    const [highest, lowest] = awaited === FrameType.hello ? [header.target, header.id] : [header.target, header.target];
+    const [highest, lowest] =
+      awaited === FrameType.hello ? [header.target, header.id] : [header.target, header.target];
     if (lowest > PROTOCOL_VERSION || highest < PROTOCOL_VERSION) {
       // P-11
       const text = `this end speaks version ${PROTOCOL_VERSION}, the other ${lowest} to ${highest}`;
@@ -147,15 +162,14 @@ export class Inbound<R> implements FrameSink {
   #body(header: FrameHeader, bytes: Uint8Array, start: number, end: number): boolean {
     const message = this.#message;
     const payloadStart = start + header.aux;
-    const { limits } = this.#options;
-    if (payloadStart > end || header.aux > Math.max(limits.headers, MIN_HEADERS)) {
+    if (payloadStart > end || header.aux > this.#maxHeaders) {
       // P-30, P-31
       this.#break(`a header block of ${header.aux} bytes does not fit its frame or the limit`);
       return false;
     }
-    if (end - payloadStart > limits.payload) {
+    if (end - payloadStart > this.#maxPayload) {
       // P-31
-      this.#break(`a payload of ${end - payloadStart} bytes is over the limit of ${limits.payload}`);
+      this.#break(`a payload of ${end - payloadStart} bytes is over the limit of ${this.#maxPayload}`);
       return false;
     }
     const format = header.flags & FORMAT_MASK;
@@ -192,7 +206,8 @@ export class Inbound<R> implements FrameSink {
     if (end - start > MAX_QUEUE_NAME + MAX_SUBJECT) return this.#break("a registration's names are too long");
     const patternStart = start + header.aux;
     if (patternStart > end) return this.#break("SERVE's queue does not fit its frame");
-    if (header.type === FrameType.subscribe && header.aux !== 0) return this.#break("SUBSCRIBE names a queue"); // P-51
+    if (header.type === FrameType.subscribe && header.aux !== 0)
+      return this.#break("SUBSCRIBE names a queue"); // P-51
     const queue = readUtf8(bytes, start, patternStart);
     const pattern = readUtf8(bytes, patternStart, end);
     if (!isPattern(pattern)) return this.#session.refuse(header.id, failure("BAD_SUBJECT")); // P-52
