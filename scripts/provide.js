@@ -14,6 +14,10 @@ const programs = {
     names: ["nats-server"],
     packages: { "apt-get": "nats-server", apk: "nats-server", dnf: "nats-server", brew: "nats-server" },
   },
+  curl: {
+    names: ["curl"],
+    packages: { "apt-get": "curl", apk: "curl", dnf: "curl", brew: "curl" },
+  },
   chromium: {
     names: ["chromium", "chromium-browser", "google-chrome"],
     packages: { "apt-get": "chromium", apk: "chromium", dnf: "chromium", brew: "chromium" },

@@ -14,8 +14,9 @@ import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { test } from "node:test";
+import { before, test } from "node:test";
 import { createHub, type Hub } from "../../src/index.ts";
+import { provide } from "../house/provide.ts";
 import { root } from "../house/root.ts";
 import { blocksOf, readDocument, type Block } from "./markdown.ts";
 
@@ -143,6 +144,8 @@ function gather(child: ChildProcess): { out: string; err: string } {
   child.stderr!.setEncoding("utf8").on("data", (text: string) => (said.err += text));
   return said;
 }
+
+before(() => provide("curl"));
 
 for (const document of DOCUMENTS) {
   test(document, async (t) => {
