@@ -6,7 +6,7 @@ import { vectors } from "../wire/vectors.ts";
 import { openStage, settled } from "./stage.ts";
 
 const SEED = Number(process.env["FUZZ_SEED"] ?? 20_261_121);
-const RUNS = 4_000;
+const RUNS = 2_500;
 const MAX_CPU_MS = 50;
 
 /** A small generator of numbers, so that a run can be repeated from its seed (mulberry32). */
