@@ -21,6 +21,7 @@ const LIMITS = {
   headers: size("headers", MAX_HEADERS),
   timeout: time("timeout"),
   inFlight: count("inFlight"),
+  sessionInFlight: count("sessionInFlight"),
   queue: count("queue"),
   concurrency: count("concurrency"),
   sessionBuffer: bytes("sessionBuffer"),

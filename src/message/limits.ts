@@ -16,6 +16,8 @@ export interface Limits {
   readonly timeout: number;
   /** Requests in flight in one broker, queued ones included. Past it: `IN_FLIGHT_FULL`. */
   readonly inFlight: number;
+  /** Requests one session has in flight: no peer can use up the whole table. Past it: `IN_FLIGHT_FULL`. */
+  readonly sessionInFlight: number;
   /** Requests waiting for a free worker, in one queue group. Past it: `QUEUE_FULL`. */
   readonly queue: number;
   /** Requests one worker holds at a time when it names no number. */
@@ -41,6 +43,7 @@ export const DEFAULT_LIMITS: Limits = {
   headers: 32_768,
   timeout: 30_000,
   inFlight: 262_144,
+  sessionInFlight: 65_536,
   queue: 1_000,
   concurrency: 256,
   sessionBuffer: 8_388_608,

@@ -104,6 +104,12 @@ export const REASONS = {
   },
   TOO_MANY: { code: "resource_exhausted", retryable: false, text: "a per-connection limit was exceeded" },
   HANDLER_FAILED: { code: "internal", retryable: false, text: "the handler failed; its log says why" },
+  BAD_ANSWER: {
+    code: "internal",
+    retryable: false,
+    http: 502,
+    text: "the worker answered with what cannot be sent to the caller",
+  },
   BAD_REQUEST: { code: "invalid_argument", retryable: false, text: "not a legal HTTP request" },
   URI_TOO_LONG: { code: "invalid_argument", retryable: false, http: 414, text: "the URL is over the limit" },
   HEADERS_TOO_LARGE: {

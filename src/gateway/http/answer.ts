@@ -1,5 +1,5 @@
 /** From a worker's answer to an HTTP response. */
-import type { Failure } from "../../message/failure.ts";
+import { failure, type Failure } from "../../message/failure.ts";
 import { Format, type Message } from "../../message/message.ts";
 import { isHopByHop, namedByConnection } from "./hop-by-hop.ts";
 
@@ -96,6 +96,5 @@ function bodyOf(answer: Message): string | Uint8Array {
 }
 
 function badAnswer(why: string): Failure {
-  const message = `the worker answered, but ${why}`;
-  return { code: "internal", reason: "BAD_ANSWER", message, retryable: false };
+  return failure("BAD_ANSWER", `the worker answered, but ${why}`);
 }

@@ -42,7 +42,7 @@ export class Responder {
   /** Answers with what a worker said. */
   answer(exchange: Exchange, answer: Message): void {
     const response = responseOf(answer);
-    if ("code" in response) this.problem(exchange, response, 502);
+    if ("code" in response) this.problem(exchange, response);
     else this.#write(exchange, response.status, response.headers, response.body, undefined);
   }
 

@@ -7,6 +7,7 @@ import type { Message } from "../../message/message.ts";
 import type { Binding } from "../../session/bindings.ts";
 import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "../../session/events.ts";
 import type { Flusher, Outbox } from "../../session/outbox.ts";
+import type { Limits } from "../../message/limits.ts";
 import type { SessionLimits } from "../../session/options.ts";
 import { Session } from "../../session/session.ts";
 import type { Clock } from "../../message/clock.ts";
@@ -15,13 +16,17 @@ import { FIRST_OWN_BINDING, type FanOut, type FanOutTarget, type Feed } from "./
 import { FrameType } from "../../wire/frame.ts";
 import { RemoteWorker } from "./remote-worker.ts";
 
+const IN_FLIGHT_FULL = Object.freeze(
+  failure("IN_FLIGHT_FULL", "this session has too many requests in flight"),
+);
+
 export interface ConnectionOptions {
   readonly engine: Engine;
   readonly fanOut: FanOut;
   readonly flusher: Flusher;
   readonly clock: Clock;
   readonly name: string;
-  readonly limits: SessionLimits & { readonly registrations: number };
+  readonly limits: SessionLimits & Pick<Limits, "registrations" | "sessionInFlight">;
   /** Called once when the session is over. */
   readonly onClosed: (connection: NativeConnection, why: Failure) => void;
 }
@@ -95,6 +100,10 @@ export class NativeConnection
       this.session.fail(failure("BAD_FRAME", `request ${id} is in flight already`));
       return;
     }
+    if (this.#handles.size >= this.#options.limits.sessionInFlight) {
+      this.session.error(0, id, IN_FLIGHT_FULL);
+      return;
+    }
     const route = (binding.resolved ??= this.#engine.route(binding.subject));
     const handle = this.#engine.request(route, request, timeoutMs, this, id);
     if (handle !== 0) this.#handles.set(id, handle);
@@ -125,7 +134,9 @@ export class NativeConnection
 
   serve(registration: number, pattern: string, queue: string, concurrency: number): void {
     if (!this.#mayRegister(registration)) return;
-    const worker = new RemoteWorker(this.session, registration, pattern, () => this.#workers.delete(registration));
+    const worker = new RemoteWorker(this.session, registration, pattern, () =>
+      this.#workers.delete(registration),
+    );
     this.#workers.set(registration, worker);
     this.#settle(registration, FrameType.serve, () =>
       worker.join(this.#engine.serve(pattern, worker, { queue, concurrency: concurrency || undefined })),
@@ -204,7 +215,10 @@ export class NativeConnection
     const { registrations } = this.#options.limits;
     if (this.#workers.size + this.#patterns.size < registrations) return true;
     // P-54
-    this.session.refuse(registration, failure("TOO_MANY", `more than ${registrations} services and subscriptions`));
+    this.session.refuse(
+      registration,
+      failure("TOO_MANY", `more than ${registrations} services and subscriptions`),
+    );
     return false;
   }
 

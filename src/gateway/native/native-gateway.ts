@@ -84,7 +84,8 @@ export class NativeGateway {
   /** Tells every peer that this is the end, sends what waits, and resolves when all sessions are over. */
   close(): Promise<void> {
     this.#draining = true;
-    for (const { session } of [...this.#connections]) session.fail(failure("DRAINING", "the hub is shutting down"));
+    for (const { session } of [...this.#connections])
+      session.fail(failure("DRAINING", "the hub is shutting down"));
     if (this.#connections.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty.push(resolve));
   }
