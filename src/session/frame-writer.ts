@@ -3,13 +3,7 @@ import { LintelError } from "../message/failure.ts";
 import { formatHeaders, type HeadersInit } from "../message/headers.ts";
 import type { Message } from "../message/message.ts";
 import { maxUtf8Length, writeUtf8 } from "../message/text.ts";
-import {
-  HEADER_SIZE,
-  TIMEOUT_SIZE,
-  writeHeader,
-  writeU32,
-  type FrameType,
-} from "../wire/frame.ts";
+import { HEADER_SIZE, TIMEOUT_SIZE, writeHeader, writeU32, type FrameType } from "../wire/frame.ts";
 
 /** Where frames are written: `reserve` room, write from `offset` on, then `advance`. */
 export interface FrameBuffer {
@@ -155,7 +149,13 @@ export function writeMessage(
 
 function tooLarge(head: number, payload: number, limits: BodyLimits): LintelError {
   if (payload > limits.payload) {
-    return LintelError.of("TOO_LARGE", `a payload of ${payload} bytes is over the limit of ${limits.payload}`);
+    return LintelError.of(
+      "TOO_LARGE",
+      `a payload of ${payload} bytes is over the limit of ${limits.payload}`,
+    );
   }
-  return LintelError.of("HEADERS_TOO_LARGE", `a header block of ${head} bytes is over the limit of ${limits.headers}`);
+  return LintelError.of(
+    "HEADERS_TOO_LARGE",
+    `a header block of ${head} bytes is over the limit of ${limits.headers}`,
+  );
 }

@@ -10,10 +10,22 @@ import type { Connection } from "../transport/transport.ts";
 import { FrameType, HEADER_SIZE, MAX_BINDING, TIMEOUT_SIZE, writeHeader } from "../wire/frame.ts";
 import { FrameReader } from "../wire/frame-reader.ts";
 import { NumberPool, type OutBinding } from "./bindings.ts";
-import { writeControl, writeFailure, writeHeaderFrame, writeMessage, type BodyLimits } from "./frame-writer.ts";
+import {
+  writeControl,
+  writeFailure,
+  writeHeaderFrame,
+  writeMessage,
+  type BodyLimits,
+} from "./frame-writer.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inbound } from "./inbound.ts";
-import { MAX_GREETING, MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
+import {
+  MAX_GREETING,
+  MIN_HEADERS,
+  PROTOCOL_VERSION,
+  type SessionOptions,
+  type SessionState,
+} from "./options.ts";
 import { Outbox } from "./outbox.ts";
 
 /** A connection that was told to close is cut off after this long. */
@@ -255,7 +267,10 @@ export class Session<R> {
 }
 
 function connectionLost(error: Error | undefined): Failure {
-  return failure("CONNECTION_LOST", error === undefined ? undefined : `the connection was lost: ${error.message}`);
+  return failure(
+    "CONNECTION_LOST",
+    error === undefined ? undefined : `the connection was lost: ${error.message}`,
+  );
 }
 
 /** What this end takes, whatever is configured: failures always fit, and lengths travel in 16 bits. */
