@@ -2,7 +2,7 @@
  * Makes sure that a program which some tests need is on this machine: finds it, or else installs it
  * with the system's package manager.
  *
- *   node scripts/provide.js nats-server chromium postgres
+ *   node scripts/provide.js nats-server chromium python3 postgres
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync } from "node:fs";
@@ -21,6 +21,10 @@ const programs = {
   chromium: {
     names: ["chromium", "chromium-browser", "google-chrome"],
     packages: { "apt-get": "chromium", apk: "chromium", dnf: "chromium", brew: "chromium" },
+  },
+  python3: {
+    names: ["python3"],
+    packages: { "apt-get": "python3", apk: "python3", dnf: "python3", brew: "python3" },
   },
   postgres: {
     names: ["postgres"],

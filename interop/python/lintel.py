@@ -1,0 +1,281 @@
+"""Talk to a Lintel hub: request, serve, publish, subscribe. Standard library only, Python 3.9 or later.
+
+    peer = await connect("tcp://127.0.0.1:4500")
+    await peer.serve("greet", lambda value, job: {"hello": value["name"]})
+    print(await peer.request("greet", {"name": "Ada"}, timeout=2))
+
+Three files, from the bytes up: lintel_wire.py, lintel_session.py, and this one with the peer, which dials again for
+ever and announces services and subscriptions on every session. Clauses such as P-12 are those of docs/PROTOCOL.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+import re
+from collections import deque
+from typing import Any, Callable, Optional
+from urllib.parse import urlsplit
+
+from lintel_session import Job, Session
+from lintel_wire import PATTERN, SUBJECT, Frame, HeadersInit, LintelError, Message, Type
+from lintel_wire import late, read_failure, write_value
+
+__all__ = ["Job", "LintelError", "Message", "Peer", "Registration", "connect"]
+
+MAX_WAITING = 65_536  # publications nobody has read yet; requests without an outcome
+GREETING_S = 5.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0  # between attempts to connect
+log = logging.getLogger("lintel")
+
+
+def closed() -> LintelError:
+    return LintelError("failed_precondition", "the peer was closed", "CLOSED")
+
+
+class Registration:
+    """A service or a subscription. A subscription without a listener is read with `async for`."""
+
+    def __init__(self, peer: Peer, kind: Type, pattern: str, queue: str, concurrency: int, take: Any) -> None:
+        if not PATTERN.match(pattern) or (queue and not SUBJECT.match(queue)):
+            raise LintelError(
+                "invalid_argument", f"not a legal pattern or queue: {pattern[:64]!r}", "BAD_SUBJECT"
+            )
+        peer._last_registration += 1
+        self.peer, self.id, self.pattern, self.take = peer, peer._last_registration, pattern, take
+        name = queue.encode()
+        self.frame = Frame(kind, 0, len(name), concurrency, self.id, name + pattern.encode())
+        self.matches = re.compile(
+            pattern.replace(".", r"\.").replace("*", "[^.]+").replace(">", ".+")
+        ).fullmatch
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.left, self.arrived = asyncio.Event(), asyncio.Event()
+        self.messages: deque[Message] = deque()
+        self.dropped, self.closing = 0, False
+
+    def deliver(self, message: Message) -> None:
+        if self.take is None:
+            if len(self.messages) >= MAX_WAITING:
+                self.messages.popleft()
+                self.dropped += 1
+            self.messages.append(message)
+            return self.arrived.set()
+        try:
+            self.take(message.value, message)
+        except Exception as error:
+            log.error("the listener to %s failed", self.pattern, exc_info=error)
+
+    def __aiter__(self) -> Registration:
+        return self
+
+    async def __anext__(self) -> Message:
+        while not self.messages and not self.left.is_set():
+            self.arrived.clear()
+            await self.arrived.wait()
+        if not self.messages:
+            raise StopAsyncIteration
+        return self.messages.popleft()
+
+    async def close(self) -> None:
+        """Takes nothing new; a service still answers what it holds. P-55: it is over when READY has come."""
+        self.closing = True
+        if self.peer.session and not self.left.is_set():
+            self.peer.session.send(Frame(Type.LEAVE, id=self.id))
+            await self.left.wait()
+        self.peer._forget(self)
+
+
+class Peer:
+    def __init__(self, url: str, name: str, on_state: Callable[[str, Optional[Exception]], Any]) -> None:
+        self.url, self.name, self.on_state = url, name, on_state
+        self.session: Optional[Session] = None  # while there is one, and it is open
+        self.registrations: dict[int, Registration] = {}
+        self.closed = False
+        self.connected = asyncio.Event()  # for the first time
+        self.failure: Optional[Exception] = None  # of the last attempt or session
+        self._last_registration = self._last_id = 0
+        self.runner = asyncio.get_running_loop().create_task(self._run())
+
+    async def request(
+        self,
+        subject: str,
+        value: Any = None,
+        *,
+        timeout: float = 30.0,
+        headers: HeadersInit = None,
+        full: bool = False,
+    ) -> Any:
+        """The answer's value, or with `full` the whole Message. Raises LintelError; always ends within `timeout`."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout
+        form, head, payload = write_value(value, headers)
+        session = await self._way(subject, head, payload, timeout)
+        if session.leaving:
+            raise LintelError("unavailable", session.leaving.message, "DRAINING", retryable=True)
+        if len(session.pending) >= MAX_WAITING:
+            raise LintelError("resource_exhausted", "too many requests are in flight", "IN_FLIGHT_FULL", True)
+        left = min(math.ceil((until - loop.time()) * 1000), 2**31 - 1)
+        if left <= 0:
+            raise late()
+        number = self._last_id = self._last_id % (2**32 - 1) + 1
+        answer = session.pending[number] = loop.create_future()
+        body = left.to_bytes(4, "little") + head + payload
+        session.send(Frame(Type.REQUEST, form, len(head), session.number(subject), number, body))
+        timer = loop.call_at(until, session.withdraw, number, "deadline_exceeded")
+        try:
+            message = Message(await answer)
+        finally:
+            timer.cancel()
+            session.withdraw(number, "canceled")  # when this task was cancelled
+        return message if full else message.value
+
+    async def publish(self, subject: str, value: Any = None, *, headers: HeadersInit = None) -> None:
+        """Sends to every subscriber. At most once: it is neither stored nor confirmed."""
+        form, head, payload = write_value(value, headers)
+        session = await self._way(subject, head, payload, None)
+        session.send(Frame(Type.PUBLISH, form, len(head), session.number(subject), 0, head + payload))
+
+    async def serve(
+        self, subject: str, handler: Callable[[Any, Job], Any], *, queue: str = "", concurrency: int = 0
+    ) -> Registration:
+        """Answers requests with what the handler returns; what it raises fails them. A plain handler must not block.
+        Its task is cancelled when nobody waits for the answer any more. Concurrency 0: as many as the hub thinks fit."""
+        return await self._register(Registration(self, Type.SERVE, subject, queue, concurrency, handler))
+
+    async def subscribe(
+        self, pattern: str, listener: Optional[Callable[[Any, Message], Any]] = None
+    ) -> Registration:
+        """Calls the listener, a plain function, with each publication; without one, iterate over the result."""
+        return await self._register(Registration(self, Type.SUBSCRIBE, pattern, "", 0, listener))
+
+    async def close(self) -> None:
+        """Ends now: requests under way fail with CLOSED, handlers are cancelled."""
+        self.closed = True
+        self.runner.cancel()
+        session = self.session
+        if session:
+            session.close(closed())
+            await session.gone.wait()
+        for registration in list(self.registrations.values()):
+            if not registration.ready.done():
+                registration.ready.set_exception(closed())
+            self._forget(registration)
+        await asyncio.wait({self.runner})
+
+    async def _register(self, registration: Registration) -> Registration:
+        if self.closed:
+            raise closed()
+        self.registrations[registration.id] = registration
+        if self.session:
+            self.session.send(registration.frame)
+        await registration.ready
+        return registration
+
+    def _ended(self, session: Session) -> None:
+        """P-19: registrations are void; those that are not closing are announced again on the next session."""
+        if session is self.session:
+            self.session = None
+            for registration in [one for one in self.registrations.values() if one.closing]:
+                self._forget(registration)
+
+    def _forget(self, registration: Registration) -> None:
+        self.registrations.pop(registration.id, None)
+        registration.left.set()
+        registration.arrived.set()
+
+    def _answered(self, frame: Frame) -> None:
+        """READY or REFUSED."""
+        registration = self.registrations.get(frame.id)
+        if registration is None:
+            return
+        if frame.type is Type.REFUSED:
+            self._forget(registration)
+            error = read_failure(frame)
+            if registration.ready.done():
+                log.error("%s is refused by the hub", registration.pattern, exc_info=error)
+            else:
+                registration.ready.set_exception(error)
+        elif frame.aux == Type.LEAVE:
+            self._forget(registration)
+        elif not registration.ready.done():
+            registration.ready.set_result(None)
+
+    async def _way(self, subject: str, head: bytes, payload: bytes, timeout: Optional[float]) -> Session:
+        """The session for a message, once there is room for it."""
+        if not SUBJECT.match(subject):
+            raise LintelError("invalid_argument", f"not a legal subject: {subject[:64]!r}", "BAD_SUBJECT")
+        while self.session and not self.session.writable.is_set():
+            try:
+                await asyncio.wait_for(self.session.writable.wait(), timeout)
+            except asyncio.TimeoutError:
+                raise late() from None
+        if self.closed:
+            raise closed()
+        if self.session is None:
+            raise LintelError(
+                "unavailable", "there is no connection to the hub", "NOT_CONNECTED", retryable=True
+            )  # P-102
+        self.session.check_size(head, payload)
+        return self.session
+
+    async def _run(self) -> None:
+        """Dials for ever, P-101."""
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                session = await self._dial()
+                pause = FIRST_PAUSE_S
+                await session.heartbeat()
+                self.failure = session.ended
+            except (OSError, LintelError, asyncio.TimeoutError) as error:
+                self.failure = error
+            self.on_state("connecting", self.failure)
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # half of it random: not all peers at once
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    async def _dial(self) -> Session:
+        loop, url = asyncio.get_running_loop(), urlsplit(self.url)
+        if url.scheme == "unix":
+            dialing: Any = loop.create_unix_connection(lambda: Session(self), url.path)
+        else:
+            dialing = loop.create_connection(lambda: Session(self), url.hostname or "", url.port or 0)
+        session: Session
+        _, session = await asyncio.wait_for(dialing, GREETING_S)
+        try:
+            await asyncio.wait_for(asyncio.shield(session.greeted), GREETING_S)
+        except asyncio.TimeoutError:
+            session.close(LintelError("unavailable", "no greeting in time", "HEARTBEAT_LOST"))  # P-14
+            raise
+        except asyncio.CancelledError:
+            session.transport.abort()
+            raise
+        self.session = session
+        for registration in self.registrations.values():
+            session.send(registration.frame)
+        self.connected.set()
+        self.on_state("connected", None)
+        return session
+
+
+async def connect(
+    url: str,
+    *,
+    name: str = "python",
+    timeout: float = 10.0,
+    on_state: Callable[[str, Optional[Exception]], Any] = lambda state, error: None,
+) -> Peer:
+    """Connects to `tcp://HOST:PORT` or `unix:///PATH`. Once connected, a lost connection is made again for ever."""
+    if not re.match("tcp://[^/]+:[0-9]+$|unix:///", url):
+        raise ValueError(f"{url!r} is neither tcp://HOST:PORT nor unix:///PATH")
+    peer = Peer(url, name, on_state)
+    try:
+        await asyncio.wait_for(peer.connected.wait(), timeout)
+    except BaseException as error:
+        await peer.close()
+        if not isinstance(error, asyncio.TimeoutError):
+            raise
+        why = f"no connection to {url} in {timeout} s: {peer.failure}"
+        raise LintelError("unavailable", why, "NOT_CONNECTED", retryable=True) from peer.failure
+    return peer
