@@ -12,8 +12,7 @@ await peer.serve("greet", (/** @type {{ name?: string } | undefined} */ value) =
 });
 
 console.log(`[worker] serving "greet" at ${url}`);
-process.send?.("serving"); // whoever started it may be waiting, and when they are gone so is this
-process.once("disconnect", () => peer.drain());
+process.send?.("serving"); // whoever started it may be waiting
 
 // Ctrl-C: finish what is in hand, then end.
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => peer.drain());

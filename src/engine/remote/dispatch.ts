@@ -6,6 +6,7 @@ import type { Message } from "../../message/message.ts";
 import type { Binding } from "../../session/bindings.ts";
 import type { SessionCalls, SessionRegistrations } from "../../session/events.ts";
 import type { Session } from "../../session/session.ts";
+import { FrameType } from "../../wire/frame.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Incoming, Registrations, ServiceEntry } from "./registrations.ts";
 
@@ -99,8 +100,8 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
     this.#options.session()?.refuse(registration, UNIMPLEMENTED);
   }
 
-  leave(): void {
-    // nothing was registered
+  leave(registration: number): void {
+    this.#options.session()?.ready(registration, FrameType.leave); // P-55: also when nothing was registered
   }
 
   ready(registration: number, asked: number): void {
