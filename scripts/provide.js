@@ -30,6 +30,14 @@ const programs = {
     names: ["postgres"],
     packages: { "apt-get": "postgresql", apk: "postgresql", dnf: "postgresql-server", brew: "postgresql" },
   },
+  nginx: {
+    names: ["nginx"],
+    packages: { "apt-get": "nginx-light", apk: "nginx", dnf: "nginx", brew: "nginx" },
+  },
+  haproxy: {
+    names: ["haproxy"],
+    packages: { "apt-get": "haproxy", apk: "haproxy", dnf: "haproxy", brew: "haproxy" },
+  },
 };
 
 /** @type {{ name: keyof typeof programs.chromium.packages, refresh: string[], install: string[], root: boolean }[]} */

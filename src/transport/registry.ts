@@ -9,6 +9,10 @@ export class TransportRegistry {
   readonly #loaders = new Map<string, () => Promise<Transport>>([
     ["tcp", async () => (await import("./tcp.ts")).tcp],
     ["unix", async () => (await import("./unix.ts")).unix],
+    ["h2", async () => (await import("./http2/transport.ts")).h2],
+    ["h2c", async () => (await import("./http2/transport.ts")).h2c],
+    ["http1", async () => (await import("./http1/transport.ts")).http1],
+    ["http1s", async () => (await import("./http1/transport.ts")).http1s],
   ]);
 
   /** The transport for a URL. Throws a TypeError that lists the schemes there are. */

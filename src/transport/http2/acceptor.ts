@@ -1,0 +1,107 @@
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { TLSSocket } from "node:tls";
+import { originIsAllowed } from "../origin.ts";
+import { refuse, refuseWith, type Refusal } from "../problem.ts";
+import type { Connection } from "../transport.ts";
+import { remoteOf } from "../web-url.ts";
+import { StreamConnection } from "./stream-connection.ts";
+
+/** G-2: what both ends call the bytes of a session in a stream. */
+export const CONTENT_TYPE = "application/lintel.v1";
+
+/** G-4: what comes before the first byte of the session, on the way down. */
+export const PREAMBLE = "lintel.v1\n";
+
+/** A refused stream that does not take its answer is reset after this long. */
+const LINGER_MS = 5_000;
+
+export interface Http2AcceptorOptions {
+  /** Where sessions are opened: begins with a slash and does not end with one; empty for the root. */
+  readonly path?: string;
+  /** Connections at a time; more are answered 503. Default 16,384. */
+  readonly maxConnections?: number;
+  /** Web origins that are let in besides the one of the host itself, such as `https://app.example.com`. */
+  readonly origins?: readonly string[];
+}
+
+type Accept = (connection: Connection) => void;
+
+/** Takes connections from the streams of an HTTP/2 server, which may serve other things too. */
+export class Http2Acceptor {
+  readonly #path: string;
+  readonly #maxConnections: number;
+  readonly #origins: readonly string[] | undefined;
+  readonly #streams = new Set<ServerHttp2Stream>();
+  #isClosed = false;
+
+  constructor(options: Http2AcceptorOptions = {}) {
+    const { path = "", maxConnections = 16_384, origins } = options;
+    this.#path = path === "" ? "/" : path;
+    this.#maxConnections = maxConnections;
+    this.#origins = origins;
+  }
+
+  /** Connections that are open. */
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /**
+   * Answers a stream that begins. False: it is for another path and was not touched. `accept` is called when it has
+   * become a connection, and must call `open` on it before it returns.
+   */
+  handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, accept: Accept): boolean {
+    if (headers[":path"] !== this.#path) return false;
+    stream.on("error", () => undefined); // 'close' follows
+    if (stream.destroyed || stream.closed) return true;
+    const refusal = this.#objection(headers);
+    if (refusal !== undefined) {
+      answerRefusal(stream, refusal);
+      return true;
+    }
+    const socket = stream.session?.socket as TLSSocket | undefined;
+    const remote = remoteOf(socket?.encrypted === true ? "h2" : "h2c", socket);
+    stream.respond({
+      ":status": 200,
+      "content-type": CONTENT_TYPE,
+      "cache-control": "no-store, no-transform",
+      "x-accel-buffering": "no",
+    });
+    stream.write(PREAMBLE);
+    this.#streams.add(stream);
+    const connection = new StreamConnection(stream, remote, () => this.#streams.delete(stream));
+    // A reset in this turn would overtake the answer, and the dialer would take it for a refusal.
+    setImmediate(() => {
+      if (!stream.destroyed) accept(connection);
+    });
+    return true;
+  }
+
+  /** Refuses new connections. Those that are open stay. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #objection(headers: IncomingHttpHeaders): Refusal | undefined {
+    const { ":method": method, ":authority": authority, origin, "content-type": type } = headers;
+    if (method !== "POST") return refuse("METHOD_NOT_ALLOWED", "a session is opened with POST");
+    if (type !== CONTENT_TYPE) return refuse("BAD_REQUEST", `a session over HTTP/2 is ${CONTENT_TYPE}`, 415);
+    if (!originIsAllowed(origin, authority ?? headers.host, this.#origins)) {
+      return refuseWith("permission_denied", "not open to pages of this origin");
+    }
+    if (this.#isClosed) return refuse("DRAINING", "this listener takes nothing new");
+    if (this.size >= this.#maxConnections) {
+      return refuse("TOO_MANY", `this listener takes ${this.#maxConnections} connections`, 503);
+    }
+    return undefined;
+  }
+}
+
+/** Answers a stream that becomes no connection, and takes nothing more of it. */
+export function answerRefusal(stream: ServerHttp2Stream, { status, headers, body }: Refusal): void {
+  stream.on("error", () => undefined); // the answer is a courtesy
+  if (stream.destroyed || stream.closed) return;
+  stream.respond({ ":status": status, ...headers });
+  stream.setTimeout(LINGER_MS, () => stream.close(constants.NGHTTP2_CANCEL));
+  stream.end(body, () => stream.close(constants.NGHTTP2_NO_ERROR));
+}
