@@ -1,7 +1,7 @@
 import type { Encoder } from "../message/message.ts";
 
 /**
- * A kind of value. `number` is a finite one other than -0, `special number` is one of the rest; `bigint` is an integer
+ * A kind of value. `number` is a finite one other than -0, `special number` is NaN or infinite; `bigint` is an integer
  * that no number holds exactly, within 64 bits; `string` is well-formed Unicode.
  */
 export type ValueKind =
@@ -9,6 +9,7 @@ export type ValueKind =
   | "boolean"
   | "number"
   | "special number"
+  | "negative zero"
   | "bigint"
   | "string"
   | "bytes"
@@ -20,6 +21,8 @@ export type ValueKind =
 export interface CodecSupports {
   /** Kinds of values that come back as they were, at any place in a value. Empty: the codec has a shape of its own. */
   readonly kinds: readonly ValueKind[];
+  /** Keys that no object may have: refused, both ways. */
+  readonly refusedKeys?: readonly string[];
   /** How deep a value may be nested. Infinity: as deep as the platform takes it. */
   readonly depth: number;
   /** Zero bytes are a value, not the lack of one. */

@@ -21,6 +21,7 @@ const VALUE_SUPPORTS: CodecSupports = {
     "boolean",
     "number",
     "special number",
+    "negative zero",
     "bigint",
     "string",
     "bytes",

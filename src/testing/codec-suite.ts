@@ -95,7 +95,7 @@ function arbitraryOf(
     codec.supports.kinds.length > 0,
     "a codec with a shape of its own needs values to be tested with",
   );
-  return valuesOf(fc, codec.supports.kinds);
+  return valuesOf(fc, codec.supports.kinds, codec.supports.refusedKeys);
 }
 
 function carrying(options: CodecSuiteOptions): void {
@@ -148,16 +148,21 @@ function carrying(options: CodecSuiteOptions): void {
   });
 
   test(
-    "keys that name parts of every object are keys like any other",
+    "keys that name parts of every object are keys like any other, or refused",
     { skip: lacks(codec, "object") },
     () => {
-      const value: unknown = JSON.parse(
-        '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}',
-      );
-      for (const arrived of [decodeAmid(codec, bytesFor(codec, value)), codec.transfer(value)]) {
-        assert.equal(Object.getPrototypeOf(arrived), Object.prototype);
-        assert.deepEqual(Object.keys(arrived as object), ["__proto__", "constructor"]);
-        assert.equal(({} as Record<string, unknown>)["polluted"], undefined);
+      for (const key of ["__proto__", "constructor"]) {
+        const value: unknown = JSON.parse(`{"${key}":{"polluted":true,"prototype":{"polluted":true}}}`);
+        if (codec.supports.refusedKeys?.includes(key) === true) {
+          assert.throws(() => codec.encode(value), isBadPayload);
+          assert.throws(() => codec.transfer(value), isBadPayload);
+          continue;
+        }
+        for (const arrived of [decodeAmid(codec, bytesFor(codec, value)), codec.transfer(value)]) {
+          assert.equal(Object.getPrototypeOf(arrived), Object.prototype);
+          assert.deepEqual(Object.keys(arrived as object), [key]);
+          assert.equal(({} as Record<string, unknown>)["polluted"], undefined);
+        }
       }
     },
   );

@@ -28,7 +28,7 @@ export const CASES: Readonly<Record<string, CodecSuiteOptions>> = {
   bytes: { codec: bytes, values: (fc) => fc.uint8Array() },
   form: { codec: form, values: formFields },
   msgpack: {
-    codec: msgpack,
+    codec: await msgpack(),
     vectors: readVectors("msgpack"),
     nested: (depth) => Buffer.concat([Buffer.alloc(depth - 1, 0x91), Buffer.of(0x90)]),
     bombs: [

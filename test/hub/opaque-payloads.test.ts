@@ -11,7 +11,15 @@ import { Format, Message } from "../../src/message/message.ts";
 import { TransportRegistry } from "../../src/transport/registry.ts";
 import { StructSchema } from "@bufbuild/protobuf/wkt";
 
-const CODECS = [json, msgpack, kv, eisenRequest, eisenResponse, await xml(), await protobuf(StructSchema)];
+const CODECS = [
+  json,
+  kv,
+  eisenRequest,
+  eisenResponse,
+  await msgpack(),
+  await xml(),
+  await protobuf(StructSchema),
+];
 const TYPES = [
   ...CODECS.flatMap(({ contentType, aliases = [] }) => [
     contentType,

@@ -31,10 +31,11 @@ function between(name: string, calling: CodecOptions, working: CodecOptions, use
 
 const DATE = new Date("2024-02-29T12:34:56.789Z");
 const RICH = { at: DATE, big: 2n ** 60n, raw: Uint8Array.of(0, 255) };
+const msgpackCodec = await msgpack();
 const xmlCodec = await xml();
 const timestamp = await protobuf(TimestampSchema);
 const duration = await protobuf(DurationSchema);
-const both = { codec: msgpack };
+const both = { codec: msgpackCodec };
 
 async function typeOf(
   peer: Peer,
@@ -64,10 +65,13 @@ describe("the codec of a message", () => {
   between(
     "is chosen for one request, and reads its answer",
     {},
-    { codecs: [msgpack] },
+    { codecs: [msgpackCodec] },
     async (caller, worker) => {
       await worker.serve("now", (value) => ({ value, at: DATE }));
-      assert.deepEqual(await caller.request("now", [DATE], { codec: msgpack }), { value: [DATE], at: DATE });
+      assert.deepEqual(await caller.request("now", [DATE], { codec: msgpackCodec }), {
+        value: [DATE],
+        at: DATE,
+      });
       assert.deepEqual(await caller.request("now", []), { value: [], at: DATE.toISOString() });
     },
   );
@@ -106,20 +110,20 @@ describe("the codec of a message", () => {
 describe("the codec of an answer", () => {
   between(
     "is that of the request",
-    { codec: xmlCodec, codecs: [msgpack] },
-    { codec: msgpack, codecs: [xmlCodec] },
+    { codec: xmlCodec, codecs: [msgpackCodec] },
+    { codec: msgpackCodec, codecs: [xmlCodec] },
     async (caller, worker) => {
       await worker.serve("now", () => ({ at: DATE }));
       assert.equal(await typeOf(caller, "now", {}), "application/xml");
-      assert.equal(await typeOf(caller, "now", {}, { codec: msgpack }), "application/msgpack");
+      assert.equal(await typeOf(caller, "now", {}, { codec: msgpackCodec }), "application/msgpack");
       assert.deepEqual(await caller.request("now", {}), { at: DATE });
     },
   );
 
   between(
     "is another that the caller reads when it cannot be that of the request",
-    { codec: kv, codecs: [msgpack] },
-    { codec: xmlCodec, codecs: [kv, msgpack] },
+    { codec: kv, codecs: [msgpackCodec] },
+    { codec: xmlCodec, codecs: [kv, msgpackCodec] },
     async (caller, worker) => {
       await worker.serve("size", (value) => Object.keys(value as object).length);
       await worker.serve("echo", (value) => value);
@@ -133,7 +137,7 @@ describe("the codec of an answer", () => {
   between(
     "is the caller's favourite when the request has no value",
     both,
-    { codec: xmlCodec, codecs: [msgpack] },
+    { codec: xmlCodec, codecs: [msgpackCodec] },
     async (caller, worker) => {
       await worker.serve("now", () => ({ at: DATE }));
       assert.equal(await typeOf(caller, "now"), "application/msgpack");
@@ -158,7 +162,7 @@ describe("the codec of an answer", () => {
     await worker.serve("big", () => 2n ** 60n);
     const reply = await caller.request("big", {}, { full: true });
     assert.equal(reply.headers.get("content-type"), "application/msgpack");
-    assert.deepEqual(Buffer.from(reply.body), msgpack.encode(2n ** 60n));
+    assert.equal(Buffer.from(reply.body).toString("hex"), "cf1000000000000000");
   });
 
   between("fails when none carries the value", {}, { codec: kv }, async (caller, worker) => {
@@ -178,7 +182,7 @@ describe("the codec of an answer", () => {
 });
 
 describe("what cannot be read", () => {
-  between("is bytes when its type is unknown", {}, { codecs: [msgpack] }, async (caller, worker) => {
+  between("is bytes when its type is unknown", {}, { codecs: [msgpackCodec] }, async (caller, worker) => {
     await worker.serve("echo", (value) => value instanceof Uint8Array);
     for (const type of ["application/xml", "application/protobuf;message=some.Other", "image/png"]) {
       assert.equal(await caller.request("echo", "x", { headers: { "content-type": type } }), true);
@@ -188,7 +192,7 @@ describe("what cannot be read", () => {
   between(
     "is refused, with the offset, when its type is known",
     {},
-    { codecs: [msgpack, xmlCodec, kv] },
+    { codecs: [msgpackCodec, xmlCodec, kv] },
     async (caller, worker) => {
       await worker.serve("echo", () => assert.fail("it was read"));
       const rows: [type: string, payload: Uint8Array, offset: number][] = [
@@ -207,7 +211,7 @@ describe("what cannot be read", () => {
   );
 
   it("is refused at the caller too", async () => {
-    await using hub = await createHub({ http: false, listen: [], codecs: [msgpack] });
+    await using hub = await createHub({ http: false, listen: [], codecs: [msgpackCodec] });
     await hub.serve("bad", (_, context) => {
       context.reply.headers["content-type"] = "application/msgpack";
       return Uint8Array.of(0xc1);
