@@ -5,7 +5,9 @@ export type { Code, Reason } from "./message/status.ts";
 export { DEFAULT_LIMITS, type Limits } from "./message/limits.ts";
 export type { HeadersInit, MessageHeaders } from "./message/headers.ts";
 export type { Context, HttpRequest, ReplyControl } from "./peer/context.ts";
+export type { Codec, CodecSupports, ValueKind } from "./codec/codec.ts";
 export type {
+  CodecOptions,
   Handler,
   Listener,
   Peer,

@@ -12,6 +12,7 @@ const BRACKET = 0x5b;
 export const form: Codec = {
   name: "form",
   contentType: "application/x-www-form-urlencoded",
+  supports: { kinds: [], depth: 1, empty: false, strict: false },
 
   encode(value) {
     return new URLSearchParams(value as Record<string, string>).toString();

@@ -8,6 +8,12 @@ const NOTHING = Symbol("no JSON");
 export const json: Codec = {
   name: "json",
   contentType: "application/json",
+  supports: {
+    kinds: ["null", "boolean", "number", "string", "array", "object"],
+    depth: Number.POSITIVE_INFINITY,
+    empty: false,
+    strict: true,
+  },
 
   encode(value) {
     const text = stringify(value);

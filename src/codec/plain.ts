@@ -1,11 +1,13 @@
 import { viewOf } from "../message/bytes.ts";
 import { readUtf8 } from "../message/text.ts";
 import type { Codec } from "./codec.ts";
+import { wellFormed } from "./strict-text.ts";
 
 /** Strings as UTF-8 text. */
 export const text: Codec = {
   name: "text",
   contentType: "text/plain; charset=utf-8",
+  supports: { kinds: [], depth: 0, empty: true, strict: false },
   encode: (value) => String(value),
   decode: readUtf8,
   transfer: (value) => wellFormed(String(value)),
@@ -15,12 +17,8 @@ export const text: Codec = {
 export const bytes: Codec = {
   name: "bytes",
   contentType: "application/octet-stream",
+  supports: { kinds: [], depth: 0, empty: true, strict: false },
   encode: (value) => value as Uint8Array,
   decode: viewOf,
   transfer: (value) => value,
 };
-
-/** Lone surrogates do not survive UTF-8. */
-function wellFormed(string: string): string {
-  return (string as string & { toWellFormed(): string }).toWellFormed();
-}

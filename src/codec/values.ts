@@ -22,26 +22,39 @@ export function messageOf(value: unknown, head: string): Message {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** The value a message carries. Throws `BAD_PAYLOAD`. */
-export function valueOf(message: Message): unknown {
+/** Codecs beside the built-in ones, by content type. */
+export interface KnownCodecs {
+  find(contentType: string): Codec | undefined;
+}
+
+/** The value a message carries, read by the built-in codecs and, if given, the known ones. Throws `BAD_PAYLOAD`. */
+export function valueOf(message: Message, known?: KnownCodecs): unknown {
   const { encoder, format, payloadStart, end } = message;
-  if (encoder !== undefined) return valueMadeHere(message, encoder as Codec);
+  if (encoder !== undefined) return valueMadeHere(message, encoder as Codec, known);
   if (format === Format.bytes) return bytesOf(message);
   if (format === Format.text) return text.decode(message.bytes, payloadStart, end);
-  if (payloadStart === end) return undefined;
-  const codec = codecFor(findHeader(message.headText(), "content-type"));
+  if (payloadStart === end) return known === undefined ? undefined : emptyValue(message, known);
+  const codec = codecFor(findHeader(message.headText(), "content-type"), known);
   return codec === bytes ? bytesOf(message) : codec.decode(message.bytes, payloadStart, end);
 }
 
 /** The value without its bytes, unless a `content-type` calls them something else than what its codec writes. */
-function valueMadeHere(message: Message, encoder: Codec): unknown {
+function valueMadeHere(message: Message, encoder: Codec, known: KnownCodecs | undefined): unknown {
   const { head, format, value } = message;
   if (head === "" || format !== Format.typed) return encoder.transfer(value);
   if (value === "") return undefined; // typed and empty: no value
-  const codec = codecFor(findHeader(message.headText(), "content-type"));
+  const codec = codecFor(findHeader(message.headText(), "content-type"), known);
   if (codec === encoder) return encoder.transfer(value);
   const payload = message.payload();
+  if (payload.length === 0) return known === undefined ? undefined : emptyValue(message, known);
   return codec.decode(payload, 0, payload.length);
+}
+
+/** No value, unless the content type is one that says something with no bytes. */
+function emptyValue(message: Message, known: KnownCodecs): unknown {
+  const contentType = findHeader(message.headText(), "content-type");
+  const codec = contentType === undefined ? undefined : known.find(contentType);
+  return codec?.supports.empty === true ? codec.decode(NO_BYTES, 0, 0) : undefined;
 }
 
 /** The payload's bytes: a view, safe to keep. */
@@ -51,11 +64,21 @@ export function bytesOf(message: Message): Uint8Array {
 }
 
 /** The codec for a content type; without one it is JSON, and an unknown type is read as bytes. */
-function codecFor(contentType: string | undefined): Codec {
+function codecFor(contentType: string | undefined, known: KnownCodecs | undefined): Codec {
   if (contentType === undefined) return json;
-  const semicolon = contentType.indexOf(";");
-  const type = (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
+  return known?.find(contentType) ?? builtInFor(contentType) ?? bytes;
+}
+
+/** The codec every peer has for this content type. */
+export function builtInFor(contentType: string): Codec | undefined {
+  const type = bareType(contentType);
   if (type === json.contentType || type.endsWith("+json")) return json;
   if (type.startsWith("text/")) return text;
-  return type === form.contentType ? form : bytes;
+  return type === form.contentType ? form : undefined;
+}
+
+/** The type and subtype of a content type, in lower case. */
+export function bareType(contentType: string): string {
+  const semicolon = contentType.indexOf(";");
+  return (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
 }

@@ -1,4 +1,5 @@
 import { LocalEngine } from "../engine/local/local-engine.ts";
+import { codecsOf } from "../codec/codecs.ts";
 import type { BrokerStats } from "../broker/stats.ts";
 import type { Listening } from "../gateway/gateway.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
@@ -6,11 +7,11 @@ import { NativeGateway } from "../gateway/native/native-gateway.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
 import { EnginePeer, type EnginePeerOptions } from "../peer/engine-peer.ts";
-import type { Peer } from "../peer/peer.ts";
+import type { CodecOptions, Peer } from "../peer/peer.ts";
 import type { ListenOptions } from "../transport/transport.ts";
 import { TransportRegistry } from "../transport/registry.ts";
 
-export interface HubConfig {
+export interface HubConfig extends CodecOptions {
   /** The HTTP door, or false for none. Default: 127.0.0.1:8500. */
   readonly http?: false | HttpOptions;
   /** Where to listen for the native protocol: URLs, with options where they need any. Default: `tcp://127.0.0.1:4500`. */
@@ -69,7 +70,11 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
       const { url, ...options } = typeof entry === "string" ? { url: entry } : entry;
       doors.push(await native.listen(await transports.for(url), url, options));
     }
-    const hub = new RunningHub(engine, native, doors, limits, config.onError);
+    const hub = new RunningHub(engine, native, doors, limits, {
+      timeoutMs: limits.timeout,
+      codecs: codecsOf(config),
+      ...(config.onError === undefined ? {} : { onError: config.onError }),
+    });
     if (config.http !== false) await hub.openHttp(config.http);
     return hub;
   } catch (error) {
@@ -93,9 +98,9 @@ class RunningHub extends EnginePeer implements Hub {
     native: NativeGateway,
     doors: readonly Listening[],
     limits: Limits,
-    onError: EnginePeerOptions["onError"],
+    options: EnginePeerOptions,
   ) {
-    super(engine, { timeoutMs: limits.timeout, ...(onError === undefined ? {} : { onError }) });
+    super(engine, options);
     this.#engine = engine;
     this.#native = native;
     this.#doors = doors;

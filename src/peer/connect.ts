@@ -1,10 +1,11 @@
+import { codecsOf } from "../codec/codecs.ts";
 import { RemoteEngine, type RemoteEngineOptions } from "../engine/remote/remote-engine.ts";
 import { LintelError } from "../message/failure.ts";
 import { TransportRegistry } from "../transport/registry.ts";
 import { EnginePeer, type EnginePeerOptions } from "./engine-peer.ts";
-import type { Peer } from "./peer.ts";
+import type { CodecOptions, Peer } from "./peer.ts";
 
-export interface ConnectOptions extends Omit<RemoteEngineOptions, "clock" | "random"> {
+export interface ConnectOptions extends Omit<RemoteEngineOptions, "clock" | "random">, CodecOptions {
   /** How long to try for the first connection. Milliseconds, default 10,000; later ones are tried for for ever. */
   readonly timeoutMs?: number;
   /** Timeout of requests that name none. Milliseconds, default 30,000. */
@@ -42,6 +43,7 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
     throw LintelError.of("NOT_CONNECTED", `${why} (tried for ${timeoutMs} ms)`);
   }
   return new EnginePeer(engine, {
+    codecs: codecsOf(options),
     ...(requestTimeoutMs === undefined ? {} : { timeoutMs: requestTimeoutMs }),
     ...(onError === undefined ? {} : { onError }),
   });

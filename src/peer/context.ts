@@ -91,6 +91,11 @@ export class Context {
     return formatHeaders({ ...status, ...reply.headers });
   }
 
+  /** The header block of the request. */
+  static requestHead(context: Context): string {
+    return context.#head;
+  }
+
   /** Fires the signal. */
   static end(context: Context, why: Failure): void {
     if (context.#ended !== undefined) return;

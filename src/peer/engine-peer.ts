@@ -1,4 +1,6 @@
-import { messageOf, bytesOf, valueOf } from "../codec/values.ts";
+import type { Codec } from "../codec/codec.ts";
+import { Codecs } from "../codec/codecs.ts";
+import { bytesOf } from "../codec/values.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Route, Sink } from "../message/delivery.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
@@ -24,6 +26,8 @@ export interface EnginePeerOptions {
   readonly timeoutMs?: number;
   /** Told of errors nobody else learns of: what handlers throw unexpectedly, what listeners throw. Default: stderr. */
   readonly onError?: OnError;
+  /** What reads and writes values. Default: JSON, text, bytes and forms. */
+  readonly codecs?: Codecs;
 }
 
 /** A peer in front of any engine. */
@@ -31,11 +35,13 @@ export class EnginePeer implements Peer {
   readonly #engine: Engine;
   readonly #timeoutMs: number;
   readonly #onError: OnError;
+  readonly #codecs: Codecs;
 
   constructor(engine: Engine, options: EnginePeerOptions = {}) {
     this.#engine = engine;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_LIMITS.timeout;
     this.#onError = options.onError ?? reportToStderr;
+    this.#codecs = options.codecs ?? Codecs.builtIn;
   }
 
   request<T>(
@@ -48,8 +54,8 @@ export class EnginePeer implements Peer {
     return new Promise((resolve, reject) => {
       const route = this.#engine.route(subject);
       if (options === undefined) {
-        const call = new Call(resolve, reject, false);
-        this.#engine.request(route, messageOf(value, ""), this.#timeoutMs, call, 0);
+        const call = new Call(this.#codecs, resolve, reject, false);
+        this.#engine.request(route, this.#codecs.request(value, ""), this.#timeoutMs, call, 0);
       } else {
         this.#requestWith(route, value, options, resolve, reject);
       }
@@ -58,7 +64,8 @@ export class EnginePeer implements Peer {
 
   publish(subject: string, value?: unknown, options?: PublishOptions): Promise<void> | undefined {
     const head = options?.headers === undefined ? "" : formatHeaders(options.headers);
-    return this.#engine.publish(this.#engine.route(subject), messageOf(value, head));
+    const codecs = this.#codecsFor(options);
+    return this.#engine.publish(this.#engine.route(subject), codecs.message(value, head));
   }
 
   async subscribe<V>(pattern: string, listener?: Listener<V>): Promise<Subscription> {
@@ -67,6 +74,7 @@ export class EnginePeer implements Peer {
       pattern,
       listener as Listener | undefined,
       this.#onError,
+      this.#codecs,
     );
     await subscription.ready;
     return subscription;
@@ -74,7 +82,14 @@ export class EnginePeer implements Peer {
 
   async serve<V>(subject: string, handler: Handler<V>, options: ServeOptions = {}): Promise<Service> {
     // What a value really is only the handler knows; its type parameter says what it expects.
-    const service = new HandlerService(this.#engine, subject, handler as Handler, options, this.#onError);
+    const service = new HandlerService(
+      this.#engine,
+      subject,
+      handler as Handler,
+      options,
+      this.#onError,
+      this.#codecs,
+    );
     await service.ready;
     return service;
   }
@@ -106,9 +121,10 @@ export class EnginePeer implements Peer {
       reject(canceled(signal));
       return;
     }
-    const message = messageOf(value, headers === undefined ? "" : formatHeaders(headers));
+    const codecs = this.#codecsFor(options);
+    const message = codecs.request(value, headers === undefined ? "" : formatHeaders(headers));
     if (signal === undefined) {
-      this.#engine.request(route, message, timeoutMs, new Call(resolve, reject, full), 0);
+      this.#engine.request(route, message, timeoutMs, new Call(codecs, resolve, reject, full), 0);
       return;
     }
     let handle = 0;
@@ -120,20 +136,31 @@ export class EnginePeer implements Peer {
       signal.removeEventListener("abort", onAbort);
       settle(outcome);
     };
-    const call = new Call(settled(resolve), settled(reject), full);
+    const call = new Call(codecs, settled(resolve), settled(reject), full);
     signal.addEventListener("abort", onAbort, { once: true });
     handle = this.#engine.request(route, message, timeoutMs, call, 0);
     if (signal.aborted) this.#engine.cancel(handle); // it was aborted by what the request itself set going
+  }
+
+  #codecsFor(options: { readonly codec?: Codec } | undefined): Codecs {
+    return options?.codec === undefined ? this.#codecs : this.#codecs.preferring(options.codec);
   }
 }
 
 /** One request that a promise waits for. */
 class Call implements Sink {
+  readonly #codecs: Codecs;
   readonly #resolve: (value: unknown) => void;
   readonly #reject: (error: unknown) => void;
   readonly #full: boolean;
 
-  constructor(resolve: (value: unknown) => void, reject: (error: unknown) => void, full: boolean) {
+  constructor(
+    codecs: Codecs,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+    full: boolean,
+  ) {
+    this.#codecs = codecs;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#full = full;
@@ -141,7 +168,7 @@ class Call implements Sink {
 
   answered(_tag: number, answer: Message): void {
     try {
-      this.#resolve(this.#full ? new FullReply(answer) : valueOf(answer));
+      this.#resolve(this.#full ? new FullReply(answer, this.#codecs) : this.#codecs.value(answer));
     } catch (error) {
       this.#reject(error);
     }
@@ -156,17 +183,19 @@ class Call implements Sink {
 class FullReply implements Reply {
   readonly headers: MessageHeaders;
   readonly body: Uint8Array;
+  readonly #codecs: Codecs;
   #message: Message | undefined;
   #value: unknown;
 
-  constructor(answer: Message) {
+  constructor(answer: Message, codecs: Codecs) {
+    this.#codecs = codecs;
     this.headers = new MessageHeaders(answer.headText());
     this.body = bytesOf(answer);
     this.#message = answer.retain();
   }
 
   get value(): unknown {
-    if (this.#message !== undefined) this.#value = valueOf(this.#message);
+    if (this.#message !== undefined) this.#value = this.#codecs.value(this.#message);
     this.#message = undefined;
     return this.#value;
   }

@@ -1,4 +1,5 @@
 /** The API people use: the same for an embedded hub and for a client of one. */
+import type { Codec } from "../codec/codec.ts";
 import type { MessageHeaders, HeadersInit } from "../message/headers.ts";
 import type { Context } from "./context.ts";
 
@@ -10,10 +11,14 @@ export interface RequestOptions {
   readonly headers?: HeadersInit;
   /** Resolve with the whole reply instead of its value. */
   readonly full?: boolean;
+  /** Writes this request, unless its value is text or bytes, and reads its answer. Default: the peer's own. */
+  readonly codec?: Codec;
 }
 
 export interface PublishOptions {
   readonly headers?: HeadersInit;
+  /** Writes this publication, unless its value is text or bytes. Default: the peer's own. */
+  readonly codec?: Codec;
 }
 
 export interface ServeOptions {
@@ -21,6 +26,14 @@ export interface ServeOptions {
   readonly queue?: string;
   /** Requests handled at a time; more wait at the hub. Default 256. */
   readonly concurrency?: number;
+}
+
+/** How a peer writes values, and which it can read. */
+export interface CodecOptions {
+  /** Writes every value that is neither text nor bytes. Default: JSON. */
+  readonly codec?: Codec;
+  /** Reads values of these content types, besides JSON, text, bytes and forms. `codec` need not be among them. */
+  readonly codecs?: readonly Codec[];
 }
 
 /** A reply with everything that came with it. */

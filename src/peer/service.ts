@@ -1,4 +1,4 @@
-import { messageOf, valueOf } from "../codec/values.ts";
+import type { Codecs } from "../codec/codecs.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Registration, Route, Worker } from "../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
@@ -14,16 +14,25 @@ export class HandlerService implements Service, Worker {
   readonly subject: string;
   readonly #handler: Handler;
   readonly #onError: OnError;
+  readonly #codecs: Codecs;
   readonly #registration: Registration;
   /** Requests whose handler has not come to its end at once. */
   readonly #jobs = new Map<number, Context>();
   #onIdle: (() => void)[] = [];
   #closing: Promise<void> | undefined;
 
-  constructor(engine: Engine, subject: string, handler: Handler, options: ServeOptions, onError: OnError) {
+  constructor(
+    engine: Engine,
+    subject: string,
+    handler: Handler,
+    options: ServeOptions,
+    onError: OnError,
+    codecs: Codecs,
+  ) {
     this.subject = subject;
     this.#handler = handler;
     this.#onError = onError;
+    this.#codecs = codecs;
     this.#registration = engine.serve(subject, this, options);
   }
 
@@ -35,7 +44,7 @@ export class HandlerService implements Service, Worker {
   execute(job: number, route: Route, request: Message, timeoutMs: number): void {
     let context: Context | undefined;
     try {
-      const value = valueOf(request);
+      const value = this.#codecs.value(request);
       context = new Context(route.subject, request, value, timeoutMs);
       const result = this.#handler(value, context);
       if (isThenable(result)) this.#later(job, context, result);
@@ -91,7 +100,7 @@ export class HandlerService implements Service, Worker {
 
   #reply(job: number, context: Context, value: unknown): void {
     const head = Context.replyHead(context);
-    this.#registration.reply(job, messageOf(value, head));
+    this.#registration.reply(job, this.#codecs.answer(value, head, Context.requestHead(context)));
   }
 
   #fail(job: number, subject: string, error: unknown): void {

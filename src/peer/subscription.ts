@@ -1,4 +1,5 @@
-import { bytesOf, valueOf } from "../codec/values.ts";
+import type { Codecs } from "../codec/codecs.ts";
+import { bytesOf } from "../codec/values.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Subscription as EngineSubscription, Route, Subscriber } from "../message/delivery.ts";
 import { MessageHeaders } from "../message/headers.ts";
@@ -14,16 +15,24 @@ export class ListenerSubscription implements Subscription, Subscriber {
   readonly pattern: string;
   readonly #listener: Listener | undefined;
   readonly #onError: OnError;
+  readonly #codecs: Codecs;
   readonly #subscription: EngineSubscription;
   #buffer: Publication[] = [];
   #wake: (() => void) | undefined;
   #closed = false;
   dropped = 0;
 
-  constructor(engine: Engine, pattern: string, listener: Listener | undefined, onError: OnError) {
+  constructor(
+    engine: Engine,
+    pattern: string,
+    listener: Listener | undefined,
+    onError: OnError,
+    codecs: Codecs,
+  ) {
     this.pattern = pattern;
     this.#listener = listener;
     this.#onError = onError;
+    this.#codecs = codecs;
     this.#subscription = engine.subscribe(pattern, this);
   }
 
@@ -35,7 +44,7 @@ export class ListenerSubscription implements Subscription, Subscriber {
   deliver(route: Route, message: Message): void {
     if (this.#closed) return;
     try {
-      const value = valueOf(message);
+      const value = this.#codecs.value(message);
       const publication = new ReceivedPublication(route.subject, value, message);
       if (this.#listener === undefined) this.#keep(publication);
       else this.#watch(this.#listener(value, publication));

@@ -1,0 +1,7 @@
+/** Codecs beside those every peer has. Each loads what it needs when it is made. */
+export type { Codec, CodecSupports, ValueKind } from "./codec.ts";
+export { eisenRequest, eisenResponse, type EisenRequest, type EisenResponse } from "./eisenbeton.ts";
+export { kv } from "./kv.ts";
+export { msgpack } from "./msgpack.ts";
+export { protobuf, type ProtobufCodec } from "./protobuf.ts";
+export { xml, type XmlOptions } from "./xml.ts";
