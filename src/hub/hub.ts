@@ -7,13 +7,14 @@ import { LintelError, type Failure } from "../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
 import { EnginePeer, type EnginePeerOptions } from "../peer/engine-peer.ts";
 import type { Peer } from "../peer/peer.ts";
+import type { ListenOptions } from "../transport/transport.ts";
 import { TransportRegistry } from "../transport/registry.ts";
 
 export interface HubConfig {
   /** The HTTP door, or false for none. Default: 127.0.0.1:8500. */
   readonly http?: false | HttpOptions;
-  /** URLs to listen on for the native protocol. Default: `tcp://127.0.0.1:4500`. */
-  readonly listen?: readonly string[];
+  /** Where to listen for the native protocol: URLs, with options where they need any. Default: `tcp://127.0.0.1:4500`. */
+  readonly listen?: readonly (string | ListenAt)[];
   readonly limits?: Partial<Limits>;
   /** Shown to peers that connect. Default "lintel". */
   readonly name?: string;
@@ -21,6 +22,11 @@ export interface HubConfig {
   readonly onError?: EnginePeerOptions["onError"];
   /** Transports besides, or instead of, those that come along. */
   readonly transports?: TransportRegistry;
+}
+
+/** A URL to listen on with what its transport needs to know. */
+export interface ListenAt extends ListenOptions {
+  readonly url: string;
 }
 
 export interface HubStats extends Readonly<BrokerStats> {
@@ -57,8 +63,10 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   const transports = config.transports ?? new TransportRegistry();
   const doors: Listening[] = [];
   try {
-    for (const url of config.listen ?? DEFAULT_LISTEN)
-      doors.push(await native.listen(await transports.for(url), url));
+    for (const entry of config.listen ?? DEFAULT_LISTEN) {
+      const { url, ...options } = typeof entry === "string" ? { url: entry } : entry;
+      doors.push(await native.listen(await transports.for(url), url, options));
+    }
     const hub = new RunningHub(engine, native, doors, limits, config.onError);
     if (config.http !== false) await hub.openHttp(config.http);
     return hub;

@@ -43,7 +43,24 @@ export interface TransportSupports {
   readonly encrypted: boolean;
 }
 
+/** Certificates and keys as PEM text. What a transport without TLS is given of these it refuses. */
+export interface TlsOptions {
+  readonly cert?: string | Uint8Array;
+  readonly key?: string | Uint8Array;
+  /** Who is trusted to vouch for the other end. Default when dialing: the platform's list. */
+  readonly ca?: string | Uint8Array;
+  /** Listening: refuse clients without a certificate that `ca` vouches for. */
+  readonly requireClientCert?: boolean;
+  /** Dialing: the name the other end's certificate must have, where it is not the URL's host. */
+  readonly serverName?: string;
+}
+
+export interface ListenOptions {
+  readonly tls?: TlsOptions;
+}
+
 export interface DialOptions {
+  readonly tls?: TlsOptions;
   /** Gives up after this long. Milliseconds. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -55,5 +72,5 @@ export interface Transport {
   readonly supports: TransportSupports;
   dial(url: string, options?: DialOptions): Promise<Connection>;
   /** `accept` must call `open` on the connection before it returns. */
-  listen(url: string, accept: (connection: Connection) => void): Promise<Listener>;
+  listen(url: string, accept: (connection: Connection) => void, options?: ListenOptions): Promise<Listener>;
 }

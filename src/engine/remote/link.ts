@@ -4,7 +4,7 @@ import type { SessionCalls, SessionRegistrations } from "../../session/events.ts
 import type { SessionLimits } from "../../session/options.ts";
 import { Flusher } from "../../session/outbox.ts";
 import { Session } from "../../session/session.ts";
-import type { Connection, Transport } from "../../transport/transport.ts";
+import type { Connection, TlsOptions, Transport } from "../../transport/transport.ts";
 import type { Incoming } from "./registrations.ts";
 
 /** Waits between attempts grow from the first to the last; half of each is random, so that peers do not come as one. */
@@ -26,6 +26,7 @@ export type LinkState = "connecting" | "connected" | "closed";
 export interface LinkOptions {
   readonly transport: Transport;
   readonly url: string;
+  readonly tls: TlsOptions | undefined;
   readonly name: string;
   readonly limits: SessionLimits;
   readonly clock: Clock;
@@ -84,9 +85,13 @@ export class Link {
   }
 
   async #dial(): Promise<void> {
-    const { transport, url } = this.#options;
+    const { transport, url, tls } = this.#options;
     try {
-      const connection = await transport.dial(url, { timeoutMs: DIAL_TIMEOUT_MS, signal: this.#abort.signal });
+      const connection = await transport.dial(url, {
+        ...(tls === undefined ? {} : { tls }),
+        timeoutMs: DIAL_TIMEOUT_MS,
+        signal: this.#abort.signal,
+      });
       if (this.#state === "closed") connection.abort();
       else this.#greet(connection);
     } catch (error) {

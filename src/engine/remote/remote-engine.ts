@@ -8,7 +8,7 @@ import type { Message } from "../../message/message.ts";
 import { checkPattern, checkSubject } from "../../message/subject.ts";
 import type { OutBinding } from "../../session/bindings.ts";
 import type { Session } from "../../session/session.ts";
-import type { Transport } from "../../transport/transport.ts";
+import type { TlsOptions, Transport } from "../../transport/transport.ts";
 import { MAX_BINDING } from "../../wire/frame.ts";
 import type { Engine, EngineSupports } from "../engine.ts";
 import { Dispatch, type Waiting } from "./dispatch.ts";
@@ -21,6 +21,8 @@ export interface RemoteEngineOptions {
   readonly name?: string;
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
+  /** Certificates and keys, for transports that want them. */
+  readonly tls?: TlsOptions;
   readonly random?: Random;
   /** Told whenever the link changes; `why` says what went wrong. */
   readonly onState?: (state: LinkState, why: Failure | undefined) => void;
@@ -71,6 +73,7 @@ export class RemoteEngine implements Engine {
     this.#link = new Link({
       transport,
       url,
+      tls: options.tls,
       name: options.name ?? "peer",
       limits: this.#limits,
       clock: this.#clock,

@@ -4,7 +4,7 @@ import { systemClock, type Clock } from "../../message/clock.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
 import { Flusher } from "../../session/outbox.ts";
-import type { Connection, Listener, Transport } from "../../transport/transport.ts";
+import type { Connection, Listener, ListenOptions, Transport } from "../../transport/transport.ts";
 import type { Listening } from "../gateway.ts";
 import { FanOut } from "./fan-out.ts";
 import { NativeConnection } from "./native-connection.ts";
@@ -41,8 +41,8 @@ export class NativeGateway {
   }
 
   /** Listens on a URL of the transport. */
-  async listen(transport: Transport, url: string): Promise<Listening> {
-    const listener: Listener = await transport.listen(url, (connection) => this.accept(connection));
+  async listen(transport: Transport, url: string, options?: ListenOptions): Promise<Listening> {
+    const listener: Listener = await transport.listen(url, (connection) => this.accept(connection), options);
     const close = (): Promise<void> => listener.close();
     return { url: listener.url, drain: close, close };
   }
