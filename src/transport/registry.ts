@@ -9,6 +9,7 @@ export class TransportRegistry {
   readonly #loaders = new Map<string, () => Promise<Transport>>([
     ["tcp", async () => (await import("./tcp.ts")).tcp],
     ["unix", async () => (await import("./unix.ts")).unix],
+    ["tls", async () => (await import("./tls.ts")).tls],
   ]);
 
   /** The transport for a URL. Throws a TypeError that lists the schemes there are. */

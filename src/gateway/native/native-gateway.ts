@@ -44,7 +44,8 @@ export class NativeGateway {
   async listen(transport: Transport, url: string, options?: ListenOptions): Promise<Listening> {
     const listener: Listener = await transport.listen(url, (connection) => this.accept(connection), options);
     const close = (): Promise<void> => listener.close();
-    return { url: listener.url, drain: close, close };
+    const reload = listener.reload?.bind(listener);
+    return { url: listener.url, drain: close, close, ...(reload === undefined ? {} : { reload }) };
   }
 
   /** Starts a session on a connection, however it came to be. */
@@ -76,7 +77,8 @@ export class NativeGateway {
   /** Tells every peer that this is the end, sends what waits, and resolves when all sessions are over. */
   close(): Promise<void> {
     this.#draining = true;
-    for (const { session } of [...this.#connections]) session.fail(failure("DRAINING", "the hub is shutting down"));
+    for (const { session } of [...this.#connections])
+      session.fail(failure("DRAINING", "the hub is shutting down"));
     if (this.#connections.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty.push(resolve));
   }
