@@ -10,6 +10,8 @@ export class TransportRegistry {
     ["tcp", async () => (await import("./tcp.ts")).tcp],
     ["unix", async () => (await import("./unix.ts")).unix],
     ["tls", async () => (await import("./tls.ts")).tls],
+    ["ws", async () => (await import("./ws.ts")).ws],
+    ["wss", async () => (await import("./ws.ts")).wss],
   ]);
 
   /** The transport for a URL. Throws a TypeError that lists the schemes there are. */
