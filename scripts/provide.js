@@ -2,7 +2,7 @@
  * Makes sure that a program which some tests need is on this machine: finds it, or else installs it
  * with the system's package manager.
  *
- *   node scripts/provide.js nats-server chromium postgres
+ *   node scripts/provide.js nats-server chromium nginx haproxy postgres
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync } from "node:fs";
@@ -17,6 +17,14 @@ const programs = {
   chromium: {
     names: ["chromium", "chromium-browser", "google-chrome"],
     packages: { "apt-get": "chromium", apk: "chromium", dnf: "chromium", brew: "chromium" },
+  },
+  nginx: {
+    names: ["nginx"],
+    packages: { "apt-get": "nginx-light", apk: "nginx", dnf: "nginx", brew: "nginx" },
+  },
+  haproxy: {
+    names: ["haproxy"],
+    packages: { "apt-get": "haproxy", apk: "haproxy", dnf: "haproxy", brew: "haproxy" },
   },
   postgres: {
     names: ["postgres"],
