@@ -2,7 +2,7 @@
  * Makes sure that a program which some tests need is on this machine: finds it, or else installs it
  * with the system's package manager.
  *
- *   node scripts/provide.js nats-server chromium python3 postgres
+ *   node scripts/provide.js nats-server chromium python3 nginx haproxy postgres
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync } from "node:fs";

@@ -1,5 +1,5 @@
 export { connect, type ConnectOptions } from "./peer/connect.ts";
-export { createHub, type Hub, type HubConfig, type HubStats } from "./hub/hub.ts";
+export { createHub, type Hub, type HubConfig, type HubStats, type ListenAt } from "./hub/hub.ts";
 export { LintelError, type LintelErrorOptions } from "./message/failure.ts";
 export type { Code, Reason } from "./message/status.ts";
 export { DEFAULT_LIMITS, type Limits } from "./message/limits.ts";
@@ -19,4 +19,5 @@ export type {
   Service,
   Subscription,
 } from "./peer/peer.ts";
+export type { ListenOptions, TlsOptions } from "./transport/transport.ts";
 export { TransportRegistry } from "./transport/registry.ts";

@@ -8,7 +8,7 @@ import { LintelError, type Failure } from "../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
 import { EnginePeer, type EnginePeerOptions } from "../peer/engine-peer.ts";
 import type { CodecOptions, Peer } from "../peer/peer.ts";
-import type { ListenOptions } from "../transport/transport.ts";
+import type { ListenOptions, TlsOptions } from "../transport/transport.ts";
 import { TransportRegistry } from "../transport/registry.ts";
 
 export interface HubConfig extends CodecOptions {
@@ -50,6 +50,11 @@ export interface Hub extends Peer {
   openHttp(options?: HttpOptions): Promise<string>;
   /** Counters since the start. */
   stats(): HubStats;
+  /**
+   * Other certificates for one of `urls`, from the next connection on; sessions that are open stay. Throws a TypeError
+   * when they cannot be used or the URL has none, and then everything stays as it was.
+   */
+  reloadTls(url: string, tls: TlsOptions): void;
 }
 
 const DEFAULT_LISTEN = ["tcp://127.0.0.1:4500"];
@@ -125,6 +130,13 @@ class RunningHub extends EnginePeer implements Hub {
   stats(): HubStats {
     const { sessions, droppedPublications } = this.#native;
     return { ...this.#engine.stats, inFlight: this.#engine.inFlight, sessions, droppedPublications };
+  }
+
+  reloadTls(url: string, tls: TlsOptions): void {
+    const door = this.#doors.find((one) => one.url === url);
+    if (door?.reload === undefined)
+      throw new TypeError(`"${url}" is no URL of this hub that has certificates`);
+    door.reload(tls);
   }
 
   /** Accepts nothing new; requests under way are answered, then every session is told and closed. */

@@ -1,4 +1,5 @@
 import { copyOf } from "../message/bytes.ts";
+import { refuseOptions } from "./address.ts";
 import type { Connection, ConnectionHandler, Listener, Transport } from "./transport.ts";
 
 /** Bytes one end may have under way before `send` asks to wait. */
@@ -98,23 +99,25 @@ export function createMemoryTransport(): Transport {
     scheme: "memory",
     supports: { inProcess: true, remote: false, encrypted: true },
 
-    dial(url, options = {}) {
-      if (options.signal?.aborted === true) return Promise.reject(new Error("dialing was aborted"));
+    async dial(url, options = {}) {
+      refuseOptions(url, options, "tls");
+      if (options.signal?.aborted === true) throw new Error("dialing was aborted");
       const accept = listeners.get(url);
-      if (accept === undefined) return Promise.reject(new Error(`nobody listens on ${url}`));
+      if (accept === undefined) throw new Error(`nobody listens on ${url}`);
       const [near, far] = MemoryConnection.pair(url);
       accept(far);
-      return Promise.resolve(near);
+      return near;
     },
 
-    listen(url, accept): Promise<Listener> {
-      if (listeners.has(url)) return Promise.reject(new Error(`${url} is taken`));
+    async listen(url, accept, options = {}): Promise<Listener> {
+      refuseOptions(url, options, "tls", "origins", "handshakeTimeoutMs");
+      if (listeners.has(url)) throw new Error(`${url} is taken`);
       listeners.set(url, accept);
       const close = (): Promise<void> => {
         if (listeners.get(url) === accept) listeners.delete(url);
         return Promise.resolve();
       };
-      return Promise.resolve({ url, close });
+      return { url, close };
     },
   };
 }

@@ -13,6 +13,9 @@ export class TransportRegistry {
     ["h2c", async () => (await import("./http2/transport.ts")).h2c],
     ["http1", async () => (await import("./http1/transport.ts")).http1],
     ["http1s", async () => (await import("./http1/transport.ts")).http1s],
+    ["tls", async () => (await import("./tls.ts")).tls],
+    ["ws", async () => (await import("./ws.ts")).ws],
+    ["wss", async () => (await import("./ws.ts")).wss],
   ]);
 
   /** The transport for a URL. Throws a TypeError that lists the schemes there are. */

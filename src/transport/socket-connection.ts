@@ -1,23 +1,38 @@
 import type { Socket } from "node:net";
+import { copyOf } from "../message/bytes.ts";
 import type { Connection, ConnectionHandler } from "./transport.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** A connection over a stream socket: what TCP and unix sockets share. */
+export interface SocketConnectionOptions {
+  /** Who is at the other end. */
+  readonly remote: string;
+  /**
+   * Bytes that may be under way as copies before `send` asks to wait. Default 0: a write that the system takes at once
+   * needs no copy. One that is never done at once, as with TLS, would ask to wait every time.
+   */
+  readonly window?: number;
+  /** Says for people what an error of the socket means. */
+  readonly explain?: (error: Error) => Error;
+}
+
+/** A connection over a stream socket: what TCP, TLS and unix sockets share. */
 export class SocketConnection implements Connection {
   readonly remote: string;
   readonly #socket: Socket;
+  readonly #window: number;
   #handler: ConnectionHandler | undefined;
   #error: Error | undefined;
   readonly #onWritten = (): void => {
     if (this.#socket.writableLength === 0) this.#handler?.drained();
   };
 
-  constructor(socket: Socket, remote: string) {
+  constructor(socket: Socket, { remote, window = 0, explain = (error) => error }: SocketConnectionOptions) {
     this.#socket = socket;
+    this.#window = window;
     this.remote = remote;
     socket.on("error", (error) => {
-      this.#error = error; // 'close' follows and reports it
+      this.#error = explain(error); // 'close' follows and reports it
     });
   }
 
@@ -39,6 +54,10 @@ export class SocketConnection implements Connection {
   send(bytes: Uint8Array): boolean {
     const socket = this.#socket;
     if (!socket.writable) return true; // 'close' is on its way; the bytes have nowhere to go
+    if (socket.writableLength + bytes.length <= this.#window) {
+      socket.write(copyOf(bytes, 0, bytes.length));
+      return true;
+    }
     socket.write(bytes);
     if (socket.writableLength === 0) return true;
     // 'drain' never fires below the high-water mark: the callback of an empty write tells the end instead.

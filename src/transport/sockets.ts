@@ -2,7 +2,11 @@ import type { ListenOptions, Server, Socket } from "node:net";
 import type { DialOptions } from "./transport.ts";
 
 /** Waits until the socket is connected; destroys it when that fails, takes too long or is aborted. */
-export function dialSocket(socket: Socket, options: DialOptions): Promise<Socket> {
+export function dialSocket<S extends Socket>(
+  socket: S,
+  options: DialOptions,
+  ready: "connect" | "secureConnect" = "connect",
+): Promise<S> {
   return new Promise((resolve, reject) => {
     const timer =
       options.timeoutMs === undefined
@@ -21,7 +25,7 @@ export function dialSocket(socket: Socket, options: DialOptions): Promise<Socket
       settle();
       reject(error);
     });
-    socket.once("connect", () => {
+    socket.once(ready, () => {
       settle();
       resolve(socket);
     });

@@ -30,6 +30,11 @@ export interface Connection {
 export interface Listener {
   /** The URL to dial, with the port it really has. */
   readonly url: string;
+  /**
+   * Uses other certificates from the next connection on; those that are open stay. Only where connections have
+   * certificates. Throws what `listen` would, and then everything stays as it was.
+   */
+  reload?(tls: TlsOptions): void;
   /** Accepts nothing new. Connections that are open stay. */
   close(): Promise<void>;
 }
@@ -55,8 +60,16 @@ export interface TlsOptions {
   readonly serverName?: string;
 }
 
+/** What a transport has no use for it refuses, so that a lack shows at start. */
 export interface ListenOptions {
   readonly tls?: TlsOptions;
+  /**
+   * Origins of web pages that may connect, such as `https://app.example.com`; `"*"` for all. Default: pages of the host
+   * they connect to. Programs that are no browsers send no origin and are not asked for one.
+   */
+  readonly origins?: readonly string[];
+  /** Who has not finished TLS and HTTP by then is cut off. Milliseconds, default 5,000. */
+  readonly handshakeTimeoutMs?: number;
 }
 
 export interface DialOptions {

@@ -1,5 +1,6 @@
 import { lstat, unlink } from "node:fs/promises";
 import { connect, createServer } from "node:net";
+import { refuseOptions } from "./address.ts";
 import { dialSocket, listenOn, stopListening } from "./sockets.ts";
 import { SocketConnection } from "./socket-connection.ts";
 import type { Transport } from "./transport.ts";
@@ -37,15 +38,17 @@ export const unix: Transport = {
   supports: { inProcess: false, remote: false, encrypted: false },
 
   async dial(url, options = {}) {
+    refuseOptions(url, options, "tls");
     const socket = await dialSocket(connect({ path: parseUnix(url) }), options);
-    return new SocketConnection(socket, url);
+    return new SocketConnection(socket, { remote: url });
   },
 
-  async listen(url, accept) {
+  async listen(url, accept, options = {}) {
+    refuseOptions(url, options, "tls", "origins", "handshakeTimeoutMs");
     const path = parseUnix(url);
     await removeStale(path);
     const server = createServer({ allowHalfOpen: true }, (socket) =>
-      accept(new SocketConnection(socket, url)),
+      accept(new SocketConnection(socket, { remote: url })),
     );
     await listenOn(server, { path });
     return { url: `unix://${path}`, close: () => stopListening(server) };

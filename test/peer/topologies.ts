@@ -7,6 +7,9 @@ import type { Limits } from "../../src/message/limits.ts";
 import { connect } from "../../src/peer/connect.ts";
 import type { Peer } from "../../src/peer/peer.ts";
 import { TransportRegistry } from "../../src/transport/registry.ts";
+import { tls } from "../../src/transport/tls.ts";
+import { wss } from "../../src/transport/ws.ts";
+import { withCertificates } from "../transport/certificates.ts";
 
 export interface Stage extends AsyncDisposable {
   readonly hub: Hub;
@@ -26,6 +29,9 @@ export const TOPOLOGIES: Readonly<Record<string, Build>> = {
   },
   "memory to memory": (limits) => overHub("memory:hub", limits),
   "tcp to tcp": (limits) => overHub("tcp://127.0.0.1:0", limits),
+  "tls to tls": (limits) => overHub("tls://localhost:0", limits),
+  "ws to ws": (limits) => overHub("ws://127.0.0.1:0/lintel", limits),
+  "wss to wss": (limits) => overHub("wss://localhost:0/lintel", limits),
   "unix to unix": async (limits) => {
     const folder = await mkdtemp(join(tmpdir(), "lintel-peer-"));
     const built = await overHub(`unix://${join(folder, "hub.sock")}`, limits);
@@ -39,8 +45,14 @@ export const TOPOLOGIES: Readonly<Record<string, Build>> = {
   },
 };
 
-async function overHub(url: string, limits: Partial<Limits>): Promise<Stage> {
+function withTestCertificates(): TransportRegistry {
   const transports = new TransportRegistry();
+  for (const transport of [tls, wss]) transports.add(withCertificates(transport));
+  return transports;
+}
+
+async function overHub(url: string, limits: Partial<Limits>): Promise<Stage> {
+  const transports = withTestCertificates();
   const errors: unknown[] = [];
   const hub = await createHub({ http: false, listen: [url], limits, transports });
   const at = hub.urls[0]!;

@@ -52,7 +52,8 @@ export class NativeGateway {
   async listen(transport: Transport, url: string, options?: ListenOptions): Promise<Listening> {
     const listener: Listener = await transport.listen(url, (connection) => this.accept(connection), options);
     const close = (): Promise<void> => listener.close();
-    return { url: listener.url, drain: close, close };
+    const reload = listener.reload?.bind(listener);
+    return { url: listener.url, drain: close, close, ...(reload === undefined ? {} : { reload }) };
   }
 
   /** Starts a session on a connection, however it came to be. */

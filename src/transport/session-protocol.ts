@@ -1,0 +1,5 @@
+/** The native protocol's name where peers agree on one: ALPN in TLS, the subprotocol of a WebSocket. */
+export const SESSION_PROTOCOL = "lintel.v1";
+
+/** Who has not finished TLS and HTTP by then is cut off, when nothing else was said. */
+export const HANDSHAKE_TIMEOUT_MS = 5_000;

@@ -1,0 +1,86 @@
+/** Certificates and keys in the form Node takes, checked where they are given. */
+import { isIP } from "node:net";
+import {
+  checkServerIdentity,
+  createSecureContext,
+  type ConnectionOptions,
+  type SecureContextOptions,
+  type Server,
+} from "node:tls";
+import type { TlsOptions } from "./transport.ts";
+
+/** What a server needs besides its protocols. */
+export interface ServerTls extends SecureContextOptions {
+  readonly requestCert: boolean;
+  readonly rejectUnauthorized: true;
+}
+
+/** Options of a server. Throws a TypeError for certificates that are missing or cannot be used. */
+export function serverTls(url: string, tls: TlsOptions = {}): ServerTls {
+  const { cert, key, ca, requireClientCert = false, serverName } = tls;
+  if (cert === undefined || key === undefined)
+    throw new TypeError(`${url} needs tls.cert and tls.key, in PEM`);
+  if (requireClientCert && ca === undefined) {
+    throw new TypeError(
+      `${url} with tls.requireClientCert needs tls.ca: the certificates that vouch for clients`,
+    );
+  }
+  if (serverName !== undefined) throw new TypeError("tls.serverName is for dialing, not for listening");
+  return { ...contextOf(url, { cert, key, ca }), requestCert: requireClientCert, rejectUnauthorized: true };
+}
+
+/** Options of a client that wants to reach `host`. Throws a TypeError for certificates that cannot be used. */
+export function clientTls(url: string, host: string, tls: TlsOptions = {}): ConnectionOptions {
+  const { cert, key, ca, requireClientCert, serverName } = tls;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new TypeError(`${url} needs tls.cert and tls.key together, or neither`);
+  }
+  if (requireClientCert !== undefined)
+    throw new TypeError("tls.requireClientCert is for listening, not for dialing");
+  const name = serverName ?? host;
+  return {
+    ...contextOf(url, { cert, key, ca }),
+    rejectUnauthorized: true, // said aloud: the environment must not turn it off
+    servername: isIP(name) === 0 ? name : "", // an address is not sent as a name
+    checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
+  };
+}
+
+/** Gives a server other certificates. Throws a TypeError, and changes nothing, when they cannot be used. */
+export function renewTls(server: Server, url: string, before: ServerTls, tls: TlsOptions): void {
+  const next = serverTls(url, tls);
+  if (next.requestCert !== before.requestCert) {
+    throw new TypeError(`${url}: whether clients need a certificate cannot be changed while it listens`);
+  }
+  server.setSecureContext(next);
+}
+
+function contextOf(url: string, { cert, key, ca }: Pem): SecureContextOptions {
+  const context: SecureContextOptions = {};
+  if (cert !== undefined) context.cert = textOf("cert", cert);
+  if (key !== undefined) context.key = textOf("key", key);
+  if (ca !== undefined) context.ca = textOf("ca", ca);
+  try {
+    createSecureContext(context);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new TypeError(`${url}: the certificates or keys of "tls" cannot be used: ${why}`, { cause });
+  }
+  return context;
+}
+
+interface Pem {
+  readonly cert: string | Uint8Array | undefined;
+  readonly key: string | Uint8Array | undefined;
+  readonly ca: string | Uint8Array | undefined;
+}
+
+/** Node takes a list without any certificate for "trust nobody" or "trust the platform", depending on how it is empty. */
+function textOf(name: keyof Pem, pem: string | Uint8Array): string {
+  const text = typeof pem === "string" ? pem : new TextDecoder().decode(pem);
+  const wanted =
+    name === "key" ? /-----BEGIN [A-Z ]*PRIVATE KEY-----/ : /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/;
+  if (!wanted.test(text))
+    throw new TypeError(`tls.${name} has no ${name === "key" ? "private key" : "certificate"} in PEM`);
+  return text;
+}

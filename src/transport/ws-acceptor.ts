@@ -1,0 +1,118 @@
+/** Makes WebSocket connections of upgrade requests. Works on any HTTP server of Node. */
+import type { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { WebSocketServer } from "ws";
+import { formatAddress } from "./address.ts";
+import { SESSION_PROTOCOL } from "./session-protocol.ts";
+import type { Connection } from "./transport.ts";
+import { WS_SETTINGS, WsConnection } from "./ws-connection.ts";
+import { WS_WINDOW } from "./ws-limits.ts";
+import { originRule, type OriginRule } from "./ws-origins.ts";
+import { writeRefusal, type Refusal } from "./ws-refusal.ts";
+
+export interface WsAcceptorOptions {
+  /** Origins of web pages that may connect; see `ListenOptions`. */
+  readonly origins?: readonly string[] | undefined;
+  /** The path that is asked for; with none, whoever calls has looked at it. */
+  readonly path?: string;
+}
+
+export interface WsAcceptor {
+  /**
+   * Takes over what the `upgrade` event of an HTTP server gives: either `accept` is called, and must call `open` on the
+   * connection before it returns, or the request is answered with a problem and the socket ends.
+   */
+  handleUpgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    accept: (connection: Connection) => void,
+  ): void;
+}
+
+const WEB_SOCKET_VERSION = "13";
+
+/** Throws a TypeError for origins that are none. */
+export function createWsAcceptor({ origins, path }: WsAcceptorOptions = {}): WsAcceptor {
+  const mayConnect = originRule(origins);
+  const upgrader = new WebSocketServer({
+    ...WS_SETTINGS,
+    noServer: true,
+    clientTracking: false,
+    handleProtocols: () => SESSION_PROTOCOL, // it is among them, or the request was refused
+  });
+  upgrader.on("wsClientError", (error, socket) => writeRefusal(socket, badRequest(error.message)));
+  return {
+    handleUpgrade(request, socket, head, accept) {
+      const refusal = refusalOf(request, path, mayConnect);
+      if (refusal !== undefined) return writeRefusal(socket, refusal);
+      upgrader.handleUpgrade(request, socket, head, (websocket) => {
+        const secure = "encrypted" in socket; // a write to a TLS socket is never done at once
+        const scheme = secure ? "wss" : "ws";
+        const remote = `${scheme}://${socket instanceof Socket ? remoteOf(socket) : "unknown"}`;
+        accept(new WsConnection(websocket, { remote, window: secure ? WS_WINDOW : 0, keeps: true }));
+      });
+    },
+  };
+}
+
+/** The path of a request, without its query. */
+export function pathOf(request: IncomingMessage): string {
+  return (request.url ?? "/").replace(/\?.*$/s, "");
+}
+
+/** The answer for a path where nothing is. */
+export function noSuchPath(path: string): Refusal {
+  return { status: 404, code: "not_found", reason: "NOT_FOUND", detail: `there is nothing at ${path} here` };
+}
+
+/** The answer for a request that asks for no WebSocket, where there is nothing else. */
+export function upgradeRequired(detail: string): Refusal {
+  return {
+    status: 426,
+    code: "failed_precondition",
+    reason: "UPGRADE_REQUIRED",
+    detail,
+    headers: {
+      Upgrade: "websocket",
+      Connection: "Upgrade, close",
+      "Sec-WebSocket-Version": WEB_SOCKET_VERSION,
+    },
+  };
+}
+
+function refusalOf(
+  request: IncomingMessage,
+  path: string | undefined,
+  mayConnect: OriginRule,
+): Refusal | undefined {
+  const { headers } = request;
+  if (path !== undefined && pathOf(request) !== path) return noSuchPath(pathOf(request));
+  // Version 8 has its origin in another header; nothing that is in use speaks it.
+  if (
+    headers.upgrade?.toLowerCase() !== "websocket" ||
+    headers["sec-websocket-version"] !== WEB_SOCKET_VERSION
+  ) {
+    return upgradeRequired(`only WebSocket, version ${WEB_SOCKET_VERSION}, is spoken here`);
+  }
+  if (!mayConnect(headers.origin, headers.host)) {
+    return {
+      status: 403,
+      code: "permission_denied",
+      reason: "FOREIGN_ORIGIN",
+      detail: "pages of this origin may not connect; the listener's option `origins` says which may",
+    };
+  }
+  const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((protocol) => protocol.trim());
+  if (!offered.includes(SESSION_PROTOCOL)) return badRequest(`the subprotocol must be ${SESSION_PROTOCOL}`);
+  return undefined;
+}
+
+function badRequest(detail: string): Refusal {
+  return { status: 400, code: "invalid_argument", reason: "BAD_REQUEST", detail };
+}
+
+function remoteOf(socket: Socket): string {
+  return formatAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
+}
