@@ -130,12 +130,13 @@ export class Broker {
     return row.id;
   }
 
-  /** Withdraws a request: the worker that holds it is told, the sink hears nothing more. */
-  cancel(handle: number): void {
+  /** Withdraws a request: the worker that holds it is told why, the sink hears nothing more. */
+  cancel(handle: number, why: Failure = CALLER_GONE): void {
     const row = this.#inFlight.get(handle);
     if (row === undefined) return;
-    this.stats.canceled++;
-    this.#withdraw(row, CALLER_GONE, undefined);
+    if (why.code === "deadline_exceeded") this.stats.deadline++;
+    else this.stats.canceled++;
+    this.#withdraw(row, why, undefined);
   }
 
   subscribe(pattern: string, subscriber: Subscriber): Subscription {

@@ -11,6 +11,7 @@ import type {
   Subscription,
   Worker,
 } from "../message/delivery.ts";
+import type { Failure } from "../message/failure.ts";
 import type { Message } from "../message/message.ts";
 
 /** What an engine can do; asked for at start, so that a lack fails loudly there. */
@@ -35,8 +36,11 @@ export interface Engine {
    * @returns a handle for `cancel`, or 0 when the outcome is already known.
    */
   request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number;
-  /** Withdraws a request: the worker is told, the sink hears nothing any more. Unknown handles are ignored. */
-  cancel(handle: number): void;
+  /**
+   * Withdraws a request: the worker is told why (`CALLER_GONE` if nothing is said), the sink hears nothing any more.
+   * Unknown handles are ignored.
+   */
+  cancel(handle: number, why?: Failure): void;
   subscribe(pattern: string, subscriber: Subscriber): Subscription;
   serve(pattern: string, worker: Worker, options?: ServeOptions): Registration;
   /** Takes nothing new and resolves when all that is under way has ended. */

@@ -10,7 +10,7 @@ import type {
   Subscription,
   Worker,
 } from "../../message/delivery.ts";
-import { LintelError } from "../../message/failure.ts";
+import { LintelError, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
 import type { Engine, EngineSupports } from "../engine.ts";
@@ -56,8 +56,8 @@ export class LocalEngine implements Engine {
     return this.#broker.request(route, request, timeoutMs, sink, tag);
   }
 
-  cancel(handle: number): void {
-    this.#broker.cancel(handle);
+  cancel(handle: number, why?: Failure): void {
+    this.#broker.cancel(handle, why);
   }
 
   subscribe(pattern: string, subscriber: Subscriber): Subscription {

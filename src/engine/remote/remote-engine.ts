@@ -167,11 +167,11 @@ export class RemoteEngine implements Engine {
     return row.id === id ? id : 0; // sending may have found the hub too slow and ended the session
   }
 
-  cancel(handle: number): void {
+  cancel(handle: number, why: Failure = CALLER_GONE): void {
     const row = this.#waiting.get(handle);
     if (row === undefined) return;
     this.#release(row);
-    this.#link.session?.cancel(0, handle, CALLER_GONE);
+    this.#link.session?.cancel(0, handle, why);
   }
 
   subscribe(pattern: string, subscriber: Subscriber): Subscription {

@@ -117,9 +117,9 @@ export class NativeConnection
     this.#workers.get(registration)?.fail(id, why);
   }
 
-  cancel(_registration: number, id: number): void {
+  cancel(_registration: number, id: number, why: Failure): void {
     const handle = this.#handles.take(id);
-    if (handle !== 0) this.#engine.cancel(handle);
+    if (handle !== 0) this.#engine.cancel(handle, why); // P-44
   }
 
   publish(binding: Binding<Route>, publication: Message): void {
