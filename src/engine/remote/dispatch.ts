@@ -46,7 +46,7 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
   request(id: number, binding: Binding<Incoming>, request: Message, timeoutMs: number): void {
     const { jobs, clock, session } = this.#options;
     const service = binding.resolved?.service ?? this.#resolve(binding).service;
-    if (service === undefined) {
+    if (service === undefined || service.lost) {
       session()?.error(binding.registration, id, NO_SERVICE);
       return;
     }

@@ -72,9 +72,11 @@ export class Jobs {
     for (const job of this.#table.live()) this.#drop(job, why);
   }
 
-  /** Withdraws the jobs of one service. */
-  cancelService(service: ServiceEntry, why: Failure): void {
-    for (const job of this.#table.live()) if (job.service === service) this.#drop(job, why);
+  /** Ends all jobs of one service. Returns the hub's numbers for them. */
+  endService(service: ServiceEntry): number[] {
+    const ended: number[] = [];
+    for (const job of this.#table.live()) if (job.service === service) ended.push(this.#release(job));
+    return ended;
   }
 
   stop(): void {

@@ -26,6 +26,8 @@ export interface ServiceEntry extends Entry {
   readonly queue: string;
   /** 0: as many as the hub thinks fit. */
   readonly concurrency: number;
+  /** Its worker is gone: what still comes for it cannot be executed. */
+  lost: boolean;
 }
 
 interface SubscriptionEntry extends Entry {
@@ -43,7 +45,7 @@ export class Registrations {
   #version = 1;
 
   addService(pattern: string, worker: Worker, queue: string, concurrency: number): ServiceEntry {
-    const entry = { ...this.#entry(pattern), worker, queue, concurrency };
+    const entry = { ...this.#entry(pattern), worker, queue, concurrency, lost: false };
     this.services.set(entry.number, entry);
     return entry;
   }

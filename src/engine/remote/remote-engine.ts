@@ -39,6 +39,7 @@ export interface RemoteEngineOptions {
 const NOT_CONNECTED = Object.freeze(failure("NOT_CONNECTED"));
 const IN_FLIGHT_FULL = Object.freeze(failure("IN_FLIGHT_FULL"));
 const DEADLINE = Object.freeze(failure("DEADLINE"));
+const WORKER_LOST = Object.freeze(failure("WORKER_LOST"));
 const CALLER_GONE = Object.freeze(failure("CALLER_GONE"));
 const DRAINING = Object.freeze(failure("DRAINING"));
 const CLOSED = Object.freeze(failure("CLOSED"));
@@ -191,10 +192,7 @@ export class RemoteEngine implements Engine {
       reply: (job, answer) => this.#reply(service, job, answer),
       fail: (job, why) => this.#fail(service, job, why),
       leave: () => this.#unregister(service.number),
-      lose: () => {
-        this.#unregister(service.number);
-        this.#jobs.cancelService(service, CLOSED);
-      },
+      lose: () => this.#lose(service),
     };
   }
 
@@ -241,6 +239,15 @@ export class RemoteEngine implements Engine {
     session.error(service.number, wireId, why);
     this.#idle();
     return true;
+  }
+
+  /** LEAVE goes first: the hub must not fill the places that become free. */
+  #lose(service: ServiceEntry): void {
+    service.lost = true;
+    this.#unregister(service.number);
+    const { session } = this.#link;
+    for (const wireId of this.#jobs.endService(service)) session?.error(service.number, wireId, WORKER_LOST);
+    this.#idle();
   }
 
   #announce(entry: Parameters<Registrations["announce"]>[1]): void {
