@@ -169,7 +169,10 @@ export class Broker {
       ready: READY,
       reply: (job, answer) => this.#reply(member, job, answer),
       fail: (job, why) => this.#fail(member, job, why),
-      leave: () => this.#leave(member),
+      leave: () => {
+        this.#leave(member);
+        return READY;
+      },
       lose: () => this.#lose(member),
     };
   }

@@ -32,8 +32,8 @@ export interface Registration {
   reply(job: number, answer: Message): boolean;
   /** Fails a job; false as for `reply`. */
   fail(job: number, failure: Failure): boolean;
-  /** Takes nothing new; jobs already held may still be answered. */
-  leave(): void;
+  /** Takes nothing new; jobs already held may still be answered. Resolves when no more can come: some may be under way. */
+  leave(): Promise<void>;
   /** Leaves at once: jobs still held fail as `WORKER_LOST`. */
   lose(): void;
 }

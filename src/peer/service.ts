@@ -62,16 +62,17 @@ export class HandlerService implements Service, Worker {
   }
 
   close(): Promise<void> {
-    this.#closing ??= new Promise<void>((resolve) => {
-      this.#registration.leave();
-      if (this.#jobs.size === 0) resolve();
-      else this.#onIdle.push(resolve);
-    });
+    this.#closing ??= this.#end();
     return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #end(): Promise<void> {
+    await this.#registration.leave();
+    if (this.#jobs.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   #later(job: number, context: Context, result: PromiseLike<unknown>): void {

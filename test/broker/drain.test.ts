@@ -61,7 +61,7 @@ test("drain is done when the last request is canceled, or waits and loses its la
     rig.request("a");
     let drained = 0;
     rig.broker.drain(() => drained++);
-    if (how === "leave") worker.registration.leave();
+    if (how === "leave") void worker.registration.leave();
     rig.broker.cancel(handle);
     if (how === "cancel") worker.reply();
     assert.equal(drained, 1);

@@ -141,7 +141,7 @@ test("worker lost: what it held fails at once, what it had answered stands", () 
   assert.equal(rig.broker.stats.workerLost, 2);
   assert.deepEqual(worker.canceled, [], "it is gone, there is nobody to tell");
   worker.registration.lose();
-  worker.registration.leave();
+  void worker.registration.leave();
   assert.equal(worker.reply(worker.executed[1]!.job), false);
   others.reply();
   assert.equal(rig.outcomes[1], "answered ok");

@@ -115,7 +115,7 @@ test("a request goes to the most specific pattern that has a worker", () => {
     const got = workers.findIndex((worker, index) => worker.executed.length > before[index]!);
     const expected = ["a.b.c", "a.b.*", "a.*.c", "a.>", "*.b.c", ">"][workers.length - count];
     assert.equal(patterns[got], expected);
-    workers[got]!.registration.leave();
+    void workers[got]!.registration.leave();
   }
   rig.request("a.b.c");
   assert.equal(rig.outcomes.at(-1), "NO_RESPONDERS");

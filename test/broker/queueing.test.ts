@@ -36,7 +36,7 @@ for (const how of ["leave", "lose"] as const) {
     for (let index = 0; index < 4; index++) rig.request("a");
     const goes = one.texts[0] === "1" ? one : other;
     const stays = goes === one ? other : one;
-    goes.registration[how]();
+    void goes.registration[how]();
     assert.equal(rig.outcomes[0], how === "lose" ? "WORKER_LOST" : undefined);
     if (how === "leave") assert.equal(goes.reply(), true, "what it holds it may still answer");
     for (let index = 0; index < 3; index++) assert.equal(stays.reply(), true);
@@ -50,7 +50,7 @@ for (const how of ["leave", "lose"] as const) {
     const rig = new Rig();
     const worker = rig.serve("a", { concurrency: 1 });
     for (let index = 0; index < 3; index++) rig.request("a");
-    worker.registration[how]();
+    void worker.registration[how]();
     const first = how === "lose" ? "WORKER_LOST" : undefined;
     assert.deepEqual(rig.outcomes, [first, "NO_RESPONDERS", "NO_RESPONDERS"]);
     assert.equal(rig.broker.stats.noResponders, 2);

@@ -24,7 +24,7 @@ test("a worker that fails inside execute", () => {
 test("a worker that leaves inside execute keeps what it holds", () => {
   const rig = new Rig();
   const worker = rig.serve("a", { concurrency: 1 });
-  worker.onExecute = () => worker.registration.leave();
+  worker.onExecute = () => void worker.registration.leave();
   const { handle } = rig.request("a");
   assert.ok(handle > 0);
   rig.request("a");
@@ -37,7 +37,7 @@ test("a worker that leaves inside the execute of a queued job", () => {
   const rig = new Rig();
   const worker = rig.serve("a", { concurrency: 1 });
   for (let index = 0; index < 4; index++) rig.request("a");
-  worker.onExecute = () => worker.registration.leave();
+  worker.onExecute = () => void worker.registration.leave();
   worker.reply();
   assert.deepEqual(rig.outcomes, ["answered ok", undefined, "NO_RESPONDERS", "NO_RESPONDERS"]);
   worker.reply();
@@ -138,7 +138,7 @@ test("a worker that leaves inside cancel, and a sink that serves inside failed",
   const worker = rig.serve("a", { concurrency: 1 });
   rig.request("a", 50);
   rig.request("a", 5_000);
-  worker.onCancel = () => worker.registration.leave();
+  worker.onCancel = () => void worker.registration.leave();
   const replacements: string[] = [];
   rig.caller.onOutcome = (_tag, outcome) => {
     if (outcome !== "NO_RESPONDERS") return;

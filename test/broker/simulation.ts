@@ -221,7 +221,7 @@ class SimulatedWorker implements Worker {
     }
     this.serving = false;
     if (kind === "lose") this.held.length = 0;
-    this.#registration![kind]();
+    void this.#registration![kind]();
   }
 
   answer(job: number, tag: number): boolean {

@@ -26,6 +26,9 @@ export interface ServiceEntry extends Entry {
   readonly queue: string;
   /** 0: as many as the hub thinks fit. */
   readonly concurrency: number;
+  /** Resolves when it has left and the hub sends no more requests for it. */
+  readonly left: Promise<void>;
+  readonly hasLeft: () => void;
   /** Its worker is gone: what still comes for it cannot be executed. */
   lost: boolean;
 }
@@ -45,7 +48,19 @@ export class Registrations {
   #version = 1;
 
   addService(pattern: string, worker: Worker, queue: string, concurrency: number): ServiceEntry {
-    const entry = { ...this.#entry(pattern), worker, queue, concurrency, lost: false };
+    let hasLeft: (() => void) | undefined;
+    const left = new Promise<void>((resolve) => {
+      hasLeft = resolve;
+    });
+    const entry = {
+      ...this.#entry(pattern),
+      worker,
+      queue,
+      concurrency,
+      left,
+      hasLeft: hasLeft!,
+      lost: false,
+    };
     this.services.set(entry.number, entry);
     return entry;
   }
@@ -97,7 +112,7 @@ export class Registrations {
   refused(number: number, why: Failure): void {
     this.#find(number)?.settle.reject(LintelError.from(why));
     this.#leaving.delete(number);
-    this.services.delete(number);
+    this.#removeService(number);
     this.#removeSubscription(number);
   }
 
@@ -122,9 +137,9 @@ export class Registrations {
   }
 
   #removeService(number: number): void {
-    this.services
-      .get(number)
-      ?.settle.reject(LintelError.of("CLOSED", "it was closed before it was accepted"));
+    const service = this.services.get(number);
+    service?.settle.reject(LintelError.of("CLOSED", "it was closed before it was accepted"));
+    service?.hasLeft();
     this.services.delete(number);
   }
 

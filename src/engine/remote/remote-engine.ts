@@ -191,7 +191,10 @@ export class RemoteEngine implements Engine {
       ready: service.ready,
       reply: (job, answer) => this.#reply(service, job, answer),
       fail: (job, why) => this.#fail(service, job, why),
-      leave: () => this.#unregister(service.number),
+      leave: () => {
+        this.#unregister(service.number);
+        return service.left;
+      },
       lose: () => this.#lose(service),
     };
   }

@@ -71,7 +71,7 @@ export class NativeConnection
   }
 
   goaway(): void {
-    for (const worker of this.#workers.values()) worker.leave();
+    for (const worker of this.#workers.values()) void worker.leave();
   }
 
   drained(): void {
@@ -150,7 +150,12 @@ export class NativeConnection
   }
 
   leave(registration: number): void {
-    this.#workers.get(registration)?.leave();
+    const worker = this.#workers.get(registration);
+    if (worker !== undefined) {
+      // P-55: what the engine has sent on its way meanwhile comes before
+      void worker.leave().then(() => this.session.ready(registration, FrameType.leave));
+      return;
+    }
     const pattern = this.#patterns.get(registration);
     if (pattern !== undefined) {
       this.#patterns.delete(registration);

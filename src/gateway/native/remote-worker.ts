@@ -19,7 +19,8 @@ export class RemoteWorker implements Worker {
   readonly #bindings = new Map<string, OutBinding>();
   #registration: Registration | undefined;
   #held = 0;
-  #leaving = false;
+  #leaving: Promise<void> | undefined;
+  #hasLeft = false;
 
   /** `onGone` is called when it has left and its last job has ended. */
   constructor(session: Session<Route>, number: number, pattern: string, onGone: () => void) {
@@ -64,20 +65,25 @@ export class RemoteWorker implements Worker {
     if (this.#registration?.fail(job, why) === true) this.#ended();
   }
 
-  leave(): void {
-    if (this.#leaving) return;
-    this.#leaving = true;
-    this.#registration?.leave();
-    if (this.#held === 0) this.#onGone();
+  /** Resolves when the engine hands it nothing new any more. */
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
   }
 
   lose(): void {
     this.#registration?.lose();
   }
 
+  async #leave(): Promise<void> {
+    await this.#registration?.leave();
+    this.#hasLeft = true;
+    if (this.#held === 0) this.#onGone();
+  }
+
   #ended(): void {
     this.#held--;
-    if (this.#leaving && this.#held === 0) this.#onGone();
+    if (this.#hasLeft && this.#held === 0) this.#onGone();
   }
 
   #bind(route: Route): OutBinding {

@@ -102,7 +102,7 @@ test("everything says so once it is closed", async () => {
   assert.deepEqual(outcomes.all, ["1 CLOSED"]);
   engine.cancel(1);
   assert.equal(registration.reply(1, EMPTY), false);
-  registration.leave();
+  void registration.leave();
   registration.lose();
   subscription.close();
   await engine.drain();
