@@ -21,3 +21,13 @@ export type {
 } from "./peer/peer.ts";
 export type { ListenOptions, TlsOptions } from "./transport/transport.ts";
 export { TransportRegistry } from "./transport/registry.ts";
+export type {
+  Connection,
+  ConnectionHandler,
+  DialOptions,
+  Listener as TransportListener,
+  ListenOptions,
+  TlsOptions,
+  Transport,
+  TransportSupports,
+} from "./transport/transport.ts";
