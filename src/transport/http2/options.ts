@@ -38,7 +38,7 @@ export function guardIdle(session: Http2Session, idleMs: number): void {
   });
 }
 
-/** Lets the connection carry more than the 65,535 bytes it begins with. */
+/** Lets the connection carry more than the 65,535 bytes it begins with. One that is over by then is left alone. */
 export function widen(session: Http2Session): void {
-  session.setLocalWindowSize(CONNECTION_WINDOW);
+  if (!session.destroyed) session.setLocalWindowSize(CONNECTION_WINDOW);
 }
