@@ -1,3 +1,24 @@
 export { codecSuite, type CodecSuiteOptions, type CodecVectors } from "./codec-suite.ts";
+export type { Case, Cell, Need, Stage } from "./conformance/case.ts";
+export { CASES } from "./conformance/cases.ts";
+export type { Outcome } from "./conformance/cell-run.ts";
+export { BYTES_ENTRY, JSON_ENTRY, TEXT_ENTRY } from "./conformance/codecs.ts";
+export type { CodecEntry, Note, TransportEntry } from "./conformance/entries.ts";
+export type { Line } from "./conformance/line.ts";
+export {
+  cellsOf,
+  inProcessCells,
+  isWrong,
+  runCell,
+  type CaseResult,
+  type CellResult,
+  type KnownFailure,
+  type MatrixOptions,
+} from "./conformance/matrix.ts";
+export { failuresOf, tableOf, type MatrixTable } from "./conformance/report.ts";
+export type { Parties, Site } from "./conformance/site.ts";
+export { conformanceSuite, declareCells } from "./conformance/suite.ts";
+export { IN_PROCESS, TOPOLOGIES } from "./conformance/topologies.ts";
+export type { Topology, TopologySupports } from "./conformance/topology.ts";
 export { FakeClock } from "./fake-clock.ts";
 export { transportSuite, type TransportSuiteOptions } from "./transport-suite.ts";

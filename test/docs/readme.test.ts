@@ -20,7 +20,12 @@ import { provide } from "../house/provide.ts";
 import { root } from "../house/root.ts";
 import { blocksOf, readDocument, type Block } from "./markdown.ts";
 
-const DOCUMENTS = ["README.md", "docs/guides/getting-started.md", "docs/guides/api.md"];
+const DOCUMENTS = [
+  "README.md",
+  "docs/guides/getting-started.md",
+  "docs/guides/api.md",
+  "docs/guides/testing.md",
+];
 const PATIENCE_MS = 30_000;
 const FREE_PORTS = 'createHub({ http: { port: 0 }, listen: ["tcp://127.0.0.1:0"] })';
 const EXAMPLE = /^example: ([a-z0-9-]+)(, keeps running)?$/;

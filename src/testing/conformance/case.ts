@@ -1,0 +1,46 @@
+import type { Codec } from "../../codec/codec.ts";
+import type { CodecEntry, Note, TransportEntry } from "./entries.ts";
+import type { Parties } from "./site.ts";
+import type { Topology } from "./topology.ts";
+
+/** One square of the matrix. */
+export interface Cell {
+  readonly transport: TransportEntry;
+  readonly topology: Topology;
+  readonly codec: CodecEntry;
+}
+
+/** What a case gets: two peers that can talk, and values to say. */
+export interface Stage extends Parties {
+  readonly codec: Codec;
+  /** Errors that were reported to `onError` since the case began. */
+  readonly errors: readonly unknown[];
+  /** A subject that no other case on this stage uses. */
+  readonly subject: (name: string) => string;
+  /** A value of the codec that carries a number, and a text if given. */
+  readonly write: (n: number, text?: string) => unknown;
+  readonly read: (value: unknown) => Note;
+}
+
+/** Something a case asks of its cell. */
+export interface Need {
+  /** Why the cell does not have it; undefined when it has. */
+  readonly lack: (cell: Cell) => string | undefined;
+}
+
+export interface Case {
+  readonly name: string;
+  readonly needs: readonly Need[];
+  /** It ends, cuts or counts what others use: it gets a stage of its own. */
+  readonly alone?: boolean;
+  readonly run: (stage: Stage) => Promise<void>;
+}
+
+/** Why a case cannot run in a cell; undefined when it can. */
+export function lackOf({ needs }: Case, cell: Cell): string | undefined {
+  for (const need of needs) {
+    const lack = need.lack(cell);
+    if (lack !== undefined) return lack;
+  }
+  return undefined;
+}

@@ -1,0 +1,21 @@
+/** Everything that must be the same over every transport, in every codec, in every topology. */
+import type { Case } from "./case.ts";
+import { DEADLINES } from "./cases/deadlines.ts";
+import { ENDINGS } from "./cases/endings.ts";
+import { FAILURES } from "./cases/failures.ts";
+import { LOSSES } from "./cases/losses.ts";
+import { PAYLOADS } from "./cases/payloads.ts";
+import { PUBLISHING } from "./cases/publishing.ts";
+import { REPLIES } from "./cases/replies.ts";
+import { VALUES } from "./cases/values.ts";
+
+export const CASES: readonly Case[] = [
+  ...VALUES,
+  ...REPLIES,
+  ...FAILURES,
+  ...DEADLINES,
+  ...PUBLISHING,
+  ...PAYLOADS,
+  ...ENDINGS,
+  ...LOSSES,
+];

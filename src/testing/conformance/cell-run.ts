@@ -1,0 +1,119 @@
+import { lackOf, type Case, type Cell, type Stage } from "./case.ts";
+import { Site } from "./site.ts";
+
+export type Outcome =
+  | { readonly status: "passed" }
+  | { readonly status: "failed"; readonly why: string }
+  | { readonly status: "unsupported"; readonly reason: string };
+
+/** A case that takes longer hangs. Milliseconds. */
+const PATIENCE_MS = 20_000;
+/** Of the text of an error. */
+const MAX_LINES = 8;
+
+/** Hubs and peers that a case acts on, and those to take down afterwards. */
+interface Built {
+  readonly site: Site;
+  readonly parties: Awaited<ReturnType<Cell["topology"]["build"]>>;
+}
+
+/** Runs cases in one cell. Those that leave hubs and peers as they were share them. */
+export class CellRun implements AsyncDisposable {
+  readonly #cell: Cell;
+  #shared: Built | undefined;
+  #runs = 0;
+
+  constructor(cell: Cell) {
+    this.#cell = cell;
+  }
+
+  /** Never rejects: what a case throws is its outcome. */
+  async attempt(one: Case): Promise<Outcome> {
+    const reason = lackOf(one, this.#cell);
+    if (reason !== undefined) return { status: "unsupported", reason };
+    try {
+      await this.run(one);
+      return { status: "passed" };
+    } catch (error) {
+      return { status: "failed", why: describe(error) };
+    }
+  }
+
+  /** Rejects with what the case throws, or when it takes too long. */
+  async run(one: Case): Promise<void> {
+    const built = one.alone === true ? await this.#build() : (this.#shared ??= await this.#build());
+    let sound = false;
+    try {
+      await inTime(one.run(this.#stage(built)), one.name);
+      sound = true;
+    } finally {
+      if (built !== this.#shared) await takeDown(built, sound);
+      else if (!sound) {
+        this.#shared = undefined; // who knows what it left behind
+        await takeDown(built, sound);
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const built = this.#shared;
+    this.#shared = undefined;
+    if (built !== undefined) await takeDown(built, true);
+  }
+
+  async #build(): Promise<Built> {
+    const { transport, codec, topology } = this.#cell;
+    const site = new Site(transport, codec);
+    try {
+      const parties = await inTime(topology.build(site), "putting up hubs and peers");
+      return { site, parties };
+    } catch (error) {
+      await site[Symbol.asyncDispose]().catch(() => undefined); // why it could not be built says more
+      throw error;
+    }
+  }
+
+  #stage({ site, parties }: Built): Stage {
+    const { codec } = this.#cell;
+    const run = ++this.#runs;
+    site.errors.length = 0;
+    return {
+      ...parties,
+      codec: codec.codec,
+      errors: site.errors,
+      subject: (name) => `case-${run}.${name}`,
+      write: (n, text = "") => codec.write({ n, text }),
+      read: (value) => codec.read(value),
+    };
+  }
+}
+
+/** The beginning of what was thrown, and the line of the case that threw it. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const at = error.stack?.split("\n").find((line) => /^\s+at .*\bcases\b/.test(line));
+  return [...error.message.split("\n").slice(0, MAX_LINES), ...(at === undefined ? [] : [at.trim()])].join(
+    "\n",
+  );
+}
+
+/** After a failure the failure counts, not what follows from it. */
+async function takeDown({ site }: Built, sound: boolean): Promise<void> {
+  const down = inTime(site[Symbol.asyncDispose](), "closing hubs and peers");
+  await (sound ? down : down.catch(() => undefined));
+}
+
+async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`${what}: not done after ${PATIENCE_MS / 1_000} s`)),
+      PATIENCE_MS,
+    );
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,39 @@
+import type { ConnectOptions } from "../../peer/connect.ts";
+import { TransportRegistry } from "../../transport/registry.ts";
+import type { Connection, DialOptions, Transport } from "../../transport/transport.ts";
+
+/** The way of one peer to its hub: the transport as it is, and a knife for the connection that was dialed last. */
+export class Line {
+  readonly transport: Transport;
+  readonly registry: TransportRegistry = new TransportRegistry();
+  #connection: Connection | undefined;
+  #onConnected: (() => void)[] = [];
+
+  constructor(transport: Transport) {
+    this.transport = {
+      scheme: transport.scheme,
+      supports: transport.supports,
+      dial: (url, options) => this.#dial(transport, url, options),
+      listen: (url, accept, options) => transport.listen(url, accept, options),
+    };
+    this.registry.add(this.transport);
+  }
+
+  /** To be told of the state of the link that uses the line. */
+  readonly onState: NonNullable<ConnectOptions["onState"]> = (state) => {
+    if (state !== "connected") return;
+    for (const resolve of this.#onConnected.splice(0)) resolve();
+  };
+
+  /** Aborts the connection, as a network does. Resolves when there is another. */
+  cut(): Promise<void> {
+    const again = new Promise<void>((resolve) => this.#onConnected.push(resolve));
+    this.#connection?.abort();
+    return again;
+  }
+
+  async #dial(transport: Transport, url: string, options: DialOptions | undefined): Promise<Connection> {
+    this.#connection = await transport.dial(url, options);
+    return this.#connection;
+  }
+}
