@@ -26,8 +26,6 @@ export type {
   ConnectionHandler,
   DialOptions,
   Listener as TransportListener,
-  ListenOptions,
-  TlsOptions,
   Transport,
   TransportSupports,
 } from "./transport/transport.ts";
