@@ -20,6 +20,8 @@ const ILLEGAL = [
   "\u00e4",
   "a/b",
 ];
+/** One of the program's, which is in no table of ours. */
+const OWN_REASON = "NO_ORDER";
 /** Legal, and the names of what every object or every map has. */
 const HOSTILE = [
   "__proto__",
@@ -39,14 +41,14 @@ export const FAILURES: readonly Case[] = [
     async run({ caller, worker, subject, write }) {
       await worker.serve(subject("known"), () => {
         throw new LintelError("not_found", "no such\norder", {
-          reason: "NO_ORDER",
+          reason: OWN_REASON,
           retryable: true,
           details: { id: 7, list: [null, "\u00fc"] },
         });
       });
       const error = await failureOf(caller.request(subject("known"), write(1)));
       assert.equal(error.code, "not_found");
-      assert.equal(error.reason, "NO_ORDER");
+      assert.equal(error.reason, OWN_REASON);
       assert.equal(error.retryable, true);
       assert.deepEqual(error.details, { id: 7, list: [null, "\u00fc"] });
       assert.match(error.message, /^no such\sorder$/);
