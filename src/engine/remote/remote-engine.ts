@@ -135,15 +135,16 @@ export class RemoteEngine implements Engine {
   publish(route: Route, publication: Message): Promise<void> | undefined {
     const { session } = this.#link;
     if (session === undefined) throw LintelError.from(this.#state === "closed" ? CLOSED : NOT_CONNECTED);
-    session.publish(route as OutBinding, publication);
-    const { queued } = session.outbox;
-    if (queued <= this.#limits.sessionBuffer / 8) return undefined;
-    if (queued > 4 * this.#limits.sessionBuffer) {
+    const { outbox } = session;
+    // Before the message is taken: a caller that ignores the error as well must not fill our memory.
+    if (outbox.queued > 4 * this.#limits.sessionBuffer) {
       throw LintelError.of(
         "SLOW_CONSUMER",
         "the hub does not keep up, and publish() is called without waiting for it",
       );
     }
+    session.publish(route as OutBinding, publication);
+    if (outbox.queued <= this.#limits.sessionBuffer / 8) return undefined;
     this.#writable ??= defer();
     return this.#writable.promise;
   }
