@@ -37,7 +37,7 @@ export async function openLintelEdge(
 
 /** A hub without listeners whose handler lives in the same process. */
 export async function openLintelCall(): Promise<Open & { call(value: unknown): Promise<unknown> }> {
-  const hub = await createHub({ http: false });
+  const hub = await createHub({ http: false, listen: [] });
   await hub.serve(LINTEL_SUBJECT, (value) => value);
   return { call: (value) => hub.request(LINTEL_SUBJECT, value), close: () => hub.close() };
 }
