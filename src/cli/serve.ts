@@ -23,6 +23,8 @@ const CONFIG_FILE = "lintel.yaml";
 const EXAMPLES = `
 Listens for HTTP on 127.0.0.1:8500 and for workers on tcp://127.0.0.1:4500 unless told otherwise. A lintel.yaml in the
 current directory is used when --config names no other file; flags override what the file says.
+URLs begin with tcp, unix, ws, h2c or http1. Those with TLS (tls, wss, h2, http1s) need certificates, which only a
+program can give so far, by createHub().
 SIGINT (Ctrl-C) or SIGTERM finishes what is under way and ends; a second one ends at once.
 
 Examples:
