@@ -9,8 +9,13 @@ import type { Incoming } from "./registrations.ts";
 
 /** Waits between attempts grow from the first to the last; half of each is random, so that peers do not come as one. */
 const FIRST_BACKOFF_MS = 50;
-const LAST_BACKOFF_MS = 1_000;
+const LAST_BACKOFF_MS = 800;
 const DIAL_TIMEOUT_MS = 5_000;
+/**
+ * An attempt of which nothing is heard for the last wait is joined by another, and the first to be welcomed is kept: when
+ * a network drops packets, what was sent into the hole may be late for long after it is healed.
+ */
+const MAX_ATTEMPTS = 8;
 
 /**
  * State of the link to the hub.
@@ -42,11 +47,17 @@ export interface LinkOptions {
   readonly onState: (state: LinkState, why: Failure | undefined) => void;
 }
 
+/** One attempt to come to a session. */
+interface Attempt {
+  readonly abort: AbortController;
+  session: Session<Incoming> | undefined;
+}
+
 /** Keeps a session to a hub: dials, and dials again whenever it is lost, until closed. */
 export class Link {
   readonly #options: LinkOptions;
   readonly #flusher = new Flusher();
-  readonly #abort = new AbortController();
+  readonly #attempts = new Set<Attempt>();
   #state: LinkState = "connecting";
   #session: Session<Incoming> | undefined;
   #backoff = FIRST_BACKOFF_MS;
@@ -69,15 +80,15 @@ export class Link {
   }
 
   start(): void {
-    void this.#dial();
+    this.#attempt();
   }
 
   /** Ends the session after what it still has to send, and dials no more. */
   close(): Promise<void> {
     if (this.#state === "closed") return Promise.resolve();
     this.#enter("closed", undefined);
-    this.#abort.abort();
     this.#options.clock.clear(this.#timer);
+    this.#abandonAttempts();
     const session = this.#session;
     if (session === undefined || session.state === "closed") return Promise.resolve();
     return new Promise((resolve) => {
@@ -86,17 +97,34 @@ export class Link {
     });
   }
 
-  async #dial(): Promise<void> {
+  #attempt(): void {
+    if (this.#attempts.size < MAX_ATTEMPTS) {
+      const attempt: Attempt = { abort: new AbortController(), session: undefined };
+      this.#attempts.add(attempt);
+      void this.#dial(attempt);
+    }
+    this.#attemptIn(LAST_BACKOFF_MS);
+  }
+
+  /** Tries, or tries once more, after a wait of which half is random. */
+  #attemptIn(longestMs: number): void {
+    const { clock, random } = this.#options;
+    clock.clear(this.#timer);
+    this.#timer = clock.after(longestMs * (0.5 + random() / 2), () => this.#attempt());
+  }
+
+  async #dial(attempt: Attempt): Promise<void> {
     const { transport, url, tls } = this.#options;
     try {
       const connection = await transport.dial(url, {
         ...(tls === undefined ? {} : { tls }),
         timeoutMs: DIAL_TIMEOUT_MS,
-        signal: this.#abort.signal,
+        signal: attempt.abort.signal,
       });
-      if (this.#state === "closed") connection.abort();
-      else this.#greet(connection);
+      if (this.#attempts.has(attempt)) this.#greet(attempt, connection);
+      else connection.abort();
     } catch (error) {
+      if (!this.#attempts.delete(attempt)) return;
       if (error instanceof TypeError) return this.#giveUp(error); // a URL that is none will never be one
       this.#retry(failure("NOT_CONNECTED", `cannot connect to ${url}: ${describe(error)}`));
     }
@@ -104,12 +132,13 @@ export class Link {
 
   #giveUp(error: TypeError): void {
     this.lastFailure = failure("NOT_CONNECTED", error.message);
+    this.#options.clock.clear(this.#timer);
     this.#enter("closed", this.lastFailure);
     this.#options.onGivenUp(error);
   }
 
-  #greet(connection: Connection): void {
-    const { name, limits, clock, calls, registrations, onDrained, onGoaway, onOpened } = this.#options;
+  #greet(attempt: Attempt, connection: Connection): void {
+    const { name, limits, clock, calls, registrations, onDrained, onGoaway } = this.#options;
     const session = new Session<Incoming>(connection, {
       role: "dialer",
       name,
@@ -119,38 +148,54 @@ export class Link {
       calls,
       registrations,
       lifecycle: {
-        opened: () => {
-          this.#backoff = FIRST_BACKOFF_MS;
-          this.#enter("connected", undefined);
-          onOpened(session);
-        },
+        opened: () => this.#opened(attempt, session),
         goaway: onGoaway,
         drained: onDrained,
-        ended: (why) => this.#lost(why),
+        ended: (why) => this.#ended(attempt, session, why),
         closed: () => {
-          for (const resolve of this.#over.splice(0)) resolve();
+          if (this.#state === "closed") for (const resolve of this.#over.splice(0)) resolve();
         },
       },
     });
-    this.#session = session;
+    attempt.session = session;
     session.start();
   }
 
-  #lost(why: Failure): void {
+  #opened(attempt: Attempt, session: Session<Incoming>): void {
+    this.#attempts.delete(attempt);
+    this.#abandonAttempts();
+    this.#options.clock.clear(this.#timer);
+    this.#session = session;
+    this.#backoff = FIRST_BACKOFF_MS;
+    this.#enter("connected", undefined);
+    this.#options.onOpened(session);
+  }
+
+  #ended(attempt: Attempt, session: Session<Incoming>, why: Failure): void {
+    if (this.#attempts.delete(attempt)) return this.#retry(why);
+    if (this.#session !== session) return undefined; // another was faster
     const wasConnected = this.#state === "connected";
     this.#session = undefined;
-    if (this.#state !== "closed") this.#retry(why);
+    if (wasConnected) this.#retry(why);
     if (wasConnected) this.#options.onLost(why);
+    return undefined;
+  }
+
+  #abandonAttempts(): void {
+    const attempts = [...this.#attempts];
+    this.#attempts.clear();
+    for (const { abort, session } of attempts) {
+      abort.abort();
+      session?.abort(failure("CLOSED", "this attempt to connect is not needed any more"));
+    }
   }
 
   #retry(why: Failure): void {
     if (this.#state === "closed") return;
     this.lastFailure = why;
     this.#enter("connecting", why);
-    const { clock, random } = this.#options;
-    const delay = this.#backoff * (0.5 + random() / 2);
+    this.#attemptIn(this.#backoff);
     this.#backoff = Math.min(this.#backoff * 2, LAST_BACKOFF_MS);
-    this.#timer = clock.after(delay, () => void this.#dial());
   }
 
   #enter(state: LinkState, why: Failure | undefined): void {
