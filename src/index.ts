@@ -2,6 +2,7 @@ export { connect, type ConnectOptions } from "./peer/connect.ts";
 export { createHub, type Hub, type HubConfig, type HubStats, type ListenAt } from "./hub/hub.ts";
 export { LintelError, type LintelErrorOptions } from "./message/failure.ts";
 export type { Code, Reason } from "./message/status.ts";
+export type { Overflow } from "./message/overflow.ts";
 export { DEFAULT_LIMITS, type Limits } from "./message/limits.ts";
 export type { HeadersInit, MessageHeaders } from "./message/headers.ts";
 export type { Context, HttpRequest, ReplyControl } from "./peer/context.ts";
@@ -17,6 +18,7 @@ export type {
   RequestOptions,
   ServeOptions,
   Service,
+  SubscribeOptions,
   Subscription,
 } from "./peer/peer.ts";
 export type { ListenOptions, TlsOptions } from "./transport/transport.ts";

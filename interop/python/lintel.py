@@ -20,7 +20,7 @@ from typing import Any, Callable, Optional
 from urllib.parse import urlsplit
 
 from lintel_session import Job, Session
-from lintel_wire import PATTERN, SUBJECT, Frame, HeadersInit, LintelError, Message, Type
+from lintel_wire import PATTERN, POLICIES, SUBJECT, Frame, HeadersInit, LintelError, Message, Type
 from lintel_wire import late, read_failure, write_value
 
 __all__ = ["Job", "LintelError", "Message", "Peer", "Registration", "connect"]
@@ -36,9 +36,11 @@ def closed() -> LintelError:
 
 
 class Registration:
-    """A service or a subscription. A subscription without a listener is read with `async for`."""
+    """A service or a subscription. A subscription without a listener is read with `async for`.
 
-    def __init__(self, peer: Peer, kind: Type, pattern: str, queue: str, concurrency: int, take: Any) -> None:
+    `dropped` is how many publications it has missed: by the hub, as far as it has told, and here."""
+
+    def __init__(self, peer: Peer, kind: Type, pattern: str, queue: str, number: int, take: Any) -> None:
         if not PATTERN.match(pattern) or (queue and not SUBJECT.match(queue)):
             raise LintelError(
                 "invalid_argument", f"not a legal pattern or queue: {pattern[:64]!r}", "BAD_SUBJECT"
@@ -46,7 +48,7 @@ class Registration:
         peer._last_registration += 1
         self.peer, self.id, self.pattern, self.take = peer, peer._last_registration, pattern, take
         name = queue.encode()
-        self.frame = Frame(kind, 0, len(name), concurrency, self.id, name + pattern.encode())
+        self.frame = Frame(kind, 0, len(name), number, self.id, name + pattern.encode())
         self.matches = re.compile(
             pattern.replace(".", r"\.").replace("*", "[^.]+").replace(">", ".+")
         ).fullmatch
@@ -54,12 +56,18 @@ class Registration:
         self.left, self.arrived = asyncio.Event(), asyncio.Event()
         self.messages: deque[Message] = deque()
         self.dropped, self.closing = 0, False
+        self.failure: Optional[LintelError] = None  # why it has ended, if nobody closed it
 
     def deliver(self, message: Message) -> None:
         if self.take is None:
             if len(self.messages) >= MAX_WAITING:
-                self.messages.popleft()
+                policy = POLICIES[self.frame.target]
+                if policy == "disconnect":
+                    return self._cut_off()
                 self.dropped += 1
+                if policy == "drop-newest":
+                    return None
+                self.messages.popleft()
             self.messages.append(message)
             return self.arrived.set()
         try:
@@ -75,8 +83,15 @@ class Registration:
             self.arrived.clear()
             await self.arrived.wait()
         if not self.messages:
-            raise StopAsyncIteration
+            raise self.failure or StopAsyncIteration
         return self.messages.popleft()
+
+    def _cut_off(self) -> None:
+        """The iteration does not keep up and must not miss anything: it ends after what it has."""
+        self.failure = LintelError("resource_exhausted", "the iteration does not keep up", "SLOW_CONSUMER")
+        if self.peer.session:
+            self.peer.session.send(Frame(Type.LEAVE, id=self.id))
+        self.peer._forget(self)
 
     async def close(self) -> None:
         """Takes nothing new; a service still answers what it holds. P-55: it is over when READY has come."""
@@ -145,10 +160,18 @@ class Peer:
         return await self._register(Registration(self, Type.SERVE, subject, queue, concurrency, handler))
 
     async def subscribe(
-        self, pattern: str, listener: Optional[Callable[[Any, Message], Any]] = None
+        self,
+        pattern: str,
+        listener: Optional[Callable[[Any, Message], Any]] = None,
+        *,
+        overflow: str = "drop-newest",
     ) -> Registration:
-        """Calls the listener, a plain function, with each publication; without one, iterate over the result."""
-        return await self._register(Registration(self, Type.SUBSCRIBE, pattern, "", 0, listener))
+        """Calls the listener, a plain function, with each publication; without one, iterate over the result.
+
+        `overflow` says what becomes of publications when this end does not keep up: "drop-newest" and "drop-oldest" drop
+        and count them, "disconnect" ends the session, which is made again, or the iteration, with SLOW_CONSUMER."""
+        policy = POLICIES.index(overflow)  # ValueError: it is none
+        return await self._register(Registration(self, Type.SUBSCRIBE, pattern, "", policy, listener))
 
     async def close(self) -> None:
         """Ends now: requests under way fail with CLOSED, handlers are cancelled."""
@@ -185,6 +208,10 @@ class Peer:
         registration.left.set()
         registration.arrived.set()
 
+    def _listening(self, subject: str) -> list[Registration]:
+        everything = self.registrations.values()
+        return [one for one in everything if one.frame.type is Type.SUBSCRIBE and one.matches(subject)]
+
     def _answered(self, frame: Frame) -> None:
         """READY or REFUSED."""
         registration = self.registrations.get(frame.id)
@@ -192,7 +219,7 @@ class Peer:
             return
         if frame.type is Type.REFUSED:
             self._forget(registration)
-            error = read_failure(frame)
+            error = registration.failure = read_failure(frame)
             if registration.ready.done():
                 log.error("%s is refused by the hub", registration.pattern, exc_info=error)
             else:

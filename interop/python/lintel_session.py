@@ -189,9 +189,11 @@ class Session(asyncio.Protocol):
                 answer.set_result(frame) if kind is Type.REPLY else answer.set_exception(read_failure(frame))
         elif kind is Type.PUBLISH:
             message = Message(frame, self.decoder.bound[frame.target][0])  # P-63: who wants it is ours to find
-            for registration in list(self.peer.registrations.values()):
-                if registration.frame.type is Type.SUBSCRIBE and registration.matches(message.subject):
-                    registration.deliver(message)
+            for registration in self.peer._listening(message.subject):
+                registration.deliver(message)
+        elif kind is Type.DROPPED:
+            for registration in self.peer._listening(self.decoder.bound[frame.target][0]):
+                registration.dropped += frame.id  # P-65
         elif kind in (Type.READY, Type.REFUSED):
             self.peer._answered(frame)
         elif kind in (Type.SERVE, Type.SUBSCRIBE):  # P-56: we route nothing

@@ -138,9 +138,11 @@ def read_value(form: int, headers: Headers, payload: bytes) -> Any:
 
 class Type(IntEnum):
     HELLO, WELCOME, GOAWAY, CLOSE, PING, PONG, BIND, SERVE, SUBSCRIBE, LEAVE, READY, REFUSED = range(1, 13)
-    REQUEST, REPLY, ERROR, CANCEL, PUBLISH = range(16, 21)
+    REQUEST, REPLY, ERROR, CANCEL, PUBLISH, DROPPED = range(16, 22)
 
 
+# What becomes of publications for a subscriber that does not keep up; the place is the number on the wire, P-51.
+POLICIES = ("drop-newest", "drop-oldest", "disconnect")
 TYPES = {kind.value: kind for kind in Type}
 HEADER = struct.Struct("<IBBHII")  # length of the body, type, flags, aux, target, id
 SUBJECT = re.compile(r"(?=.{1,255}\Z)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
@@ -262,6 +264,8 @@ class Decoder:
         elif kind in (Type.SERVE, Type.SUBSCRIBE):
             check(number != 0 and aux <= len(body) <= 510, "P-50", f"illegal {kind.name}")
             check(kind is Type.SERVE or aux == 0, "P-51", "SUBSCRIBE with a queue")
+        elif kind is Type.DROPPED:
+            check(target in self.bound, "P-65", f"number {target} is not bound")
         elif kind in (Type.REQUEST, Type.REPLY, Type.PUBLISH):
             if kind is not Type.REPLY:
                 check(target in self.bound, "P-23", f"number {target} is not bound")

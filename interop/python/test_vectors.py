@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 from typing import Any, Iterator
 
-from lintel_wire import BYTES, CODES, TEXT, TYPED, Decoder, Frame, Headers, LintelError, Type
+from lintel_wire import BYTES, CODES, POLICIES, TEXT, TYPED, Decoder, Frame, Headers, LintelError, Type
 from lintel_wire import failure_frame, read_failure, write_headers
 
 FOLDER = Path(__file__).resolve().parents[2] / "spec" / "vectors"
@@ -31,6 +31,7 @@ NAMES: dict[Type, dict[str, str]] = {
     Type.ERROR: {"target": "registration", "id": "id"},
     Type.CANCEL: {"target": "registration", "id": "id"},
     Type.PUBLISH: {"target": "binding"},
+    Type.DROPPED: {"target": "binding", "id": "count"},
 }
 
 
@@ -71,6 +72,8 @@ def fields_of(frame: Frame) -> dict[str, Any]:
         fields.update(queue=head.decode(), pattern=payload.decode())
     if kind in (Type.BIND, Type.SUBSCRIBE):
         fields["subject" if kind is Type.BIND else "pattern"] = frame.body.decode()
+    if kind is Type.SUBSCRIBE:
+        fields["policy"] = POLICIES[frame.target]
     if kind is Type.READY:
         fields["asked"] = Type(frame.aux).name.lower()
     if kind is Type.CANCEL:
@@ -81,6 +84,8 @@ def fields_of(frame: Frame) -> dict[str, Any]:
 def frame_of(kind: Type, fields: dict[str, Any]) -> Frame:
     numbers = {field: fields[name] for field, name in NAMES.get(kind, {}).items()}
     target, number = numbers.get("target", 0), numbers.get("id", 0)
+    if kind is Type.SUBSCRIBE:
+        target = POLICIES.index(fields["policy"])
     if kind in FAILURES:
         details = None if fields["details"] is None else json.loads(fields["details"])
         error = LintelError(fields["code"], fields["message"], fields["reason"], fields["retryable"], details)

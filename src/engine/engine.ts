@@ -7,6 +7,7 @@ import type {
   Route,
   ServeOptions,
   Sink,
+  SubscribeOptions,
   Subscriber,
   Subscription,
   Worker,
@@ -41,7 +42,7 @@ export interface Engine {
    * Unknown handles are ignored.
    */
   cancel(handle: number, why?: Failure): void;
-  subscribe(pattern: string, subscriber: Subscriber): Subscription;
+  subscribe(pattern: string, subscriber: Subscriber, options?: SubscribeOptions): Subscription;
   serve(pattern: string, worker: Worker, options?: ServeOptions): Registration;
   /** Takes nothing new and resolves when all that is under way has ended. */
   drain(): Promise<void>;

@@ -33,8 +33,16 @@ export interface ListenAt extends ListenOptions {
 export interface HubStats extends Readonly<BrokerStats> {
   readonly inFlight: number;
   readonly sessions: number;
-  /** Publications that were not sent because their session was slow, or did not take messages of their size. */
+  /** Publications that were dropped instead of sent to a session: all of them, whatever the reason. */
   readonly droppedPublications: number;
+  /** Of these: new ones, because their session was slow and its policy is drop-newest. */
+  readonly droppedNewest: number;
+  /** Of these: old ones, because their session was slow and its policy is drop-oldest. */
+  readonly droppedOldest: number;
+  /** Of these: because their session does not take messages of their size. */
+  readonly droppedTooLarge: number;
+  /** Sessions that were ended because they did not keep up. */
+  readonly slowDisconnects: number;
 }
 
 /** A hub, and a peer of it in the same process. */
@@ -128,8 +136,17 @@ class RunningHub extends EnginePeer implements Hub {
   }
 
   stats(): HubStats {
-    const { sessions, droppedPublications } = this.#native;
-    return { ...this.#engine.stats, inFlight: this.#engine.inFlight, sessions, droppedPublications };
+    const { sessions, slowDisconnects, drops } = this.#native;
+    return {
+      ...this.#engine.stats,
+      inFlight: this.#engine.inFlight,
+      sessions,
+      droppedPublications: drops.newest + drops.oldest + drops.tooLarge + drops.untaken,
+      droppedNewest: drops.newest,
+      droppedOldest: drops.oldest,
+      droppedTooLarge: drops.tooLarge,
+      slowDisconnects,
+    };
   }
 
   reloadTls(url: string, tls: TlsOptions): void {
@@ -154,7 +171,7 @@ class RunningHub extends EnginePeer implements Hub {
   }
 
   async #end(): Promise<void> {
-    await Promise.all([this.#http?.close(), this.#engine.close()]);
+    await Promise.all([this.#http?.close(), super.close()]);
     const closing = this.#doors.map((door) => door.close());
     await this.#native.close();
     await Promise.all(closing);

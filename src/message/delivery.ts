@@ -4,6 +4,7 @@
  */
 import type { Failure } from "./failure.ts";
 import type { Message } from "./message.ts";
+import type { Overflow } from "./overflow.ts";
 
 /** Receives the outcome of requests. For each tag exactly one of the two is called, once, unless it was canceled. */
 export interface Sink {
@@ -22,6 +23,8 @@ export interface Worker {
 /** Receives publications. */
 export interface Subscriber {
   deliver(route: Route, publication: Message): void;
+  /** So many publications were dropped on the way here. Left out by those who do not care. */
+  missed?(route: Route, count: number): void;
 }
 
 /** A worker's place in a queue group. */
@@ -50,7 +53,18 @@ export interface Route {
   readonly subject: string;
 }
 
-export interface ServeOptions {
+/** Who registers something may want to know of its end. */
+export interface Endable {
+  /** Called once if the engine ends a registration that was ready: nothing more comes. */
+  readonly onEnded?: ((why: Failure) => void) | undefined;
+}
+
+export interface SubscribeOptions extends Endable {
+  /** What becomes of publications for a subscriber that does not keep up. Default "drop-newest". */
+  readonly overflow?: Overflow | undefined;
+}
+
+export interface ServeOptions extends Endable {
   /** Queue group; workers with the same subject and queue share its requests. Default: one group for all. */
   readonly queue?: string | undefined;
   /** Requests the worker holds at a time; more wait in the group's queue. */

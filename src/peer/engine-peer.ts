@@ -16,6 +16,7 @@ import type {
   RequestOptions,
   ServeOptions,
   Service,
+  SubscribeOptions,
   Subscription,
 } from "./peer.ts";
 import { HandlerService, type OnError } from "./service.ts";
@@ -36,6 +37,8 @@ export class EnginePeer implements Peer {
   readonly #timeoutMs: number;
   readonly #onError: OnError;
   readonly #codecs: Codecs;
+  /** Services and subscriptions that have not ended. */
+  readonly #running = new Set<HandlerService | ListenerSubscription>();
 
   constructor(engine: Engine, options: EnginePeerOptions = {}) {
     this.#engine = engine;
@@ -68,15 +71,20 @@ export class EnginePeer implements Peer {
     return this.#engine.publish(this.#engine.route(subject), codecs.message(value, head));
   }
 
-  async subscribe<V>(pattern: string, listener?: Listener<V>): Promise<Subscription> {
+  async subscribe<V>(
+    pattern: string,
+    listener?: Listener<V> | SubscribeOptions,
+    options: SubscribeOptions = {},
+  ): Promise<Subscription> {
     const subscription = new ListenerSubscription(
       this.#engine,
       pattern,
-      listener as Listener | undefined,
+      typeof listener === "function" ? (listener as Listener) : undefined,
+      typeof listener === "function" ? options : (listener ?? options),
       this.#onError,
       this.#codecs,
     );
-    await subscription.ready;
+    await this.#run(subscription);
     return subscription;
   }
 
@@ -90,21 +98,31 @@ export class EnginePeer implements Peer {
       this.#onError,
       this.#codecs,
     );
-    await service.ready;
+    await this.#run(service);
     return service;
   }
 
   async drain(): Promise<void> {
     await this.#engine.drain();
-    await this.#engine.close();
+    await this.close();
   }
 
-  close(): Promise<void> {
-    return this.#engine.close();
+  async close(): Promise<void> {
+    await this.#engine.close();
+    for (const one of this.#running) one.end();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Resolves when it has been accepted. It is known from now on, until it ends. */
+  #run(one: HandlerService | ListenerSubscription): Promise<void> {
+    this.#running.add(one);
+    const forget = (): void => void this.#running.delete(one);
+    one.ready.catch(forget);
+    one.closed.then(forget, forget);
+    return one.ready;
   }
 
   #requestWith(

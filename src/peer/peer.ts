@@ -1,6 +1,7 @@
 /** The API people use: the same for an embedded hub and for a client of one. */
 import type { Codec } from "../codec/codec.ts";
 import type { MessageHeaders, HeadersInit } from "../message/headers.ts";
+import type { Overflow } from "../message/overflow.ts";
 import type { Context } from "./context.ts";
 
 export interface RequestOptions {
@@ -36,6 +37,15 @@ export interface CodecOptions {
   readonly codecs?: readonly Codec[];
 }
 
+export interface SubscribeOptions {
+  /**
+   * What becomes of publications when this subscriber does not keep up. "drop-newest", the default: the new ones are
+   * dropped. "drop-oldest": those that have waited longest are. "disconnect": it is cut off instead of missing any; over a
+   * connection the session ends and is made anew, an iteration ends with `SLOW_CONSUMER`.
+   */
+  readonly overflow?: Overflow;
+}
+
 /** A reply with everything that came with it. */
 export interface Reply<T = unknown> {
   /** Decoded when it is first looked at: throws `BAD_PAYLOAD` when the payload is not what its content type says. */
@@ -62,15 +72,22 @@ export interface Publication<T = unknown> {
 /** A running service. */
 export interface Service extends AsyncDisposable {
   readonly subject: string;
-  /** Takes no more requests and resolves when those in hand are answered. */
+  /**
+   * Resolves when the service has ended, by its own `close` or its peer's. Rejects with the reason when the hub does not
+   * take it any longer, as it may after a reconnect; `onError` is told too. It need not be handled.
+   */
+  readonly closed: Promise<void>;
+  /** Takes no more requests and resolves when none can come any more and those in hand are answered. */
   close(): Promise<void>;
 }
 
 /** A running subscription. Without a listener it is read with `for await`. */
 export interface Subscription extends AsyncIterable<Publication>, AsyncDisposable {
   readonly pattern: string;
-  /** Publications that were dropped because the reader of the iteration fell behind. */
+  /** Publications that were dropped because this end fell behind: by the hub, as far as it has told, and here. */
   readonly dropped: number;
+  /** As of a service. Rejects with `SLOW_CONSUMER` also when an iteration falls behind and its policy is to end then. */
+  readonly closed: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -90,8 +107,16 @@ export interface Peer extends AsyncDisposable {
    * goes on. Throws `NOT_CONNECTED` while there is no connection.
    */
   publish(subject: string, value?: unknown, options?: PublishOptions): Promise<void> | undefined;
-  /** Listens to a subject or pattern. Resolves when publications made from then on arrive. */
-  subscribe<V = unknown>(pattern: string, listener?: Listener<V>): Promise<Subscription>;
+  /**
+   * Listens to a subject or pattern. Resolves when publications made from then on arrive. Without a listener they are
+   * read with `for await`.
+   */
+  subscribe<V = unknown>(
+    pattern: string,
+    listener: Listener<V>,
+    options?: SubscribeOptions,
+  ): Promise<Subscription>;
+  subscribe(pattern: string, options?: SubscribeOptions): Promise<Subscription>;
   /** Answers requests for a subject or pattern. Resolves when requests can arrive. */
   serve<V = unknown>(subject: string, handler: Handler<V>, options?: ServeOptions): Promise<Service>;
   /** Takes nothing new, finishes what is under way, then closes. */

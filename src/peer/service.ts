@@ -1,6 +1,7 @@
 import type { Codecs } from "../codec/codecs.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Registration, Route, Worker } from "../message/delivery.ts";
+import { defer } from "../message/deferred.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import type { Message } from "../message/message.ts";
 import { Context } from "./context.ts";
@@ -18,6 +19,7 @@ export class HandlerService implements Service, Worker {
   readonly #registration: Registration;
   /** Requests whose handler has not come to its end at once. */
   readonly #jobs = new Map<number, Context>();
+  readonly #over = defer();
   #onIdle: (() => void)[] = [];
   #closing: Promise<void> | undefined;
 
@@ -33,12 +35,24 @@ export class HandlerService implements Service, Worker {
     this.#handler = handler;
     this.#onError = onError;
     this.#codecs = codecs;
-    this.#registration = engine.serve(subject, this, options);
+    this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`, and onError is told
+    const { queue, concurrency } = options;
+    const onEnded = (why: Failure): void => this.#ended(why);
+    this.#registration = engine.serve(subject, this, { queue, concurrency, onEnded });
   }
 
   /** Resolves when requests can arrive. */
   get ready(): Promise<void> {
     return this.#registration.ready;
+  }
+
+  get closed(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  /** Its peer has been closed. */
+  end(): void {
+    this.#over.resolve();
   }
 
   execute(job: number, route: Route, request: Message, timeoutMs: number): void {
@@ -62,7 +76,7 @@ export class HandlerService implements Service, Worker {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#end();
+    this.#closing ??= this.#leave();
     return this.#closing;
   }
 
@@ -70,9 +84,17 @@ export class HandlerService implements Service, Worker {
     return this.close();
   }
 
-  async #end(): Promise<void> {
+  async #leave(): Promise<void> {
     await this.#registration.leave();
     if (this.#jobs.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    this.#over.resolve();
+  }
+
+  /** The engine does not take it any longer. */
+  #ended(why: Failure): void {
+    const error = LintelError.from(why);
+    this.#over.reject(error);
+    this.#onError(error, `the service ${this.subject}`);
   }
 
   #later(job: number, context: Context, result: PromiseLike<unknown>): void {

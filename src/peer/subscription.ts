@@ -1,14 +1,15 @@
 import type { Codecs } from "../codec/codecs.ts";
 import { bytesOf } from "../codec/values.ts";
 import type { Engine } from "../engine/engine.ts";
+import { defer } from "../message/deferred.ts";
 import type { Subscription as EngineSubscription, Route, Subscriber } from "../message/delivery.ts";
+import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders } from "../message/headers.ts";
 import { encodeBody, type Encoder, type Message } from "../message/message.ts";
-import type { Listener, Publication, Subscription } from "./peer.ts";
+import { checkOverflow } from "../message/overflow.ts";
+import { Inbox } from "./inbox.ts";
+import type { Listener, Publication, SubscribeOptions, Subscription } from "./peer.ts";
 import type { OnError } from "./service.ts";
-
-/** Publications an iteration may fall behind; the oldest are dropped past that. */
-const MAX_BUFFERED = 65_536;
 
 /** Publications for one listener, or for one iteration. */
 export class ListenerSubscription implements Subscription, Subscriber {
@@ -17,15 +18,19 @@ export class ListenerSubscription implements Subscription, Subscriber {
   readonly #onError: OnError;
   readonly #codecs: Codecs;
   readonly #subscription: EngineSubscription;
-  #buffer: Publication[] = [];
+  readonly #inbox: Inbox;
+  readonly #over = defer();
+  /** Why it has ended, if it was not closed. */
+  #error: LintelError | undefined;
   #wake: (() => void) | undefined;
   #closed = false;
-  dropped = 0;
+  #missed = 0;
 
   constructor(
     engine: Engine,
     pattern: string,
     listener: Listener | undefined,
+    options: SubscribeOptions,
     onError: OnError,
     codecs: Codecs,
   ) {
@@ -33,7 +38,11 @@ export class ListenerSubscription implements Subscription, Subscriber {
     this.#listener = listener;
     this.#onError = onError;
     this.#codecs = codecs;
-    this.#subscription = engine.subscribe(pattern, this);
+    const overflow = checkOverflow(options.overflow ?? "drop-newest");
+    this.#inbox = new Inbox(overflow);
+    this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`, and onError is told
+    const onEnded = (why: Failure): void => this.#fail(LintelError.from(why));
+    this.#subscription = engine.subscribe(pattern, this, { overflow, onEnded });
   }
 
   /** Resolves when publications made from now on arrive. */
@@ -41,25 +50,42 @@ export class ListenerSubscription implements Subscription, Subscriber {
     return this.#subscription.ready;
   }
 
+  get closed(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  get dropped(): number {
+    return this.#missed + this.#inbox.dropped;
+  }
+
   deliver(route: Route, message: Message): void {
     if (this.#closed) return;
     try {
       const value = this.#codecs.value(message);
       const publication = new ReceivedPublication(route.subject, value, message);
-      if (this.#listener === undefined) this.#keep(publication);
+      if (this.#listener === undefined) this.#keep(publication, message);
       else this.#watch(this.#listener(value, publication));
     } catch (error) {
       this.#report(error);
     }
   }
 
+  missed(_route: Route, count: number): void {
+    this.#missed += count;
+  }
+
   close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
-      this.#subscription.close();
-      this.#wake?.();
-    }
+    this.end();
     return Promise.resolve();
+  }
+
+  /** It is closed, or its peer is. */
+  end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#subscription.close();
+    this.#over.resolve();
+    this.#wake?.();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -72,27 +98,37 @@ export class ListenerSubscription implements Subscription, Subscriber {
       throw new TypeError("a subscription with a listener cannot be iterated");
     try {
       while (true) {
-        const batch = this.#buffer;
-        this.#buffer = [];
-        yield* batch;
-        if (this.#buffer.length > 0) continue;
-        if (this.#closed) return;
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        const next = this.#inbox.take();
+        if (next !== undefined) {
+          yield next;
+        } else if (this.#error !== undefined) {
+          throw this.#error;
+        } else if (this.#closed) {
+          return;
+        } else {
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+        }
       }
     } finally {
       await this.close();
     }
   }
 
-  #keep(publication: Publication): void {
-    if (this.#buffer.length >= MAX_BUFFERED) {
-      this.#buffer = this.#buffer.slice(MAX_BUFFERED / 2);
-      this.dropped += MAX_BUFFERED / 2;
-    }
-    this.#buffer.push(publication);
-    this.#wake?.();
+  #keep(publication: Publication, message: Message): void {
+    const size = message.encoder === undefined ? message.end - message.headStart : 0;
+    if (this.#inbox.add(publication, size)) this.#wake?.();
+    else this.#fail(LintelError.of("SLOW_CONSUMER", `the iteration of ${this.pattern} does not keep up`));
+  }
+
+  /** It has ended, but not because anybody closed it. What was kept can still be read. */
+  #fail(error: LintelError): void {
+    if (this.#closed) return;
+    this.#error = error;
+    this.#over.reject(error);
+    this.end();
+    this.#onError(error, `the subscription to ${this.pattern}`);
   }
 
   /** An async listener's rejection must not end the process. */

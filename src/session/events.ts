@@ -1,6 +1,7 @@
 /** What a session tells its owner. Messages are borrowed until the call returns. */
 import type { Failure } from "../message/failure.ts";
 import type { Message } from "../message/message.ts";
+import type { Overflow } from "../message/overflow.ts";
 import type { Binding } from "./bindings.ts";
 
 export interface SessionLifecycle {
@@ -24,13 +25,16 @@ export interface SessionCalls<R> {
   /** The requester withdrew request `id`, which had come for this registration. */
   cancel(registration: number, id: number, why: Failure): void;
   publish(binding: Binding<R>, publication: Message): void;
+  /** So many publications on the subject are missing here. */
+  dropped(binding: Binding<R>, count: number): void;
 }
 
 export interface SessionRegistrations {
   serve(registration: number, pattern: string, queue: string, concurrency: number): void;
-  subscribe(registration: number, pattern: string): void;
+  subscribe(registration: number, pattern: string, overflow: Overflow): void;
   leave(registration: number): void;
   /** The other end has done what the frame of type `asked` asked for: SERVE, SUBSCRIBE or LEAVE. */
   ready(registration: number, asked: number): void;
+  /** The other end does not take the registration, or ends it. */
   refused(registration: number, why: Failure): void;
 }

@@ -1,9 +1,10 @@
 /** Reads the frames of one session: checks every clause that binds the sender, then tells the session's owner. */
 import { copyOf } from "../message/bytes.ts";
-import { failure, type Failure } from "../message/failure.ts";
+import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { findHeader } from "../message/headers.ts";
 import { MAX_SUBJECT, MAX_TIMEOUT } from "../message/limits.ts";
 import { Message, type Format } from "../message/message.ts";
+import { OVERFLOWS } from "../message/overflow.ts";
 import { CODES, isCode } from "../message/status.ts";
 import { isPattern, isSubject } from "../message/subject.ts";
 import { readUtf8 } from "../message/text.ts";
@@ -23,6 +24,9 @@ import { MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState }
 
 const MAX_QUEUE_NAME = 255;
 const REASON = /^[A-Z0-9_]{1,64}$/;
+const UNKNOWN_POLICY: Failure = Object.freeze(
+  new LintelError("unimplemented", "an unknown policy for subscribers that do not keep up").toFailure(),
+);
 
 /** What reading frames does to the session itself. */
 interface SessionControl {
@@ -97,6 +101,11 @@ export class Inbound<R> implements FrameSink {
       }
       case FrameType.cancel:
         return calls.cancel(header.target, header.id, canceled(header.aux));
+      case FrameType.dropped: {
+        const binding = this.#bindings.get(header.target);
+        if (binding !== undefined) return calls.dropped(binding, header.id);
+        return this.#break(`DROPPED names binding ${header.target}, which is not bound`); // P-65
+      }
       case FrameType.bind:
         return this.#bind(header, bytes, start, end);
       case FrameType.serve:
@@ -214,8 +223,12 @@ export class Inbound<R> implements FrameSink {
     if (queue !== "" && !isSubject(queue)) {
       return this.#session.refuse(header.id, failure("BAD_SUBJECT", "not a legal queue name"));
     }
-    if (header.type === FrameType.subscribe) return registrations.subscribe(header.id, pattern);
-    return registrations.serve(header.id, pattern, queue, header.target);
+    if (header.type === FrameType.serve) {
+      return registrations.serve(header.id, pattern, queue, header.target);
+    }
+    const overflow = OVERFLOWS[header.target];
+    if (overflow === undefined) return this.#session.refuse(header.id, UNKNOWN_POLICY); // P-51
+    return registrations.subscribe(header.id, pattern, overflow);
   }
 
   /** The failure in a frame; undefined when it breaks the protocol, and the session with it. */

@@ -5,6 +5,7 @@
 import { failure, type Failure } from "../message/failure.ts";
 import { MAX_HEADERS, MAX_TIMEOUT } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
+import { OVERFLOWS, type Overflow } from "../message/overflow.ts";
 import { CODES } from "../message/status.ts";
 import type { Connection } from "../transport/transport.ts";
 import { FrameType, HEADER_SIZE, MAX_BINDING, TIMEOUT_SIZE, writeHeader } from "../wire/frame.ts";
@@ -30,6 +31,8 @@ import { Outbox } from "./outbox.ts";
 
 /** A connection that was told to close is cut off after this long. */
 const CLOSE_GRACE_MS = 2_000;
+/** Higher counts do not fit their field. */
+const MAX_COUNT = 0xffff_ffff;
 
 export class Session<R> {
   readonly remote: string;
@@ -150,12 +153,24 @@ export class Session<R> {
     writeMessage(this.outbox, FrameType.publish, binding.number, 0, publication, -1, this.#peerLimits);
   }
 
+  /** Tells that publications are missing, on the subject that is bound to this number. */
+  dropped(number: number, count: number): void {
+    writeControl(this.outbox, FrameType.dropped, 0, number, Math.min(count, MAX_COUNT)); // P-65
+  }
+
   serve(registration: number, pattern: string, queue: string, concurrency: number): void {
     writeControl(this.outbox, FrameType.serve, queue.length, concurrency, registration, queue + pattern);
   }
 
-  subscribe(registration: number, pattern: string): void {
-    writeControl(this.outbox, FrameType.subscribe, 0, 0, registration, pattern);
+  subscribe(registration: number, pattern: string, overflow: Overflow): void {
+    writeControl(
+      this.outbox,
+      FrameType.subscribe,
+      0,
+      OVERFLOWS.indexOf(overflow), // P-51
+      registration,
+      pattern,
+    );
   }
 
   leave(registration: number): void {

@@ -30,6 +30,7 @@ export const FrameType = {
   error: 18,
   cancel: 19,
   publish: 20,
+  dropped: 21,
   // 32 to 39 are reserved for streams and channels: open, data, credit, end, reset.
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];

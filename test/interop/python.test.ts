@@ -327,6 +327,59 @@ describe("Python and the hub", () => {
     assert.equal(snake.said.filter(({ event }) => event === "connected").length, 1);
   });
 
+  it("is told what it has missed, by subject", async () => {
+    await using hub = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"] });
+    await using snake = await PythonPeer.start(hub.urls[0]!);
+    await hub.publish("py.news.large", new Uint8Array(MIB + 1)); // more than Python takes
+    await hub.publish("py.news.large", "small");
+    await snake.hears(({ value }) => value === "small");
+    assert.equal((await snake.does({ do: "dropped", pattern: "py.news.>" })).value, 1);
+    assert.equal((await snake.does({ do: "dropped", pattern: "py.*.tick" })).value, 0);
+  });
+
+  it("keeps the newest for a Python that stands still, if it asked for that", async () => {
+    const limits = { sessionBuffer: 65_536, heartbeat: 60_000 };
+    await using hub = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"], limits });
+    await using snake = await PythonPeer.start(hub.urls[0]!);
+    await snake.does({ do: "subscribe", pattern: "ticks", overflow: "drop-oldest" });
+    snake.child.kill("SIGSTOP");
+    let count = 0;
+    while (hub.stats().droppedOldest < 10) {
+      await hub.publish("ticks", "x".repeat(8_192) + String(++count));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    snake.child.kill("SIGCONT");
+    const last = (value: unknown): number => Number(String(value).slice(8_192));
+    await snake.hears(({ event, value }) => event === "heard" && last(value) === count);
+    const values = snake.said.filter(({ event }) => event === "heard").map(({ value }) => last(value));
+    assert.deepEqual(
+      values,
+      values.toSorted((a, b) => a - b),
+    );
+    const { value: dropped } = await snake.does({ do: "dropped", pattern: "ticks" });
+    assert.equal(dropped, hub.stats().droppedOldest);
+    assert.equal(values.length + dropped, count);
+  });
+
+  it("and its iterations keep to their policies when they fall behind", async () => {
+    await using hub = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"] });
+    await using snake = await PythonPeer.start(hub.urls[0]!);
+    const kept = 65_536;
+    const expected = {
+      "drop-newest": [0, kept - 1, kept, 10, "read"],
+      "drop-oldest": [10, kept + 9, kept, 10, "read"],
+      disconnect: [0, kept - 1, kept, 0, "SLOW_CONSUMER"],
+    };
+    for (const [overflow, values] of Object.entries(expected)) {
+      await snake.does({ do: "keep", pattern: overflow, overflow });
+      for (let index = 0; index < kept + 10; index++) await hub.publish(overflow, index);
+      await hub.publish("py.news.end", overflow);
+      await snake.hears(({ event, value }) => event === "heard" && value === overflow);
+      const last = overflow === "disconnect" ? null : values[1];
+      assert.deepEqual((await snake.does({ do: "read", pattern: overflow, last })).value, values);
+    }
+  });
+
   it("when it drains: sends nothing new, and what is under way ends", async () => {
     const hub = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"] });
     await using snake = await PythonPeer.start(hub.urls[0]!);

@@ -12,6 +12,9 @@ import lintel_session  # noqa: E402
 from lintel import LintelError, connect  # noqa: E402
 
 
+taken = {}  # subscriptions by pattern
+
+
 def say(**fields):
     print(json.dumps(fields), flush=True)
 
@@ -63,6 +66,20 @@ def together(count):
     return handler
 
 
+async def read(subscription, last):
+    """What an iteration has kept: the first, the last, and how many."""
+    values = []
+    try:
+        async for message in subscription:
+            values.append(message.value)
+            if message.value == last:
+                break
+        end = "read"
+    except LintelError as error:
+        end = error.reason
+    return [values[0], values[-1], len(values), subscription.dropped, end]
+
+
 async def act(peer, command):
     n, do, subject = command["n"], command["do"], command.get("subject", "")
     options = {"headers": command.get("headers")}
@@ -71,6 +88,15 @@ async def act(peer, command):
             for value in command["values"]:
                 await peer.publish(f"{subject}.{value}", value, **options)
             return say(n=n, value=None)
+        if do in ("subscribe", "keep"):
+            pattern = command["pattern"]
+            listener = None if do == "keep" else partial(heard, pattern)
+            taken[pattern] = await peer.subscribe(pattern, listener, overflow=command["overflow"])
+            return say(n=n, value=None)
+        if do == "read":
+            return say(n=n, value=await read(taken[command["pattern"]], command["last"]))
+        if do == "dropped":
+            return say(n=n, value=taken[command["pattern"]].dropped)
         if do == "serve":
             service = await peer.serve(subject, echo)
             await service.close()
@@ -112,7 +138,7 @@ async def main(url, heartbeat):
     await peer.serve("py.stuck", stuck)
     await peer.serve("py.together", together(200), queue="all", concurrency=200)
     for pattern in ("py.news.>", "py.*.tick"):
-        await peer.subscribe(pattern, partial(heard, pattern))
+        taken[pattern] = await peer.subscribe(pattern, partial(heard, pattern))
     say(event="serving")
     loop, tasks = asyncio.get_running_loop(), {}
     while True:

@@ -1,5 +1,6 @@
 import type { Failure } from "../../src/message/failure.ts";
 import type { Message } from "../../src/message/message.ts";
+import type { Overflow } from "../../src/message/overflow.ts";
 import type { Binding } from "../../src/session/bindings.ts";
 import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "../../src/session/events.ts";
 import { Watched } from "../wire/watched.ts";
@@ -89,12 +90,16 @@ export class Recorder
     this.#note("publish", { ...bound(binding), ...described(publication) });
   }
 
+  dropped(binding: Binding<unknown>, count: number): void {
+    this.#note("dropped", { ...bound(binding), count });
+  }
+
   serve(registration: number, pattern: string, queue: string, concurrency: number): void {
     this.#note("serve", { registration, pattern, queue, concurrency });
   }
 
-  subscribe(registration: number, pattern: string): void {
-    this.#note("subscribe", { registration, pattern });
+  subscribe(registration: number, pattern: string, policy: Overflow): void {
+    this.#note("subscribe", { registration, pattern, policy });
   }
 
   leave(registration: number): void {

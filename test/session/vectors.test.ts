@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Failure } from "../../src/message/failure.ts";
 import { Format, Message } from "../../src/message/message.ts";
+import type { Overflow } from "../../src/message/overflow.ts";
 import { CODES, type Code } from "../../src/message/status.ts";
 import { FrameType } from "../../src/wire/frame.ts";
 import { bodyOf, FrameLog, sayings } from "../wire/frame-bytes.ts";
@@ -17,6 +18,7 @@ const GREETINGS = new Set(["hello", "welcome"]);
 function expectedEvent({ type, fields }: GoodFrame): Record<string, unknown> | undefined {
   switch (type) {
     case "request":
+    case "dropped":
     case "publish": {
       const { binding: _number, ...rest } = fields;
       return { event: type, subject: "orders.create", bindingFor: 0, ...rest };
@@ -109,7 +111,7 @@ function send({ session }: Stage, { type, fields }: GoodFrame): void {
     case "serve":
       return session.serve(number("registration"), string("pattern"), string("queue"), number("concurrency"));
     case "subscribe":
-      return session.subscribe(number("registration"), string("pattern"));
+      return session.subscribe(number("registration"), string("pattern"), string("policy") as Overflow);
     case "leave":
       return session.leave(number("registration"));
     case "ready":
@@ -127,6 +129,9 @@ function send({ session }: Stage, { type, fields }: GoodFrame): void {
       assert.ok(why.code in CODES);
       return session.cancel(number("registration"), number("id"), why);
     }
+    case "dropped":
+      session.bindNumber(number("binding"), 0, binding.subject);
+      return session.dropped(number("binding"), number("count"));
     case "publish":
       return session.publish(binding, messageOf(fields));
     default:

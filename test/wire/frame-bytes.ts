@@ -76,8 +76,8 @@ export function serveBytes(registration: number, pattern: string, queue = "", co
   });
 }
 
-export function subscribeBytes(registration: number, pattern: string): Buffer {
-  return frameBytes({ type: 9, id: registration, body: pattern });
+export function subscribeBytes(registration: number, pattern: string, policy = 0): Buffer {
+  return frameBytes({ type: 9, target: policy, id: registration, body: pattern });
 }
 
 export function requestBytes(binding: number, id: number, payload = "", timeoutMs = 30_000): Buffer {

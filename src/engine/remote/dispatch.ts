@@ -92,6 +92,13 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
       listeners[index]!.deliver(incoming.route, publication);
   }
 
+  dropped(binding: Binding<Incoming>, count: number): void {
+    const incoming = binding.resolved ?? this.#resolve(binding);
+    for (const listener of this.#options.registered.listeners(incoming)) {
+      listener.missed?.(incoming.route, count); // P-65
+    }
+  }
+
   serve(registration: number): void {
     this.#options.session()?.refuse(registration, UNIMPLEMENTED);
   }

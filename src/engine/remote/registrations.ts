@@ -1,6 +1,15 @@
 import { PatternTrie } from "../../broker/pattern-trie.ts";
-import type { Route, Subscriber, Worker } from "../../message/delivery.ts";
+import { defer, type Deferred } from "../../message/deferred.ts";
+import type {
+  Endable,
+  Route,
+  ServeOptions,
+  SubscribeOptions,
+  Subscriber,
+  Worker,
+} from "../../message/delivery.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
+import type { Overflow } from "../../message/overflow.ts";
 import type { Session } from "../../session/session.ts";
 import { FrameType } from "../../wire/frame.ts";
 
@@ -14,11 +23,13 @@ export interface Incoming {
   version: number;
 }
 
-interface Entry {
+interface Entry extends Endable {
   readonly number: number;
   readonly pattern: string;
   readonly ready: Promise<void>;
   readonly settle: { resolve(): void; reject(error: Error): void };
+  /** True once the hub has taken it. */
+  accepted: boolean;
 }
 
 export interface ServiceEntry extends Entry {
@@ -27,14 +38,14 @@ export interface ServiceEntry extends Entry {
   /** 0: as many as the hub thinks fit. */
   readonly concurrency: number;
   /** Resolves when it has left and the hub sends no more requests for it. */
-  readonly left: Promise<void>;
-  readonly hasLeft: () => void;
+  readonly left: Deferred;
   /** Its worker is gone: what still comes for it cannot be executed. */
   lost: boolean;
 }
 
-interface SubscriptionEntry extends Entry {
+export interface SubscriptionEntry extends Entry {
   readonly subscriber: Subscriber;
+  readonly overflow: Overflow;
 }
 
 /** What this end serves and listens to: announced to the hub, and announced again whenever the session is new. */
@@ -47,26 +58,23 @@ export class Registrations {
   #next = 1;
   #version = 1;
 
-  addService(pattern: string, worker: Worker, queue: string, concurrency: number): ServiceEntry {
-    let hasLeft: (() => void) | undefined;
-    const left = new Promise<void>((resolve) => {
-      hasLeft = resolve;
-    });
+  addService(pattern: string, worker: Worker, options: ServeOptions): ServiceEntry {
+    const { queue = "", concurrency = 0 } = options;
     const entry = {
-      ...this.#entry(pattern),
+      ...this.#entry(pattern, options),
       worker,
       queue,
       concurrency,
-      left,
-      hasLeft: hasLeft!,
+      left: defer(),
       lost: false,
     };
     this.services.set(entry.number, entry);
     return entry;
   }
 
-  addSubscription(pattern: string, subscriber: Subscriber): Entry {
-    const entry = { ...this.#entry(pattern), subscriber };
+  addSubscription(pattern: string, subscriber: Subscriber, options: SubscribeOptions): SubscriptionEntry {
+    const { overflow = "drop-newest" } = options;
+    const entry = { ...this.#entry(pattern, options), subscriber, overflow };
     this.#subscriptions.set(entry.number, entry);
     this.#subscribers.add(pattern, subscriber);
     this.#version++;
@@ -94,9 +102,9 @@ export class Registrations {
     this.#leaving.clear();
   }
 
-  announce(session: Session<Incoming>, entry: ServiceEntry | Entry): void {
+  announce(session: Session<Incoming>, entry: ServiceEntry | SubscriptionEntry): void {
     if ("worker" in entry) session.serve(entry.number, entry.pattern, entry.queue, entry.concurrency);
-    else session.subscribe(entry.number, entry.pattern);
+    else session.subscribe(entry.number, entry.pattern, entry.overflow);
   }
 
   announceAll(session: Session<Incoming>): void {
@@ -105,20 +113,28 @@ export class Registrations {
 
   /** The hub has done what was asked for: SERVE, SUBSCRIBE or LEAVE. */
   ready(number: number, asked: number): void {
-    if (asked !== FrameType.leave) this.#find(number)?.settle.resolve();
-    else if (this.#leaving.delete(number)) this.#removeService(number);
+    if (asked !== FrameType.leave) {
+      const entry = this.#find(number);
+      if (entry === undefined) return;
+      entry.accepted = true;
+      entry.settle.resolve();
+    } else if (this.#leaving.delete(number)) this.#removeService(number);
   }
 
+  /** The hub does not take it, or takes it no longer: when it was announced anew, or because the hub cannot keep it. */
   refused(number: number, why: Failure): void {
-    this.#find(number)?.settle.reject(LintelError.from(why));
+    const entry = this.#find(number);
+    entry?.settle.reject(LintelError.from(why));
     this.#leaving.delete(number);
     this.#removeService(number);
     this.#removeSubscription(number);
+    if (entry?.accepted === true) entry.onEnded?.(why);
   }
 
   /** Rejects what was not yet accepted. */
   close(error: LintelError): void {
     for (const entry of this.#all()) entry.settle.reject(error);
+    for (const { left } of this.services.values()) left.resolve();
   }
 
   /** The listeners of a publication that came for a bound subject. */
@@ -138,9 +154,10 @@ export class Registrations {
 
   #removeService(number: number): void {
     const service = this.services.get(number);
-    service?.settle.reject(LintelError.of("CLOSED", "it was closed before it was accepted"));
-    service?.hasLeft();
+    if (service === undefined) return;
+    service.settle.reject(LintelError.of("CLOSED", "it was closed before it was accepted"));
     this.services.delete(number);
+    service.left.resolve();
   }
 
   #removeSubscription(number: number): boolean {
@@ -157,14 +174,11 @@ export class Registrations {
     return this.services.get(number) ?? this.#subscriptions.get(number);
   }
 
-  #entry(pattern: string): Entry {
+  #entry(pattern: string, { onEnded }: Endable): Entry {
     const number = this.#next;
     this.#next = (number + 1) >>> 0 || 1;
-    let settle: Entry["settle"] | undefined;
-    const ready = new Promise<void>((resolve, reject) => {
-      settle = { resolve, reject };
-    });
+    const { promise: ready, ...settle } = defer();
     ready.catch(() => undefined); // whoever waits for it handles it; who does not wait must not be killed by it
-    return { number, pattern, ready, settle: settle! };
+    return { number, pattern, ready, settle, accepted: false, onEnded };
   }
 }

@@ -1,11 +1,13 @@
 /** Routes messages through a hub, over a session that is dialed again for ever. */
 import { PendingTable } from "../../broker/pending-table.ts";
 import { systemClock, type Clock, type Random } from "../../message/clock.ts";
+import { defer, type Deferred } from "../../message/deferred.ts";
 import type {
   Registration,
   Route,
   ServeOptions,
   Sink,
+  SubscribeOptions,
   Subscriber,
   Subscription,
   Worker,
@@ -56,7 +58,7 @@ export class RemoteEngine implements Engine {
   readonly #registered = new Registrations();
   #routes = new Map<string, OutBinding>();
   #state: "open" | "draining" | "closed" = "open";
-  #writable: { promise: Promise<void>; resolve: () => void } | undefined;
+  #writable: Deferred | undefined;
   #onIdle: (() => void)[] = [];
   #onOpen: { resolve(): void; reject(error: Error): void }[] = [];
 
@@ -176,17 +178,16 @@ export class RemoteEngine implements Engine {
     this.#link.session?.cancel(0, handle, why);
   }
 
-  subscribe(pattern: string, subscriber: Subscriber): Subscription {
+  subscribe(pattern: string, subscriber: Subscriber, options: SubscribeOptions = {}): Subscription {
     this.#checkOpen();
-    const entry = this.#registered.addSubscription(checkPattern(pattern), subscriber);
+    const entry = this.#registered.addSubscription(checkPattern(pattern), subscriber, options);
     this.#announce(entry);
     return { ready: entry.ready, close: () => this.#unregister(entry.number) };
   }
 
   serve(pattern: string, worker: Worker, options: ServeOptions = {}): Registration {
     this.#checkOpen();
-    const { queue = "", concurrency = 0 } = options;
-    const service = this.#registered.addService(checkPattern(pattern), worker, queue, concurrency);
+    const service = this.#registered.addService(checkPattern(pattern), worker, options);
     this.#announce(service);
     return {
       ready: service.ready,
@@ -194,7 +195,7 @@ export class RemoteEngine implements Engine {
       fail: (job, why) => this.#fail(service, job, why),
       leave: () => {
         this.#unregister(service.number);
-        return service.left;
+        return service.left.promise;
       },
       lose: () => this.#lose(service),
     };
@@ -325,12 +326,4 @@ function refuse(sink: Sink, tag: number, why: Failure): 0 {
 
 function toFailure(error: unknown): Failure {
   return error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
-}
-
-function defer(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: (() => void) | undefined;
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve: resolve! };
 }

@@ -6,9 +6,10 @@
 import { PatternTrie } from "../../broker/pattern-trie.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Route, Subscriber, Subscription } from "../../message/delivery.ts";
-import { copyOf } from "../../message/bytes.ts";
 import { MAX_HEADERS } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
+import type { Failure } from "../../message/failure.ts";
+import { OVERFLOWS, type Overflow } from "../../message/overflow.ts";
 import { writeMessage, type BodyLimits, type FrameBuffer } from "../../session/frame-writer.ts";
 import type { Flusher, Outbox } from "../../session/outbox.ts";
 import { FrameType, HEADER_SIZE, readAux } from "../../wire/frame.ts";
@@ -26,10 +27,22 @@ export interface FanOutTarget {
   readonly maxHeaders: number;
   /** Makes sure that the shared number stands for the feed on this session. */
   bindFeed(feed: Feed): void;
-  /** True when so many bytes wait already that publications are dropped. */
+  /** True while it does not keep up, and publications go to `overflow` instead of its outbox. */
   readonly isSlow: boolean;
-  /** Counts publications that were dropped. */
-  dropped(count: number): void;
+  /** Takes a run for a session that is slow; `keep` gives a copy of its frames. */
+  overflow(feed: Feed, count: number, policy: Overflow, keep: () => Uint8Array): void;
+  /** A publication over the session's limits. */
+  tooLarge(feed: Feed): void;
+  /** So many publications have been lost before they came here. */
+  missed(feed: Feed, count: number): void;
+}
+
+/** One subscription of a session. */
+export interface SessionListener {
+  readonly target: FanOutTarget;
+  readonly overflow: Overflow;
+  /** The engine has ended the subscription. */
+  ended(why: Failure): void;
 }
 
 /** A subject somebody publishes on, and the sessions that listen. */
@@ -38,6 +51,8 @@ export interface Feed {
   readonly number: number;
   version: number;
   targets: readonly FanOutTarget[];
+  /** For each target the policy that counts. */
+  policies: readonly Overflow[];
   /** Frames up to this size, with header blocks up to that, are taken by all of them. */
   maxSize: number;
   maxHeaders: number;
@@ -48,9 +63,9 @@ const NO_LIMITS: BodyLimits = { payload: Infinity, headers: MAX_HEADERS };
 export class FanOut implements Subscriber, FrameBuffer {
   readonly #engine: Engine;
   readonly #flusher: Flusher;
-  readonly #listeners = new PatternTrie<FanOutTarget>();
-  /** Engine subscriptions, one for each pattern, with the number of listeners behind it. */
-  readonly #patterns = new Map<string, { subscription: Subscription; listeners: number }>();
+  readonly #listeners = new PatternTrie<SessionListener>();
+  /** Engine subscriptions, one for each pattern, with the listeners behind it. */
+  readonly #patterns = new Map<string, { subscription: Subscription; listeners: Set<SessionListener> }>();
   readonly #feeds = new Map<Route, Feed>();
   readonly #byNumber: (Feed | undefined)[] = [];
   #nextNumber = 1;
@@ -60,6 +75,9 @@ export class FanOut implements Subscriber, FrameBuffer {
   #used = 0;
   #messages = 0;
   #scheduled = false;
+  /** A copy of the run, for all sessions that keep it; made when the first does. */
+  #copy: Uint8Array | undefined;
+  readonly #keep = (): Uint8Array => (this.#copy ??= new Uint8Array(this.#run.subarray(0, this.#used)));
 
   constructor(engine: Engine, flusher: Flusher) {
     this.#engine = engine;
@@ -67,23 +85,27 @@ export class FanOut implements Subscriber, FrameBuffer {
   }
 
   /** Adds a listener. Resolves when publications reach it. */
-  add(pattern: string, target: FanOutTarget): Promise<void> {
+  add(pattern: string, listener: SessionListener): Promise<void> {
     let entry = this.#patterns.get(pattern);
     if (entry === undefined) {
-      entry = { subscription: this.#engine.subscribe(pattern, this), listeners: 0 };
+      const listeners = new Set<SessionListener>();
+      const onEnded = (why: Failure): void => {
+        for (const one of [...listeners]) one.ended(why);
+      };
+      entry = { subscription: this.#engine.subscribe(pattern, this, { onEnded }), listeners };
       this.#patterns.set(pattern, entry);
     }
-    entry.listeners++;
-    this.#listeners.add(pattern, target);
+    entry.listeners.add(listener);
+    this.#listeners.add(pattern, listener);
     this.#changed();
     return entry.subscription.ready;
   }
 
-  remove(pattern: string, target: FanOutTarget): void {
-    if (!this.#listeners.remove(pattern, target)) return;
+  remove(pattern: string, listener: SessionListener): void {
+    if (!this.#listeners.remove(pattern, listener)) return;
     this.#changed();
     const entry = this.#patterns.get(pattern);
-    if (entry === undefined || --entry.listeners > 0) return;
+    if (entry === undefined || !entry.listeners.delete(listener) || entry.listeners.size > 0) return;
     this.#patterns.delete(pattern);
     entry.subscription.close();
   }
@@ -96,6 +118,13 @@ export class FanOut implements Subscriber, FrameBuffer {
       this.#current = feed;
     }
     writeMessage(this, FrameType.publish, feed.number, 0, publication, -1, NO_LIMITS);
+  }
+
+  missed(route: Route, count: number): void {
+    this.#endRun(false);
+    this.#current = undefined;
+    const feed = this.#feed(route);
+    for (const target of feed.targets) target.missed(feed, count);
   }
 
   // FrameBuffer: frames are written into the run.
@@ -132,19 +161,21 @@ export class FanOut implements Subscriber, FrameBuffer {
   /** A frame that may be more than some session takes, and so cannot be in a shared run. */
   #deliverLarge(feed: Feed, size: number): void {
     const at = this.#used;
-    const frame = copyOf(this.#run, at, at + size);
+    const frame = new Uint8Array(this.#run.subarray(at, at + size));
     this.#endRun(false);
     if (this.#run.length > RUN_SIZE) this.#run = new Uint8Array(0);
     const headers = readAux(frame, 0);
     const payload = size - HEADER_SIZE - headers;
-    for (const target of feed.targets) {
-      // P-31, P-61
-      if (payload > target.maxPayload || headers > target.maxHeaders || target.isSlow) {
-        target.dropped(1);
-        continue;
+    const keep = (): Uint8Array => frame;
+    for (const [index, target] of feed.targets.entries()) {
+      if (payload > target.maxPayload || headers > target.maxHeaders) {
+        target.tooLarge(feed); // P-31, P-64
+      } else if (target.isSlow) {
+        target.overflow(feed, 1, feed.policies[index]!, keep);
+      } else {
+        target.bindFeed(feed);
+        target.outbox.append(frame);
       }
-      target.bindFeed(feed);
-      target.outbox.append(frame);
     }
   }
 
@@ -162,7 +193,7 @@ export class FanOut implements Subscriber, FrameBuffer {
     for (let index = 0; index < targets.length; index++) {
       const target = targets[index]!;
       if (target.isSlow) {
-        target.dropped(count);
+        target.overflow(feed, count, feed.policies[index]!, this.#keep); // P-61
         continue;
       }
       target.bindFeed(feed);
@@ -173,6 +204,7 @@ export class FanOut implements Subscriber, FrameBuffer {
       }
     }
     if (!reusable) this.#run = new Uint8Array(0); // a connection still holds it
+    this.#copy = undefined;
     this.#used = 0;
     this.#messages = 0;
   }
@@ -190,13 +222,18 @@ export class FanOut implements Subscriber, FrameBuffer {
       this.#nextNumber = number + 1 < FIRST_OWN_BINDING ? number + 1 : 1;
       const previous = this.#byNumber[number];
       if (previous !== undefined) this.#feeds.delete(previous.route);
-      feed = { route, number, version: 0, targets: [], maxSize: 0, maxHeaders: 0 };
+      feed = { route, number, version: 0, targets: [], policies: [], maxSize: 0, maxHeaders: 0 };
       this.#byNumber[number] = feed;
       this.#feeds.set(route, feed);
     }
     if (feed.version !== this.#version) {
       feed.version = this.#version;
-      feed.targets = [...new Set(this.#listeners.match(route.subject))];
+      const policies = new Map<FanOutTarget, Overflow>();
+      for (const { target, overflow } of this.#listeners.match(route.subject)) {
+        policies.set(target, stricter(policies.get(target), overflow));
+      }
+      feed.targets = [...policies.keys()];
+      feed.policies = [...policies.values()];
       feed.maxSize = RUN_SIZE;
       feed.maxHeaders = MAX_HEADERS;
       for (const { maxPayload, maxHeaders } of feed.targets) {
@@ -206,4 +243,9 @@ export class FanOut implements Subscriber, FrameBuffer {
     }
     return feed;
   }
+}
+
+/** The policy that counts when subscriptions of one session differ (P-61). */
+function stricter(one: Overflow | undefined, other: Overflow): Overflow {
+  return one !== undefined && OVERFLOWS.indexOf(one) > OVERFLOWS.indexOf(other) ? one : other;
 }

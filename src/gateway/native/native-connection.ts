@@ -4,6 +4,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import type { Overflow } from "../../message/overflow.ts";
 import type { Binding } from "../../session/bindings.ts";
 import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "../../session/events.ts";
 import type { Flusher, Outbox } from "../../session/outbox.ts";
@@ -12,9 +13,16 @@ import type { SessionLimits } from "../../session/options.ts";
 import { Session } from "../../session/session.ts";
 import type { Clock } from "../../message/clock.ts";
 import type { Connection } from "../../transport/transport.ts";
-import { FIRST_OWN_BINDING, type FanOut, type FanOutTarget, type Feed } from "./fan-out.ts";
 import { FrameType } from "../../wire/frame.ts";
+import {
+  FIRST_OWN_BINDING,
+  type FanOut,
+  type FanOutTarget,
+  type Feed,
+  type SessionListener,
+} from "./fan-out.ts";
 import { RemoteWorker } from "./remote-worker.ts";
+import { SlowConsumer, type PublicationDrops } from "./slow-consumer.ts";
 
 const IN_FLIGHT_FULL = Object.freeze(
   failure("IN_FLIGHT_FULL", "this session has too many requests in flight"),
@@ -26,9 +34,16 @@ export interface ConnectionOptions {
   readonly flusher: Flusher;
   readonly clock: Clock;
   readonly name: string;
+  /** Counts what is dropped. */
+  readonly drops: PublicationDrops;
   readonly limits: SessionLimits & Pick<Limits, "registrations" | "sessionInFlight">;
   /** Called once when the session is over. */
   readonly onClosed: (connection: NativeConnection, why: Failure) => void;
+}
+
+interface Subscribed {
+  readonly pattern: string;
+  readonly listener: SessionListener;
 }
 
 export class NativeConnection
@@ -41,11 +56,11 @@ export class NativeConnection
   /** The session's requests in flight: its number for each, and the engine's handle. */
   readonly #handles = new NumberMap();
   readonly #workers = new Map<number, RemoteWorker>();
-  readonly #patterns = new Map<number, string>();
+  readonly #subscriptions = new Map<number, Subscribed>();
   /** What the shared numbers stand for on this session. */
   readonly #feeds: (Feed | undefined)[] = [];
-  /** Publications that were dropped because the session was slow. */
-  droppedPublications = 0;
+  readonly #slow: SlowConsumer;
+  #isEnding = false;
 
   constructor(connection: Connection, options: ConnectionOptions) {
     this.#engine = options.engine;
@@ -62,6 +77,7 @@ export class NativeConnection
       firstBinding: FIRST_OWN_BINDING,
     });
     this.outbox = this.session.outbox;
+    this.#slow = new SlowConsumer(this, options.limits.sessionBuffer, options.drops);
   }
 
   // SessionLifecycle
@@ -75,7 +91,7 @@ export class NativeConnection
   }
 
   drained(): void {
-    // publications are dropped, not held, while a session is slow
+    this.#slow.drained();
   }
 
   ended(): void {
@@ -83,8 +99,11 @@ export class NativeConnection
     for (const handle of this.#handles.clear()) this.#engine.cancel(handle);
     for (const worker of this.#workers.values()) worker.lose();
     this.#workers.clear();
-    for (const pattern of this.#patterns.values()) this.#options.fanOut.remove(pattern, this);
-    this.#patterns.clear();
+    for (const { pattern, listener } of this.#subscriptions.values()) {
+      this.#options.fanOut.remove(pattern, listener);
+    }
+    this.#subscriptions.clear();
+    this.#slow.clear();
     this.#feeds.length = 0;
   }
 
@@ -126,8 +145,12 @@ export class NativeConnection
     try {
       void this.#engine.publish((binding.resolved ??= this.#engine.route(binding.subject)), publication);
     } catch {
-      this.droppedPublications++; // P-61: the engine is closed or has lost its hub; a publication has no answer
+      this.#options.drops.untaken++; // P-64: the engine is closed or has lost its hub; a publication has no answer
     }
+  }
+
+  dropped(): void {
+    // this end subscribes to nothing
   }
 
   // SessionRegistrations
@@ -138,30 +161,31 @@ export class NativeConnection
       this.#workers.delete(registration),
     );
     this.#workers.set(registration, worker);
+    const onEnded = (why: Failure): void => this.#refuse(registration, why);
     this.#settle(registration, FrameType.serve, () =>
-      worker.join(this.#engine.serve(pattern, worker, { queue, concurrency: concurrency || undefined })),
+      worker.join(
+        this.#engine.serve(pattern, worker, { queue, concurrency: concurrency || undefined, onEnded }),
+      ),
     );
   }
 
-  subscribe(registration: number, pattern: string): void {
+  subscribe(registration: number, pattern: string, overflow: Overflow): void {
     if (!this.#mayRegister(registration)) return;
-    this.#patterns.set(registration, pattern);
-    this.#settle(registration, FrameType.subscribe, () => this.#options.fanOut.add(pattern, this));
+    const listener: SessionListener = {
+      target: this,
+      overflow,
+      ended: (why) => this.#refuse(registration, why),
+    };
+    this.#subscriptions.set(registration, { pattern, listener });
+    this.#settle(registration, FrameType.subscribe, () => this.#options.fanOut.add(pattern, listener));
   }
 
   leave(registration: number): void {
+    this.#unsubscribe(registration);
+    const confirm = (): void => this.session.ready(registration, FrameType.leave);
     const worker = this.#workers.get(registration);
-    if (worker !== undefined) {
-      // P-55: what the engine has sent on its way meanwhile comes before
-      void worker.leave().then(() => this.session.ready(registration, FrameType.leave));
-      return;
-    }
-    const pattern = this.#patterns.get(registration);
-    if (pattern !== undefined) {
-      this.#patterns.delete(registration);
-      this.#options.fanOut.remove(pattern, this);
-    }
-    this.session.ready(registration, FrameType.leave); // P-55
+    if (worker === undefined) confirm();
+    else void worker.leave().then(confirm); // P-55: what the engine has sent on its way meanwhile comes before
   }
 
   ready(): void {
@@ -199,7 +223,7 @@ export class NativeConnection
   }
 
   get isSlow(): boolean {
-    return this.outbox.queued > this.#options.limits.sessionBuffer;
+    return this.#slow.check();
   }
 
   bindFeed(feed: Feed): void {
@@ -208,17 +232,42 @@ export class NativeConnection
     this.session.bindNumber(feed.number, 0, feed.route.subject);
   }
 
-  dropped(count: number): void {
-    this.droppedPublications += count;
+  overflow(feed: Feed, count: number, policy: Overflow, keep: () => Uint8Array): void {
+    this.#slow.overflow(feed, count, policy, keep);
+  }
+
+  tooLarge(feed: Feed): void {
+    this.#slow.tooLarge(feed);
+  }
+
+  missed(feed: Feed, count: number): void {
+    this.#slow.missed(feed, count);
+  }
+
+  // for its SlowConsumer
+
+  tell(feed: Feed, count: number): void {
+    this.bindFeed(feed);
+    this.session.dropped(feed.number, count);
+  }
+
+  endSlow(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    // Not now: who publishes is in the middle of handing the same message to others.
+    this.#options.flusher.schedule({
+      flush: () =>
+        this.session.fail(failure("SLOW_CONSUMER", "a subscription that must not miss anything did")),
+    });
   }
 
   #mayRegister(registration: number): boolean {
-    if (this.#workers.has(registration) || this.#patterns.has(registration)) {
+    if (this.#workers.has(registration) || this.#subscriptions.has(registration)) {
       this.session.fail(failure("BAD_FRAME", `registration ${registration} exists already`)); // P-53
       return false;
     }
     const { registrations } = this.#options.limits;
-    if (this.#workers.size + this.#patterns.size < registrations) return true;
+    if (this.#workers.size + this.#subscriptions.size < registrations) return true;
     // P-54
     this.session.refuse(
       registration,
@@ -229,18 +278,25 @@ export class NativeConnection
 
   /** Tells the session how its registration went. */
   #settle(registration: number, asked: FrameType, register: () => Promise<void>): void {
-    const refuse = (error: unknown): void => {
-      this.#workers.delete(registration);
-      const pattern = this.#patterns.get(registration);
-      this.#patterns.delete(registration);
-      if (pattern !== undefined) this.#options.fanOut.remove(pattern, this);
-      this.session.refuse(registration, sendFailure(error));
-    };
+    const refuse = (error: unknown): void => this.#refuse(registration, sendFailure(error));
     try {
       register().then(() => this.session.ready(registration, asked), refuse);
     } catch (error) {
       refuse(error);
     }
+  }
+
+  #refuse(registration: number, why: Failure): void {
+    this.#workers.delete(registration);
+    this.#unsubscribe(registration);
+    this.session.refuse(registration, why); // P-52
+  }
+
+  #unsubscribe(registration: number): void {
+    const subscribed = this.#subscriptions.get(registration);
+    if (subscribed === undefined) return;
+    this.#subscriptions.delete(registration);
+    this.#options.fanOut.remove(subscribed.pattern, subscribed.listener);
   }
 }
 

@@ -8,6 +8,7 @@ import type { Connection, Listener, ListenOptions, Transport } from "../../trans
 import type { Listening } from "../gateway.ts";
 import { FanOut } from "./fan-out.ts";
 import { NativeConnection } from "./native-connection.ts";
+import type { PublicationDrops } from "./slow-consumer.ts";
 
 export interface NativeGatewayOptions {
   /** Shown to those who connect. */
@@ -26,7 +27,8 @@ export class NativeGateway {
   readonly #fanOut: FanOut;
   readonly #connections = new Set<NativeConnection>();
   #draining = false;
-  #droppedBefore = 0;
+  readonly #drops: PublicationDrops = { newest: 0, oldest: 0, tooLarge: 0, untaken: 0 };
+  #slowDisconnects = 0;
   #onEmpty: (() => void)[] = [];
 
   constructor(engine: Engine, options: NativeGatewayOptions = {}) {
@@ -41,11 +43,14 @@ export class NativeGateway {
     return this.#connections.size;
   }
 
-  /** Publications that were not sent because their session was slow, or did not take messages of their size. */
-  get droppedPublications(): number {
-    let dropped = this.#droppedBefore;
-    for (const connection of this.#connections) dropped += connection.droppedPublications;
-    return dropped;
+  /** Publications that were not sent, by the reason why. */
+  get drops(): Readonly<PublicationDrops> {
+    return this.#drops;
+  }
+
+  /** Sessions that were ended because they did not keep up. */
+  get slowDisconnects(): number {
+    return this.#slowDisconnects;
   }
 
   /** Listens on a URL of the transport. */
@@ -64,6 +69,7 @@ export class NativeGateway {
       flusher: this.#flusher,
       clock: this.#options.clock ?? systemClock,
       name: this.#options.name ?? "lintel",
+      drops: this.#drops,
       limits: this.#limits,
       onClosed: (closed, why) => this.#closed(closed, why),
     });
@@ -93,7 +99,7 @@ export class NativeGateway {
 
   #closed(connection: NativeConnection, why: Failure): void {
     this.#connections.delete(connection);
-    this.#droppedBefore += connection.droppedPublications;
+    if (why.reason === "SLOW_CONSUMER") this.#slowDisconnects++;
     this.#options.onSession?.("closed", connection.session.remote, why);
     if (this.#connections.size > 0) return;
     for (const resolve of this.#onEmpty.splice(0)) resolve();

@@ -20,6 +20,7 @@ export class RemoteWorker implements Worker {
   #registration: Registration | undefined;
   #held = 0;
   #leaving: Promise<void> | undefined;
+  /** Nothing new can come any more. */
   #hasLeft = false;
 
   /** `onGone` is called when it has left and its last job has ended. */

@@ -15,6 +15,7 @@ import {
   serveBytes,
   subscribeBytes,
   welcomeBytes,
+  withHeaders,
 } from "../../wire/frame-bytes.ts";
 import { RawEnd, settled } from "../../session/stage.ts";
 import { later, outcome } from "./stage.ts";
@@ -22,6 +23,8 @@ import { later, outcome } from "./stage.ts";
 interface Stage {
   readonly peer: Peer;
   readonly hub: RawEnd;
+  /** What the peer's `onError` was told. */
+  readonly errors: { readonly error: unknown; readonly where: string }[];
 }
 
 async function stage(deaf = false): Promise<Stage> {
@@ -34,13 +37,18 @@ async function stage(deaf = false): Promise<Stage> {
     end.send(welcomeBytes());
     accepted.resolve(end);
   });
-  const peer = await connect(url, { transports, onError: () => undefined });
+  const errors: Stage["errors"] = [];
+  const onError = (error: unknown, where: string): void => void errors.push({ error, where });
+  const peer = await connect(url, { transports, onError });
   await listener.close();
-  return { peer, hub: await accepted.promise };
+  return { peer, hub: await accepted.promise, errors };
 }
 
 /** Serves something at the peer and returns the registration's number. */
-async function served({ peer, hub }: Stage, handler: (value: unknown) => unknown): Promise<number> {
+async function served(
+  { peer, hub }: Pick<Stage, "peer" | "hub">,
+  handler: (value: unknown) => unknown,
+): Promise<number> {
   const service = peer.serve("a", handler);
   const { id } = await hub.next(FrameType.serve);
   hub.send(frameBytes({ type: FrameType.ready, id, aux: FrameType.serve }));
@@ -167,4 +175,102 @@ test("a hub that does not read: publish asks to wait, then refuses, and close se
   assert.ok(waiting !== undefined, "it asked to wait before");
   const closing = peer.close();
   await Promise.all([waiting, closing]);
+});
+
+test("P-52: a service that is refused later ends with the reason, and its peer is told", async () => {
+  const { peer, hub, errors } = await stage();
+  const serving = peer.serve("a", () => "answer");
+  const { id } = await hub.next(FrameType.serve);
+  hub.send(frameBytes({ type: FrameType.ready, id, aux: FrameType.serve }));
+  const service = await serving;
+  const subscribing = peer.subscribe("news");
+  const subscribe = await hub.next(FrameType.subscribe);
+  hub.send(frameBytes({ type: FrameType.ready, id: subscribe.id, aux: FrameType.subscribe }));
+  const subscription = await subscribing;
+  const loop = outcome(
+    (async () => {
+      for await (const publication of subscription) assert.fail(publication.subject);
+    })(),
+  );
+  hub.send(bindBytes(1, "a", id));
+  const why = { code: "resource_exhausted", reason: "TOO_MANY" };
+  hub.send(
+    withHeaders({ type: FrameType.refused, id }, why),
+    withHeaders({ type: FrameType.refused, id: subscribe.id }, why),
+    requestBytes(1, 1),
+  );
+  assert.deepEqual(
+    await Promise.all([service.closed, subscription.closed, loop].map((one) => outcome(one))),
+    ["TOO_MANY", "TOO_MANY", "TOO_MANY"],
+  );
+  assert.deepEqual(
+    errors.map(({ error, where }) => [(error as { reason: string }).reason, where]),
+    [
+      ["TOO_MANY", "the service a"],
+      ["TOO_MANY", "the subscription to news"],
+    ],
+  );
+  assert.equal(sayings(await hub.next(FrameType.error))["reason"], "NO_RESPONDERS");
+  await Promise.all([service.close(), subscription.close()]);
+  await peer.close();
+});
+
+test("P-55: close() of a service waits for READY, so that nothing that crossed is lost when its peer is closed", async () => {
+  const { peer, hub } = await stage();
+  const serving = peer.serve("a", async (value) => {
+    await settled();
+    return `served ${String(value)}`;
+  });
+  const { id } = await hub.next(FrameType.serve);
+  hub.send(bindBytes(1, "a", id), frameBytes({ type: FrameType.ready, id, aux: FrameType.serve }));
+  const service = await serving;
+  let isClosed = false;
+  const closing = service.close().then(() => {
+    isClosed = true;
+    return peer.close();
+  });
+  await hub.next(FrameType.leave);
+  await settled();
+  assert.equal(isClosed, false);
+  hub.send(requestBytes(1, 7, "crossed"), frameBytes({ type: FrameType.ready, id, aux: FrameType.leave }));
+  await closing;
+  await service.closed;
+  await hub.until(() => hub.ended);
+  assert.deepEqual(
+    hub.of(FrameType.reply).map((reply) => [reply.id, reply.body.toString()]),
+    [[7, "served crossed"]],
+  );
+});
+
+test("close() of a service settles when the connection is lost before READY, or the peer is closed", async () => {
+  for (const end of ["lost", "closed"] as const) {
+    const { peer, hub } = await stage();
+    const serving = peer.serve("a", () => 1);
+    const { id } = await hub.next(FrameType.serve);
+    hub.send(frameBytes({ type: FrameType.ready, id, aux: FrameType.serve }));
+    const service = await serving;
+    const closing = service.close();
+    await hub.next(FrameType.leave);
+    if (end === "lost") hub.connection.abort();
+    else await peer.close();
+    await closing;
+    await service.closed;
+    await peer.close();
+  }
+});
+
+test("P-65: DROPPED counts for the subscriptions that match its subject", async () => {
+  const { peer, hub } = await stage();
+  const subscribing = [peer.subscribe("a.*", () => 1), peer.subscribe("b")];
+  await hub.until(() => hub.of(FrameType.subscribe).length === 2);
+  for (const { id } of hub.of(FrameType.subscribe)) {
+    hub.send(frameBytes({ type: FrameType.ready, id, aux: FrameType.subscribe }));
+  }
+  const [some, none] = await Promise.all(subscribing);
+  hub.send(bindBytes(1, "a.x"), bindBytes(2, "a.y"));
+  hub.send(frameBytes({ type: FrameType.dropped, target: 1, id: 3 }));
+  hub.send(frameBytes({ type: FrameType.dropped, target: 2, id: 4 }));
+  await settled();
+  assert.deepEqual([some!.dropped, none!.dropped], [7, 0]);
+  await peer.close();
 });
