@@ -56,6 +56,7 @@ export function later<T>(): { promise: Promise<T>; resolve: (value: T) => void }
 export class Cable implements AsyncDisposable {
   readonly #server: Server;
   readonly #pairs = new Set<[Socket, Socket]>();
+  readonly #joins = new Watched();
   #cut = false;
 
   private constructor(server: Server) {
@@ -73,6 +74,11 @@ export class Cable implements AsyncDisposable {
 
   get url(): string {
     return `tcp://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Resolves when so many connections have been made in all. */
+  joined(count: number): Promise<void> {
+    return this.#joins.until(() => this.#pairs.size >= count);
   }
 
   /** From now on nothing passes, and nobody is told. */
@@ -95,6 +101,7 @@ export class Cable implements AsyncDisposable {
     const far = connectSocket({ host: "127.0.0.1", port });
     const pair: [Socket, Socket] = [near, far];
     this.#pairs.add(pair);
+    this.#joins.changed();
     let dead = this.#cut;
     for (const [from, to] of [pair, [far, near] as const]) {
       from.on("data", (chunk: Buffer) => {
