@@ -284,8 +284,8 @@ class Decoder:
         check(frame.aux == len(frame.body), "P-12", "a greeting with a payload")
         headers = Headers.read(frame.body)
         for name, least in (("max-payload", 1), ("max-headers", 16_384), ("max-bindings", 1)):
-            value = headers.get(name, "")
-            if name == "max-bindings" and (not value or frame.type is Type.HELLO):
+            value = headers.get(name)
+            if name == "max-bindings" and (value is None or frame.type is Type.HELLO):
                 continue  # it may be left out, and says nothing in a HELLO
-            legal = re.fullmatch("[1-9][0-9]{0,9}", value) is not None and int(value) >= least
+            legal = re.fullmatch("[1-9][0-9]{0,9}", value or "") is not None and int(value) >= least
             check(legal, "P-12", f"{name} is {value!r}")

@@ -159,12 +159,15 @@ export class Inbound<R> implements FrameSink {
     const block = readUtf8(bytes, start, end);
     const payload = readLimit(block, "max-payload");
     const headers = readLimit(block, "max-headers");
-    const bindings = awaited === FrameType.welcome ? readLimit(block, "max-bindings") : undefined; // P-25
+    // P-24, P-25: only an acceptor limits them, and need not
+    const limitsBindings = awaited === FrameType.welcome && findHeader(block, "max-bindings") !== undefined;
+    const bindings = limitsBindings ? readLimit(block, "max-bindings") : MAX_BINDING;
     if (payload === undefined || headers === undefined || headers < MIN_HEADERS) {
       return this.#break(`the greeting must name max-payload and a max-headers of ${MIN_HEADERS} or more`);
     }
+    if (bindings === undefined) return this.#break("the greeting names a max-bindings that is no limit");
     const name = findHeader(block, "name") ?? "";
-    return session.greeted(PROTOCOL_VERSION, { payload, headers }, bindings ?? MAX_BINDING, name);
+    return session.greeted(PROTOCOL_VERSION, { payload, headers }, bindings, name);
   }
 
   /** Sets `#message` to a frame's header block and payload. */

@@ -133,7 +133,7 @@ test("P-24: numbers are used in turn and taken from the oldest; a hub's own begi
 test("P-25: only an acceptor names max-bindings", async () => {
   const dialer = await openStage({ role: "dialer", greeting: false });
   assert.equal(sayings(await dialer.raw.next(FrameType.hello))["max-bindings"], undefined);
-  const greeting = { ...GREETING, "max-bindings": "1" };
+  const greeting = { ...GREETING, "max-bindings": "none" };
   const { session, raw } = await openStage({ greeting });
   assert.equal(sayings(raw.frames[0]!)["max-bindings"], "4096");
   for (const name of ["a", "b", "c"]) session.publish(binding(name), Message.ofBytes(Buffer.alloc(0)));

@@ -278,7 +278,7 @@ export class RemoteEngine implements Engine {
   }
 
   #lost(why: Failure): void {
-    this.#failAll(why.reason === "CLOSED" ? CLOSED : { ...failure("CONNECTION_LOST"), message: why.message });
+    this.#failAll({ ...failure("CONNECTION_LOST"), message: why.message }); // P-19: whatever the other end said
     this.#drained();
   }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect } from "../../../src/peer/connect.ts";
-import type { Peer } from "../../../src/peer/peer.ts";
+import type { Handler, Peer } from "../../../src/peer/peer.ts";
 import { TransportRegistry } from "../../../src/transport/registry.ts";
 import { FrameType } from "../../../src/wire/frame.ts";
 import {
@@ -45,10 +45,7 @@ async function stage(deaf = false): Promise<Stage> {
 }
 
 /** Serves something at the peer and returns the registration's number. */
-async function served(
-  { peer, hub }: Pick<Stage, "peer" | "hub">,
-  handler: (value: unknown) => unknown,
-): Promise<number> {
+async function served({ peer, hub }: Pick<Stage, "peer" | "hub">, handler: Handler): Promise<number> {
   const service = peer.serve("a", handler);
   const { id } = await hub.next(FrameType.serve);
   hub.send(frameBytes({ type: FrameType.ready, id, aux: FrameType.serve }));
@@ -138,6 +135,29 @@ test("P-43: late, duplicate and unknown answers are dropped", async () => {
   hub.send(replyBytes(0, hub.of(FrameType.request)[1]!.id, "second"));
   assert.equal(await second, "second");
   await peer.close();
+});
+
+test("P-19: whatever the hub says as it closes, requests are lost, handlers stop and the peer stays open", async () => {
+  for (const reason of ["CLOSED", "DRAINING", "SOMETHING_NEW"]) {
+    const { peer, hub } = await stage();
+    const stopped = later<unknown>();
+    const number = await served(
+      { peer, hub },
+      (_value, { signal }) =>
+        new Promise(() => signal.addEventListener("abort", () => stopped.resolve(signal.reason))),
+    );
+    const asked = outcome(peer.request("b"));
+    hub.send(bindBytes(1, "a", number), requestBytes(1, 1));
+    await hub.next(FrameType.request);
+    hub.send(withHeaders({ type: FrameType.close }, { code: "failed_precondition", reason }));
+    assert.equal(await asked, "CONNECTION_LOST");
+    assert.equal(((await stopped.promise) as { reason: string }).reason, "CONNECTION_LOST");
+    assert.equal(await outcome(peer.request("b")), "NOT_CONNECTED");
+    const closing = outcome(peer.serve("c", () => 1)); // announced on the next session
+    await peer.close();
+    assert.equal(await closing, "CLOSED");
+    assert.equal(await outcome(peer.request("b")), "CLOSED");
+  }
 });
 
 test("P-22: a number that is bound anew leads to the new subject, for requests and publications", async () => {
