@@ -27,7 +27,7 @@ __all__ = ["Job", "LintelError", "Message", "Peer", "Registration", "connect"]
 
 MAX_WAITING = 65_536  # publications nobody has read yet; requests without an outcome
 GREETING_S = 5.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0  # between attempts to connect
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.8  # between attempts to connect
 log = logging.getLogger("lintel")
 
 

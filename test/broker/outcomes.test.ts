@@ -150,14 +150,14 @@ test("worker lost: what it held fails at once, what it had answered stands", () 
   rig.assertCounted();
 });
 
-test("no responders", () => {
+test("P-46: no responders", () => {
   const rig = new Rig();
   rig.serve("a.b.c");
   assert.equal(rig.request("a.b").handle, 0);
   assertEnded(rig, "NO_RESPONDERS", "noResponders");
 });
 
-test("queue full", () => {
+test("P-46: queue full", () => {
   const rig = new Rig({ queue: 2 });
   const worker = rig.serve("a", { concurrency: 1 });
   for (let index = 0; index < 4; index++) rig.request("a");
@@ -169,7 +169,7 @@ test("queue full", () => {
   rig.assertCounted();
 });
 
-test("in-flight full, held and queued ones counted together", () => {
+test("P-46: in-flight full, held and queued ones counted together", () => {
   const rig = new Rig({ inFlight: 2 });
   const worker = rig.serve("a", { concurrency: 1 });
   rig.serve("b");

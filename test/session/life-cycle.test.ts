@@ -3,7 +3,15 @@ import { test } from "node:test";
 import { failure } from "../../src/message/failure.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
 import { FrameType } from "../../src/wire/frame.ts";
-import { frameBytes, helloBytes, sayings, withHeaders } from "../wire/frame-bytes.ts";
+import {
+  bindBytes,
+  frameBytes,
+  helloBytes,
+  publishBytes,
+  sayings,
+  welcomeBytes,
+  withHeaders,
+} from "../wire/frame-bytes.ts";
 import { openStage, settled } from "./stage.ts";
 
 const { helloTimeout, heartbeat, heartbeatTimeout } = DEFAULT_LIMITS;
@@ -20,6 +28,19 @@ test("P-10: an acceptor says nothing before it has read HELLO; a dialer begins",
     [FrameType.hello],
   );
   assert.equal(dialer.session.state, "greeting");
+});
+
+test("P-15: a dialer sends nothing before it has read WELCOME, however long that takes", async () => {
+  const { clock, raw, session } = await openStage({ role: "dialer", greeting: false });
+  clock.advance(helloTimeout - 1);
+  await settled();
+  assert.deepEqual(
+    raw.frames.map(({ type }) => type),
+    [FrameType.hello],
+  );
+  raw.send(welcomeBytes());
+  await settled();
+  assert.equal(session.state, "open");
 });
 
 test("P-12: headers a greeting has besides are ignored", async () => {
@@ -182,6 +203,45 @@ test("P-2: a stranger gets 16 KiB, a peer the whole limit", async () => {
   raw.send(frameBytes({ type: FrameType.ping, length: 4 + 32_768 + 1_048_576 }));
   await settled();
   assert.equal(session.state, "open");
+});
+
+test("P-5: fields without a meaning, flags and bodies of frames that have none are ignored", async () => {
+  const { raw, owner, session } = await openStage();
+  const junk = { flags: 0xfc, aux: 7, target: 9, body: "junk" };
+  raw.send(
+    frameBytes({ ...junk, type: FrameType.pong, id: 4 }),
+    frameBytes({ ...junk, type: FrameType.ping, id: 5 }),
+  );
+  const pong = await raw.next(FrameType.pong);
+  assert.deepEqual([pong.flags, pong.aux, pong.target, pong.id, pong.body.length], [0, 0, 0, 5, 0]);
+  raw.send(frameBytes({ ...junk, type: FrameType.leave, id: 3 }));
+  assert.equal((await owner.next("leave"))["registration"], 3);
+  raw.send(
+    bindBytes(1, "a"),
+    frameBytes({ type: FrameType.publish, flags: 0xfe, target: 1, id: 8, body: "text" }),
+  );
+  const publication = await owner.next("publish");
+  assert.equal(publication["payloadHex"], Buffer.from("text").toString("hex"));
+  assert.equal(publication["format"], "text");
+  assert.equal(session.state, "open");
+});
+
+test("P-6: frames are acted on in the order they come, whatever else comes with them", async () => {
+  const { raw, owner } = await openStage();
+  const frames = [
+    bindBytes(1, "a"),
+    publishBytes(1, "1"),
+    bindBytes(1, "b"),
+    publishBytes(1, "2"),
+    frameBytes({ type: FrameType.leave, id: 3 }),
+    publishBytes(1, "3"),
+  ];
+  raw.send(Buffer.concat(frames));
+  await owner.until(() => owner.count("publish") === 3);
+  assert.deepEqual(
+    owner.events.slice(1).map(({ event, subject }) => subject ?? event),
+    ["a", "b", "leave", "b"],
+  );
 });
 
 test("HELLO may bring frames along in one chunk with it", async () => {

@@ -179,6 +179,32 @@ test("P-22: a number that is bound anew leads to the new subject, for requests a
   await peer.close();
 });
 
+test("P-63: a publication goes to each subscription that matches, once, whatever registration its BIND names", async () => {
+  const { peer, hub } = await stage();
+  const heard: string[] = [];
+  const patterns = ["a.b", "a.*", "c", ">"];
+  const subscribing = patterns.map((pattern) =>
+    peer.subscribe(pattern, (value) => heard.push(`${pattern} ${String(value)}`)),
+  );
+  await hub.until(() => hub.of(FrameType.subscribe).length === patterns.length);
+  const numbers = hub.of(FrameType.subscribe).map(({ id }) => id);
+  for (const id of numbers) hub.send(frameBytes({ type: FrameType.ready, id, aux: FrameType.subscribe }));
+  const [first] = await Promise.all(subscribing);
+  hub.send(
+    bindBytes(1, "a.b", numbers[2]),
+    bindBytes(2, "c", 99),
+    publishBytes(1, "x"),
+    publishBytes(2, "y"),
+  );
+  await settled();
+  assert.deepEqual(heard.splice(0).toSorted(), ["> x", "> y", "a.* x", "a.b x", "c y"]);
+  await first!.close();
+  hub.send(publishBytes(1, "z"));
+  await settled();
+  assert.deepEqual(heard.toSorted(), ["> z", "a.* z"]);
+  await peer.close();
+});
+
 test("a hub that does not read: publish asks to wait, then refuses, and close settles who waits", async () => {
   const { peer } = await stage(true);
   const payload = Buffer.alloc(1_000_000);

@@ -11,7 +11,7 @@ async function forkProcess(file: string, ...args: string[]): Promise<{ child: Ch
   return { child, said };
 }
 
-test("a hub that is killed and started again on its port: everything is back within a second", async () => {
+test("P-101, P-102: a hub that is killed and started again on its port: everything is back within a second", async () => {
   const first = await forkProcess("hub-process.js", "tcp://127.0.0.1:0");
   const url = first.said;
   const worker = await startPeer(url);

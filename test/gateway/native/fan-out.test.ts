@@ -70,7 +70,7 @@ test("P-60: one copy for each session, however many of its subscriptions match",
   leave(client);
 });
 
-test("P-31, P-61: who takes only small messages gets those; the rest is for the others", async () => {
+test("P-31, P-64: who takes only small messages gets those; the rest is for the others", async () => {
   await using stage = await hubOnTcp();
   const small = await RawClient.dial(stage.port);
   small.send(helloBytes({ "max-payload": "100", "max-headers": "16384" }), subscribeBytes(1, "s"));
@@ -88,6 +88,7 @@ test("P-31, P-61: who takes only small messages gets those; the rest is for the 
   assert.deepEqual(lengths(large), [...sizes, 1, 1, 3]);
   assert.deepEqual(lengths(small), [...sizes.filter((size) => size <= 100), 1, 3]);
   assert.equal(small.ended, false);
+  assert.equal(stage.hub.stats().droppedTooLarge, sizes.filter((size) => size > 100).length + 1);
   leave(small, large);
 });
 

@@ -196,6 +196,34 @@ test("P-16: a peer that says CLOSE and stays is no worker any more at once, and 
   await assert.rejects(innocent.request("lingering", "q"), { reason: "NO_RESPONDERS" });
 });
 
+test("P-33: a header block goes through the hub as it is, and lines that cannot be read are skipped", async () => {
+  const [sender, receiver] = [await RawClient.greeted(stage.port), await RawClient.greeted(stage.port)];
+  receiver.send(subscribeBytes(1, "p33"));
+  await receiver.next(FrameType.ready);
+  const heard: (string | undefined)[] = [];
+  const subscription = await innocent.subscribe("p33", (_value, { headers }) =>
+    heard.push(headers.get("x-a")),
+  );
+  const block = Buffer.from("no colon\n:\nx-a:first\nX Y:\0\u{e4}\nx-a:second\n\xff no end");
+  sender.send(bindBytes(1, "p33"));
+  sender.send(
+    frameBytes({
+      type: FrameType.publish,
+      flags: 2,
+      aux: block.length,
+      target: 1,
+      body: Buffer.concat([block, Buffer.from("x")]),
+    }),
+  );
+  const { aux, body } = await receiver.next(FrameType.publish);
+  assert.deepEqual(body.subarray(0, aux), block);
+  await othersAreWell();
+  assert.deepEqual(heard, ["first"]);
+  await subscription.close();
+  sender.socket.destroy();
+  receiver.socket.destroy();
+});
+
 test("P-3: a huge body that trickles in is not paid for ahead", async () => {
   const clients = await Promise.all(Array.from({ length: 50 }, () => RawClient.greeted(stage.port)));
   const start = process.memoryUsage().arrayBuffers;

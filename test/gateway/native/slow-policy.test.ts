@@ -201,7 +201,7 @@ test("P-51: a policy nobody knows is refused, and the session goes on", async ()
   client.socket.destroy();
 });
 
-test("a peer is told what it has missed, and one that must not miss anything comes back by itself", async () => {
+test("P-64, P-65: a peer is told what it has missed, and one that must not miss anything comes back by itself", async () => {
   const hub = await startHub("tcp://127.0.0.1:0", { limits: { sessionBuffer: BUFFER } });
   const small = await startPeer(hub.urls[0]!, { limits: { payload: 1_000 } });
   const heard = new Watched();
