@@ -82,7 +82,7 @@ test("a worker that stands still: what it holds fails within 5 s, others take ov
     }
     const took = performance.now() - started;
     assert.equal(failure, "WORKER_LOST");
-    assert.ok(took < 5_300, `noticed after ${took} ms`);
+    assert.ok(took > 4_000 && took < 5_300, `noticed after ${took} ms`);
     assert.ok(slowest < 500, `an answer took ${slowest} ms`);
     assert.ok(outcomes.get("other")! > 10);
     for (const result of outcomes.keys())
@@ -113,7 +113,7 @@ test("a half-open connection is noticed by both ends within 5 s by default, and 
   cable.cut();
   assert.deepEqual(await Promise.all([stuck, worker.link.reached("connecting")]), ["WORKER_LOST", undefined]);
   const noticed = performance.now() - started;
-  assert.ok(noticed < 5_300, `noticed after ${noticed} ms`);
+  assert.ok(noticed > 4_000 && noticed < 5_300, `noticed after ${noticed} ms`);
   // Attempts made now reach the cable, and nothing answers them: they must not stand in the way of those that follow.
   await cable.joined(3);
   const mended = performance.now();
