@@ -35,6 +35,10 @@ def closed() -> LintelError:
     return LintelError("failed_precondition", "the peer was closed", "CLOSED")
 
 
+def slow_consumer() -> LintelError:
+    return LintelError("resource_exhausted", "the iteration does not keep up", "SLOW_CONSUMER")
+
+
 class Registration:
     """A service or a subscription. A subscription without a listener is read with `async for`.
 
@@ -63,7 +67,7 @@ class Registration:
             if len(self.messages) >= MAX_WAITING:
                 policy = POLICIES[self.frame.target]
                 if policy == "disconnect":
-                    return self._cut_off()
+                    return self._cut_off(slow_consumer())
                 self.dropped += 1
                 if policy == "drop-newest":
                     return None
@@ -86,9 +90,10 @@ class Registration:
             raise self.failure or StopAsyncIteration
         return self.messages.popleft()
 
-    def _cut_off(self) -> None:
-        """The iteration does not keep up and must not miss anything: it ends after what it has."""
-        self.failure = LintelError("resource_exhausted", "the iteration does not keep up", "SLOW_CONSUMER")
+    def _cut_off(self, why: LintelError) -> None:
+        """It must not miss anything, and has: it ends after what it has kept."""
+        self.failure = why
+        log.error("the subscription to %s is cut off", self.pattern, exc_info=why)
         if self.peer.session:
             self.peer.session.send(Frame(Type.LEAVE, id=self.id))
         self.peer._forget(self)
@@ -169,7 +174,7 @@ class Peer:
         """Calls the listener, a plain function, with each publication; without one, iterate over the result.
 
         `overflow` says what becomes of publications when this end does not keep up: "drop-newest" and "drop-oldest" drop
-        and count them, "disconnect" ends the session, which is made again, or the iteration, with SLOW_CONSUMER."""
+        and count them, "disconnect" ends the subscription with SLOW_CONSUMER, which an iteration raises at its end."""
         policy = POLICIES.index(overflow)  # ValueError: it is none
         return await self._register(Registration(self, Type.SUBSCRIBE, pattern, "", policy, listener))
 
@@ -207,6 +212,12 @@ class Peer:
         self.registrations.pop(registration.id, None)
         registration.left.set()
         registration.arrived.set()
+
+    def _cut_off(self, why: LintelError) -> None:
+        """The hub ends the session because it did not keep up, P-61."""
+        for one in list(self.registrations.values()):
+            if one.frame.type is Type.SUBSCRIBE and POLICIES[one.frame.target] == "disconnect":
+                one._cut_off(why)
 
     def _listening(self, subject: str) -> list[Registration]:
         everything = self.registrations.values()

@@ -170,7 +170,10 @@ class Session(asyncio.Protocol):
             self.max_bindings = min(int(limits.get("max-bindings", str(MAX_NUMBERS))), MAX_NUMBERS)
             self.greeted.set_result(None)
         elif kind is Type.CLOSE:
-            self.end(read_failure(frame))
+            why = read_failure(frame)
+            if why.reason == "SLOW_CONSUMER":
+                self.peer._cut_off(why)
+            self.end(why)
             self.transport.close()
         elif kind is Type.GOAWAY:
             self.leaving = read_failure(frame)  # P-18: no new requests

@@ -40,8 +40,8 @@ export interface CodecOptions {
 export interface SubscribeOptions {
   /**
    * What becomes of publications when this subscriber does not keep up. "drop-newest", the default: the new ones are
-   * dropped. "drop-oldest": those that have waited longest are. "disconnect": it is cut off instead of missing any; over a
-   * connection the session ends and is made anew, an iteration ends with `SLOW_CONSUMER`.
+   * dropped. "drop-oldest": those that have waited longest are. "disconnect": the subscription ends with `SLOW_CONSUMER`
+   * instead of missing any; when it is the connection that is slow, the session ends with it and is made anew.
    */
   readonly overflow?: Overflow;
 }
@@ -86,7 +86,7 @@ export interface Subscription extends AsyncIterable<Publication>, AsyncDisposabl
   readonly pattern: string;
   /** Publications that were dropped because this end fell behind: by the hub, as far as it has told, and here. */
   readonly dropped: number;
-  /** As of a service. Rejects with `SLOW_CONSUMER` also when an iteration falls behind and its policy is to end then. */
+  /** As of a service. Rejects with `SLOW_CONSUMER` when it falls behind and its policy is to end then. */
   readonly closed: Promise<void>;
   close(): Promise<void>;
 }

@@ -50,6 +50,8 @@ export class Session<R> {
   #peerLimits: BodyLimits = { payload: 0, headers: 0 };
   /** Name of the other end, from its greeting. */
   peerName = "";
+  /** True when the session has ended by a CLOSE of the other end. */
+  wasClosedByPeer = false;
 
   constructor(connection: Connection, options: SessionOptions<R>) {
     const { limits, clock, flusher } = options;
@@ -217,6 +219,7 @@ export class Session<R> {
   /** The other end has said why it closes; the connection's end follows. */
   closedByPeer(why: Failure): void {
     if (this.#state === "closing" || this.#state === "closed") return;
+    this.wasClosedByPeer = true;
     this.outbox.flush();
     this.#connection.close();
     this.#end(why);

@@ -39,7 +39,8 @@ export interface LinkOptions {
   readonly calls: SessionCalls<Incoming>;
   readonly registrations: SessionRegistrations;
   readonly onOpened: (session: Session<Incoming>) => void;
-  readonly onLost: (why: Failure) => void;
+  /** `byHub`: the hub has said why it ends the session. */
+  readonly onLost: (why: Failure, byHub: boolean) => void;
   readonly onDrained: () => void;
   readonly onGoaway: (why: Failure) => void;
   /** The URL is not of its transport's form: nothing will be tried again. */
@@ -177,7 +178,7 @@ export class Link {
     const wasConnected = this.#state === "connected";
     this.#session = undefined;
     if (wasConnected) this.#retry(why);
-    if (wasConnected) this.#options.onLost(why);
+    if (wasConnected) this.#options.onLost(why, session.wasClosedByPeer);
     return undefined;
   }
 

@@ -131,6 +131,13 @@ export class Registrations {
     if (entry?.accepted === true) entry.onEnded?.(why);
   }
 
+  /** The hub has ended the session because it did not keep up: who must not miss anything has missed something. */
+  cutOff(why: Failure): void {
+    for (const { number, overflow, accepted } of [...this.#subscriptions.values()]) {
+      if (accepted && overflow === "disconnect") this.refused(number, why);
+    }
+  }
+
   /** Rejects what was not yet accepted. */
   close(error: LintelError): void {
     for (const entry of this.#all()) entry.settle.reject(error);

@@ -92,7 +92,7 @@ export class RemoteEngine implements Engine {
       calls: dispatch,
       registrations: dispatch,
       onOpened: (session) => this.#opened(session),
-      onLost: (why) => this.#lost(why),
+      onLost: (why, byHub) => this.#lost(why, byHub),
       onDrained: () => this.#drained(),
       onGoaway: () => undefined, // the hub refuses what is new by itself, and the link dials again when it closes
       onGivenUp: (error) => {
@@ -277,8 +277,9 @@ export class RemoteEngine implements Engine {
     for (const waiter of this.#onOpen.splice(0)) waiter.resolve();
   }
 
-  #lost(why: Failure): void {
+  #lost(why: Failure, byHub: boolean): void {
     this.#failAll({ ...failure("CONNECTION_LOST"), message: why.message }); // P-19: whatever the other end said
+    if (byHub && why.reason === "SLOW_CONSUMER") this.#registered.cutOff(why); // P-61
     this.#drained();
   }
 

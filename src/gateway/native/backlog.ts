@@ -21,11 +21,11 @@ export class Backlog {
     this.#limit = limit;
   }
 
-  /** Adds the newest. Tells of the oldest for which there is no room any more. */
+  /** Adds the newest, however large. Tells of the oldest for which there is no room any more. */
   add(newest: Kept, dropped: (oldest: Kept) => void): void {
     this.#kept.push(newest);
     this.#size += sizeOf(newest);
-    while (this.#size > this.#limit && this.#first < this.#kept.length) {
+    while (this.#size > this.#limit && this.#first < this.#kept.length - 1) {
       const oldest = this.#kept[this.#first]!;
       this.#kept[this.#first++] = undefined;
       this.#size -= sizeOf(oldest);

@@ -99,7 +99,7 @@ export class NativeGateway {
 
   #closed(connection: NativeConnection, why: Failure): void {
     this.#connections.delete(connection);
-    if (why.reason === "SLOW_CONSUMER") this.#slowDisconnects++;
+    if (why.reason === "SLOW_CONSUMER" && !connection.session.wasClosedByPeer) this.#slowDisconnects++;
     this.#options.onSession?.("closed", connection.session.remote, why);
     if (this.#connections.size > 0) return;
     for (const resolve of this.#onEmpty.splice(0)) resolve();
