@@ -9,6 +9,8 @@ export class ByteEnd {
   drainedCount = 0;
   closedCount = 0;
   error: Error | undefined;
+  /** Called within `drained`. */
+  onDrained: () => void = () => undefined;
 
   /** A deaf end reads nothing until `listen`. */
   constructor(connection: Connection, deaf = false) {
@@ -25,6 +27,7 @@ export class ByteEnd {
       },
       drained: () => {
         this.drainedCount++;
+        this.onDrained();
         this.#changed();
       },
       closed: (error) => {

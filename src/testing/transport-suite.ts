@@ -197,6 +197,26 @@ function ending(options: TransportSuiteOptions): void {
     });
   });
 
+  test("what is sent and closed from within `drained` arrives", async () => {
+    const { listener, dialed, accepted } = await openPair(options, true);
+    let sent = 0;
+    const fill = (): boolean => {
+      sent += CHUNK;
+      return accepted.connection.send(Buffer.alloc(CHUNK, 7));
+    };
+    while (fill());
+    accepted.onDrained = () => {
+      accepted.onDrained = () => undefined;
+      fill();
+      accepted.connection.close();
+    };
+    dialed.listen();
+    await Promise.all([dialed.over(), accepted.over()]);
+    assert.equal(dialed.length, sent);
+    await closedOnce(dialed, accepted);
+    await listener.close();
+  });
+
   test("`abort` ends both ends once", async () => {
     await withPair(options, async ({ dialed, accepted }) => {
       accepted.connection.abort();

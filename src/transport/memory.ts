@@ -85,7 +85,7 @@ class MemoryConnection implements Connection {
     }
     const peer = this.#peer;
     if (wasFull && peer !== undefined) peer.#handler?.drained();
-    if (!this.#ended || this.#over) return;
+    if (!this.#ended || this.#over || this.#inbox.length > 0) return; // the end comes after what came before it
     this.#over = true;
     this.#peer = undefined;
     handler.closed(undefined);
