@@ -1,4 +1,5 @@
 import type { Codec } from "../../codec/codec.ts";
+import type { Limits } from "../../message/limits.ts";
 import type { CodecEntry, Note, TransportEntry } from "./entries.ts";
 import type { Parties } from "./site.ts";
 import type { Topology } from "./topology.ts";
@@ -33,6 +34,8 @@ export interface Case {
   readonly needs: readonly Need[];
   /** It ends, cuts or counts what others use: it gets a stage of its own. */
   readonly alone?: boolean;
+  /** Of the hubs of that stage, where they are not the default. */
+  readonly limits?: Partial<Limits>;
   readonly run: (stage: Stage) => Promise<void>;
 }
 

@@ -7,6 +7,7 @@ import { LOSSES } from "./cases/losses.ts";
 import { PAYLOADS } from "./cases/payloads.ts";
 import { PUBLISHING } from "./cases/publishing.ts";
 import { REPLIES } from "./cases/replies.ts";
+import { SLOW_CONSUMERS } from "./cases/slow-consumers.ts";
 import { VALUES } from "./cases/values.ts";
 
 export const CASES: readonly Case[] = [
@@ -15,6 +16,7 @@ export const CASES: readonly Case[] = [
   ...FAILURES,
   ...DEADLINES,
   ...PUBLISHING,
+  ...SLOW_CONSUMERS,
   ...PAYLOADS,
   ...ENDINGS,
   ...LOSSES,

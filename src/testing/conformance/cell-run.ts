@@ -41,7 +41,7 @@ export class CellRun implements AsyncDisposable {
 
   /** Rejects with what the case throws, or when it takes too long. */
   async run(one: Case): Promise<void> {
-    const built = one.alone === true ? await this.#build() : (this.#shared ??= await this.#build());
+    const built = one.alone === true ? await this.#build(one.limits) : (this.#shared ??= await this.#build());
     let sound = false;
     try {
       await inTime(one.run(this.#stage(built)), one.name);
@@ -61,9 +61,9 @@ export class CellRun implements AsyncDisposable {
     if (built !== undefined) await takeDown(built, true);
   }
 
-  async #build(): Promise<Built> {
+  async #build(limits?: Case["limits"]): Promise<Built> {
     const { transport, codec, topology } = this.#cell;
-    const site = new Site(transport, codec);
+    const site = new Site(transport, codec, limits);
     try {
       const parties = await inTime(topology.build(site), "putting up hubs and peers");
       return { site, parties };

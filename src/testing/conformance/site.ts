@@ -4,6 +4,8 @@ import { NativeGateway } from "../../gateway/native/native-gateway.ts";
 import { createHub, type Hub } from "../../hub/hub.ts";
 import { connect } from "../../peer/connect.ts";
 import type { CodecOptions, Peer } from "../../peer/peer.ts";
+import type { Limits } from "../../message/limits.ts";
+import { Door, type Slowness, type Valve } from "./door.ts";
 import type { CodecEntry, TransportEntry } from "./entries.ts";
 import { Line } from "./line.ts";
 
@@ -15,8 +17,17 @@ export interface Parties {
   readonly callerLine: Line | undefined;
   readonly workerLine: Line | undefined;
   readonly uplink: Line | undefined;
+  /** The hub's end of the worker's connection; undefined where there is none. */
+  readonly workerEnd: HubEnd | undefined;
   /** One more peer, at the side of the worker; with no codec of its own when it is `plain`. */
   readonly join: (plain?: "plain") => Promise<Peer>;
+}
+
+/** A connection where a hub has it. */
+export interface HubEnd {
+  readonly valve: Valve;
+  /** What the hub has counted, for all its sessions. */
+  readonly counted: () => Slowness;
 }
 
 /** A request that is forgotten must show as a failure of its case. Milliseconds. */
@@ -27,10 +38,19 @@ export class Site implements AsyncDisposable {
   readonly errors: unknown[] = [];
   readonly #transport: TransportEntry;
   readonly #codec: CodecOptions;
+  readonly #limits: Partial<Limits>;
+  /** Of the hubs, by their URLs. */
+  readonly #doors = new Map<string, Door>();
   readonly #takeDown: (() => Promise<void>)[] = [];
   readonly #onError = (error: unknown): void => void this.errors.push(error);
 
-  constructor(transport: TransportEntry, { codec, implied = false }: CodecEntry) {
+  /** `limits` are those of the hubs, where they are not the default. */
+  constructor(
+    transport: TransportEntry,
+    { codec, implied = false }: CodecEntry,
+    limits: Partial<Limits> = {},
+  ) {
+    this.#limits = limits;
     this.#transport = transport;
     this.#codec = implied ? {} : { codec };
   }
@@ -38,15 +58,18 @@ export class Site implements AsyncDisposable {
   /** A hub that listens on the transport, or only in the process. */
   async hub(listens = true): Promise<Hub> {
     const { transport, freshUrl } = this.#transport;
+    const door = new Door(transport);
     const hub = await createHub({
       ...this.#codec,
       http: false,
       listen: listens ? [await freshUrl()] : [],
-      transports: new Line(transport).registry,
-      limits: { timeout: REQUEST_TIMEOUT_MS },
+      transports: door.registry,
+      limits: { ...this.#limits, timeout: REQUEST_TIMEOUT_MS },
       onError: this.#onError,
     });
     this.#takeDown.push(() => hub.close());
+    door.counted = () => hub.stats();
+    for (const url of hub.urls) this.#doors.set(url, door);
     return hub;
   }
 
@@ -57,14 +80,21 @@ export class Site implements AsyncDisposable {
     const engine = new RemoteEngine(uplink.transport, home, { name: "front", onState: uplink.onState });
     this.#takeDown.push(() => engine.close());
     await engine.connected();
-    const gateway = new NativeGateway(engine, { name: "front" });
-    const door = await gateway.listen(transport, await freshUrl());
+    const gateway = new NativeGateway(engine, { name: "front", limits: this.#limits });
+    const door = new Door(transport);
+    const listening = await gateway.listen(door.transport, await freshUrl());
     this.#takeDown.push(async () => {
-      const closing = door.close();
+      const closing = listening.close();
       await gateway.close();
       await closing;
     });
-    return { url: door.url, uplink };
+    door.counted = () => ({
+      droppedNewest: gateway.drops.newest,
+      droppedOldest: gateway.drops.oldest,
+      slowDisconnects: gateway.slowDisconnects,
+    });
+    this.#doors.set(listening.url, door);
+    return { url: listening.url, uplink };
   }
 
   /** A peer that dials this URL. */
@@ -72,7 +102,7 @@ export class Site implements AsyncDisposable {
     url: string,
     name: string,
     plain?: "plain",
-  ): Promise<{ readonly peer: Peer; readonly line: Line }> {
+  ): Promise<{ readonly peer: Peer; readonly line: Line; readonly end: HubEnd }> {
     const line = new Line(this.#transport.transport);
     const peer = await connect(url, {
       ...(plain === undefined ? this.#codec : {}),
@@ -83,7 +113,9 @@ export class Site implements AsyncDisposable {
       onError: this.#onError,
     });
     this.#takeDown.push(() => peer.close());
-    return { peer, line };
+    const door = this.#doors.get(url);
+    if (door?.last === undefined) throw new RangeError(`no hub of this site listens at ${url}`);
+    return { peer, line, end: { valve: door.last, counted: door.counted } };
   }
 
   /** Those who dialed first. */

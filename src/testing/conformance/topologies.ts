@@ -7,7 +7,7 @@ export const IN_PROCESS: Topology = {
   supports: { travels: false, callerDials: false, workerDials: false, uplink: false },
   async build(site) {
     const hub = await site.hub(false);
-    const lines = { callerLine: undefined, workerLine: undefined, uplink: undefined };
+    const lines = { callerLine: undefined, workerLine: undefined, uplink: undefined, workerEnd: undefined };
     return { caller: hub, worker: hub, ...lines, join: () => Promise.resolve(hub) };
   },
 };
@@ -20,7 +20,7 @@ export const TOPOLOGIES: readonly Topology[] = [
     async build(site) {
       const hub = await site.hub();
       const { peer: caller, line: callerLine } = await site.peer(urlOf(hub), "caller");
-      const lines = { callerLine, workerLine: undefined, uplink: undefined };
+      const lines = { callerLine, workerLine: undefined, uplink: undefined, workerEnd: undefined };
       return { caller, worker: hub, ...lines, join: joinAt(site, urlOf(hub)) };
     },
   },
@@ -29,8 +29,8 @@ export const TOPOLOGIES: readonly Topology[] = [
     supports: { travels: true, callerDials: false, workerDials: true, uplink: false },
     async build(site) {
       const hub = await site.hub();
-      const { peer: worker, line: workerLine } = await site.peer(urlOf(hub), "worker");
-      const lines = { callerLine: undefined, workerLine, uplink: undefined };
+      const { peer: worker, line: workerLine, end: workerEnd } = await site.peer(urlOf(hub), "worker");
+      const lines = { callerLine: undefined, workerLine, uplink: undefined, workerEnd };
       return { caller: hub, worker, ...lines, join: joinAt(site, urlOf(hub)) };
     },
   },
@@ -69,8 +69,8 @@ async function between(
   uplink: Parties["uplink"],
 ): Promise<Parties> {
   const { peer: caller, line: callerLine } = await site.peer(callerAt, "caller");
-  const { peer: worker, line: workerLine } = await site.peer(workerAt, "worker");
-  return { caller, worker, callerLine, workerLine, uplink, join: joinAt(site, workerAt) };
+  const { peer: worker, line: workerLine, end: workerEnd } = await site.peer(workerAt, "worker");
+  return { caller, worker, callerLine, workerLine, uplink, workerEnd, join: joinAt(site, workerAt) };
 }
 
 function joinAt(site: Site, url: string): Parties["join"] {

@@ -100,6 +100,26 @@ export const LOSSES: readonly Case[] = [
     },
   },
   {
+    name: "does not announce again what was closed while there was no connection",
+    needs: [WORKER_DIALS],
+    alone: true,
+    async run(stage) {
+      const { caller, worker, workerLine, subject, write, read } = stage;
+      const { heard } = await announce(stage);
+      const over: number[] = [];
+      const service = await worker.serve(subject("over"), (value) => value);
+      const subscription = await worker.subscribe(`${subject("news")}.>`, (value) =>
+        over.push(read(value).n),
+      );
+      const again = workerLine?.cut();
+      await Promise.all([service.close(), subscription.close()]);
+      await again;
+      await isBack(stage, heard);
+      assert.equal((await failureOf(caller.request(subject("over"), write(1)))).reason, "NO_RESPONDERS");
+      assert.deepEqual(over, []);
+    },
+  },
+  {
     name: "fails what a caller waits for when its connection is lost, and tells the handler",
     needs: [CALLER_DIALS],
     alone: true,
