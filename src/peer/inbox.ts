@@ -6,15 +6,14 @@ const MAX_PUBLICATIONS = 65_536;
 /** Bytes of payloads and headers it may fall behind; values handed over in the process are not measured. */
 const MAX_BYTES = 16_777_216;
 
-interface Kept {
-  readonly publication: Publication;
-  readonly size: number;
-}
+/** Places that have been read are given back when there are so many of them, and more than there are others. */
+const COMPACT_AT = 1_024;
 
 /** Publications that an iteration has not read yet, in order. */
 export class Inbox {
   readonly #overflow: Overflow;
-  #kept: (Kept | undefined)[] = [];
+  #kept: (Publication | undefined)[] = [];
+  #sizes: number[] = [];
   #first = 0;
   #bytes = 0;
   #dropped = 0;
@@ -39,22 +38,24 @@ export class Inbox {
         this.take();
       }
     }
-    this.#kept.push({ publication, size });
+    this.#kept.push(publication);
+    this.#sizes.push(size);
     this.#bytes += size;
     return true;
   }
 
   /** The oldest. */
   take(): Publication | undefined {
-    const kept = this.#kept[this.#first];
-    if (kept === undefined) return undefined;
+    const publication = this.#kept[this.#first];
+    if (publication === undefined) return undefined;
+    this.#bytes -= this.#sizes[this.#first]!;
     this.#kept[this.#first++] = undefined;
-    this.#bytes -= kept.size;
-    if (this.#first * 2 > this.#kept.length) {
+    if (this.#first >= COMPACT_AT && this.#first * 2 > this.#kept.length) {
       this.#kept = this.#kept.slice(this.#first);
+      this.#sizes = this.#sizes.slice(this.#first);
       this.#first = 0;
     }
-    return kept.publication;
+    return publication;
   }
 
   /** One that is larger than all there may be has room when nothing else is there. */
