@@ -1,11 +1,12 @@
 import type { AddressInfo, Socket } from "node:net";
+import { SESSION_PATH } from "./session-protocol.ts";
 
 /** The parts of `SCHEME://HOST:PORT/PATH`. */
 export interface WebUrl {
   /** IPv6 addresses without their brackets. */
   readonly host: string;
   readonly port: number;
-  /** Begins with a slash and does not end with one; empty for the root. */
+  /** Begins with a slash and does not end with one; that of sessions where the URL has none. */
   readonly path: string;
 }
 
@@ -27,7 +28,7 @@ export function parseWebUrl(url: string, scheme: string): WebUrl {
   return {
     host: parsed.hostname.replace(/^\[(.*)\]$/, "$1"),
     port: Number(parsed.port),
-    path: parsed.pathname.replace(/\/$/, ""),
+    path: parsed.pathname.replace(/\/$/, "") || SESSION_PATH,
   };
 }
 

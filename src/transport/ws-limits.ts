@@ -1,4 +1,5 @@
 /** What WebSocket connections share, in Node and in a browser. */
+import { SESSION_PATH } from "./session-protocol.ts";
 
 /**
  * Bytes in one message, both ways. Borders of messages mean nothing, so longer writes are cut; more from the other end
@@ -19,7 +20,10 @@ export function closeError(code: number, reason: string): Error | undefined {
   return new Error(`the WebSocket was closed with ${code}${reason === "" ? "" : `: ${reason}`}`);
 }
 
-/** Reads `ws://HOST[:PORT][/PATH]` or the same with `wss`. Throws a TypeError that gives this form. */
+/**
+ * Reads `ws://HOST[:PORT][/PATH]` or the same with `wss`; without a path it is that of sessions. Throws a TypeError that
+ * gives this form.
+ */
 export function parseWs(url: string, scheme: "ws" | "wss"): URL {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   // Neither credentials nor a query: what stands in a URL ends up in logs.
@@ -28,5 +32,6 @@ export function parseWs(url: string, scheme: "ws" | "wss"): URL {
   if (!plain || parsed.protocol !== `${scheme}:`) {
     throw new TypeError(`"${url}" is not of the form ${scheme}://HOST:PORT/PATH`);
   }
+  if (parsed.pathname === "/") parsed.pathname = SESSION_PATH;
   return parsed;
 }

@@ -7,6 +7,7 @@ import { createHub, type Hub } from "../../src/hub/hub.ts";
 import { connect } from "../../src/peer/connect.ts";
 import type { Peer } from "../../src/peer/peer.ts";
 import { ByteEnd } from "../../src/testing/byte-end.ts";
+import { SESSION_PATH } from "../../src/transport/session-protocol.ts";
 import { TransportRegistry } from "../../src/transport/registry.ts";
 import { createHttp2Transport } from "../../src/transport/http2/transport.ts";
 import {
@@ -188,11 +189,12 @@ describe("streams that are no sessions", () => {
     const listener = await transport.listen("h2c://127.0.0.1:0", (connection) => {
       accepted.push(new ByteEnd(connection));
     });
-    const origin = listener.url.replace("h2c", "http");
+    const { origin } = new URL(listener.url.replace("h2c", "http"));
     const client = connectHttp2(origin);
     for (const one of [origin, "https://app.example"]) {
       const stream = client.request({
         ":method": "POST",
+        ":path": SESSION_PATH,
         "content-type": "application/lintel.v1",
         origin: one,
       });
@@ -211,10 +213,14 @@ describe("streams that are no sessions", () => {
       "h2c://127.0.0.1:0",
       (connection) => void new ByteEnd(connection),
     );
-    const client = connectHttp2(listener.url.replace("h2c", "http"));
+    const client = connectHttp2(new URL(listener.url.replace("h2c", "http")).origin);
     const statuses: number[] = [];
     for (let n = 0; n < 3; n++) {
-      const stream = client.request({ ":method": "POST", "content-type": "application/lintel.v1" });
+      const stream = client.request({
+        ":method": "POST",
+        ":path": SESSION_PATH,
+        "content-type": "application/lintel.v1",
+      });
       const [response] = (await once(stream, "response")) as [IncomingHttpHeaders & { ":status": number }];
       statuses.push(response[":status"]);
     }

@@ -2,13 +2,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TLSSocket } from "node:tls";
 import { originIsAllowed } from "../origin.ts";
 import { refuse, refuseWith, type Refusal } from "../problem.ts";
+import { SESSION_PATH } from "../session-protocol.ts";
 import type { Connection } from "../transport.ts";
 import { remoteOf } from "../web-url.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
 import { CONTENT_TYPE, MAX_UPLOAD, RECEIVED, newId, readTarget, writePreamble, type Target } from "./wire.ts";
 
 export interface Http1AcceptorOptions {
-  /** Where connections are opened: begins with a slash and does not end with one; empty for the root. */
+  /** Where connections are opened: begins with a slash and does not end with one. Default `/.lintel/session`. */
   readonly path?: string;
   /** Connections at a time; more are answered 503. Default 16,384. */
   readonly maxConnections?: number;
@@ -33,7 +34,7 @@ export class Http1Acceptor {
 
   constructor(options: Http1AcceptorOptions = {}) {
     this.#options = options;
-    this.#path = options.path ?? "";
+    this.#path = options.path ?? SESSION_PATH;
     this.#maxConnections = options.maxConnections ?? 16_384;
     this.#maxUpload = Math.min(options.maxUpload ?? MAX_UPLOAD, MAX_UPLOAD);
   }
@@ -50,7 +51,7 @@ export class Http1Acceptor {
   handle(request: IncomingMessage, response: ServerResponse, accept: Accept): boolean {
     const path = this.#path;
     const url = request.url ?? "";
-    const opens = url === (path === "" ? "/" : path);
+    const opens = url === path;
     if (!opens && !url.startsWith(`${path}/`)) return false;
     if (response.socket === null) {
       request.socket.destroy(); // F-4: its answer would wait behind a download that has no end

@@ -14,7 +14,7 @@ export function dialHttp1(
   return attempt(options, (succeed, fail) => {
     const request = requester.request({
       method: "POST",
-      path: path === "" ? "/" : path,
+      path,
       headers: { "content-type": CONTENT_TYPE, "content-length": 0 },
     });
     request.on("error", fail); // stays: later ones reach the download too

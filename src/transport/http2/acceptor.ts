@@ -2,6 +2,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "nod
 import type { TLSSocket } from "node:tls";
 import { originIsAllowed } from "../origin.ts";
 import { refuse, refuseWith, type Refusal } from "../problem.ts";
+import { SESSION_PATH } from "../session-protocol.ts";
 import type { Connection } from "../transport.ts";
 import { remoteOf } from "../web-url.ts";
 import { StreamConnection } from "./stream-connection.ts";
@@ -16,7 +17,7 @@ export const PREAMBLE = "lintel.v1\n";
 const LINGER_MS = 5_000;
 
 export interface Http2AcceptorOptions {
-  /** Where sessions are opened: begins with a slash and does not end with one; empty for the root. */
+  /** Where sessions are opened: begins with a slash and does not end with one. Default `/.lintel/session`. */
   readonly path?: string;
   /** Connections at a time; more are answered 503. Default 16,384. */
   readonly maxConnections?: number;
@@ -35,8 +36,8 @@ export class Http2Acceptor {
   #isClosed = false;
 
   constructor(options: Http2AcceptorOptions = {}) {
-    const { path = "", maxConnections = 16_384, origins } = options;
-    this.#path = path === "" ? "/" : path;
+    const { path = SESSION_PATH, maxConnections = 16_384, origins } = options;
+    this.#path = path;
     this.#maxConnections = maxConnections;
     this.#origins = origins;
   }

@@ -32,7 +32,7 @@ export function createHttp2Transport(options: Http2Options): Transport {
       const { host, port, path } = parseWebUrl(url, scheme);
       if (!encrypted) refuseCredentials(url, dialOptions.tls);
       const authority = `${encrypted ? "https" : "http"}://${bracketed(host)}:${port}`;
-      return dialHttp2(authority, path || "/", url, dialOptions, clientCredentials(dialOptions.tls));
+      return dialHttp2(authority, path, url, dialOptions, clientCredentials(dialOptions.tls));
     },
 
     listen: (url, accept, listenOptions = {}) => listen(url, accept, scheme, options, listenOptions),
