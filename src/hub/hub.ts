@@ -10,6 +10,7 @@ import { EnginePeer, type EnginePeerOptions } from "../peer/engine-peer.ts";
 import type { CodecOptions, Peer } from "../peer/peer.ts";
 import type { ListenOptions, TlsOptions } from "../transport/transport.ts";
 import { TransportRegistry } from "../transport/registry.ts";
+import { HttpDoors } from "./http-doors.ts";
 
 export interface HubConfig extends CodecOptions {
   /** The HTTP door, or false for none. Default: 127.0.0.1:8500. */
@@ -51,6 +52,8 @@ export interface Hub extends Peer {
   readonly urls: readonly string[];
   /** Where HTTP requests go. */
   readonly httpUrl: string | undefined;
+  /** Where native sessions connect on the port of the HTTP door: `ws://127.0.0.1:8500/.lintel/session`. */
+  readonly sessionUrl: string | undefined;
   /**
    * Opens the HTTP door of a hub that was created with `http: false`, for those who want their workers there first.
    * Resolves with its URL; rejects as `createHub` does.
@@ -102,8 +105,7 @@ class RunningHub extends EnginePeer implements Hub {
   readonly #engine: LocalEngine;
   readonly #native: NativeGateway;
   readonly #doors: readonly Listening[];
-  readonly #limits: Limits;
-  #http: Listening | undefined;
+  readonly #http: HttpDoors;
   #ending: Promise<void> | undefined;
 
   constructor(
@@ -117,22 +119,21 @@ class RunningHub extends EnginePeer implements Hub {
     this.#engine = engine;
     this.#native = native;
     this.#doors = doors;
-    this.#limits = limits;
+    this.#http = new HttpDoors(engine, native, limits);
     this.urls = doors.map((door) => door.url);
   }
 
   get httpUrl(): string | undefined {
-    return this.#http?.url;
+    return this.#http.url;
+  }
+
+  get sessionUrl(): string | undefined {
+    return this.#http.sessionUrl;
   }
 
   async openHttp(options: HttpOptions = {}): Promise<string> {
     if (this.#ending !== undefined) throw LintelError.of("CLOSED");
-    if (this.#http !== undefined) throw new LintelError("already_exists", "the HTTP door is open already");
-    const { openHttp } = await import("../gateway/http/server.ts");
-    const { payload, headers, timeout } = this.#limits;
-    const limits = { bodyLimit: payload, headerLimit: headers, timeoutMs: timeout };
-    this.#http = await openHttp(this.#engine, { ...limits, ...options });
-    return this.#http.url;
+    return this.#http.open(options);
   }
 
   stats(): HubStats {
@@ -160,7 +161,7 @@ class RunningHub extends EnginePeer implements Hub {
   override async drain(): Promise<void> {
     for (const door of this.#doors) void door.drain();
     this.#native.goaway();
-    await this.#http?.drain(); // first: what has come in over HTTP may still need the engine
+    await this.#http.drain(); // first: what has come in over HTTP may still need the engine
     await this.#engine.drain();
     await this.close();
   }
@@ -171,7 +172,7 @@ class RunningHub extends EnginePeer implements Hub {
   }
 
   async #end(): Promise<void> {
-    await Promise.all([this.#http?.close(), super.close()]);
+    await Promise.all([this.#http.close(), super.close()]);
     const closing = this.#doors.map((door) => door.close());
     await this.#native.close();
     await Promise.all(closing);

@@ -10,9 +10,9 @@ export const OWN_PATHS = "/.lintel/";
 const PREFIX = `${OWN_PATHS}answers/`;
 const ALLOW = "GET, HEAD, DELETE, OPTIONS";
 
-/** The path at which the answer with this id is fetched. */
-export function answerPath(id: string): string {
-  return PREFIX + id;
+/** The path at which the caller of this exchange fetches the answer with this id. */
+export function answerPath({ connection }: Exchange, id: string): string {
+  return connection.line.base + PREFIX + id;
 }
 
 /** GET takes the answer, once; HEAD looks; DELETE gives it up and cancels its request. */
@@ -32,7 +32,7 @@ export function serveAnswers(exchange: Exchange, answers: AsyncAnswers, responde
   const outcome = answers.look(id);
   if (outcome === undefined) return responder.problem(exchange, failure("NO_SUCH_ANSWER"));
   if (outcome === "pending")
-    return responder.empty(exchange, 202, ["Retry-After", "1", "Location", answerPath(id)]);
+    return responder.empty(exchange, 202, ["Retry-After", "1", "Location", answerPath(exchange, id)]);
   if (method === "GET") answers.drop(id);
   if (outcome instanceof Message) responder.answer(exchange, outcome);
   else responder.problem(exchange, outcome);

@@ -1,9 +1,48 @@
 /** One caller's connection and the exchanges under way on it. */
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import type { Clock } from "../../message/clock.ts";
 import type { BodyBuffer } from "./body.ts";
+import type { Problem } from "./problem.ts";
 import type { Target } from "./router.ts";
+
+/** As much of a request as the gateway reads: node's own, or one made of another form of request. */
+export interface Incoming {
+  readonly method?: string | undefined;
+  readonly httpVersionMajor: number;
+  readonly httpVersionMinor: number;
+  /** Names and values in turn. */
+  readonly rawHeaders: readonly string[];
+  /** True when nothing more of it will come. */
+  readonly complete: boolean;
+  on(event: "data", listener: (piece: Buffer) => void): unknown;
+  on(event: "end", listener: () => void): unknown;
+  /** Reads and drops what is left of the body. */
+  resume(): unknown;
+}
+
+/** As much of a response as the gateway writes. */
+export interface Outgoing {
+  writeContinue(): void;
+  writeHead(status: number, headers: string[]): unknown;
+  /** A string holds one byte per character. */
+  end(body: string, encoding: "latin1"): unknown;
+  end(body?: Uint8Array): unknown;
+}
+
+/** What a connection does besides carrying requests and responses. */
+export interface Line {
+  /** Where the gateway's own paths begin for the caller: empty, or the path under which an app has it. */
+  readonly base: string;
+  /** Reads no more requests until `resume`. */
+  pause(): void;
+  resume(): void;
+  /** Sends a problem as the last response, behind `before`, and does not wait for the rest of the request. */
+  refuse(problem: Problem, withBody: boolean, before: Outgoing | undefined): void;
+  /** Ends at once. */
+  cut(): void;
+  /** Gives a request to the door for native sessions; false when it is not for that. */
+  handOver(exchange: Exchange): boolean;
+  /** The connection is over. */
+  closed(): void;
+}
 
 /**
  * One request and its response.
@@ -13,16 +52,18 @@ import type { Target } from "./router.ts";
  * | arrived   | too many before it on the connection    | receiving, done (refused, caller gone)   |
  * | receiving | its body is on the way                  | running, done (refused, caller gone)     |
  * | running   | the engine has it, or an async answer   | done (answered, failed, caller gone)     |
- * | done      | answered or given up                    |                                          |
+ * | done      | answered, given up, or given away       |                                          |
  */
 export class Exchange {
   readonly connection: Connection;
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly request: Incoming;
+  readonly response: Outgoing;
+  /** The request target as the gateway is to read it. */
+  readonly url: string;
   /** The caller waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
   /** The response that goes out before this one. */
-  before: ServerResponse | undefined;
+  before: Outgoing | undefined;
   /** By the gateway's clock; 0 when nobody asks for it. */
   readonly startedAt: number;
   state: "arrived" | "receiving" | "running" | "done" = "arrived";
@@ -43,28 +84,33 @@ export class Exchange {
 
   constructor(
     connection: Connection,
-    request: IncomingMessage,
-    response: ServerResponse,
+    request: Incoming,
+    response: Outgoing,
+    url: string,
     expectsContinue: boolean,
     startedAt: number,
   ) {
     this.connection = connection;
     this.request = request;
     this.response = response;
+    this.url = url;
     this.expectsContinue = expectsContinue;
     this.startedAt = startedAt;
     this.before = connection.last;
   }
 }
 
-/** How long a refused caller may go on sending before it is cut off; without it a reset could overtake the answer. */
-const LINGER_MS = 2_000;
-
-/** What is known of one socket. */
+/**
+ * | state    | meaning                                                                  | next             |
+ * |----------|--------------------------------------------------------------------------|------------------|
+ * | open     | requests are taken                                                       | all others       |
+ * | taken    | the door for sessions answers; nothing may come meanwhile                | open, closed     |
+ * | refusing | the last response is on its way and nothing more is read                 | closed           |
+ * | closed   | the caller has left                                                      |                  |
+ */
 export class Connection {
-  readonly socket: Socket;
-  /** `refusing`: the last response is on its way and nothing more is read. */
-  state: "open" | "refusing" | "closed" = "open";
+  readonly line: Line;
+  state: "open" | "taken" | "refusing" | "closed" = "open";
   /** Exchanges begun and not done. */
   readonly pending: Exchange[] = [];
   /** Exchanges that have arrived and not begun. At the most what one read of the socket can hold: it is paused then. */
@@ -72,15 +118,12 @@ export class Connection {
   /** The exchange that arrived last. */
   newest: Exchange | undefined;
   /** The response that goes out last. */
-  last: ServerResponse | undefined;
+  last: Outgoing | undefined;
   /** True while exchanges that waited are being begun. */
   beginning = false;
-  #linger: unknown;
-  readonly #clock: Clock;
 
-  constructor(socket: Socket, clock: Clock) {
-    this.socket = socket;
-    this.#clock = clock;
+  constructor(line: Line) {
+    this.line = line;
   }
 
   /** Notes a request in its order. */
@@ -98,32 +141,20 @@ export class Connection {
     if (index < pending.length) pending[index] = moved;
   }
 
-  /**
-   * Sends a last response when everything before it has gone out, then closes: first our side, so that the caller gets
-   * to read it even if it is still sending, then the socket.
-   */
-  refuse(response: Buffer, before: ServerResponse | undefined): void {
+  /** Sends a last response when everything before it has gone out, then closes. */
+  refuse(problem: Problem, withBody: boolean, before: Outgoing | undefined): void {
     if (this.state !== "open") return;
     this.state = "refusing";
     this.waiting.length = 0;
-    if (before === undefined || before.writableFinished) this.#sendLast(response);
-    else before.once("finish", () => this.#sendLast(response));
+    this.line.refuse(problem, withBody, before);
   }
 
-  #sendLast(response: Buffer): void {
-    const { socket } = this;
-    if (socket.destroyed) return;
-    socket.end(response);
-    socket.resume();
-    this.#linger = this.#clock.after(LINGER_MS, () => socket.destroy());
-  }
-
-  /** To be called when the socket has closed. */
+  /** To be called when the caller has left. */
   closed(): void {
     this.state = "closed";
     this.waiting.length = 0;
     this.newest = undefined;
     this.last = undefined;
-    if (this.#linger !== undefined) this.#clock.clear(this.#linger);
+    this.line.closed();
   }
 }

@@ -1,5 +1,4 @@
 /** Takes requests to the engine and outcomes back to the callers. */
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Engine } from "../../engine/engine.ts";
 import type { Sink } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
@@ -7,7 +6,7 @@ import { Format, Message } from "../../message/message.ts";
 import { OWN_PATHS, answerPath, serveAnswers } from "./answers-endpoint.ts";
 import { AsyncAnswers, type Outcome } from "./async-answers.ts";
 import { BodyBuffer } from "./body.ts";
-import { Exchange, type Connection } from "./connection.ts";
+import { Exchange, type Connection, type Incoming, type Outgoing } from "./connection.ts";
 import { HeadReader } from "./head.ts";
 import type { HttpSettings } from "./options.ts";
 import { parsePrefer } from "./prefer.ts";
@@ -25,6 +24,8 @@ export class Dispatcher implements Sink {
   readonly #head: HeadReader;
   readonly #answers: AsyncAnswers;
   readonly #running = new Slots<Exchange>();
+  /** Why nothing new is taken. */
+  #refusal: Failure | undefined;
 
   /** Throws `invalid_argument` for routes that are wrong. */
   constructor(engine: Engine, settings: HttpSettings) {
@@ -36,28 +37,61 @@ export class Dispatcher implements Sink {
     this.#answers = new AsyncAnswers(engine, settings);
   }
 
-  /** A request has arrived; its body may follow. */
+  /** A request has arrived; its body may follow. `url` is its target, as it is to be read here. */
   arrive(
     connection: Connection,
-    request: IncomingMessage,
-    response: ServerResponse,
+    request: Incoming,
+    response: Outgoing,
+    url: string,
     expectsContinue: boolean,
   ): void {
-    if (connection.state !== "open") return; // it comes after one that was refused
+    if (connection.state !== "open") {
+      if (connection.state === "taken") connection.line.cut(); // its answer would wait behind what may have no end
+      return; // it comes after one that was refused
+    }
     const startedAt = this.#settings.onRequest === undefined ? 0 : this.#settings.clock.now();
-    const exchange = new Exchange(connection, request, response, expectsContinue, startedAt);
+    const exchange = new Exchange(connection, request, response, url, expectsContinue, startedAt);
     connection.arrived(exchange);
     if (connection.pending.length < this.#settings.maxPipelined) return this.#begin(exchange);
     connection.waiting.push(exchange);
-    connection.socket.pause();
+    connection.line.pause();
   }
 
-  /** The expectation of a request is none that is known. */
-  refuseExpectation(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
+  /** Refuses a request before its head is looked at. */
+  refuse(
+    connection: Connection,
+    request: Incoming,
+    response: Outgoing,
+    url: string,
+    failed: Failure,
+    status?: number,
+  ): void {
     if (connection.state !== "open") return;
-    const exchange = new Exchange(connection, request, response, false, this.#settings.clock.now());
+    const exchange = new Exchange(connection, request, response, url, false, this.#settings.clock.now());
     connection.arrived(exchange);
-    this.responder.refuse(exchange, failure("BAD_REQUEST", "the only expectation is 100-continue"), 417);
+    this.responder.refuse(exchange, failed, status);
+  }
+
+  /** What is wrong with a request for a WebSocket, as far as HTTP is concerned. */
+  objection(connection: Connection, request: Incoming, url: string): Failure | undefined {
+    const head = this.#head;
+    const refused = head.read(request, url, true);
+    if (refused !== undefined) return refused;
+    if (connection.pending.length > 0 || head.bodyLength !== 0)
+      return failure("BAD_REQUEST", "a handshake has no body, and no request is under way before it");
+    return undefined;
+  }
+
+  /** True when a path leads somewhere: to a subject, or to the gateway's own answers. */
+  serves(url: string): boolean {
+    const query = url.indexOf("?");
+    const path = query < 0 ? url : url.slice(0, query);
+    return path.startsWith(OWN_PATHS) || (path.startsWith("/") && "byMethod" in this.#router.resolve(path));
+  }
+
+  /** Takes nothing new. */
+  stop(why: Failure): void {
+    this.#refusal = why;
   }
 
   /** The caller has left: what it waited for is canceled. */
@@ -65,12 +99,16 @@ export class Dispatcher implements Sink {
     const gone = connection.pending.splice(0);
     connection.closed();
     for (const exchange of gone) {
-      if (exchange.tag >= 0) {
-        this.#running.remove(exchange.tag);
-        this.#engine.cancel(exchange.handle);
-      }
-      if (exchange.answerId !== undefined) this.#answers.drop(exchange.answerId);
+      this.#withdraw(exchange);
       this.responder.end(exchange, 499, "CALLER_GONE");
+    }
+  }
+
+  /** Ends what is under way on a connection, and tells the caller why. */
+  abandon(connection: Connection, why: Failure): void {
+    for (const exchange of [...connection.pending]) {
+      this.#withdraw(exchange);
+      this.responder.refuse(exchange, why);
     }
   }
 
@@ -101,6 +139,14 @@ export class Dispatcher implements Sink {
     }
   }
 
+  #withdraw(exchange: Exchange): void {
+    if (exchange.tag >= 0) {
+      this.#running.remove(exchange.tag);
+      this.#engine.cancel(exchange.handle);
+    }
+    if (exchange.answerId !== undefined) this.#answers.drop(exchange.answerId);
+  }
+
   /** Begins what waits on a connection as far as there is room, then reads on. */
   #freed(connection: Connection): void {
     const { waiting, pending } = connection;
@@ -108,7 +154,7 @@ export class Dispatcher implements Sink {
     connection.beginning = true; // an answer that comes at once frees room again: no recursion
     while (waiting.length > 0 && pending.length < this.#settings.maxPipelined) this.#begin(waiting.shift()!);
     connection.beginning = false;
-    if (waiting.length === 0) connection.socket.resume();
+    if (waiting.length === 0) connection.line.resume();
   }
 
   #begin(exchange: Exchange): void {
@@ -124,12 +170,15 @@ export class Dispatcher implements Sink {
   #examine(exchange: Exchange): void {
     const { request } = exchange;
     const head = this.#head;
-    const refused = head.read(request);
+    const refused = head.read(request, exchange.url);
     exchange.path = head.path;
     if (refused !== undefined) return this.responder.refuse(exchange, refused);
     const { bodyLength } = head;
+    const own = head.path.startsWith(OWN_PATHS) || head.path === "*";
+    if (own && this.#handOver(exchange)) return;
     if (bodyLength > this.#settings.bodyLimit) return this.responder.refuse(exchange, failure("TOO_LARGE"));
-    if (head.path.startsWith(OWN_PATHS) || head.path === "*") return this.#answerItself(exchange);
+    if (own) return this.#answerItself(exchange);
+    if (this.#refusal !== undefined) return this.responder.refuse(exchange, this.#refusal);
 
     const resolution = this.#router.resolve(head.path);
     if (!("byMethod" in resolution)) return this.#early(exchange, resolution);
@@ -156,6 +205,15 @@ export class Dispatcher implements Sink {
     const headers = ["Allow", allow];
     if (exchange.request.method === "OPTIONS") this.responder.empty(exchange, 204, headers);
     else this.#early(exchange, failure("METHOD_NOT_ALLOWED"), headers);
+  }
+
+  /** Gives what is for the door of native sessions to that; it answers, and limits, these requests itself. */
+  #handOver(exchange: Exchange): boolean {
+    const { connection } = exchange;
+    if (!connection.line.handOver(exchange)) return false;
+    connection.remove(exchange);
+    exchange.state = "done";
+    return true;
   }
 
   /** Answers what is for the gateway itself. */
@@ -253,6 +311,6 @@ export class Dispatcher implements Sink {
   #later(exchange: Exchange, id: string): void {
     exchange.answerId = undefined;
     exchange.applied = "respond-async";
-    this.responder.empty(exchange, 202, ["Location", answerPath(id), "Retry-After", "1"]);
+    this.responder.empty(exchange, 202, ["Location", answerPath(exchange, id), "Retry-After", "1"]);
   }
 }

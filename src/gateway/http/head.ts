@@ -2,8 +2,8 @@
  * The head of a request: checked, and written down as the header block that travels to the worker. Runs for every
  * request, so one reader is reused and each header is looked at once.
  */
-import type { IncomingMessage } from "node:http";
 import { failure, type Failure } from "../../message/failure.ts";
+import type { Incoming } from "./connection.ts";
 import { isHopByHop, namedByConnection } from "./hop-by-hop.ts";
 
 /** What the gateway itself does with a header. */
@@ -75,6 +75,14 @@ const HOST = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[A-Fa-f0-9:.]+\])(?::\d{0,5})?$
 const PRINTABLE = /^[!-~]+$/;
 const ABSOLUTE = /^https?:\/\//i;
 
+/** The answer to a WebSocket handshake where there is none. */
+export const NO_WEBSOCKET: Failure = Object.freeze({
+  code: "unimplemented",
+  reason: "UNIMPLEMENTED",
+  message: "no WebSocket here",
+  retryable: false,
+});
+
 function lookUp(spelled: string): Known {
   const name = spelled.toLowerCase();
   return KNOWN.get(name) ?? { name, role: name.startsWith("proxy-") ? "drop" : "forward" };
@@ -105,8 +113,8 @@ export class HeadReader {
   }
 
   /** Reads one head; a failure when the request must be refused and its connection closed. */
-  read(request: IncomingMessage): Failure | undefined {
-    const { rawHeaders, url = "" } = request;
+  read(request: Incoming, url: string, mayUpgrade = false): Failure | undefined {
+    const { rawHeaders } = request;
     this.target = this.path = url;
     if (url.length > this.#urlLimit) return failure("URI_TOO_LONG");
     if (rawHeaders.length > 2 * MAX_FIELDS) {
@@ -117,6 +125,7 @@ export class HeadReader {
     return (
       this.#readFields(rawHeaders) ??
       this.#checkFraming(minor) ??
+      (mayUpgrade ? undefined : this.#checkUpgrade()) ??
       this.#checkHost(minor) ??
       this.#checkTarget()
     );
@@ -196,15 +205,11 @@ export class HeadReader {
       if (coding.toLowerCase() !== "chunked")
         return failure("BAD_REQUEST", "the only transfer coding is chunked");
     }
-    if (this.#upgrade !== undefined && this.#upgrade.toLowerCase() === "websocket") {
-      return {
-        code: "unimplemented",
-        reason: "UNIMPLEMENTED",
-        message: "no WebSocket here",
-        retryable: false,
-      };
-    }
     return undefined;
+  }
+
+  #checkUpgrade(): Failure | undefined {
+    return this.#upgrade?.toLowerCase() === "websocket" ? NO_WEBSOCKET : undefined;
   }
 
   #checkHost(minor: number): Failure | undefined {

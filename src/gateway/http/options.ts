@@ -58,6 +58,13 @@ export interface HttpOptions {
   /** Connections past it are closed unheard. Default 16,384. */
   readonly maxConnections?: number;
   readonly asyncAnswers?: AsyncAnswersOptions;
+  /** Native sessions on the same port, at `/.lintel/session`: WebSocket and the HTTP/1 fallback. Default true. */
+  readonly sessions?: boolean;
+  /**
+   * Origins of web pages that may open sessions, such as `https://app.example.com`; `"*"` for all. Default: pages of the
+   * host they connect to. Requests are not asked for an origin.
+   */
+  readonly origins?: readonly string[];
   /** Called once for every request that has ended. */
   readonly onRequest?: (record: RequestRecord) => void;
   /** Called for errors nobody else hears of: a defect in the gateway, or the listening socket's. */

@@ -4,7 +4,7 @@ import type { Message } from "../../message/message.ts";
 import { responseOf } from "./answer.ts";
 import type { Connection, Exchange } from "./connection.ts";
 import type { HttpSettings, RequestRecord } from "./options.ts";
-import { closingResponse, problemOf } from "./problem.ts";
+import { problemOf } from "./problem.ts";
 import type { ReadyAnswer } from "./route-options.ts";
 
 /** Reasons that mean no worker could be had: where there is a fallback it answers these. */
@@ -85,10 +85,10 @@ export class Responder {
   /** Answers with a problem and closes the connection, without waiting for the rest of the request. */
   refuse(exchange: Exchange, failed: Failure, status?: number): void {
     if (exchange.state === "done") return;
-    const { connection, request } = exchange;
+    const { connection, request, before } = exchange;
     const problem = problemOf(failed, status);
     this.end(exchange, problem.status, problem.reason);
-    connection.refuse(closingResponse(problem, request.method !== "HEAD"), exchange.before);
+    connection.refuse(problem, request.method !== "HEAD", before);
     request.resume();
   }
 

@@ -1,5 +1,5 @@
 /** The HTTP door: `node:http` in front of an engine. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Engine } from "../../engine/engine.ts";
@@ -8,18 +8,32 @@ import type { Listening } from "../gateway.ts";
 import { failureOfClientError, type ClientError } from "./client-error.ts";
 import { Connection } from "./connection.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { NO_WEBSOCKET } from "./head.ts";
 import { settingsOf, type HttpOptions, type HttpSettings } from "./options.ts";
-import { closingResponse, problemOf } from "./problem.ts";
+import { problemOf } from "./problem.ts";
+import type { SessionDoor } from "./sessions.ts";
+import { SocketLine, type SocketLineOptions } from "./socket-line.ts";
+import { asksForWebSocket, serveWithoutUpgrade } from "./upgrade.ts";
 
 /** Node stops reading heads here. Well above our own limits, so that what is over them gets a precise answer. */
 const LEAST_PARSER_LIMIT = 98_304;
+
+/** What a gateway works with besides an engine. */
+export interface HttpFittings {
+  /** The door for native sessions on the same port. Default: none. */
+  readonly sessions?: SessionDoor;
+}
 
 /**
  * Opens the HTTP gateway. Rejects with `invalid_argument` for options that are wrong and with node's error (such as
  * `EADDRINUSE`) when it cannot listen.
  */
-export async function openHttp(engine: Engine, options: HttpOptions = {}): Promise<Listening> {
-  const door = new HttpDoor(engine, settingsOf(options));
+export async function openHttp(
+  engine: Engine,
+  options: HttpOptions = {},
+  fittings: HttpFittings = {},
+): Promise<Listening> {
+  const door = new HttpDoor(engine, settingsOf(options), fittings);
   await door.listen();
   return door;
 }
@@ -27,15 +41,29 @@ export async function openHttp(engine: Engine, options: HttpOptions = {}): Promi
 class HttpDoor implements Listening {
   url = "";
   readonly #settings: HttpSettings;
+  readonly #sessions: SessionDoor | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #server: Server;
   readonly #connections = new Map<Duplex, Connection>();
-  #stopped: Promise<void> | undefined;
+  /** Callers that are waited for; undefined until the door drains. */
+  #leaving: Set<Duplex> | undefined;
+  #onLeft: (() => void)[] = [];
+  readonly #lines: SocketLineOptions;
 
-  constructor(engine: Engine, settings: HttpSettings) {
+  constructor(engine: Engine, settings: HttpSettings, { sessions }: HttpFittings) {
     this.#settings = settings;
+    this.#sessions = sessions;
     this.#dispatcher = new Dispatcher(engine, settings);
     this.#server = createNodeServer(settings);
+    this.#lines = {
+      clock: settings.clock,
+      stallMs: settings.stallMs,
+      sessions,
+      onTaken: (socket) => this.#left(socket),
+      onReturned: (socket) => {
+        if (this.#leaving !== undefined) socket.destroySoon();
+      },
+    };
     this.#listenToNode(this.#server);
   }
 
@@ -55,56 +83,112 @@ class HttpDoor implements Listening {
     });
   }
 
+  /** Resolves when every caller has its answer. The port stays open for sessions that need it, until `close`. */
   drain(): Promise<void> {
-    this.#dispatcher.responder.draining = true;
-    const stopped = this.#stop();
-    // Node takes a connection that has sent nothing yet for busy.
-    for (const { socket } of this.#connections.values()) if (socket.bytesRead === 0) socket.destroy();
-    return stopped;
+    const { responder } = this.#dispatcher;
+    if (this.#leaving === undefined) {
+      responder.draining = true;
+      if (this.#sessions?.needsPort === true) {
+        this.#dispatcher.stop(failure("DRAINING"));
+        this.#server.closeIdleConnections();
+      } else this.#server.close();
+      this.#leaving = new Set();
+      for (const [socket, { state }] of this.#connections) {
+        if (state !== "taken") this.#leaving.add(socket);
+        // Node takes a connection that has sent nothing yet for busy.
+        if ((socket as Socket).bytesRead === 0) socket.destroy();
+      }
+    }
+    return this.#whenLeft();
   }
 
-  async close(): Promise<void> {
-    const stopped = this.#stop();
-    for (const { socket } of this.#connections.values()) socket.destroy();
+  close(): Promise<void> {
+    this.#leaving ??= new Set();
+    this.#server.close();
+    for (const [socket, { state }] of this.#connections) {
+      if (state === "taken") continue; // it ends with its session
+      this.#leaving.add(socket);
+      socket.destroy();
+    }
     this.#dispatcher.close();
-    await stopped;
+    return this.#whenLeft();
   }
 
-  #stop(): Promise<void> {
-    this.#stopped ??= new Promise((resolve) => {
-      this.#server.close(() => resolve());
+  #whenLeft(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onLeft.push(resolve);
+      this.#checkLeft();
     });
-    return this.#stopped;
+  }
+
+  /** A caller has gone, or has become a session. */
+  #left(socket: Duplex): void {
+    this.#leaving?.delete(socket);
+    this.#checkLeft();
+  }
+
+  #checkLeft(): void {
+    if (this.#leaving?.size === 0) for (const resolve of this.#onLeft.splice(0)) resolve();
   }
 
   #listenToNode(server: Server): void {
     const dispatcher = this.#dispatcher;
+    const arrive = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
+      const connection = this.#connections.get(request.socket)!;
+      dispatcher.arrive(connection, request, response, request.url ?? "", expectsContinue);
+    };
     server.on("connection", (socket: Socket) => this.#connected(socket));
-    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-      dispatcher.arrive(this.#connections.get(request.socket)!, request, response, false);
-    });
-    server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-      dispatcher.arrive(this.#connections.get(request.socket)!, request, response, true);
-    });
+    server.on("request", (request, response) => arrive(request, response, false));
+    server.on("checkContinue", (request, response) => arrive(request, response, true));
     server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
-      dispatcher.refuseExpectation(this.#connections.get(request.socket)!, request, response);
+      const failed = failure("BAD_REQUEST", "the only expectation is 100-continue");
+      const connection = this.#connections.get(request.socket)!;
+      dispatcher.refuse(connection, request, response, request.url ?? "", failed, 417);
     });
     server.on("connect", (_request: IncomingMessage, socket: Duplex) => {
       this.#refuse(socket, failure("METHOD_NOT_ALLOWED", "CONNECT is not served here"));
     });
+    if (this.#sessions !== undefined)
+      server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     server.on("clientError", (error: ClientError, socket: Duplex) => this.#clientError(error, socket));
     server.on("timeout", (socket: Socket) => this.#quiet(socket));
   }
 
   #connected(socket: Socket): void {
-    const connection = new Connection(socket, this.#settings.clock);
+    if (this.#connections.has(socket)) return; // node has given it away, and was given it back
+    const connection = new Connection(new SocketLine(socket, this.#lines));
     this.#connections.set(socket, connection);
     socket.on("close", () => {
       this.#connections.delete(socket);
       this.#dispatcher.left(connection);
+      this.#left(socket);
     });
     // Node stops listening for errors on sockets it gives away (CONNECT). "close" follows and says all that matters.
     socket.on("error", () => socket.destroy());
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined || connection.state !== "open") return;
+    const again = (): void => {
+      if (!socket.destroyed) serveWithoutUpgrade(this.#server, request, socket, head);
+    };
+    if (!asksForWebSocket(request)) {
+      const last = connection.last as ServerResponse | undefined;
+      // Node would never get to the response of a request that it is given before the last has been answered.
+      if (last === undefined || last.writableFinished) again();
+      else last.once("close", again);
+      return;
+    }
+    const { url = "" } = request;
+    const refused = this.#dispatcher.objection(connection, request, url);
+    if (refused === undefined && this.#sessions?.upgrade(request, socket, head) === true) {
+      this.#connections.delete(socket);
+      this.#left(socket);
+      return;
+    }
+    const response = new ServerResponse(request); // for the order of answers: the refusal is written without it
+    this.#dispatcher.refuse(connection, request, response, url, refused ?? NO_WEBSOCKET);
   }
 
   #clientError(error: ClientError, socket: Duplex): void {
@@ -128,7 +212,7 @@ class HttpDoor implements Listening {
       return;
     }
     const problem = problemOf(failed);
-    connection.refuse(closingResponse(problem, true), connection.last);
+    connection.refuse(problem, true, connection.last);
     const { status, reason } = problem;
     this.#dispatcher.responder.record({ method: "", path: "", subject: undefined, status, reason, ms: 0 });
   }

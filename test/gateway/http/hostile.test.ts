@@ -146,6 +146,18 @@ test("TRACE is not served", async (context) => {
   assert.equal(jobs.length, 0);
 });
 
+test("a refused request waits for the answers before it", async (context) => {
+  const door = await openDoor(context);
+  const slow = door.serve("slow", () => undefined);
+  const caller = new RawCaller(door.port).send(get("/slow") + get("/x", "Host: a\r\nHost: b\r\n"));
+  const job = await slow.next();
+  slow.registration.reply(job.number, text("first"));
+  assert.equal((await caller.response())?.body, "first");
+  assert.equal((await caller.response())?.status, 400);
+  assert.equal(await caller.end(), "");
+  caller.close();
+});
+
 test("a refusal waits for the answers before it", async (context) => {
   const door = await openDoor(context);
   const slow = door.serve("slow", () => undefined);

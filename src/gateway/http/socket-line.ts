@@ -1,0 +1,80 @@
+/** The line of a caller on a socket of our own. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Clock } from "../../message/clock.ts";
+import type { Exchange, Line, Outgoing } from "./connection.ts";
+import { closingResponse, type Problem } from "./problem.ts";
+import type { SessionDoor } from "./sessions.ts";
+
+/** How long a refused caller may go on sending before it is cut off; without it a reset could overtake the answer. */
+export const LINGER_MS = 2_000;
+
+export interface SocketLineOptions {
+  readonly clock: Clock;
+  readonly stallMs: number;
+  readonly sessions: SessionDoor | undefined;
+  /** Called when the door for sessions takes the connection, and when it gives it back. */
+  readonly onTaken: (socket: Socket) => void;
+  readonly onReturned: (socket: Socket) => void;
+}
+
+export class SocketLine implements Line {
+  readonly base = "";
+  readonly #socket: Socket;
+  readonly #options: SocketLineOptions;
+  #linger: unknown;
+
+  constructor(socket: Socket, options: SocketLineOptions) {
+    this.#socket = socket;
+    this.#options = options;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  cut(): void {
+    this.#socket.destroy();
+  }
+
+  /** First our side is closed, so that the caller gets to read the problem even if it is still sending, then the socket. */
+  refuse(problem: Problem, withBody: boolean, before: Outgoing | undefined): void {
+    const response = closingResponse(problem, withBody);
+    const earlier = before as ServerResponse | undefined; // as all are that come from sockets
+    if (earlier === undefined || earlier.writableFinished) this.#sendLast(response);
+    else earlier.once("finish", () => this.#sendLast(response));
+  }
+
+  handOver({ connection, request, response }: Exchange): boolean {
+    const { sessions, stallMs, onTaken, onReturned } = this.#options;
+    const socket = this.#socket;
+    const answer = response as ServerResponse; // as all are that come from sockets
+    if (sessions?.request(request as IncomingMessage, answer) !== true) return false;
+    connection.state = "taken";
+    socket.setTimeout(0); // a session has heartbeats
+    onTaken(socket);
+    answer.once("close", () => {
+      if (connection.state !== "taken") return;
+      connection.state = "open";
+      socket.setTimeout(stallMs);
+      onReturned(socket);
+    });
+    return true;
+  }
+
+  closed(): void {
+    if (this.#linger !== undefined) this.#options.clock.clear(this.#linger);
+  }
+
+  #sendLast(response: Buffer): void {
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    socket.end(response);
+    socket.resume();
+    this.#linger = this.#options.clock.after(LINGER_MS, () => socket.destroy());
+  }
+}

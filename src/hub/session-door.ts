@@ -1,0 +1,58 @@
+/** Native sessions on a port of HTTP: WebSocket, and the HTTP/1 fallback, at the path that URLs without one mean. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { SessionDoor } from "../gateway/http/sessions.ts";
+import { Http1Acceptor } from "../transport/http1/acceptor.ts";
+import { SESSION_PATH } from "../transport/session-protocol.ts";
+import type { Connection } from "../transport/transport.ts";
+import type { WsAcceptor } from "../transport/ws-acceptor.ts";
+import { originRule } from "../transport/ws-origins.ts";
+
+export interface SessionDoorOptions {
+  /** What the paths of the door begin with: empty for the root. */
+  readonly base: string;
+  /** WebSockets are taken at `/` too, where other clients go when their URL has no path. */
+  readonly atRoot: boolean;
+  /** Origins of web pages that may connect; see `ListenOptions`. */
+  readonly origins: readonly string[] | undefined;
+  /** Connections of the HTTP/1 fallback at a time. */
+  readonly maxConnections: number;
+  /** Must call `open` on the connection before it returns. */
+  readonly accept: (connection: Connection) => void;
+}
+
+/** Throws a TypeError for origins that are none. */
+export function createSessionDoor(options: SessionDoorOptions): SessionDoor {
+  const { base, atRoot, origins, maxConnections, accept } = options;
+  originRule(origins); // now, and not when the first handshake comes
+  const path = base + SESSION_PATH;
+  const fallback = new Http1Acceptor({ path, maxConnections, ...(origins === undefined ? {} : { origins }) });
+  let acceptor: Promise<WsAcceptor> | undefined;
+  return {
+    get needsPort(): boolean {
+      return fallback.size > 0;
+    },
+
+    request: (request: IncomingMessage, response: ServerResponse) =>
+      fallback.handle(request, response, accept),
+
+    upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+      const [asked] = (request.url ?? "").split("?", 1);
+      if (asked !== path && !(atRoot && asked === "/")) return false;
+      acceptor ??= loadWebSocket(origins);
+      const onError = (): void => void socket.destroy();
+      socket.on("error", onError);
+      acceptor.then((loaded) => {
+        socket.off("error", onError);
+        loaded.handleUpgrade(request, socket, head, accept);
+      }, onError);
+      return true;
+    },
+  };
+}
+
+/** Loaded when it is first asked for: few ports of HTTP have sessions. */
+async function loadWebSocket(origins: readonly string[] | undefined): Promise<WsAcceptor> {
+  const { createWsAcceptor } = await import("../transport/ws-acceptor.ts");
+  return createWsAcceptor({ origins });
+}
