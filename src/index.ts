@@ -1,5 +1,6 @@
 export { connect, type ConnectOptions } from "./peer/connect.ts";
 export { createHub, type Hub, type HubConfig, type HubStats, type ListenAt } from "./hub/hub.ts";
+export type { HandlerOptions, HttpHandler } from "./gateway/http/embedded.ts";
 export { LintelError, type LintelErrorOptions } from "./message/failure.ts";
 export type { Code, Reason } from "./message/status.ts";
 export type { Overflow } from "./message/overflow.ts";

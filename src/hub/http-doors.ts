@@ -1,6 +1,8 @@
 /** The HTTP doors of a hub, with what a hub has and the HTTP gateway does not know: limits, and native sessions. */
+import type { Server } from "node:http";
 import type { Engine } from "../engine/engine.ts";
 import type { Listening } from "../gateway/gateway.ts";
+import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import type { SessionDoor } from "../gateway/http/sessions.ts";
 import type { NativeGateway } from "../gateway/native/native-gateway.ts";
@@ -15,6 +17,8 @@ export class HttpDoors {
   readonly #limits: Limits;
   #port: Listening | undefined;
   #sessionUrl: string | undefined;
+  readonly #embedded: EmbeddedGateway[] = [];
+  readonly #detach: (() => void)[] = [];
 
   constructor(engine: Engine, native: NativeGateway, limits: Limits) {
     this.#engine = engine;
@@ -44,12 +48,36 @@ export class HttpDoors {
     return url;
   }
 
+  /** A gateway for an app's server. */
+  async handler(options: HandlerOptions): Promise<HttpHandler> {
+    return this.#embed(options);
+  }
+
+  /** Puts a gateway in front of what a server does. */
+  async attach(server: Server, options: HandlerOptions): Promise<void> {
+    const { attach } = await import("../gateway/http/attach.ts");
+    const hasPath = (options.path ?? "/") !== "/";
+    const gateway = await this.#embed({ defaultMapping: hasPath, ...options });
+    this.#detach.push(attach(server, gateway));
+  }
+
   async drain(): Promise<void> {
-    await this.#port?.drain();
+    await Promise.all([this.#port?.drain(), ...this.#embedded.map((gateway) => gateway.drain())]);
   }
 
   async close(): Promise<void> {
+    for (const gateway of this.#embedded) gateway.close();
+    for (const detach of this.#detach.splice(0)) detach();
     await this.#port?.close();
+  }
+
+  async #embed(options: HandlerOptions): Promise<EmbeddedGateway> {
+    const { EmbeddedGateway } = await import("../gateway/http/embedded.ts");
+    const sessions = this.#sessionsOf(options, options.path === "/" ? "" : (options.path ?? ""), false);
+    const fittings = sessions === undefined ? {} : { sessions };
+    const gateway = new EmbeddedGateway(this.#engine, { ...this.#defaults(), ...options }, fittings);
+    this.#embedded.push(gateway);
+    return gateway;
   }
 
   #defaults(): HttpOptions {

@@ -1,7 +1,9 @@
+import type { Server } from "node:http";
 import { LocalEngine } from "../engine/local/local-engine.ts";
 import { codecsOf } from "../codec/codecs.ts";
 import type { BrokerStats } from "../broker/stats.ts";
 import type { Listening } from "../gateway/gateway.ts";
+import type { HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import { NativeGateway } from "../gateway/native/native-gateway.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
@@ -59,6 +61,17 @@ export interface Hub extends Peer {
    * Resolves with its URL; rejects as `createHub` does.
    */
   openHttp(options?: HttpOptions): Promise<string>;
+  /**
+   * The HTTP gateway for a server that is there already: a middleware, a listener for upgrades, and a function from
+   * `Request` to `Response`. Rejects with `invalid_argument` for options that are wrong.
+   */
+  handler(options?: HandlerOptions): Promise<HttpHandler>;
+  /**
+   * Puts the HTTP gateway, and native sessions, in front of what a server of `node:http` or `node:https` does: with
+   * `path`, everything below it is the hub's; without, only the `routes`. All else stays with the server, and everything
+   * does once the hub is closed. Rejects as `handler` does.
+   */
+  attach(server: Server, options?: HandlerOptions): Promise<void>;
   /** Counters since the start. */
   stats(): HubStats;
   /**
@@ -134,6 +147,16 @@ class RunningHub extends EnginePeer implements Hub {
   async openHttp(options: HttpOptions = {}): Promise<string> {
     if (this.#ending !== undefined) throw LintelError.of("CLOSED");
     return this.#http.open(options);
+  }
+
+  async handler(options: HandlerOptions = {}): Promise<HttpHandler> {
+    if (this.#ending !== undefined) throw LintelError.of("CLOSED");
+    return this.#http.handler(options);
+  }
+
+  async attach(server: Server, options: HandlerOptions = {}): Promise<void> {
+    if (this.#ending !== undefined) throw LintelError.of("CLOSED");
+    return this.#http.attach(server, options);
   }
 
   stats(): HubStats {

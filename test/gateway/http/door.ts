@@ -65,11 +65,11 @@ export async function openDoor(context: TestContext, options: HttpOptions = {}):
     port,
     records,
     faults,
-    serve: (pattern, handler) => serve(engine, pattern, handler),
+    serve: (pattern, handler) => serveOn(engine, pattern, handler),
   };
 }
 
-function serve(engine: LocalEngine, pattern: string, handler: Handler): Service {
+export function serveOn(engine: LocalEngine, pattern: string, handler: Handler): Service {
   const jobs: Job[] = [];
   const news = new EventTarget();
   let taken = 0;

@@ -1,0 +1,198 @@
+/** The HTTP gateway inside somebody else's server: the same dispatcher, behind functions that an app calls. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Engine } from "../../engine/engine.ts";
+import { LintelError, failure } from "../../message/failure.ts";
+import { Connection } from "./connection.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { FetchLine, FetchRequest, FetchResponse } from "./fetch.ts";
+import { GuestLine, type GuestLineOptions } from "./guest-line.ts";
+import { settingsOf, type HttpOptions, type HttpSettings } from "./options.ts";
+import type { HttpFittings } from "./server.ts";
+import type { SessionDoor } from "./sessions.ts";
+
+/** Options of a gateway in an app's server. What is not here is the server's own: addresses, connections, their times. */
+export interface HandlerOptions extends Pick<
+  HttpOptions,
+  | "routes"
+  | "defaultMapping"
+  | "bodyLimit"
+  | "headerLimit"
+  | "urlLimit"
+  | "timeoutMs"
+  | "asyncAnswers"
+  | "sessions"
+  | "origins"
+  | "onRequest"
+  | "onFault"
+  | "clock"
+> {
+  /** What its paths begin with, such as `/api`: that part is no part of a subject. Default: nothing. */
+  readonly path?: string;
+}
+
+/** Called with what the app's next middleware, or error handler, is to see. */
+type Next = (error?: unknown) => void;
+
+/** A gateway as functions; they need no `this`. */
+export interface HttpHandler {
+  /**
+   * Answers a request of `node:http`; a middleware of Express. What leads nowhere, neither to a route nor to a subject, goes
+   * on to `next`, and is answered with a problem where there is none.
+   */
+  readonly request: (request: IncomingMessage, response: ServerResponse, next?: Next) => void;
+  /** Takes over a handshake for a session; false, with nothing touched, when it is not for a session. */
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
+  /** Answers a request of the platform's `fetch`. Never rejects. Sessions cannot come this way. */
+  readonly fetch: (request: Request) => Promise<Response>;
+}
+
+const PATH = /^(?:\/[A-Za-z0-9._~-]+)+$/;
+
+export class EmbeddedGateway implements HttpHandler {
+  readonly #dispatcher: Dispatcher;
+  readonly #settings: HttpSettings;
+  readonly #base: string;
+  readonly #sessions: SessionDoor | undefined;
+  readonly #lines: GuestLineOptions;
+  /** Those with a request under way. */
+  readonly #connections = new Set<Connection>();
+  #state: "open" | "draining" | "closed" = "open";
+  #onIdle: (() => void)[] = [];
+
+  /** Throws `invalid_argument` for options that are wrong. */
+  constructor(engine: Engine, options: HandlerOptions, { sessions }: HttpFittings) {
+    this.#settings = settingsOf(options);
+    this.#dispatcher = new Dispatcher(engine, this.#settings);
+    this.#base = baseOf(options);
+    this.#sessions = sessions;
+    this.#lines = { base: this.#base, clock: this.#settings.clock, sessions };
+  }
+
+  /** True for targets that are the gateway's: all below its path, or where it has none, all that lead somewhere. */
+  claims(url: string): boolean {
+    if (this.#state === "closed") return false;
+    const target = this.#targetOf(url);
+    return target !== undefined && (this.#base !== "" || this.#dispatcher.serves(target));
+  }
+
+  readonly request = (request: IncomingMessage, response: ServerResponse, next?: Next): void => {
+    const { url = "" } = request;
+    if (next !== undefined && !this.claims(url)) return next();
+    this.take(request, response, false, next);
+  };
+
+  readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): boolean =>
+    this.#state !== "closed" && (this.#sessions?.upgrade(request, socket, head) ?? false);
+
+  readonly fetch = (request: Request): Promise<Response> =>
+    new Promise((resolve) => {
+      const { signal } = request;
+      const url = new URL(request.url);
+      const settle = (answer: Response): void => {
+        signal.removeEventListener("abort", onGone);
+        this.#ended(connection);
+        resolve(answer);
+      };
+      const onGone = (): void => {
+        this.#dispatcher.left(connection);
+        settle(new Response(null, { status: 499 })); // nobody reads it
+      };
+      const incoming = new FetchRequest(request, url, onGone);
+      const outgoing = new FetchResponse(request.method === "HEAD", settle);
+      const connection = new Connection(new FetchLine(this.#base, outgoing));
+      if (signal.aborted) return onGone();
+      signal.addEventListener("abort", onGone);
+      this.#connections.add(connection);
+      const target = this.#targetOf(url.pathname + url.search);
+      if (target === undefined) this.#dispatcher.refuse(connection, incoming, outgoing, "", NOT_BELOW);
+      else this.#dispatcher.arrive(connection, incoming, outgoing, target, false);
+    });
+
+  /** Answers a request, whatever it is. */
+  take(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean, next?: Next): void {
+    if (request.socket.destroyed) return; // its caller has left, and will not be heard leaving
+    const { url = "" } = request;
+    const dispatcher = this.#dispatcher;
+    const connection = new Connection(new GuestLine(request, response, this.#lines));
+    this.#connections.add(connection);
+    response.once("close", () => {
+      dispatcher.left(connection);
+      this.#ended(connection);
+    });
+    const target = this.#targetOf(url);
+    if (target === undefined) return dispatcher.refuse(connection, request, response, url, NOT_BELOW);
+    if (!hasLostBody(request)) {
+      dispatcher.arrive(connection, request, response, target, expectsContinue);
+      if (connection.state === "taken") this.#ended(connection); // a session, which nobody waits for here
+      return;
+    }
+    const error = bodyIsGone(url);
+    if (next !== undefined) return next(error);
+    this.#settings.onFault?.(error);
+    dispatcher.refuse(connection, request, response, target, error.toFailure());
+  }
+
+  /** Takes nothing new, and resolves when all that is under way has been answered. */
+  drain(): Promise<void> {
+    if (this.#state === "open") this.#state = "draining";
+    this.#dispatcher.stop(failure("DRAINING"));
+    return this.#whenIdle();
+  }
+
+  /** Answers what is under way with `CLOSED`. The server it is in goes on. */
+  close(): void {
+    this.#state = "closed";
+    const why = failure("CLOSED", "the hub was closed");
+    this.#dispatcher.stop(why);
+    for (const connection of [...this.#connections]) this.#dispatcher.abandon(connection, why);
+    this.#dispatcher.close();
+  }
+
+  /** The target as it is read here; undefined when it is not below the path. */
+  #targetOf(url: string): string | undefined {
+    const base = this.#base;
+    if (base === "") return url;
+    if (!url.startsWith(base)) return undefined;
+    const rest = url.slice(base.length);
+    if (rest.startsWith("/")) return rest;
+    return rest === "" || rest.startsWith("?") ? `/${rest}` : undefined;
+  }
+
+  #ended(connection: Connection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #whenIdle(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle.push(resolve));
+  }
+}
+
+const NOT_BELOW = Object.freeze({
+  code: "not_found",
+  reason: "NOT_FOUND",
+  message: "this is not below the path of the hub",
+  retryable: false,
+} as const);
+
+function baseOf({ path = "/" }: HandlerOptions): string {
+  if (path === "/") return "";
+  if (PATH.test(path)) return path;
+  const text = `option path is ${JSON.stringify(path)}; it must be like /api, without a slash at its end`;
+  throw new LintelError("invalid_argument", text);
+}
+
+/** True when somebody has read the body before. */
+function hasLostBody({ headers, readableDidRead }: IncomingMessage): boolean {
+  if (!readableDidRead) return false;
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+}
+
+function bodyIsGone(url: string): LintelError {
+  return new LintelError(
+    "internal",
+    `the body of the request for ${url.split("?", 1)[0]} was read before the hub got to it; put the hub in front of what parses bodies`,
+  );
+}

@@ -1,0 +1,77 @@
+/** The line of a request that a server of somebody else's has received: one request, and nothing of its connection. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock } from "../../message/clock.ts";
+import type { Exchange, Line } from "./connection.ts";
+import type { Problem } from "./problem.ts";
+import type { SessionDoor } from "./sessions.ts";
+import { LINGER_MS } from "./socket-line.ts";
+
+export interface GuestLineOptions {
+  readonly base: string;
+  readonly clock: Clock;
+  readonly sessions: SessionDoor | undefined;
+}
+
+export class GuestLine implements Line {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #options: GuestLineOptions;
+  #linger: unknown;
+
+  constructor(request: IncomingMessage, response: ServerResponse, options: GuestLineOptions) {
+    this.#request = request;
+    this.#response = response;
+    this.#options = options;
+  }
+
+  get base(): string {
+    return this.#options.base + mountOf(this.#request);
+  }
+
+  pause(): void {
+    // there is one request; the server reads the others
+  }
+
+  resume(): void {
+    // as above
+  }
+
+  cut(): void {
+    this.#request.socket.destroy();
+  }
+
+  /**
+   * Node closes the connection as soon as the response is complete, and a reset could overtake it while the caller is
+   * still sending. So the problem is sent, and completed when all has come, or after a while.
+   */
+  refuse({ status, headers, body }: Problem): void {
+    const request = this.#request;
+    const response = this.#response;
+    response.writeHead(status, [...headers, "Connection", "close"]);
+    if (request.complete) {
+      response.end(body);
+      return;
+    }
+    response.write(body);
+    const complete = (): void => void response.end();
+    request.once("end", complete);
+    this.#linger = this.#options.clock.after(LINGER_MS, complete);
+  }
+
+  handOver({ connection }: Exchange): boolean {
+    if (this.#options.sessions?.request(this.#request, this.#response) !== true) return false;
+    connection.state = "taken";
+    return true;
+  }
+
+  closed(): void {
+    if (this.#linger !== undefined) this.#options.clock.clear(this.#linger);
+  }
+}
+
+/** The path under which a router of the app has mounted what it calls; Express and its kin keep the whole URL. */
+function mountOf(request: IncomingMessage & { readonly originalUrl?: unknown }): string {
+  const { url = "", originalUrl } = request;
+  if (typeof originalUrl !== "string" || !originalUrl.endsWith(url)) return "";
+  return originalUrl.slice(0, originalUrl.length - url.length);
+}
