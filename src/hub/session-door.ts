@@ -5,8 +5,7 @@ import type { SessionDoor } from "../gateway/http/sessions.ts";
 import { Http1Acceptor } from "../transport/http1/acceptor.ts";
 import { SESSION_PATH } from "../transport/session-protocol.ts";
 import type { Connection } from "../transport/transport.ts";
-import type { WsAcceptor } from "../transport/ws-acceptor.ts";
-import { originRule } from "../transport/ws-origins.ts";
+import type { WsAcceptor } from "../transport/ws/acceptor.ts";
 
 export interface SessionDoorOptions {
   /** What the paths of the door begin with: empty for the root. */
@@ -24,9 +23,8 @@ export interface SessionDoorOptions {
 /** Throws a TypeError for origins that are none. */
 export function createSessionDoor(options: SessionDoorOptions): SessionDoor {
   const { base, atRoot, origins, maxConnections, accept } = options;
-  originRule(origins); // now, and not when the first handshake comes
   const path = base + SESSION_PATH;
-  const fallback = new Http1Acceptor({ path, maxConnections, ...(origins === undefined ? {} : { origins }) });
+  const fallback = new Http1Acceptor({ path, maxConnections, origins });
   let acceptor: Promise<WsAcceptor> | undefined;
   return {
     get needsPort(): boolean {
@@ -53,6 +51,6 @@ export function createSessionDoor(options: SessionDoorOptions): SessionDoor {
 
 /** Loaded when it is first asked for: few ports of HTTP have sessions. */
 async function loadWebSocket(origins: readonly string[] | undefined): Promise<WsAcceptor> {
-  const { createWsAcceptor } = await import("../transport/ws-acceptor.ts");
+  const { createWsAcceptor } = await import("../transport/ws/acceptor.ts");
   return createWsAcceptor({ origins });
 }

@@ -1,8 +1,20 @@
+import type { Socket } from "node:net";
+import { SESSION_PATH } from "./session-protocol.ts";
+
 /** What the URL of a stream socket says. */
 export interface Address {
+  /** IPv6 addresses without their brackets. */
   readonly host: string;
   readonly port: number;
 }
+
+/** What the URL of a session over HTTP says. */
+export interface WebAddress extends Address {
+  /** Begins with a slash and does not end with one; that of sessions where the URL has none. */
+  readonly path: string;
+}
+
+const PATH = /^(\/[A-Za-z0-9._~-]+)*\/?$/;
 
 /** Reads `SCHEME://HOST:PORT`. Throws a TypeError that gives this form. */
 export function parseAddress(url: string, scheme: string): Address {
@@ -18,6 +30,26 @@ export function parseAddress(url: string, scheme: string): Address {
   return { host: bareHost(parsed), port: Number(parsed.port) };
 }
 
+/**
+ * Reads `SCHEME://HOST:PORT[/PATH]`. Throws a TypeError that gives this form. Paths are plain: what needs escapes, or has a
+ * query, is refused.
+ */
+export function parseWebAddress(url: string, scheme: string): WebAddress {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (
+    parsed === undefined ||
+    parsed.protocol !== `${scheme}:` ||
+    parsed.hostname === "" ||
+    parsed.port === "" ||
+    `${parsed.username}${parsed.password}${parsed.search}${parsed.hash}` !== "" ||
+    !PATH.test(parsed.pathname)
+  ) {
+    throw new TypeError(`"${url}" is not of the form ${scheme}://HOST:PORT/PATH`);
+  }
+  const path = parsed.pathname.replace(/\/$/, "") || SESSION_PATH;
+  return { host: bareHost(parsed), port: Number(parsed.port), path };
+}
+
 /** The host of a URL, an IPv6 address without its brackets. */
 export function bareHost(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -26,6 +58,14 @@ export function bareHost(url: URL): string {
 /** `HOST:PORT` as it is written in a URL. */
 export function formatAddress(host: string, port: number): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** Who is at the other end of a socket, for logs. */
+export function remoteOf(
+  scheme: string,
+  socket: Pick<Socket, "remoteAddress" | "remotePort"> | undefined,
+): string {
+  return `${scheme}://${formatAddress(socket?.remoteAddress ?? "", socket?.remotePort ?? 0)}`;
 }
 
 /**

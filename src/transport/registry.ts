@@ -14,8 +14,8 @@ export class TransportRegistry {
     ["http1", async () => (await import("./http1/transport.ts")).http1],
     ["http1s", async () => (await import("./http1/transport.ts")).http1s],
     ["tls", async () => (await import("./tls.ts")).tls],
-    ["ws", async () => (await import("./ws.ts")).ws],
-    ["wss", async () => (await import("./ws.ts")).wss],
+    ["ws", async () => (await import("./ws/transport.ts")).ws],
+    ["wss", async () => (await import("./ws/transport.ts")).wss],
   ]);
 
   /** The transport for a URL. Throws a TypeError that lists the schemes there are. */

@@ -9,7 +9,7 @@ import { h2, h2c } from "../../src/transport/http2/transport.ts";
 import { tcp } from "../../src/transport/tcp.ts";
 import { tls } from "../../src/transport/tls.ts";
 import { unix } from "../../src/transport/unix.ts";
-import { ws, wss } from "../../src/transport/ws.ts";
+import { ws, wss } from "../../src/transport/ws/transport.ts";
 import { withCertificates } from "../transport/certificates.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lintel-conformance-"));

@@ -6,7 +6,7 @@ import { createBrowserTransport } from "../../src/transport/ws-browser.ts";
 import { TransportRegistry } from "../../src/transport/registry.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { tls } from "../../src/transport/tls.ts";
-import { ws, wss } from "../../src/transport/ws.ts";
+import { ws, wss } from "../../src/transport/ws/transport.ts";
 import { WebSocket } from "ws";
 import { AUTHORITY, TRUSTING, pair, withCertificates } from "../transport/certificates.ts";
 

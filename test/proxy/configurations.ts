@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SERVER_TLS } from "../transport/h2-certificates.ts";
+import { pair } from "../transport/certificates.ts";
 
 /** A proxy's timeout. */
 export const TIMEOUT_MS = 2_000;
@@ -22,7 +22,8 @@ export type Hubs = Pick<Ways, "h2c" | "http1">;
 export function haproxy(ways: Ways, hubs: Hubs): (folder: string) => string {
   return (folder) => {
     const pem = join(folder, "server.pem");
-    writeFileSync(pem, `${String(SERVER_TLS.cert)}${String(SERVER_TLS.key)}`);
+    const { cert, key } = pair("server");
+    writeFileSync(pem, cert + key);
     return `
 defaults
   mode http
@@ -51,8 +52,8 @@ backend http1
 export function nginx(ways: Ways, hubs: Hubs): (folder: string) => string {
   return (folder) => {
     const [cert, key] = [join(folder, "server.pem"), join(folder, "key.pem")];
-    writeFileSync(cert, String(SERVER_TLS.cert));
-    writeFileSync(key, String(SERVER_TLS.key));
+    writeFileSync(cert, pair("server").cert);
+    writeFileSync(key, pair("server").key);
     return `
 daemon off;
 worker_processes 1;

@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { createHub, type Hub } from "../../src/hub/hub.ts";
 import { connect } from "../../src/peer/connect.ts";
 import type { Peer } from "../../src/peer/peer.ts";
-import { TRUST } from "../transport/h2-certificates.ts";
+import { TRUSTING } from "../transport/certificates.ts";
 import { Watched } from "../wire/watched.ts";
 import { TIMEOUT_MS, haproxy, nginx } from "./configurations.ts";
 import { Proxy, freePorts } from "./proxy-process.ts";
@@ -32,7 +32,7 @@ for (const name of ["haproxy", "nginx"] as const) {
     const peers: Peer[] = [];
 
     const join = async (scheme: (typeof SCHEMES)[number], states: Notes): Promise<Peer> => {
-      const tls = scheme === "h2" ? { tls: TRUST } : {};
+      const tls = scheme === "h2" ? { tls: TRUSTING } : {};
       const peer = await connect(urls[scheme], { ...tls, limits: LIMITS, onState: states.note });
       peers.push(peer);
       return peer;

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { connect, createHub, type Hub, type Peer } from "../../src/index.ts";
 import type { Failure } from "../../src/message/failure.ts";
 import type { Limits } from "../../src/message/limits.ts";
-import { ws } from "../../src/transport/ws.ts";
+import { ws } from "../../src/transport/ws/transport.ts";
 import { Proxy, PROXIES, findProgram, type ProxyKind } from "./proxy.ts";
 
 /** The proxies cut what is silent for this long. */

@@ -20,8 +20,9 @@ export function pair(name: Name): { readonly cert: string; readonly key: string 
 /** What a client needs to trust the servers here. */
 export const TRUSTING: TlsOptions = { ca: AUTHORITY };
 
-/** The transport with the certificates of the tests where none are given. */
+/** The transport with the certificates of the tests where it takes some and none are given. */
 export function withCertificates(transport: Transport): Transport {
+  if (!transport.supports.encrypted || transport.supports.inProcess) return transport;
   return {
     ...transport,
     dial: (url, options) => transport.dial(url, { tls: TRUSTING, ...options }),

@@ -7,13 +7,13 @@ import { connect, type ConnectOptions } from "../../src/peer/connect.ts";
 import type { Peer } from "../../src/peer/peer.ts";
 import { TransportRegistry } from "../../src/transport/registry.ts";
 import { bindBytes, helloBytes, publishBytes, subscribeBytes } from "../wire/frame-bytes.ts";
-import { SERVER_TLS, TRUST } from "./h2-certificates.ts";
+import { TRUSTING, pair } from "./certificates.ts";
 
 const SCHEMES = [
   { scheme: "h2c", server: {}, client: {} },
-  { scheme: "h2", server: { tls: SERVER_TLS }, client: { tls: TRUST } },
+  { scheme: "h2", server: { tls: pair("server") }, client: { tls: TRUSTING } },
   { scheme: "http1", server: {}, client: {} },
-  { scheme: "http1s", server: { tls: SERVER_TLS }, client: { tls: TRUST } },
+  { scheme: "http1s", server: { tls: pair("server") }, client: { tls: TRUSTING } },
 ] as const;
 
 for (const { scheme, server, client } of SCHEMES) {

@@ -17,12 +17,7 @@ import { createHttp1Transport, http1 } from "../../src/transport/http1/transport
 const TYPE = "application/lintel.v1+http1";
 const PREAMBLE = 33;
 
-const transport = createHttp1Transport({
-  encrypted: false,
-  maxConnections: 50,
-  maxUpload: 1_000,
-  origins: ["https://app.example"],
-});
+const transport = createHttp1Transport({ encrypted: false, maxConnections: 50, maxUpload: 1_000 });
 const agent = new Agent({ keepAlive: true });
 let listener: Listener;
 let port: number;
@@ -130,14 +125,39 @@ describe("opening", () => {
       "https://app.example:1",
     ]) {
       const answer = await ask("/lintel", { headers: { "content-type": TYPE, origin } });
-      assert.deepEqual([answer.status, answer.reason], [403, "PERMISSION_DENIED"], origin);
+      assert.deepEqual([answer.status, answer.reason], [403, "FOREIGN_ORIGIN"], origin);
     }
-    await leave(await open({ origin: "https://app.example" }));
     const own = await open({ origin: `http://127.0.0.1:${port}` });
     const foreign = await ask(`/lintel/${own.id}/0`, { headers: { origin: "https://evil.example" } }, "x");
     assert.equal(foreign.status, 403);
     assert.equal(own.end.length, 0);
     await leave(own);
+  });
+
+  test("F-8: a list of origins replaces the rule of the same host", async () => {
+    const listed = await transport.listen(
+      "http1://127.0.0.1:0",
+      (connection) => void new ByteEnd(connection),
+      {
+        origins: ["https://app.example"],
+      },
+    );
+    const { host } = new URL(listed.url);
+    const statuses: number[] = [];
+    for (const origin of ["https://app.example", `http://${host}`, "https://app.example:1"]) {
+      const response = await fetch(`http://${host}/.lintel/session`, {
+        method: "POST",
+        headers: { "content-type": TYPE, origin },
+      });
+      statuses.push(response.status);
+      await response.body?.cancel();
+    }
+    assert.deepEqual(statuses, [200, 403, 403]);
+    await listed.close();
+    await assert.rejects(
+      transport.listen("http1://127.0.0.1:0", () => undefined, { origins: ["x"] }),
+      TypeError,
+    );
   });
 
   test("F-7: thousands of openings: past the bound 503, and the places come back", async () => {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { ByteEnd } from "../../src/testing/byte-end.ts";
 import { h2c } from "../../src/transport/http2/transport.ts";
 import { http1 } from "../../src/transport/http1/transport.ts";
-import { ws } from "../../src/transport/ws.ts";
+import { ws } from "../../src/transport/ws/transport.ts";
 
 for (const transport of [ws, h2c, http1]) {
   const { scheme } = transport;

@@ -4,8 +4,10 @@ import { createServer, connect as connectTcp, type AddressInfo } from "node:net"
 import { describe, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { ByteEnd } from "../../src/testing/byte-end.ts";
+import { http1s } from "../../src/transport/http1/transport.ts";
+import { h2 } from "../../src/transport/http2/transport.ts";
 import { tls } from "../../src/transport/tls.ts";
-import { wss } from "../../src/transport/ws.ts";
+import { wss } from "../../src/transport/ws/transport.ts";
 import type { Listener, TlsOptions, Transport } from "../../src/transport/transport.ts";
 import { AUTHORITY, STRANGER, TRUSTING, pair } from "./certificates.ts";
 
@@ -32,7 +34,7 @@ async function exchange(transport: Transport, url: string, options?: TlsOptions)
   if (end.length < 5) throw end.error ?? new Error("the connection ended without a word");
 }
 
-for (const transport of [tls, wss]) {
+for (const transport of [tls, wss, h2, http1s]) {
   const { scheme } = transport;
 
   describe(`${scheme}: certificates of the server`, () => {

@@ -7,7 +7,7 @@ import { createMemoryTransport } from "../../src/transport/memory.ts";
 import { tcp } from "../../src/transport/tcp.ts";
 import { tls } from "../../src/transport/tls.ts";
 import { unix } from "../../src/transport/unix.ts";
-import { ws, wss } from "../../src/transport/ws.ts";
+import { ws, wss } from "../../src/transport/ws/transport.ts";
 import { withCertificates } from "./certificates.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lintel-transport-"));

@@ -6,7 +6,7 @@ import { ByteEnd } from "../../src/testing/byte-end.ts";
 import { createBrowserTransport } from "../../src/transport/ws-browser.ts";
 import { MAX_MESSAGE } from "../../src/transport/ws-limits.ts";
 import type { Transport } from "../../src/transport/transport.ts";
-import { ws } from "../../src/transport/ws.ts";
+import { ws } from "../../src/transport/ws/transport.ts";
 
 const page: Transport = createBrowserTransport("ws", WebSocket);
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { ByteEnd } from "../../src/testing/byte-end.ts";
 import { MAX_MESSAGE } from "../../src/transport/ws-limits.ts";
-import { ws } from "../../src/transport/ws.ts";
+import { ws } from "../../src/transport/ws/transport.ts";
 import type { Listener } from "../../src/transport/transport.ts";
 import { RawWebSocket, frame } from "./raw-websocket.ts";
 

@@ -5,8 +5,8 @@ import { connect as connectTcp, type AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { WebSocket } from "ws";
 import { ByteEnd } from "../../src/testing/byte-end.ts";
-import { createWsAcceptor } from "../../src/transport/ws-acceptor.ts";
-import { ws, wss } from "../../src/transport/ws.ts";
+import { createWsAcceptor } from "../../src/transport/ws/acceptor.ts";
+import { ws, wss } from "../../src/transport/ws/transport.ts";
 import type { Listener, ListenOptions } from "../../src/transport/transport.ts";
 import { RawWebSocket } from "./raw-websocket.ts";
 
@@ -30,7 +30,7 @@ async function ask(
     return { status, head, reason: "" };
   }
   const body = (await raw.rest()).toString();
-  assert.match(head, /\r\nContent-Type: application\/problem\+json\r\n/);
+  assert.match(head, /\r\ncontent-type: application\/problem\+json\r\n/);
   const problem = JSON.parse(body) as { status: number; reason: string; type: string };
   assert.equal(problem.status, status);
   assert.equal(problem.type, `urn:lintel:${problem.reason}`);
@@ -90,7 +90,7 @@ describe("ws: what is asked for", () => {
     for (const version of [undefined, "8", "12", "13, 8"]) {
       const { status, head } = await ask(listener.url, { "Sec-WebSocket-Version": version });
       assert.equal(status, 426, version);
-      assert.match(head, /Sec-WebSocket-Version: 13\r\n/);
+      assert.match(head, /sec-websocket-version: 13\r\n/);
     }
     for (const key of [undefined, "short", "x".repeat(24)]) {
       assert.equal((await ask(listener.url, { "Sec-WebSocket-Key": key })).status, 400, key);

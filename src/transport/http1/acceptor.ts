@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TLSSocket } from "node:tls";
-import { originIsAllowed } from "../origin.ts";
-import { refuse, refuseWith, type Refusal } from "../problem.ts";
+import { remoteOf } from "../address.ts";
+import { FOREIGN_ORIGIN, originRule, type OriginRule } from "../origins.ts";
+import { answerRefusal, refuse, refuseWith, type Refusal } from "../problem.ts";
 import { SESSION_PATH } from "../session-protocol.ts";
 import type { Connection } from "../transport.ts";
-import { remoteOf } from "../web-url.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
 import { CONTENT_TYPE, MAX_UPLOAD, RECEIVED, newId, readTarget, writePreamble, type Target } from "./wire.ts";
 
@@ -15,8 +15,8 @@ export interface Http1AcceptorOptions {
   readonly maxConnections?: number;
   /** Largest body of an upload; larger ones are answered 413. Bytes, default and at most 1 MiB. */
   readonly maxUpload?: number;
-  /** Web origins that are let in besides the one of the host itself, such as `https://app.example.com`. */
-  readonly origins?: readonly string[];
+  /** Origins of web pages that may connect; see `ListenOptions`. */
+  readonly origins?: readonly string[] | undefined;
   /** Called whenever the last connection is over. */
   readonly onEmpty?: () => void;
 }
@@ -28,12 +28,15 @@ export class Http1Acceptor {
   readonly #path: string;
   readonly #maxConnections: number;
   readonly #maxUpload: number;
-  readonly #options: Http1AcceptorOptions;
+  readonly #mayConnect: OriginRule;
+  readonly #onEmpty: () => void;
   readonly #connections = new Map<string, AcceptedConnection>();
   #isClosed = false;
 
+  /** Throws a TypeError for origins that are none. */
   constructor(options: Http1AcceptorOptions = {}) {
-    this.#options = options;
+    this.#mayConnect = originRule(options.origins);
+    this.#onEmpty = options.onEmpty ?? ((): void => undefined);
     this.#path = options.path ?? SESSION_PATH;
     this.#maxConnections = options.maxConnections ?? 16_384;
     this.#maxUpload = Math.min(options.maxUpload ?? MAX_UPLOAD, MAX_UPLOAD);
@@ -58,8 +61,8 @@ export class Http1Acceptor {
       return true;
     }
     const { origin, host } = request.headers;
-    if (!originIsAllowed(origin, host, this.#options.origins)) {
-      this.#refuse(response, refuseWith("permission_denied", "not open to pages of this origin"));
+    if (!this.#mayConnect(origin, host)) {
+      answerRefusal(response, FOREIGN_ORIGIN);
     } else if (opens) {
       this.#open(request, response, accept);
     } else {
@@ -75,11 +78,11 @@ export class Http1Acceptor {
 
   #open(request: IncomingMessage, response: ServerResponse, accept: Accept): void {
     const refusal = this.#objection(request);
-    if (refusal !== undefined) return this.#refuse(response, refusal);
+    if (refusal !== undefined) return answerRefusal(response, refusal);
     const id = newId();
     const scheme = (request.socket as TLSSocket).encrypted ? "http1s" : "http1";
     const connection = new AcceptedConnection(response, remoteOf(scheme, request.socket), () => {
-      if (this.#connections.delete(id) && this.#connections.size === 0) this.#options.onEmpty?.();
+      if (this.#connections.delete(id) && this.#connections.size === 0) this.#onEmpty();
     });
     this.#connections.set(id, connection);
     request.resume();
@@ -94,16 +97,17 @@ export class Http1Acceptor {
   }
 
   #objection({ method, headers }: IncomingMessage): Refusal | undefined {
-    if (method !== "POST") return refuse("METHOD_NOT_ALLOWED", "a connection is opened with POST");
+    if (method !== "POST")
+      return refuse("METHOD_NOT_ALLOWED", "a connection is opened with POST", { headers: { allow: "POST" } });
     if (headers["content-type"] !== CONTENT_TYPE) {
-      return refuse("BAD_REQUEST", `a connection over HTTP/1 is ${CONTENT_TYPE}`, 415);
+      return refuse("BAD_REQUEST", `a connection over HTTP/1 is ${CONTENT_TYPE}`, { status: 415 });
     }
     if (headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0") {
       return refuse("BAD_REQUEST", "the request that opens a connection has no body");
     }
     if (this.#isClosed) return refuse("DRAINING", "this listener takes nothing new");
     if (this.size >= this.#maxConnections) {
-      return refuse("TOO_MANY", `this listener takes ${this.#maxConnections} connections`, 503);
+      return refuse("TOO_MANY", `this listener takes ${this.#maxConnections} connections`, { status: 503 });
     }
     return undefined;
   }
@@ -112,13 +116,12 @@ export class Http1Acceptor {
   #continue(request: IncomingMessage, response: ServerResponse, target: Target | undefined): void {
     const connection = target === undefined ? undefined : this.#connections.get(target.id);
     if (target === undefined || connection === undefined) {
-      return this.#refuse(response, refuseWith("not_found", "there is no such connection"));
+      return answerRefusal(response, refuseWith("not_found", "there is no such connection"));
     }
     const method = target.offset === undefined ? "DELETE" : "POST";
     if (request.method !== method) {
-      this.#refuse(response, refuse("METHOD_NOT_ALLOWED", "connections end by DELETE, uploads are POST"), {
-        allow: method,
-      });
+      const detail = "connections end by DELETE, uploads are POST";
+      answerRefusal(response, refuse("METHOD_NOT_ALLOWED", detail, { headers: { allow: method } }));
     } else if (target.offset === undefined) {
       request.resume();
       connection.close();
@@ -129,15 +132,16 @@ export class Http1Acceptor {
   }
 
   #upload(request: IncomingMessage, response: ServerResponse, to: AcceptedConnection, offset: number): void {
-    const tooLarge = (): void =>
-      this.#refuse(response, refuse("TOO_LARGE", `an upload has ${this.#maxUpload} bytes at the most`), {
-        [RECEIVED]: String(to.received),
-      });
+    const tooLarge = (): void => {
+      const headers = { [RECEIVED]: String(to.received) };
+      const detail = `an upload has ${this.#maxUpload} bytes at the most`;
+      answerRefusal(response, refuse("TOO_LARGE", detail, { headers }));
+    };
     if (offset !== to.received) {
       // F-22
-      this.#refuse(response, refuseWith("aborted", "the upload does not begin where the last one ended"), {
-        [RECEIVED]: String(to.received),
-      });
+      const headers = { [RECEIVED]: String(to.received) };
+      const detail = "the upload does not begin where the last one ended";
+      answerRefusal(response, refuseWith("aborted", detail, { headers }));
     } else if (Number(request.headers["content-length"] ?? 0) > this.#maxUpload) {
       tooLarge();
     } else {
@@ -151,10 +155,5 @@ export class Http1Acceptor {
   #taken(response: ServerResponse, { received }: AcceptedConnection): void {
     response.writeHead(204, { [RECEIVED]: String(received), "cache-control": "no-store" });
     response.end();
-  }
-
-  #refuse(response: ServerResponse, refusal: Refusal, more: Readonly<Record<string, string>> = {}): void {
-    response.writeHead(refusal.status, { ...refusal.headers, ...more });
-    response.end(refusal.body); // what is left of the request's body, Node reads and drops
   }
 }

@@ -1,12 +1,14 @@
 /** `http1://HOST:PORT/PATH` and `http1s://`: for where only plain requests and responses pass. */
 import * as http from "node:http";
 import * as https from "node:https";
-import type { AddressInfo } from "node:net";
-import { clientCredentials, refuseCredentials, serverCredentials } from "../credentials.ts";
-import { refuseWith } from "../problem.ts";
-import { listenOn, stopListening } from "../sockets.ts";
-import type { Connection, Listener, ListenOptions, TlsOptions, Transport } from "../transport.ts";
-import { formatWebUrl, parseWebUrl } from "../web-url.ts";
+import { parseWebAddress, refuseOptions, type Address } from "../address.ts";
+import { answerRefusal, refuseWith } from "../problem.ts";
+import { HANDSHAKE_TIMEOUT_MS } from "../session-protocol.ts";
+import { stopListening } from "../sockets.ts";
+import { explainTls } from "../tls-errors.ts";
+import { clientTls, type ServerTls } from "../tls-options.ts";
+import type { Connection, DialOptions, Listener, ListenOptions, Transport } from "../transport.ts";
+import { listenAt, secureFor } from "../web-listener.ts";
 import { Http1Acceptor, type Http1AcceptorOptions } from "./acceptor.ts";
 import { dialHttp1 } from "./dial.ts";
 import type { Requester } from "./dialed-connection.ts";
@@ -14,15 +16,11 @@ import type { Requester } from "./dialed-connection.ts";
 /** What a server of ours is bounded by: headers, and the time that requests may take to arrive. */
 const SERVER_BOUNDS: http.ServerOptions = {
   maxHeaderSize: 8_192,
-  headersTimeout: 10_000,
   requestTimeout: 60_000,
   keepAliveTimeout: 30_000,
 };
 
-/** A TLS handshake is given up after this long. */
-const HANDSHAKE_MS = 10_000;
-
-export interface Http1Options extends Omit<Http1AcceptorOptions, "path" | "onEmpty"> {
+export interface Http1Options extends Omit<Http1AcceptorOptions, "path" | "onEmpty" | "origins"> {
   /** True for `http1s`, over TLS. */
   readonly encrypted: boolean;
 }
@@ -34,11 +32,15 @@ export function createHttp1Transport(options: Http1Options): Transport {
     scheme,
     supports: { inProcess: false, remote: true, encrypted },
 
-    // async: what is wrong with the URL rejects
     async dial(url, dialOptions = {}) {
-      const { host, port, path } = parseWebUrl(url, scheme);
-      if (!encrypted) refuseCredentials(url, dialOptions.tls);
-      return dialHttp1(path, url, dialOptions, requesterTo(host, port, encrypted, dialOptions.tls));
+      const address = parseWebAddress(url, scheme);
+      if (!encrypted) refuseOptions(url, dialOptions, "tls");
+      const requester = encrypted ? secureRequester(url, address, dialOptions) : plainRequester(address);
+      try {
+        return await dialHttp1(address.path, url, dialOptions, requester);
+      } catch (error) {
+        throw error instanceof Error ? explainTls(error, dialOptions.tls?.serverName ?? address.host) : error;
+      }
     },
 
     listen: (url, accept, listenOptions = {}) => listen(url, accept, scheme, options, listenOptions),
@@ -46,11 +48,16 @@ export function createHttp1Transport(options: Http1Options): Transport {
 }
 
 /** A connection has an agent of its own, so that nothing else can take or end its sockets. */
-function requesterTo(host: string, port: number, encrypted: boolean, tls: TlsOptions | undefined): Requester {
-  const kept = { keepAlive: true, noDelay: true };
-  const agent = encrypted ? new https.Agent({ ...kept, ...clientCredentials(tls) }) : new http.Agent(kept);
-  const request = encrypted ? https.request : http.request;
-  return { agent, request: (options) => request({ ...options, host, port, agent }) };
+const KEPT: http.AgentOptions = { keepAlive: true, noDelay: true };
+
+function plainRequester({ host, port }: Address): Requester {
+  const agent = new http.Agent(KEPT);
+  return { agent, request: (options) => http.request({ ...options, host, port, agent }) };
+}
+
+function secureRequester(url: string, { host, port }: Address, { tls }: DialOptions): Requester {
+  const agent = new https.Agent({ ...KEPT, ...clientTls(url, host, tls) });
+  return { agent, request: (options) => https.request({ ...options, host, port, agent }) };
 }
 
 async function listen(
@@ -58,35 +65,44 @@ async function listen(
   accept: (connection: Connection) => void,
   scheme: string,
   options: Http1Options,
-  { tls }: ListenOptions,
+  listenOptions: ListenOptions,
 ): Promise<Listener> {
-  const { host, port, path } = parseWebUrl(url, scheme);
-  if (!options.encrypted) refuseCredentials(url, tls);
-  const server: http.Server = options.encrypted
-    ? https.createServer({ ...SERVER_BOUNDS, ...serverCredentials(url, tls), handshakeTimeout: HANDSHAKE_MS })
-    : http.createServer(SERVER_BOUNDS);
+  const address = parseWebAddress(url, scheme);
+  const secure = secureFor(url, listenOptions, options.encrypted);
+  const server = createHttpServer(secure, listenOptions);
   let isClosed = false;
   const stopWhenEmpty = (): void => {
     if (isClosed && acceptor.size === 0) void stopListening(server);
   };
-  const acceptor = new Http1Acceptor({ ...options, path, onEmpty: stopWhenEmpty });
+  const { origins } = listenOptions;
+  const acceptor = new Http1Acceptor({ ...options, origins, path: address.path, onEmpty: stopWhenEmpty });
   server.maxConnections = 2 * (options.maxConnections ?? 16_384);
   server.on("request", (request, response) => {
     if (isClosed) response.shouldKeepAlive = false;
-    if (acceptor.handle(request, response, accept)) return;
-    const { status, headers, body } = refuseWith("not_found", "there is nothing at this path");
-    response.writeHead(status, headers).end(body);
+    if (!acceptor.handle(request, response, accept))
+      answerRefusal(response, refuseWith("not_found", "there is nothing at this path"));
   });
-  await listenOn(server, { host, port });
-  // Connections that are open need the port for their uploads: it is given up when the last of them is over.
-  const close = (): Promise<void> => {
-    isClosed = true;
-    acceptor.close();
-    stopWhenEmpty();
-    return Promise.resolve();
-  };
-  const address = server.address() as AddressInfo; // a server that listens on a port has one
-  return { url: formatWebUrl(scheme, address, path), close };
+  return listenAt(server, {
+    url,
+    address,
+    secure,
+    // Connections that are open need the port for their uploads: it is given up when the last of them is over.
+    close: () => {
+      isClosed = true;
+      acceptor.close();
+      stopWhenEmpty();
+      return Promise.resolve();
+    },
+  });
+}
+
+function createHttpServer(
+  secure: ServerTls | undefined,
+  { handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS }: ListenOptions,
+): http.Server {
+  const bounds = { ...SERVER_BOUNDS, headersTimeout: handshakeTimeoutMs };
+  if (secure === undefined) return http.createServer(bounds);
+  return https.createServer({ ...bounds, ...secure, handshakeTimeout: handshakeTimeoutMs });
 }
 
 export const http1: Transport = createHttp1Transport({ encrypted: false });

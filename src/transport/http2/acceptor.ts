@@ -1,10 +1,10 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { TLSSocket } from "node:tls";
-import { originIsAllowed } from "../origin.ts";
-import { refuse, refuseWith, type Refusal } from "../problem.ts";
+import { remoteOf } from "../address.ts";
+import { FOREIGN_ORIGIN, originRule, type OriginRule } from "../origins.ts";
+import { refuse, type Refusal } from "../problem.ts";
 import { SESSION_PATH } from "../session-protocol.ts";
 import type { Connection } from "../transport.ts";
-import { remoteOf } from "../web-url.ts";
 import { StreamConnection } from "./stream-connection.ts";
 
 /** G-2: what both ends call the bytes of a session in a stream. */
@@ -21,8 +21,8 @@ export interface Http2AcceptorOptions {
   readonly path?: string;
   /** Connections at a time; more are answered 503. Default 16,384. */
   readonly maxConnections?: number;
-  /** Web origins that are let in besides the one of the host itself, such as `https://app.example.com`. */
-  readonly origins?: readonly string[];
+  /** Origins of web pages that may connect; see `ListenOptions`. */
+  readonly origins?: readonly string[] | undefined;
 }
 
 type Accept = (connection: Connection) => void;
@@ -31,15 +31,16 @@ type Accept = (connection: Connection) => void;
 export class Http2Acceptor {
   readonly #path: string;
   readonly #maxConnections: number;
-  readonly #origins: readonly string[] | undefined;
+  readonly #mayConnect: OriginRule;
   readonly #streams = new Set<ServerHttp2Stream>();
   #isClosed = false;
 
+  /** Throws a TypeError for origins that are none. */
   constructor(options: Http2AcceptorOptions = {}) {
     const { path = SESSION_PATH, maxConnections = 16_384, origins } = options;
     this.#path = path;
     this.#maxConnections = maxConnections;
-    this.#origins = origins;
+    this.#mayConnect = originRule(origins);
   }
 
   /** Connections that are open. */
@@ -85,14 +86,15 @@ export class Http2Acceptor {
 
   #objection(headers: IncomingHttpHeaders): Refusal | undefined {
     const { ":method": method, ":authority": authority, origin, "content-type": type } = headers;
-    if (method !== "POST") return refuse("METHOD_NOT_ALLOWED", "a session is opened with POST");
-    if (type !== CONTENT_TYPE) return refuse("BAD_REQUEST", `a session over HTTP/2 is ${CONTENT_TYPE}`, 415);
-    if (!originIsAllowed(origin, authority ?? headers.host, this.#origins)) {
-      return refuseWith("permission_denied", "not open to pages of this origin");
+    if (method !== "POST") {
+      return refuse("METHOD_NOT_ALLOWED", "a session is opened with POST", { headers: { allow: "POST" } });
     }
+    if (type !== CONTENT_TYPE)
+      return refuse("BAD_REQUEST", `a session over HTTP/2 is ${CONTENT_TYPE}`, { status: 415 });
+    if (!this.#mayConnect(origin, authority ?? headers.host)) return FOREIGN_ORIGIN;
     if (this.#isClosed) return refuse("DRAINING", "this listener takes nothing new");
     if (this.size >= this.#maxConnections) {
-      return refuse("TOO_MANY", `this listener takes ${this.#maxConnections} connections`, 503);
+      return refuse("TOO_MANY", `this listener takes ${this.#maxConnections} connections`, { status: 503 });
     }
     return undefined;
   }

@@ -1,7 +1,7 @@
 import { WebSocket, type RawData } from "ws";
-import { copyOf, viewOf } from "../message/bytes.ts";
-import type { Connection, ConnectionHandler } from "./transport.ts";
-import { MAX_MESSAGE, closeError } from "./ws-limits.ts";
+import { copyOf, viewOf } from "../../message/bytes.ts";
+import type { Connection, ConnectionHandler } from "../transport.ts";
+import { MAX_MESSAGE, closeError } from "../ws-limits.ts";
 
 /**
  * Bounds of what the other end may make us hold, for both ends.

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { ConnectionOptions } from "node:tls";
 import { WebSocket } from "ws";
-import { bareHost } from "./address.ts";
-import { SESSION_PROTOCOL } from "./session-protocol.ts";
-import { explainTls } from "./tls-errors.ts";
-import type { Connection, DialOptions } from "./transport.ts";
-import { WS_SETTINGS, WsConnection } from "./ws-connection.ts";
-import { WS_WINDOW } from "./ws-limits.ts";
+import { bareHost } from "../address.ts";
+import { SESSION_PROTOCOL } from "../session-protocol.ts";
+import { explainTls } from "../tls-errors.ts";
+import type { Connection, DialOptions } from "../transport.ts";
+import { WS_SETTINGS, WsConnection } from "./connection.ts";
+import { WS_WINDOW } from "../ws-limits.ts";
 
 /** A server that takes the connection and says nothing is given up after this long, when nothing else was said. */
 const DIAL_TIMEOUT_MS = 10_000;

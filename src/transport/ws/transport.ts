@@ -1,16 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import { bareHost, formatAddress, refuseOptions } from "./address.ts";
-import { HANDSHAKE_TIMEOUT_MS } from "./session-protocol.ts";
-import { listenOn, stopListening } from "./sockets.ts";
-import { clientTls, renewTls, serverTls } from "./tls-options.ts";
-import type { Connection, Listener, ListenOptions, Transport } from "./transport.ts";
-import { createWsAcceptor, noSuchPath, pathOf, upgradeRequired } from "./ws-acceptor.ts";
-import { dialWs } from "./ws-dial.ts";
-import { parseWs } from "./ws-limits.ts";
-import { answerRefusal } from "./ws-refusal.ts";
+import { bareHost, refuseOptions } from "../address.ts";
+import { answerRefusal } from "../problem.ts";
+import { HANDSHAKE_TIMEOUT_MS } from "../session-protocol.ts";
+import { stopListening } from "../sockets.ts";
+import { clientTls, type ServerTls } from "../tls-options.ts";
+import type { Connection, Listener, ListenOptions, Transport } from "../transport.ts";
+import { listenAt, secureFor } from "../web-listener.ts";
+import { parseWs } from "../ws-limits.ts";
+import { createWsAcceptor, noSuchPath, pathOf, upgradeRequired } from "./acceptor.ts";
+import { dialWs } from "./dial.ts";
 
 /** Bytes of the request's head. */
 const MAX_HEAD = 16_384;
@@ -28,11 +28,7 @@ export const ws: Transport = {
     return dialWs(target, options, {});
   },
 
-  async listen(url, accept, options = {}) {
-    const at = parseWs(url, "ws");
-    refuseOptions(url, options, "tls");
-    return serve(createServer(httpOptions(options)), at, accept, options);
-  },
+  listen: (url, accept, options = {}) => listen(url, "ws", accept, options),
 };
 
 /** `wss://HOST:PORT/PATH`: the same inside TLS. */
@@ -46,18 +42,7 @@ export const wss: Transport = {
     return dialWs(target, options, { ...secure, ALPNProtocols: [HTTP_PROTOCOL] });
   },
 
-  async listen(url, accept, options = {}) {
-    const at = parseWs(url, "wss");
-    const secure = serverTls(url, options.tls);
-    const server = createTlsServer({
-      ...httpOptions(options),
-      ...secure,
-      ALPNProtocols: [HTTP_PROTOCOL],
-      handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
-    });
-    const listener = await serve(server, at, accept, options);
-    return { ...listener, reload: (renewed) => renewTls(server, url, secure, renewed) };
-  },
+  listen: (url, accept, options = {}) => listen(url, "wss", accept, options),
 };
 
 function httpOptions({ handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS }: ListenOptions): ServerOptions {
@@ -71,40 +56,47 @@ function httpOptions({ handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS }: ListenOption
 }
 
 /** Listens with an HTTP server that has nothing but this one path. */
-async function serve(
-  server: Server,
-  at: URL,
+async function listen(
+  url: string,
+  scheme: "ws" | "wss",
   accept: (connection: Connection) => void,
-  { origins }: ListenOptions,
+  options: ListenOptions,
 ): Promise<Listener> {
-  const { pathname, protocol } = at;
-  const acceptor = createWsAcceptor({ origins, path: pathname });
+  const parsed = parseWs(url, scheme);
+  const { pathname: path, port } = parsed;
+  const secure = secureFor(url, options, scheme === "wss");
+  const acceptor = createWsAcceptor({ origins: options.origins, path });
+  const server = createHttpServer(options, secure);
   let listening = true;
   server.on("request", (request, response) => {
-    const path = pathOf(request);
-    answerRefusal(
-      response,
-      path === pathname ? upgradeRequired("connect with a WebSocket") : noSuchPath(path),
-    );
+    response.shouldKeepAlive = false;
+    const asked = pathOf(request);
+    answerRefusal(response, asked === path ? upgradeRequired("connect with a WebSocket") : noSuchPath(asked));
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (listening) acceptor.handleUpgrade(request, socket, head, accept);
     else socket.destroy();
   });
-  const port = at.port === "" ? defaultPort(protocol) : Number(at.port);
-  await listenOn(server, { host: bareHost(at), port });
-  const bound = server.address() as AddressInfo; // a TCP server that listens has one
-  return {
-    url: `${protocol}//${formatAddress(bareHost(at), bound.port)}${pathname}`,
+  const defaultPort = scheme === "wss" ? 443 : 80;
+  return listenAt(server, {
+    url,
+    address: { host: bareHost(parsed), port: port === "" ? defaultPort : Number(port), path },
+    secure,
     close: () => {
       listening = false;
       const stopped = stopListening(server);
       server.closeAllConnections(); // those that are no WebSockets yet
       return stopped;
     },
-  };
+  });
 }
 
-function defaultPort(protocol: string): number {
-  return protocol === "wss:" ? 443 : 80;
+function createHttpServer(options: ListenOptions, secure: ServerTls | undefined): Server {
+  if (secure === undefined) return createServer(httpOptions(options));
+  return createTlsServer({
+    ...httpOptions(options),
+    ...secure,
+    ALPNProtocols: [HTTP_PROTOCOL],
+    handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+  });
 }

@@ -1,4 +1,13 @@
-/** Which web pages may connect. Browsers let any page open a WebSocket to any host, so the host must look at the origin. */
+/** Which web pages may connect. Browsers let any page send to any host, so the host must look at the origin. */
+
+import { refuseWith, type Refusal } from "./problem.ts";
+
+/** The answer to a page of another origin. */
+export const FOREIGN_ORIGIN: Refusal = refuseWith(
+  "permission_denied",
+  "pages of this origin may not connect; the listener's option `origins` says which may",
+  { reason: "FOREIGN_ORIGIN" },
+);
 
 /** Checks an Origin header, given the Host header of the same request. */
 export type OriginRule = (origin: string | undefined, host: string | undefined) => boolean;

@@ -3,13 +3,13 @@ import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
-import { formatAddress } from "./address.ts";
-import { SESSION_PROTOCOL } from "./session-protocol.ts";
-import type { Connection } from "./transport.ts";
-import { WS_SETTINGS, WsConnection } from "./ws-connection.ts";
-import { WS_WINDOW } from "./ws-limits.ts";
-import { originRule, type OriginRule } from "./ws-origins.ts";
-import { writeRefusal, type Refusal } from "./ws-refusal.ts";
+import { remoteOf } from "../address.ts";
+import { FOREIGN_ORIGIN, originRule, type OriginRule } from "../origins.ts";
+import { refuse, refuseWith, writeRefusal, type Refusal } from "../problem.ts";
+import { SESSION_PROTOCOL } from "../session-protocol.ts";
+import type { Connection } from "../transport.ts";
+import { WS_WINDOW } from "../ws-limits.ts";
+import { WS_SETTINGS, WsConnection } from "./connection.ts";
 
 export interface WsAcceptorOptions {
   /** Origins of web pages that may connect; see `ListenOptions`. */
@@ -42,7 +42,7 @@ export function createWsAcceptor({ origins, path }: WsAcceptorOptions = {}): WsA
     clientTracking: false,
     handleProtocols: () => SESSION_PROTOCOL, // it is among them, or the request was refused
   });
-  upgrader.on("wsClientError", (error, socket) => writeRefusal(socket, badRequest(error.message)));
+  upgrader.on("wsClientError", (error, socket) => writeRefusal(socket, refuse("BAD_REQUEST", error.message)));
   return {
     handleUpgrade(request, socket, head, accept) {
       const refusal = refusalOf(request, path, mayConnect);
@@ -50,7 +50,7 @@ export function createWsAcceptor({ origins, path }: WsAcceptorOptions = {}): WsA
       upgrader.handleUpgrade(request, socket, head, (websocket) => {
         const secure = "encrypted" in socket; // a write to a TLS socket is never done at once
         const scheme = secure ? "wss" : "ws";
-        const remote = `${scheme}://${socket instanceof Socket ? remoteOf(socket) : "unknown"}`;
+        const remote = socket instanceof Socket ? remoteOf(scheme, socket) : `${scheme}://unknown`;
         accept(new WsConnection(websocket, { remote, window: secure ? WS_WINDOW : 0, keeps: true }));
       });
     },
@@ -64,22 +64,20 @@ export function pathOf(request: IncomingMessage): string {
 
 /** The answer for a path where nothing is. */
 export function noSuchPath(path: string): Refusal {
-  return { status: 404, code: "not_found", reason: "NOT_FOUND", detail: `there is nothing at ${path} here` };
+  return refuseWith("not_found", `there is nothing at ${path} here`);
 }
 
 /** The answer for a request that asks for no WebSocket, where there is nothing else. */
 export function upgradeRequired(detail: string): Refusal {
-  return {
-    status: 426,
-    code: "failed_precondition",
+  return refuseWith("failed_precondition", detail, {
     reason: "UPGRADE_REQUIRED",
-    detail,
+    status: 426,
     headers: {
-      Upgrade: "websocket",
-      Connection: "Upgrade, close",
-      "Sec-WebSocket-Version": WEB_SOCKET_VERSION,
+      upgrade: "websocket",
+      connection: "Upgrade, close",
+      "sec-websocket-version": WEB_SOCKET_VERSION,
     },
-  };
+  });
 }
 
 function refusalOf(
@@ -96,23 +94,9 @@ function refusalOf(
   ) {
     return upgradeRequired(`only WebSocket, version ${WEB_SOCKET_VERSION}, is spoken here`);
   }
-  if (!mayConnect(headers.origin, headers.host)) {
-    return {
-      status: 403,
-      code: "permission_denied",
-      reason: "FOREIGN_ORIGIN",
-      detail: "pages of this origin may not connect; the listener's option `origins` says which may",
-    };
-  }
+  if (!mayConnect(headers.origin, headers.host)) return FOREIGN_ORIGIN;
   const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((protocol) => protocol.trim());
-  if (!offered.includes(SESSION_PROTOCOL)) return badRequest(`the subprotocol must be ${SESSION_PROTOCOL}`);
+  if (!offered.includes(SESSION_PROTOCOL))
+    return refuse("BAD_REQUEST", `the subprotocol must be ${SESSION_PROTOCOL}`);
   return undefined;
-}
-
-function badRequest(detail: string): Refusal {
-  return { status: 400, code: "invalid_argument", reason: "BAD_REQUEST", detail };
-}
-
-function remoteOf(socket: Socket): string {
-  return formatAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
 }
