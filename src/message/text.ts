@@ -7,7 +7,9 @@ type BufferMethods = {
   utf8Slice(this: Uint8Array, start: number, end: number): string;
 };
 
-const native: BufferMethods | undefined = typeof Buffer === "function" ? Buffer.prototype : undefined;
+/** Pages may have an imitation of Buffer, which lacks what is not documented. */
+const native: BufferMethods | undefined =
+  typeof Buffer === "function" && "utf8Write" in Buffer.prototype ? Buffer.prototype : undefined;
 const encoder = new TextEncoder();
 /** Keeps a byte order mark, as Buffer does. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -1,13 +1,18 @@
 import type { Connection } from "../transport/transport.ts";
+import { laterThisTurn, type Defer } from "./turn.ts";
 
 /** Size of a slab. A turn of the loop usually fits in one. */
 const SLAB_SIZE = 65_536;
 /** Idle slabs kept for reuse. */
 const POOL_SIZE = 64;
 
+/** Memory that is not cleared, where the platform has such. It is safe: only what was written is ever sent. */
+const allocate: (size: number) => Uint8Array =
+  typeof Buffer === "function" ? (size) => Buffer.allocUnsafeSlow(size) : (size) => new Uint8Array(size);
+
 /** Runs `flush` of everything that has something to send once per turn of the loop, and lends out slabs. */
 export class Flusher {
-  readonly #defer: (callback: () => void) => void;
+  readonly #defer: Defer;
   #dirty: { flush(): void }[] = [];
   #spare: { flush(): void }[] = [];
   readonly #pool: Uint8Array[] = [];
@@ -19,7 +24,7 @@ export class Flusher {
     this.#spare = batch;
   };
 
-  constructor(defer: (callback: () => void) => void = setImmediate) {
+  constructor(defer: Defer = laterThisTurn()) {
     this.#defer = defer;
   }
 
@@ -28,8 +33,7 @@ export class Flusher {
   }
 
   takeSlab(): Uint8Array {
-    // Uninitialised memory is safe: only what was written is ever sent.
-    return this.#pool.pop() ?? Buffer.allocUnsafeSlow(SLAB_SIZE);
+    return this.#pool.pop() ?? allocate(SLAB_SIZE);
   }
 
   giveSlab(slab: Uint8Array): void {
@@ -77,7 +81,7 @@ export class Outbox {
     let slab = this.#slab;
     if (slab !== undefined && this.#used + size <= slab.length) return slab;
     if (slab !== undefined) this.#sendSlab();
-    slab = size <= SLAB_SIZE ? this.#flusher.takeSlab() : Buffer.allocUnsafeSlow(size);
+    slab = size <= SLAB_SIZE ? this.#flusher.takeSlab() : allocate(size);
     this.#slab = slab;
     this.#used = 0;
     return slab;
