@@ -149,6 +149,10 @@ class BrowserConnection implements Connection {
     if (!(data instanceof ArrayBuffer))
       return this.#websocket.close(4003, "only binary messages are taken here");
     if (data.byteLength === 0 || this.#websocket.readyState !== OPEN) return;
+    if (this.#poll !== undefined) {
+      clearTimeout(this.#poll); // in a tab that is not seen timers wait for a minute, messages do not
+      this.#look();
+    }
     const bytes = new Uint8Array(data);
     if (this.#handler !== undefined) return this.#handler.data(bytes);
     this.#early.push(bytes);

@@ -44,23 +44,45 @@ test("bytes go both ways, longer ones than a message too, and the buffer may be 
   });
 });
 
-test("`send` says false while much is under way, and `drained` follows when it is gone", async () => {
-  let underWay = 0;
-  class Slow extends WebSocket {
-    constructor(url: string, protocols: string[]) {
-      super(url, protocols);
-      Object.defineProperty(this, "bufferedAmount", { get: () => underWay });
-    }
+/** A WebSocket of which a test says how much is under way. */
+class Slow extends WebSocket {
+  static underWay = 0;
+
+  constructor(url: string, protocols: string[]) {
+    super(url, protocols);
+    Object.defineProperty(this, "bufferedAmount", { get: () => Slow.underWay });
   }
+}
+
+test("`send` says false while much is under way, and `drained` follows when it is gone", async () => {
   await withPair(
     async (dialed) => {
       assert.equal(dialed.connection.send(Buffer.alloc(10)), true);
-      underWay = 1_000_000;
+      Slow.underWay = 1_000_000;
       assert.equal(dialed.connection.send(Buffer.alloc(10)), false);
       assert.equal(dialed.drainedCount, 0);
-      underWay = 0;
+      Slow.underWay = 0;
       await dialed.drain();
       assert.deepEqual([dialed.drainedCount, dialed.closedCount], [1, 0]);
+    },
+    createBrowserTransport("ws", Slow),
+  );
+});
+
+test("a page whose timers stand still learns from what arrives that it may go on", async (t) => {
+  await withPair(
+    async (dialed, accepted) => {
+      t.mock.timers.enable({ apis: ["setTimeout"] });
+      Slow.underWay = 1_000_000;
+      assert.equal(dialed.connection.send(Buffer.alloc(10)), false);
+      accepted.connection.send(Buffer.from("a"));
+      await dialed.until(() => dialed.length === 1);
+      assert.equal(dialed.drainedCount, 0);
+      Slow.underWay = 0;
+      accepted.connection.send(Buffer.from("b"));
+      await dialed.until(() => dialed.length === 2);
+      t.mock.timers.reset();
+      assert.equal(dialed.drainedCount, 1);
     },
     createBrowserTransport("ws", Slow),
   );
