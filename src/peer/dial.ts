@@ -1,0 +1,37 @@
+import { codecsOf } from "../codec/codecs.ts";
+import { RemoteEngine, type RemoteEngineOptions } from "../engine/remote/remote-engine.ts";
+import { LintelError } from "../message/failure.ts";
+import type { Transport } from "../transport/transport.ts";
+import { EnginePeer, type EnginePeerOptions } from "./engine-peer.ts";
+import type { CodecOptions, Peer } from "./peer.ts";
+
+export interface DialedPeerOptions extends Omit<RemoteEngineOptions, "clock" | "random">, CodecOptions {
+  /** How long to try for the first connection. Milliseconds, default 10,000; later ones are tried for for ever. */
+  readonly timeoutMs?: number;
+  /** Timeout of requests that name none. Milliseconds, default 30,000. */
+  readonly requestTimeoutMs?: number;
+  readonly onError?: EnginePeerOptions["onError"];
+}
+
+const FIRST_CONNECTION_MS = 10_000;
+
+/** A peer whose hub is dialed through this transport. Resolves and rejects as `connect` does. */
+export async function dialPeer(transport: Transport, url: string, options: DialedPeerOptions): Promise<Peer> {
+  const { timeoutMs = FIRST_CONNECTION_MS, requestTimeoutMs, onError, ...engineOptions } = options;
+  const engine = new RemoteEngine(transport, url, engineOptions);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([engine.connected(), timeout]).finally(() => clearTimeout(timer));
+  if (engine.state !== "connected") {
+    const why = engine.lastFailure?.message ?? `no connection to ${url}`;
+    await engine.close();
+    throw LintelError.of("NOT_CONNECTED", `${why} (tried for ${timeoutMs} ms)`);
+  }
+  return new EnginePeer(engine, {
+    codecs: codecsOf(options),
+    ...(requestTimeoutMs === undefined ? {} : { timeoutMs: requestTimeoutMs }),
+    ...(onError === undefined ? {} : { onError }),
+  });
+}
