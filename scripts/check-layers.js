@@ -16,7 +16,7 @@ const layers = [
   ["engine"],
   ["gateway", "peer"],
   ["hub"],
-  ["cli", "testing", "dashboard", "."],
+  ["cli", "client", "testing", "dashboard", "."],
 ];
 /** Folders whose subfolders are alternatives, none of which may know another. */
 const alternatives = new Set(["engine", "gateway", "transport"]);

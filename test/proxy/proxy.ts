@@ -1,12 +1,12 @@
 /** A real proxy in front of a hub, with a configuration of its own, on loopback, in a folder that goes with it. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { accessSync, constants } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { readDocument } from "../docs/markdown.ts";
+import { findProgram } from "../house/provide.ts";
 
 /** What differs from run to run. */
 interface Place {
@@ -62,21 +62,6 @@ export const PROXIES: readonly ProxyKind[] = [
     args: (config) => ["-db", "-f", config],
   },
 ];
-
-/** Where the program is, if it is installed. Debian has servers in folders that are not on everybody's PATH. */
-export function findProgram(program: string): string | undefined {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
-  return folders.map((folder) => join(folder, program)).find((path) => isExecutable(path));
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false; // not there, or not for us: it is looked for elsewhere
-  }
-}
 
 export class Proxy {
   readonly port: number;

@@ -5,7 +5,8 @@ import { connect, createHub, type Hub, type Peer } from "../../src/index.ts";
 import type { Failure } from "../../src/message/failure.ts";
 import type { Limits } from "../../src/message/limits.ts";
 import { ws } from "../../src/transport/ws/transport.ts";
-import { Proxy, PROXIES, findProgram, type ProxyKind } from "./proxy.ts";
+import { findProgram } from "../house/provide.ts";
+import { Proxy, PROXIES, type ProxyKind } from "./proxy.ts";
 
 /** The proxies cut what is silent for this long. */
 const IDLE_SECONDS = 2;

@@ -1,0 +1,37 @@
+/**
+ * Bundles the client for pages that have no bundler of their own: dist/browser/client.js, and msgpack.js beside it, which
+ * is loaded when a page asks for that codec. Other people's code keeps its licence.
+ */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { build } from "esbuild";
+
+const LIBRARY = "@msgpack/msgpack";
+
+/** @param {string} root the folder of the package, which has been compiled */
+export async function bundleClient(root) {
+  const { name, version, license } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const library = dirname(createRequire(import.meta.url).resolve(`${LIBRARY}/package.json`));
+  const options = /** @type {const} */ ({
+    absWorkingDir: root,
+    outdir: "dist/browser",
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    target: "es2022",
+    minify: true,
+  });
+  await build({
+    ...options,
+    entryPoints: { client: "dist/client/browser.js" },
+    alias: { [LIBRARY]: "./msgpack.js" },
+    external: ["./msgpack.js"],
+    banner: { js: `/* ${name} ${version}, ${license} licence */` },
+  });
+  await build({
+    ...options,
+    entryPoints: { msgpack: LIBRARY },
+    banner: { js: `/* ${LIBRARY}\n\n${readFileSync(join(library, "LICENSE"), "utf8")}*/` },
+  });
+}
