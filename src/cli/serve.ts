@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { FileConfig } from "../hub/config.ts";
 import { ADDRESS_FORM, isLoopback, parseAddress, type Address } from "../hub/config-units.ts";
@@ -15,22 +15,26 @@ interface Flags {
   readonly config?: string;
   readonly http?: Address | false;
   readonly listen?: string[];
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
   readonly log: LogFormat;
 }
 
 const CONFIG_FILE = "lintel.yaml";
 
 const EXAMPLES = `
-Listens for HTTP on 127.0.0.1:8500 and for workers on tcp://127.0.0.1:4500 unless told otherwise. A lintel.yaml in the
-current directory is used when --config names no other file; flags override what the file says.
-URLs begin with tcp, unix, ws, h2c or http1. Those with TLS (tls, wss, h2, http1s) need certificates, which only a
-program can give so far, by createHub().
+Listens for HTTP on 127.0.0.1:8500 and for workers on tcp://127.0.0.1:4500 unless told otherwise; workers may also come
+to the port of HTTP, as ws://127.0.0.1:8500. A lintel.yaml in the current directory is used when --config names no other
+file; flags override what the file says.
+URLs begin with tcp, unix, ws, h2c or http1. Those with TLS (tls, wss, h2, http1s) need certificates: --tls-cert and
+--tls-key, or those of the file. With certificates the port of HTTP speaks HTTPS.
 SIGINT (Ctrl-C) or SIGTERM finishes what is under way and ends; a second one ends at once.
 
 Examples:
   lintel serve
   lintel serve --http 127.0.0.1:0 --listen unix:///run/lintel.sock
   lintel serve --http off --listen tcp://127.0.0.1:4500 --listen unix:///run/lintel.sock
+  lintel serve --http 0.0.0.0:8443 --listen tls://0.0.0.0:4501 --tls-cert hub.pem --tls-key hub.key
   lintel serve --config prod.yaml --log json`;
 
 export function define(command: Command): void {
@@ -41,6 +45,8 @@ export function define(command: Command): void {
     .addOption(
       new Option("--listen <url>", "where workers and clients connect; may be repeated").argParser(addUrl),
     )
+    .option("--tls-cert <file>", "certificate in PEM, with its chain, for HTTP and for URLs with TLS")
+    .option("--tls-key <file>", "the certificate's key in PEM")
     .addOption(
       new Option("--log <format>", "one line on stdout for each request")
         .choices(["text", "json", "off"])
@@ -90,12 +96,26 @@ async function readFile(path: string): Promise<FileConfig> {
 }
 
 /** Flags go before the file. */
-function override(file: FileConfig, { http, listen }: Flags): FileConfig {
+function override(file: FileConfig, { http, listen, tlsCert, tlsKey }: Flags): FileConfig {
   const config = { ...file };
+  if (tlsCert !== undefined || tlsKey !== undefined) {
+    if (tlsCert === undefined || tlsKey === undefined)
+      throw new CliError(Exit.usage, "USAGE", "--tls-cert and --tls-key go together");
+    config.tls = { ...file.tls, cert: readPem("--tls-cert", tlsCert), key: readPem("--tls-key", tlsKey) };
+  }
   if (listen !== undefined) config.listen = listen;
   if (http === false) config.http = false;
   else if (http !== undefined) config.http = { ...(file.http === false ? {} : file.http), ...http };
   return config;
+}
+
+function readPem(flag: string, file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CliError(Exit.usage, "USAGE", `${flag}: cannot read ${file}: ${why}`, { cause });
+  }
 }
 
 async function start(config: FileConfig, log: LogFormat): Promise<Hub> {
@@ -173,18 +193,19 @@ function warnOfStrangers(hub: Hub): void {
   }
 }
 
-function jsonBanner({ httpUrl, urls }: Hub, config: string | undefined): string {
+function jsonBanner({ httpUrl, urls, sessionUrl }: Hub, config: string | undefined): string {
   const time = new Date().toISOString();
-  return `${JSON.stringify({ time, event: "listening", http: httpUrl, listen: urls, config })}\n`;
+  return `${JSON.stringify({ time, event: "listening", http: httpUrl, listen: urls, sessions: sessionUrl, config })}\n`;
 }
 
-function textBanner({ httpUrl, urls }: Hub, config: string | undefined): string {
+function textBanner({ httpUrl, urls, sessionUrl }: Hub, config: string | undefined): string {
   const bold = (text: string): string => paint(process.stdout, "bold", text);
   const rows = ["lintel is up"];
   if (config !== undefined) rows.push(`  config   ${config}`);
   if (httpUrl !== undefined) rows.push(`  http     ${bold(httpUrl)}`);
-  for (const url of urls) rows.push(`  workers  ${bold(url)}`);
-  const [url] = urls;
+  const workers = urls.length > 0 || sessionUrl === undefined ? urls : [sessionUrl];
+  for (const url of workers) rows.push(`  workers  ${bold(url)}`);
+  const [url] = workers;
   if (url !== undefined) {
     const hub = url === DEFAULT_HUB ? "" : ` --hub ${url}`;
     rows.push("try", `  lintel work greet${hub} -- cat`);

@@ -1,12 +1,16 @@
 /** Reads `lintel.yaml`: every mistake in it is reported at once, with its line and what is allowed there. */
 import { readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import { LintelError } from "../message/failure.ts";
 import { MAX_HEADERS, MAX_TIMEOUT, type Limits } from "../message/limits.ts";
+import type { TlsOptions } from "../transport/transport.ts";
 import { parseDocument, type Node, type Problem, type Report } from "./config-document.ts";
+import { listen, origins, tls } from "./config-listen.ts";
 import { routes } from "./config-routes.ts";
-import { boolean, duration, integer, list, map, scalar, size, text, type Shape } from "./config-shape.ts";
+import { boolean, duration, integer, map, scalar, size, type Shape } from "./config-shape.ts";
 import { ADDRESS_FORM, parseAddress, type Address } from "./config-units.ts";
+import type { ListenAt } from "./hub.ts";
 
 const MAX_COUNT = 1_000_000_000;
 const MAX_BYTES = 1_073_741_824;
@@ -36,47 +40,55 @@ const LIMITS = {
 /** What a config file says, in the form a hub takes. */
 export interface FileConfig {
   http?: false | HttpOptions;
-  listen?: string[];
+  listen?: (string | ListenAt)[];
+  tls?: TlsOptions;
   limits?: Partial<Limits>;
 }
 
 const toAddress = (value: string | number | boolean | null): Address | undefined =>
   typeof value === "string" || typeof value === "number" ? parseAddress(String(value)) : undefined;
 
-const httpFields = map("http", {
-  listen: scalar("listen", ADDRESS_FORM, toAddress),
-  bodyLimit: size("bodyLimit", 2 ** 31 - 1),
-  timeout: time("timeout"),
-  defaultMapping: boolean("defaultMapping"),
-});
 const httpAddress = scalar("http", `${ADDRESS_FORM}, or false, or a map`, toAddress);
 
-const http: Shape<false | HttpOptions> = (node, report) => {
-  if (node.kind === "scalar" && node.value === false) return false;
-  if (node.kind !== "map") return httpAddress(node, report);
-  const { listen, timeout, ...rest } = httpFields(node, report) ?? {};
-  return { ...listen, ...rest, ...(timeout === undefined ? {} : { timeoutMs: timeout }) };
+/** `directory` is where paths of certificates begin. */
+const http = (directory: string): Shape<false | HttpOptions> => {
+  const certificates = tls(directory);
+  const fields = map("http", {
+    listen: scalar("listen", ADDRESS_FORM, toAddress),
+    bodyLimit: size("bodyLimit", 2 ** 31 - 1),
+    timeout: time("timeout"),
+    defaultMapping: boolean("defaultMapping"),
+    sessions: boolean("sessions"),
+    origins,
+    tls: (node, report) =>
+      node.kind === "scalar" && node.value === false ? false : certificates(node, report),
+  });
+  return (node, report) => {
+    if (node.kind === "scalar" && node.value === false) return false;
+    if (node.kind !== "map") return httpAddress(node, report);
+    const { listen: address, timeout, ...rest } = fields(node, report) ?? {};
+    if (rest.sessions === false && rest.origins !== undefined)
+      report(node, "origins are for sessions, which `sessions: false` turns off");
+    return { ...address, ...rest, ...(timeout === undefined ? {} : { timeoutMs: timeout }) };
+  };
 };
 
-const file = map("the file", {
-  http,
-  listen: list("listen", text("listen", checkUrl)),
-  limits: map("limits", LIMITS),
-  routes,
-});
-
-function checkUrl(url: string): void {
-  if (!/^[a-z][a-z0-9+.-]*:./.test(url))
-    throw new RangeError(`"${url}" is no URL such as tcp://127.0.0.1:4500`);
-}
+const file = (directory: string) =>
+  map("the file", {
+    http: http(directory),
+    listen: listen(directory),
+    tls: tls(directory),
+    limits: map("limits", LIMITS),
+    routes,
+  });
 
 /**
- * Reads the text of a config file; `name` is what complaints call it. Rejects with `invalid_argument` / `BAD_CONFIG`
+ * Reads the text of a config file; `name` is its path, from whose folder paths in it lead. Rejects with `invalid_argument` / `BAD_CONFIG`
  * that lists every problem as `name:line:column: message`; `details` has them as data.
  */
 export async function parseConfig(source: string, name: string): Promise<FileConfig> {
   const document = await parseDocument(source);
-  const config = document.root === undefined ? {} : toConfig(document.root, document.report);
+  const config = document.root === undefined ? {} : toConfig(document.root, document.report, dirname(name));
   const problems = document.problems();
   if (problems.length > 0) throw badConfig(problems, name);
   return config;
@@ -94,8 +106,8 @@ export async function readConfig(path: string): Promise<FileConfig> {
   return parseConfig(source, path);
 }
 
-function toConfig(root: Node, report: Report): FileConfig {
-  const { routes: found, http: door, ...rest } = file(root, report) ?? {};
+function toConfig(root: Node, report: Report, directory: string): FileConfig {
+  const { routes: found, http: door, ...rest } = file(directory)(root, report) ?? {};
   if (door === false && found !== undefined)
     report(root, "routes are for the HTTP door, which `http: false` closes");
   if (door === undefined && found === undefined) return rest;

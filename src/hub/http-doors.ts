@@ -4,11 +4,14 @@ import type { Engine } from "../engine/engine.ts";
 import type { Listening } from "../gateway/gateway.ts";
 import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
+import type { Certificates, HttpFittings } from "../gateway/http/server.ts";
 import type { SessionDoor } from "../gateway/http/sessions.ts";
 import type { NativeGateway } from "../gateway/native/native-gateway.ts";
 import { LintelError } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import { SESSION_PATH } from "../transport/session-protocol.ts";
+import { renewTls, serverTls } from "../transport/tls-options.ts";
+import type { TlsOptions } from "../transport/transport.ts";
 import { createSessionDoor } from "./session-door.ts";
 
 export class HttpDoors {
@@ -20,8 +23,12 @@ export class HttpDoors {
   readonly #embedded: EmbeddedGateway[] = [];
   readonly #detach: (() => void)[] = [];
 
-  constructor(engine: Engine, native: NativeGateway, limits: Limits) {
+  readonly #tls: TlsOptions | undefined;
+
+  /** `tls` is for the port when its options have none. */
+  constructor(engine: Engine, native: NativeGateway, limits: Limits, tls: TlsOptions | undefined) {
     this.#engine = engine;
+    this.#tls = tls;
     this.#native = native;
     this.#limits = limits;
   }
@@ -41,11 +48,23 @@ export class HttpDoors {
     if (this.#port !== undefined) throw new LintelError("already_exists", "the HTTP door is open already");
     const { openHttp } = await import("../gateway/http/server.ts");
     const sessions = this.#sessionsOf(options, "", true);
-    const fittings = sessions === undefined ? {} : { sessions };
+    const { tls = this.#tls ?? false } = options;
+    const fittings: HttpFittings = {
+      ...(sessions === undefined ? {} : { sessions }),
+      ...(tls === false ? {} : { secure: certificatesOf(tls) }),
+    };
     this.#port = await openHttp(this.#engine, { ...this.#defaults(), ...options }, fittings);
     const { url } = this.#port;
     if (sessions !== undefined) this.#sessionUrl = url.replace(/^http/, "ws") + SESSION_PATH;
     return url;
+  }
+
+  /** Other certificates, if this is the URL of the port and it has any; else false. */
+  reload(url: string, tls: TlsOptions): boolean {
+    if (this.#port?.reload === undefined || (url !== this.#port.url && url !== this.#sessionUrl))
+      return false;
+    this.#port.reload(tls);
+    return true;
   }
 
   /** A gateway for an app's server. */
@@ -105,4 +124,10 @@ export class HttpDoors {
       accept: (connection) => this.#native.accept(connection),
     });
   }
+}
+
+function certificatesOf(tls: TlsOptions): Certificates {
+  const name = "the HTTP door";
+  const options = serverTls(name, tls);
+  return { options, renew: (server, others) => renewTls(server, name, options, others) };
 }

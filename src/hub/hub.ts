@@ -19,6 +19,11 @@ export interface HubConfig extends CodecOptions {
   readonly http?: false | HttpOptions;
   /** Where to listen for the native protocol: URLs, with options where they need any. Default: `tcp://127.0.0.1:4500`. */
   readonly listen?: readonly (string | ListenAt)[];
+  /**
+   * Certificates for every door that takes some and has none of its own: the HTTP door, which then speaks HTTPS, and the
+   * URLs of `listen` that are encrypted.
+   */
+  readonly tls?: TlsOptions;
   readonly limits?: Partial<Limits>;
   /** Shown to peers that connect. Default "lintel". */
   readonly name?: string;
@@ -75,7 +80,7 @@ export interface Hub extends Peer {
   /** Counters since the start. */
   stats(): HubStats;
   /**
-   * Other certificates for one of `urls`, from the next connection on; sessions that are open stay. Throws a TypeError
+   * Other certificates for one of `urls`, or `httpUrl`, from the next connection on; sessions that are open stay. Throws a TypeError
    * when they cannot be used or the URL has none, and then everything stays as it was.
    */
   reloadTls(url: string, tls: TlsOptions): void;
@@ -97,9 +102,13 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   try {
     for (const entry of config.listen ?? DEFAULT_LISTEN) {
       const { url, ...options } = typeof entry === "string" ? { url: entry } : entry;
-      doors.push(await native.listen(await transports.for(url), url, options));
+      const transport = await transports.for(url);
+      const takesTls = transport.supports.encrypted && !transport.supports.inProcess;
+      const tls = takesTls && config.tls !== undefined ? { tls: config.tls } : {};
+      doors.push(await native.listen(transport, url, { ...tls, ...options }));
     }
-    const hub = new RunningHub(engine, native, doors, limits, {
+    const http = new HttpDoors(engine, native, limits, config.tls);
+    const hub = new RunningHub(engine, native, doors, http, {
       timeoutMs: limits.timeout,
       codecs: codecsOf(config),
       ...(config.onError === undefined ? {} : { onError: config.onError }),
@@ -125,14 +134,14 @@ class RunningHub extends EnginePeer implements Hub {
     engine: LocalEngine,
     native: NativeGateway,
     doors: readonly Listening[],
-    limits: Limits,
+    http: HttpDoors,
     options: EnginePeerOptions,
   ) {
     super(engine, options);
     this.#engine = engine;
     this.#native = native;
     this.#doors = doors;
-    this.#http = new HttpDoors(engine, native, limits);
+    this.#http = http;
     this.urls = doors.map((door) => door.url);
   }
 
@@ -175,6 +184,7 @@ class RunningHub extends EnginePeer implements Hub {
 
   reloadTls(url: string, tls: TlsOptions): void {
     const door = this.#doors.find((one) => one.url === url);
+    if (door === undefined && this.#http.reload(url, tls)) return;
     if (door?.reload === undefined)
       throw new TypeError(`"${url}" is no URL of this hub that has certificates`);
     door.reload(tls);

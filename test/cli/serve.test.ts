@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 import { connect, createHub } from "../../src/index.ts";
+import { provide } from "../house/provide.ts";
+import { root } from "../house/root.ts";
 import { defer, lintel, start, type Running } from "./cli-process.ts";
 
 const FREE = ["--http", "127.0.0.1:0", "--listen", "tcp://127.0.0.1:0"];
@@ -46,7 +50,7 @@ test("serve --log json prints nothing but JSON", async () => {
     .trimEnd()
     .split("\n")
     .map((text) => JSON.parse(text) as Record<string, unknown>);
-  assert.deepEqual(Object.keys(listening ?? {}), ["time", "event", "http", "listen"]);
+  assert.deepEqual(Object.keys(listening ?? {}), ["time", "event", "http", "listen", "sessions"]);
   const { time, ms, ...rest } = request ?? {};
   assert.ok(!Number.isNaN(Date.parse(String(time))));
   assert.equal(typeof ms, "number");
@@ -190,4 +194,68 @@ test("the hub outlives whoever reads its log", async () => {
   for (let index = 0; index < 5; index++)
     assert.equal((await fetch(`${http}/a`, { method: "POST" })).status, 503);
   assert.equal((await hub.stop("SIGTERM")).exit, 0);
+});
+
+test("certificates make the port of HTTP speak HTTPS, by flags and by the file", async () => {
+  provide("curl");
+  const certificates = join(root, "test/certificates");
+  const [cert, key, ca] = ["server.pem", "server.key", "authority.pem"].map((name) =>
+    join(certificates, name),
+  );
+  const file = join(directory, "tls.yaml");
+  await writeFile(
+    file,
+    `http: { listen: 0 }
+listen: ["tls://localhost:0", { url: "wss://localhost:0", origins: ["https://app.example"] }]
+tls: { cert: ${relative(directory, cert!)}, key: "${key}" }
+`,
+  );
+  const flags = [
+    "--http",
+    "localhost:0",
+    "--listen",
+    "tls://localhost:0",
+    "--tls-cert",
+    cert!,
+    "--tls-key",
+    key!,
+  ];
+  for (const args of [flags, ["--config", file]]) {
+    await using hub = start(["serve", ...args], { cwd: directory });
+    const { http, workers } = await addresses(hub);
+    assert.match(http, /^https:/);
+    await using worker = await connect(workers, { tls: { ca: await readFile(ca!, "utf8") } });
+    await worker.serve("echo", (value) => value);
+    const { stdout } = await promisify(execFile)("curl", [
+      "-sS",
+      "--cacert",
+      ca!,
+      "-d",
+      "[1]",
+      `${http}/echo`,
+    ]);
+    assert.equal(stdout, "[1]");
+    await assert.rejects(promisify(execFile)("curl", ["-sS", `${http}/echo`]), /certificate/);
+    assert.equal((await hub.stop("SIGTERM")).exit, 0);
+  }
+});
+
+test("certificates that are missing or wrong are said so", async () => {
+  const certificates = join(root, "test/certificates");
+  const cases: [flags: string[], said: RegExp][] = [
+    [["--tls-cert", "a"], /go together/],
+    [["--tls-cert", "nowhere.pem", "--tls-key", "b"], /--tls-cert: cannot read nowhere\.pem/],
+    [["--tls-cert", "server.pem", "--tls-key", "client.key"], /cannot be used/],
+    [["--listen", "tls://localhost:0"], /needs tls\.cert and tls\.key/],
+  ];
+  for (const [flags, said] of cases) {
+    const { exit, stderr } = await lintel(
+      ["serve", "--http", "0", "--listen", "tcp://127.0.0.1:0", ...flags],
+      {
+        cwd: certificates,
+      },
+    );
+    assert.equal(exit, 2);
+    assert.match(stderr, said);
+  }
 });

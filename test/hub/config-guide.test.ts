@@ -1,19 +1,32 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { parseConfig } from "../../src/hub/config.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
+import { root } from "../house/root.ts";
+import { pair } from "../transport/certificates.ts";
 
 const GUIDE = new URL("../../../docs/guides/configuration.md", import.meta.url);
 
 test("the guide's example is a legal file that uses every key", async () => {
   const guide = await readFile(GUIDE, "utf8");
   const [, example = ""] = /^```yaml\n([^]*?)^```$/m.exec(guide) ?? [];
-  const { http, listen, limits } = await parseConfig(example, "the guide");
+  const { http, listen, limits, tls } = await parseConfig(example, join(root, "test/certificates/the guide"));
   assert.ok(http);
-  assert.deepEqual(Object.keys(http), ["host", "port", "bodyLimit", "defaultMapping", "timeoutMs", "routes"]);
+  assert.deepEqual(Object.keys(http), [
+    "host",
+    "port",
+    "bodyLimit",
+    "defaultMapping",
+    "sessions",
+    "origins",
+    "timeoutMs",
+    "routes",
+  ]);
   assert.equal(http.routes?.length, 2);
   assert.equal(listen?.length, 2);
+  assert.deepEqual(tls, pair("server"));
   for (const [name, value] of Object.entries(limits ?? {}))
     assert.equal(value, DEFAULT_LIMITS[name as "queue"], name);
 });

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import { parseConfig, readConfig, type FileConfig } from "../../src/hub/config.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
 import { LintelError } from "../../src/message/failure.ts";
+import { root } from "../house/root.ts";
+import { AUTHORITY, pair } from "../transport/certificates.ts";
 
 async function problems(source: string): Promise<string[]> {
   const outcome = await parseConfig(source, "lintel.yaml").then(
@@ -148,7 +151,7 @@ test("what the HTTP door would refuse is found where it stands", async () => {
 
 test("wrong kinds of values", async () => {
   const wrong: [source: string, problem: RegExp][] = [
-    ["- a list", /:1:1: the file must be a map with "http", "listen", "limits", "routes", not a list/],
+    ["- a list", /:1:1: the file must be a map with "http", "listen", "tls", "limits", "routes", not a list/],
     ["just text", /:1:1: the file must be a map .*, not "just text"/],
     ["http: true", /:1:7: http must be HOST:PORT .*, or false, or a map, not true/],
     ["http: 127.0.0.1:99999", /:1:7: http must be HOST:PORT/],
@@ -204,4 +207,63 @@ test("a file that is not there", async () => {
     assert.match(error.message, /cannot read \/nonexistent\/lintel\.yaml/);
     return true;
   });
+});
+
+const CERTIFICATES = join(root, "test/certificates");
+
+test("certificates come from files that lie beside the file, for all doors or for one", async () => {
+  const source = `
+tls: { cert: server.pem, key: server.key }
+http: { listen: 0, tls: false, origins: ["https://app.example"], sessions: true }
+listen:
+  - tcp://127.0.0.1:0
+  - url: tls://localhost:0
+    tls: { cert: renewed.pem, key: renewed.key, ca: authority.pem, requireClientCert: true }
+    handshakeTimeout: 2s
+  - { url: ws://127.0.0.1:0, origins: ["*"] }
+`;
+  assert.deepEqual(await parseConfig(source, join(CERTIFICATES, "lintel.yaml")), {
+    tls: pair("server"),
+    http: { host: "127.0.0.1", port: 0, tls: false, origins: ["https://app.example"], sessions: true },
+    listen: [
+      "tcp://127.0.0.1:0",
+      {
+        url: "tls://localhost:0",
+        tls: { ...pair("renewed"), ca: AUTHORITY, requireClientCert: true },
+        handshakeTimeoutMs: 2_000,
+      },
+      { url: "ws://127.0.0.1:0", origins: ["*"] },
+    ],
+  });
+});
+
+test("certificates and origins that will not do are pointed at", async () => {
+  const source = `tls: { cert: server.pem, key: client.key }
+http:
+  origins: [app.example]
+  tls: { cert: nowhere.pem, key: server.key }
+listen:
+  - { url: tls://localhost:0, tls: { cert: server.key, key: server.key } }
+  - { url: wss, tls: { cert: server.pem } }
+  - { url: wss://localhost:0, tls: { cert: server.pem, key: server.key, requireClientCert: true } }
+  - { tls: true }
+`;
+  const outcome: unknown = await parseConfig(source, join(CERTIFICATES, "x.yaml")).catch(
+    (error: unknown) => error,
+  );
+  assert.ok(outcome instanceof LintelError);
+  const lines = outcome.message.replaceAll(`${CERTIFICATES}/`, "").split("\n");
+  const expected = [
+    /^x\.yaml:1:6: tls: the certificates or keys of "tls" cannot be used/,
+    /^x\.yaml:3:13: an origin: "app\.example" is no origin such as/,
+    /^x\.yaml:4:16: cert: cannot read nowhere\.pem: ENOENT/,
+    /^x\.yaml:6:36: tls\.cert has no certificate in PEM/,
+    /^x\.yaml:7:12: url: "wss" is no URL/,
+    /^x\.yaml:7:22: tls needs "key"/,
+    /^x\.yaml:8:36: tls with tls\.requireClientCert needs tls\.ca/,
+    /^x\.yaml:9:5: an entry of listen needs "url"/,
+    /^x\.yaml:9:12: tls must be a map/,
+  ];
+  assert.equal(lines.length, expected.length, lines.join("\n"));
+  for (const [index, pattern] of expected.entries()) assert.match(lines[index]!, pattern);
 });

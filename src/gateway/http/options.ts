@@ -2,6 +2,7 @@
 import { systemClock, type Clock } from "../../message/clock.ts";
 import { LintelError } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, MAX_HEADERS, MAX_TIMEOUT } from "../../message/limits.ts";
+import type { TlsOptions } from "../../transport/transport.ts";
 import type { RouteOptions } from "./route-options.ts";
 
 /** One finished request, for a log. `path` has no query: what is in a query may be secret. */
@@ -58,6 +59,8 @@ export interface HttpOptions {
   /** Connections past it are closed unheard. Default 16,384. */
   readonly maxConnections?: number;
   readonly asyncAnswers?: AsyncAnswersOptions;
+  /** Certificates: the port then speaks HTTPS. `false` for none where the hub has some. Default: those of the hub. */
+  readonly tls?: TlsOptions | false;
   /** Native sessions on the same port, at `/.lintel/session`: WebSocket and the HTTP/1 fallback. Default true. */
   readonly sessions?: boolean;
   /**

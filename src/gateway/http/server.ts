@@ -1,12 +1,21 @@
 /** The HTTP door: `node:http` in front of an engine. */
-import { createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
+import {
+  createServer,
+  ServerResponse,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+} from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Server as TlsServer, TlsOptions as TlsServerOptions } from "node:tls";
 import type { Engine } from "../../engine/engine.ts";
 import { failure, type Failure } from "../../message/failure.ts";
+import type { TlsOptions } from "../../transport/transport.ts";
 import type { Listening } from "../gateway.ts";
 import { failureOfClientError, type ClientError } from "./client-error.ts";
-import { Connection } from "./connection.ts";
+import { Connection, type Exchange } from "./connection.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { NO_WEBSOCKET } from "./head.ts";
 import { settingsOf, type HttpOptions, type HttpSettings } from "./options.ts";
@@ -22,6 +31,15 @@ const LEAST_PARSER_LIMIT = 98_304;
 export interface HttpFittings {
   /** The door for native sessions on the same port. Default: none. */
   readonly sessions?: SessionDoor;
+  /** Certificates to listen with. Default: none, and the port is not encrypted. */
+  readonly secure?: Certificates;
+}
+
+/** Certificates in the form Node takes. */
+export interface Certificates {
+  readonly options: TlsServerOptions;
+  /** Gives the server others. Throws, and changes nothing, when they cannot be used. */
+  renew(server: TlsServer, tls: TlsOptions): void;
 }
 
 /**
@@ -42,6 +60,7 @@ class HttpDoor implements Listening {
   url = "";
   readonly #settings: HttpSettings;
   readonly #sessions: SessionDoor | undefined;
+  readonly #secure: Certificates | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #server: Server;
   readonly #connections = new Map<Duplex, Connection>();
@@ -50,11 +69,12 @@ class HttpDoor implements Listening {
   #onLeft: (() => void)[] = [];
   readonly #lines: SocketLineOptions;
 
-  constructor(engine: Engine, settings: HttpSettings, { sessions }: HttpFittings) {
+  constructor(engine: Engine, settings: HttpSettings, { sessions, secure }: HttpFittings) {
     this.#settings = settings;
     this.#sessions = sessions;
+    this.#secure = secure;
     this.#dispatcher = new Dispatcher(engine, settings);
-    this.#server = createNodeServer(settings);
+    this.#server = createNodeServer(settings, secure);
     this.#lines = {
       clock: settings.clock,
       stallMs: settings.stallMs,
@@ -77,10 +97,15 @@ class HttpDoor implements Listening {
         server.off("error", reject);
         server.on("error", (error) => this.#settings.onFault?.(error));
         const { address, port: actual, family } = server.address() as AddressInfo;
-        this.url = `http://${family === "IPv6" ? `[${address}]` : address}:${actual}`;
+        this.url = `${this.#secure === undefined ? "http" : "https"}://${family === "IPv6" ? `[${address}]` : address}:${actual}`;
         resolve();
       });
     });
+  }
+
+  reload(tls: TlsOptions): void {
+    if (this.#secure === undefined) throw new TypeError(`${this.url} has no certificates`);
+    this.#secure.renew(this.#server as unknown as TlsServer, tls); // it is one where there are certificates
   }
 
   /** Resolves when every caller has its answer. The port stays open for sessions that need it, until `close`. */
@@ -93,10 +118,9 @@ class HttpDoor implements Listening {
         this.#server.closeIdleConnections();
       } else this.#server.close();
       this.#leaving = new Set();
-      for (const [socket, { state }] of this.#connections) {
+      for (const [socket, { state, newest }] of this.#connections) {
         if (state !== "taken") this.#leaving.add(socket);
-        // Node takes a connection that has sent nothing yet for busy.
-        if ((socket as Socket).bytesRead === 0) socket.destroy();
+        if (isSilent(socket as Socket, newest)) socket.destroy();
       }
     }
     return this.#whenLeft();
@@ -137,7 +161,10 @@ class HttpDoor implements Listening {
       const connection = this.#connections.get(request.socket)!;
       dispatcher.arrive(connection, request, response, request.url ?? "", expectsContinue);
     };
-    server.on("connection", (socket: Socket) => this.#connected(socket));
+    server.on(this.#secure === undefined ? "connection" : "secureConnection", (socket: Socket) =>
+      this.#connected(socket),
+    );
+    server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy()); // node leaves some of them open
     server.on("request", (request, response) => arrive(request, response, false));
     server.on("checkContinue", (request, response) => arrive(request, response, true));
     server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
@@ -156,6 +183,10 @@ class HttpDoor implements Listening {
 
   #connected(socket: Socket): void {
     if (this.#connections.has(socket)) return; // node has given it away, and was given it back
+    if (this.#leaving !== undefined && !this.#server.listening) {
+      socket.destroy(); // its handshake was under way when the door was closed
+      return;
+    }
     const connection = new Connection(new SocketLine(socket, this.#lines));
     this.#connections.set(socket, connection);
     socket.on("close", () => {
@@ -225,10 +256,15 @@ class HttpDoor implements Listening {
   }
 }
 
-function createNodeServer(settings: HttpSettings): Server {
+/** Node takes a connection that has sent nothing yet for busy. What the bytes are of one with TLS, it does not tell. */
+function isSilent(socket: Socket, newest: Exchange | undefined): boolean {
+  return "encrypted" in socket ? newest === undefined : socket.bytesRead === 0;
+}
+
+function createNodeServer(settings: HttpSettings, secure: Certificates | undefined): Server {
   const { headersTimeoutMs, requestTimeoutMs, keepAliveMs, headerLimit, urlLimit } = settings;
   const shortest = Math.min(headersTimeoutMs, requestTimeoutMs);
-  const server = createServer({
+  const options: ServerOptions = {
     insecureHTTPParser: false,
     requireHostHeader: false, // checked by us, so that the answer is a problem like all others
     maxHeaderSize: Math.max(LEAST_PARSER_LIMIT, 2 * (headerLimit + urlLimit)),
@@ -236,7 +272,16 @@ function createNodeServer(settings: HttpSettings): Server {
     requestTimeout: requestTimeoutMs,
     connectionsCheckingInterval: Math.max(20, Math.min(1_000, Math.floor(shortest / 4))),
     keepAliveTimeout: keepAliveMs,
-  });
+  };
+  const server =
+    secure === undefined
+      ? createServer(options)
+      : createTlsServer({
+          ...options,
+          ...secure.options,
+          ALPNProtocols: ["http/1.1"],
+          handshakeTimeout: headersTimeoutMs,
+        });
   server.maxHeadersCount = 0; // node would drop what is over it without a word; we count and refuse
   server.maxConnections = settings.maxConnections;
   server.timeout = settings.stallMs;
