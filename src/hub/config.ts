@@ -26,6 +26,7 @@ const LIMITS = {
   timeout: time("timeout"),
   inFlight: count("inFlight"),
   sessionInFlight: count("sessionInFlight"),
+  httpBodies: bytes("httpBodies"),
   queue: count("queue"),
   concurrency: count("concurrency"),
   sessionBuffer: bytes("sessionBuffer"),

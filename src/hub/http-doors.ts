@@ -2,6 +2,7 @@
 import type { Server } from "node:http";
 import type { Engine } from "../engine/engine.ts";
 import type { Listening } from "../gateway/gateway.ts";
+import { BodyBudget } from "../gateway/http/body.ts";
 import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import type { Certificates, HttpFittings } from "../gateway/http/server.ts";
@@ -18,6 +19,7 @@ export class HttpDoors {
   readonly #engine: Engine;
   readonly #native: NativeGateway;
   readonly #limits: Limits;
+  readonly #bodies: BodyBudget;
   #port: Listening | undefined;
   #sessionUrl: string | undefined;
   readonly #embedded: EmbeddedGateway[] = [];
@@ -31,6 +33,7 @@ export class HttpDoors {
     this.#tls = tls;
     this.#native = native;
     this.#limits = limits;
+    this.#bodies = new BodyBudget(limits.httpBodies);
   }
 
   /** Where requests go. */
@@ -50,10 +53,11 @@ export class HttpDoors {
     const sessions = this.#sessionsOf(options, "", true);
     const { tls = this.#tls ?? false } = options;
     const fittings: HttpFittings = {
+      bodies: this.#bodies,
       ...(sessions === undefined ? {} : { sessions }),
       ...(tls === false ? {} : { secure: certificatesOf(tls) }),
     };
-    this.#port = await openHttp(this.#engine, { ...this.#defaults(), ...options }, fittings);
+    this.#port = await openHttp(this.#engine, this.#settle(options), fittings);
     const { url } = this.#port;
     if (sessions !== undefined) this.#sessionUrl = url.replace(/^http/, "ws") + SESSION_PATH;
     return url;
@@ -93,15 +97,19 @@ export class HttpDoors {
   async #embed(options: HandlerOptions): Promise<EmbeddedGateway> {
     const { EmbeddedGateway } = await import("../gateway/http/embedded.ts");
     const sessions = this.#sessionsOf(options, options.path === "/" ? "" : (options.path ?? ""), false);
-    const fittings = sessions === undefined ? {} : { sessions };
-    const gateway = new EmbeddedGateway(this.#engine, { ...this.#defaults(), ...options }, fittings);
+    const fittings = { bodies: this.#bodies, ...(sessions === undefined ? {} : { sessions }) };
+    const gateway = new EmbeddedGateway(this.#engine, this.#settle(options), fittings);
     this.#embedded.push(gateway);
     return gateway;
   }
 
-  #defaults(): HttpOptions {
-    const { payload, headers, timeout } = this.#limits;
-    return { bodyLimit: payload, headerLimit: headers, timeoutMs: timeout };
+  /** The options with the limits of the hub where they name none. */
+  #settle<Options extends HttpOptions>(options: Options): Options {
+    const { payload, headers, timeout, httpBodies } = this.#limits;
+    const settled = { bodyLimit: payload, headerLimit: headers, timeoutMs: timeout, ...options };
+    if (settled.bodyLimit <= httpBodies) return settled;
+    const text = `http option bodyLimit is ${settled.bodyLimit}, more than limits.httpBodies, ${httpBodies}, has room for`;
+    throw new LintelError("invalid_argument", text);
   }
 
   #sessionsOf(

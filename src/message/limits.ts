@@ -18,6 +18,11 @@ export interface Limits {
   readonly inFlight: number;
   /** Requests one session has in flight: no peer can use up the whole table. Past it: `IN_FLIGHT_FULL`. */
   readonly sessionInFlight: number;
+  /**
+   * Bytes of HTTP request bodies, of all doors of a hub, that have arrived and whose requests have no outcome yet. Past it:
+   * `IN_FLIGHT_FULL`.
+   */
+  readonly httpBodies: number;
   /** Requests waiting for a free worker, in one queue group. Past it: `QUEUE_FULL`. */
   readonly queue: number;
   /** Requests one worker holds at a time when it names no number. */
@@ -44,6 +49,7 @@ export const DEFAULT_LIMITS: Limits = {
   timeout: 30_000,
   inFlight: 262_144,
   sessionInFlight: 65_536,
+  httpBodies: 67_108_864,
   queue: 1_000,
   concurrency: 256,
   sessionBuffer: 8_388_608,

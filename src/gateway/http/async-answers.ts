@@ -5,6 +5,7 @@ import type { Clock } from "../../message/clock.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
 import type { Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import type { BodyBudget } from "./body.ts";
 import type { HttpSettings } from "./options.ts";
 import { Slots } from "./slots.ts";
 
@@ -20,6 +21,8 @@ interface Entry {
   outcome: Outcome | undefined;
   tag: number;
   handle: number;
+  /** Bytes of the budget that the request's body has taken, given back with the outcome. */
+  held: number;
   size: number;
   expires: number;
   watcher: Watcher | undefined;
@@ -32,6 +35,7 @@ const ID_BYTES = 18;
 export class AsyncAnswers implements Sink {
   readonly #engine: Engine;
   readonly #clock: Clock;
+  readonly #bodies: BodyBudget;
   readonly #bounds: HttpSettings["asyncAnswers"];
   readonly #entries = new Map<string, Entry>();
   readonly #slots = new Slots<Entry>();
@@ -40,14 +44,18 @@ export class AsyncAnswers implements Sink {
   #bytes = 0;
   #sweep: unknown;
 
-  constructor(engine: Engine, settings: HttpSettings) {
+  constructor(engine: Engine, settings: HttpSettings, bodies: BodyBudget) {
     this.#engine = engine;
+    this.#bodies = bodies;
     this.#clock = settings.clock;
     this.#bounds = settings.asyncAnswers;
   }
 
-  /** Sends a request whose outcome is kept. Returns the answer's id, or undefined when too many are kept already. */
-  start(route: Route, request: Message, timeoutMs: number): string | undefined {
+  /**
+   * Sends a request whose outcome is kept, and takes over the bytes that its body holds of the budget. Returns the answer's
+   * id, or undefined when too many are kept already; the bytes then stay with the caller.
+   */
+  start(route: Route, request: Message, timeoutMs: number, held: number): string | undefined {
     if (this.#entries.size >= this.#bounds.max) return undefined;
     const id = randomBytes(ID_BYTES).toString("base64url");
     const entry: Entry = {
@@ -55,6 +63,7 @@ export class AsyncAnswers implements Sink {
       outcome: undefined,
       tag: 0,
       handle: 0,
+      held,
       size: 0,
       expires: 0,
       watcher: undefined,
@@ -91,6 +100,7 @@ export class AsyncAnswers implements Sink {
     if (entry === undefined) return false;
     this.#forget(entry);
     if (entry.outcome === undefined) {
+      this.#bodies.give(entry.held);
       this.#slots.remove(entry.tag);
       this.#engine.cancel(entry.handle);
     }
@@ -115,6 +125,7 @@ export class AsyncAnswers implements Sink {
     const entry = this.#slots.remove(tag);
     if (entry === undefined) return;
     entry.outcome = outcome;
+    this.#bodies.give(entry.held);
     entry.size = size;
     entry.expires = this.#clock.now() + this.#bounds.keepMs;
     this.#kept.add(entry);

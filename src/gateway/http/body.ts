@@ -1,4 +1,34 @@
-/** Collects a request body within a bound. */
+/** Request bodies, within bounds for each and for all together. */
+
+/** Bytes of bodies that may be held at a time. Shared by the doors of a hub. */
+export class BodyBudget {
+  readonly limit: number;
+  #held = 0;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  /** Bytes that are held. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** False when there is no room. */
+  take(bytes: number): boolean {
+    if (!this.hasRoomFor(bytes)) return false;
+    this.#held += bytes;
+    return true;
+  }
+
+  hasRoomFor(bytes: number): boolean {
+    return this.#held + bytes <= this.limit;
+  }
+
+  give(bytes: number): void {
+    this.#held -= bytes;
+  }
+}
 
 /** Memory stays within twice of what has arrived, however small the pieces are. */
 export class BodyBuffer {

@@ -71,6 +71,8 @@ export class Exchange {
   head = "";
   target: Target | undefined;
   body: BodyBuffer | undefined;
+  /** Bytes of the budget that its body has taken. */
+  held = 0;
   /** Value of the Prefer header. */
   prefer: string | undefined;
   /** Value of the Preference-Applied header. */

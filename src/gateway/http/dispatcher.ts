@@ -5,7 +5,7 @@ import { failure, type Failure } from "../../message/failure.ts";
 import { Format, Message } from "../../message/message.ts";
 import { OWN_PATHS, answerPath, serveAnswers } from "./answers-endpoint.ts";
 import { AsyncAnswers, type Outcome } from "./async-answers.ts";
-import { BodyBuffer } from "./body.ts";
+import { BodyBuffer, type BodyBudget } from "./body.ts";
 import { Exchange, type Connection, type Incoming, type Outgoing } from "./connection.ts";
 import { HeadReader } from "./head.ts";
 import type { HttpSettings } from "./options.ts";
@@ -15,11 +15,15 @@ import { ALLOW_ANY, Router, type Resolution, type Target } from "./router.ts";
 import { Slots } from "./slots.ts";
 
 const NO_BYTES = new Uint8Array(0);
+const BODIES_FULL = Object.freeze(
+  failure("IN_FLIGHT_FULL", "the requests in flight have too many bytes of bodies"),
+);
 
 export class Dispatcher implements Sink {
   readonly responder: Responder;
   readonly #engine: Engine;
   readonly #settings: HttpSettings;
+  readonly #bodies: BodyBudget;
   readonly #router: Router;
   readonly #head: HeadReader;
   readonly #answers: AsyncAnswers;
@@ -28,13 +32,14 @@ export class Dispatcher implements Sink {
   #refusal: Failure | undefined;
 
   /** Throws `invalid_argument` for routes that are wrong. */
-  constructor(engine: Engine, settings: HttpSettings) {
+  constructor(engine: Engine, settings: HttpSettings, bodies: BodyBudget) {
     this.#engine = engine;
     this.#settings = settings;
-    this.responder = new Responder(settings, (connection) => this.#freed(connection));
+    this.#bodies = bodies;
+    this.responder = new Responder(settings, bodies, (connection) => this.#freed(connection));
     this.#router = new Router(engine, settings);
     this.#head = new HeadReader(settings.headerLimit, settings.urlLimit);
-    this.#answers = new AsyncAnswers(engine, settings);
+    this.#answers = new AsyncAnswers(engine, settings, bodies);
   }
 
   /** A request has arrived; its body may follow. `url` is its target, as it is to be read here. */
@@ -233,12 +238,16 @@ export class Dispatcher implements Sink {
   #receive(exchange: Exchange, target: Target, length: number): void {
     const { request, response } = exchange;
     const most = length < 0 ? this.#settings.bodyLimit : length;
+    // Not kept for it, since it may never come; but what does not fit now need not begin.
+    if (!this.#bodies.hasRoomFor(length)) return this.responder.refuse(exchange, BODIES_FULL);
     const body = new BodyBuffer();
     exchange.body = body;
     if (exchange.expectsContinue) response.writeContinue();
     request.on("data", (piece: Buffer) => {
       if (exchange.state !== "receiving") return;
       if (body.received + piece.length > most) return this.responder.refuse(exchange, failure("TOO_LARGE"));
+      if (!this.#bodies.take(piece.length)) return this.responder.refuse(exchange, BODIES_FULL);
+      exchange.held += piece.length;
       body.add(piece, most);
       if (body.received === length) this.#received(exchange, target, body);
     });
@@ -287,13 +296,15 @@ export class Dispatcher implements Sink {
 
   /** Waits for the answer as long as the caller likes to, then tells it where the answer will be. */
   #sendAsync(exchange: Exchange, target: Target, message: Message, wait: number): void {
-    const id = this.#answers.start(target.route, message, target.timeoutMs);
+    const { held } = exchange;
+    const id = this.#answers.start(target.route, message, target.timeoutMs, held);
     if (id === undefined) {
       return this.responder.problem(
         exchange,
         failure("IN_FLIGHT_FULL", "too many answers are kept to be fetched"),
       );
     }
+    exchange.held = 0;
     exchange.answerId = id;
     if (wait === 0) return this.#later(exchange, id);
     this.#answers.watch(id, Math.min(wait * 1_000, target.timeoutMs), (outcome) =>

@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Engine } from "../../engine/engine.ts";
 import { LintelError, failure } from "../../message/failure.ts";
+import { DEFAULT_LIMITS } from "../../message/limits.ts";
+import { BodyBudget } from "./body.ts";
 import { Connection } from "./connection.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { FetchLine, FetchRequest, FetchResponse } from "./fetch.ts";
@@ -61,9 +63,10 @@ export class EmbeddedGateway implements HttpHandler {
   #onIdle: (() => void)[] = [];
 
   /** Throws `invalid_argument` for options that are wrong. */
-  constructor(engine: Engine, options: HandlerOptions, { sessions }: HttpFittings) {
+  constructor(engine: Engine, options: HandlerOptions, fittings: HttpFittings) {
+    const { sessions, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
     this.#settings = settingsOf(options);
-    this.#dispatcher = new Dispatcher(engine, this.#settings);
+    this.#dispatcher = new Dispatcher(engine, this.#settings, bodies);
     this.#base = baseOf(options);
     this.#sessions = sessions;
     this.#lines = { base: this.#base, clock: this.#settings.clock, sessions };

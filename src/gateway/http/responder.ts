@@ -2,6 +2,7 @@
 import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { responseOf } from "./answer.ts";
+import type { BodyBudget } from "./body.ts";
 import type { Connection, Exchange } from "./connection.ts";
 import type { HttpSettings, RequestRecord } from "./options.ts";
 import { problemOf } from "./problem.ts";
@@ -31,11 +32,13 @@ export class Responder {
   /** Responses that are the last on their connection say so. */
   draining = false;
   readonly #settings: HttpSettings;
+  readonly #bodies: BodyBudget;
   readonly #freed: (connection: Connection) => void;
 
   /** `freed` is called after each exchange: there is room on its connection. */
-  constructor(settings: HttpSettings, freed: (connection: Connection) => void) {
+  constructor(settings: HttpSettings, bodies: BodyBudget, freed: (connection: Connection) => void) {
     this.#settings = settings;
+    this.#bodies = bodies;
     this.#freed = freed;
   }
 
@@ -97,6 +100,8 @@ export class Responder {
     exchange.state = "done";
     exchange.before = undefined;
     exchange.body = undefined;
+    this.#bodies.give(exchange.held);
+    exchange.held = 0;
     exchange.connection.remove(exchange);
     if (this.#settings.onRequest !== undefined) this.#log(exchange, status, reason);
   }

@@ -12,8 +12,10 @@ import type { Duplex } from "node:stream";
 import type { Server as TlsServer, TlsOptions as TlsServerOptions } from "node:tls";
 import type { Engine } from "../../engine/engine.ts";
 import { failure, type Failure } from "../../message/failure.ts";
+import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import type { TlsOptions } from "../../transport/transport.ts";
 import type { Listening } from "../gateway.ts";
+import { BodyBudget } from "./body.ts";
 import { failureOfClientError, type ClientError } from "./client-error.ts";
 import { Connection, type Exchange } from "./connection.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -31,6 +33,8 @@ const LEAST_PARSER_LIMIT = 98_304;
 export interface HttpFittings {
   /** The door for native sessions on the same port. Default: none. */
   readonly sessions?: SessionDoor;
+  /** Bytes of request bodies at a time, shared with other doors. Default: those of this door, within the default limit. */
+  readonly bodies?: BodyBudget;
   /** Certificates to listen with. Default: none, and the port is not encrypted. */
   readonly secure?: Certificates;
 }
@@ -69,11 +73,12 @@ class HttpDoor implements Listening {
   #onLeft: (() => void)[] = [];
   readonly #lines: SocketLineOptions;
 
-  constructor(engine: Engine, settings: HttpSettings, { sessions, secure }: HttpFittings) {
+  constructor(engine: Engine, settings: HttpSettings, fittings: HttpFittings) {
+    const { sessions, secure, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
     this.#settings = settings;
     this.#sessions = sessions;
     this.#secure = secure;
-    this.#dispatcher = new Dispatcher(engine, settings);
+    this.#dispatcher = new Dispatcher(engine, settings, bodies);
     this.#server = createNodeServer(settings, secure);
     this.#lines = {
       clock: settings.clock,

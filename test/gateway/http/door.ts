@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import type { Listening } from "../../../src/gateway/gateway.ts";
 import type { HttpOptions, RequestRecord } from "../../../src/gateway/http/options.ts";
-import { openHttp } from "../../../src/gateway/http/server.ts";
+import { openHttp, type HttpFittings } from "../../../src/gateway/http/server.ts";
 import type { Registration } from "../../../src/message/delivery.ts";
 import type { Failure } from "../../../src/message/failure.ts";
 import { Format, Message } from "../../../src/message/message.ts";
@@ -42,16 +42,21 @@ export interface Door {
 }
 
 /** Opens a door on a free port; the test closes it. */
-export async function openDoor(context: TestContext, options: HttpOptions = {}): Promise<Door> {
+export async function openDoor(
+  context: TestContext,
+  options: HttpOptions = {},
+  fittings: HttpFittings = {},
+): Promise<Door> {
   const engine = new LocalEngine();
   const records: RequestRecord[] = [];
   const faults: unknown[] = [];
-  const listening = await openHttp(engine, {
+  const settled = {
     port: 0,
-    onRequest: (record) => records.push(record),
-    onFault: (fault) => faults.push(fault),
+    onRequest: (record: RequestRecord) => void records.push(record),
+    onFault: (fault: unknown) => void faults.push(fault),
     ...options,
-  });
+  };
+  const listening = await openHttp(engine, settled, fittings);
   context.after(async () => {
     await listening.close();
     await engine.close();
