@@ -25,23 +25,27 @@ export interface FrameShape {
   readonly reserved?: number;
   readonly opcode: number;
   readonly masked?: boolean;
+  /** The key, four bytes. */
+  readonly mask?: Uint8Array;
   /** What the length says, where it is not the payload's. */
   readonly length?: bigint;
 }
 
 /** A frame as the shape says, which need not be legal. */
 export function frame(shape: FrameShape, payload: Uint8Array = Buffer.alloc(0)): Buffer {
-  const { fin = true, reserved = 0, opcode, masked = true } = shape;
+  const { fin = true, reserved = 0, opcode, masked = true, mask = Buffer.from([1, 2, 3, 4]) } = shape;
   const length = shape.length ?? BigInt(payload.length);
   const first = (fin ? 0x80 : 0) | (reserved << 4) | opcode;
-  const flag = masked ? 0x80 : 0;
-  const head =
-    length < 126n
-      ? Buffer.from([first, flag | Number(length)])
-      : Buffer.concat([Buffer.from([first, flag | 127]), bigEndian(length)]);
-  const mask = Buffer.from([1, 2, 3, 4]);
+  const head = Buffer.concat([Buffer.from([first]), lengthBytes(length, masked ? 0x80 : 0)]);
   const body = masked ? payload.map((byte, index) => byte ^ mask[index % 4]!) : payload;
   return Buffer.concat(masked ? [head, mask, body] : [head, body]);
+}
+
+/** The shortest form, as RFC 6455, section 5.2 wants it. */
+function lengthBytes(length: bigint, flag: number): Buffer {
+  if (length < 126n) return Buffer.from([flag | Number(length)]);
+  if (length < 65_536n) return Buffer.concat([Buffer.from([flag | 126]), bigEndian(length).subarray(6)]);
+  return Buffer.concat([Buffer.from([flag | 127]), bigEndian(length)]);
 }
 
 function bigEndian(value: bigint): Buffer {
@@ -69,23 +73,25 @@ export class RawWebSocket {
     });
   }
 
-  /** Connects and sends a request; `changed` are headers that differ from a good handshake. */
+  /** Connects and sends a request; `changed` are headers that differ from a good handshake, `early` goes with it. */
   static async request(
     url: string,
     changed: Readonly<Record<string, string | undefined>> = {},
     line?: string,
+    early: Uint8Array = Buffer.alloc(0),
   ): Promise<RawWebSocket> {
     const { hostname, port, host, pathname } = new URL(url);
     const socket = connect(Number(port), hostname);
     await once(socket, "connect");
     const raw = new RawWebSocket(socket);
-    socket.write(`${line ?? `GET ${pathname} HTTP/1.1`}\r\n${handshake(host, changed)}\r\n`);
+    const request = `${line ?? `GET ${pathname} HTTP/1.1`}\r\n${handshake(host, changed)}\r\n`;
+    socket.write(Buffer.concat([Buffer.from(request), early]));
     return raw;
   }
 
-  /** Connects and waits until the WebSocket is open. */
-  static async open(url: string): Promise<RawWebSocket> {
-    const raw = await RawWebSocket.request(url);
+  /** Connects and waits until the WebSocket is open. `early` are bytes that follow the request at once. */
+  static async open(url: string, early?: Uint8Array): Promise<RawWebSocket> {
+    const raw = await RawWebSocket.request(url, {}, undefined, early);
     const head = await raw.head();
     if (!head.startsWith("HTTP/1.1 101 ")) throw new Error(`not open: ${head}`);
     return raw;

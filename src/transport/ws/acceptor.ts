@@ -8,8 +8,9 @@ import { FOREIGN_ORIGIN, originRule, type OriginRule } from "../origins.ts";
 import { refuse, refuseWith, writeRefusal, type Refusal } from "../problem.ts";
 import { SESSION_PROTOCOL } from "../session-protocol.ts";
 import type { Connection } from "../transport.ts";
-import { WS_WINDOW } from "../ws-limits.ts";
 import { WS_SETTINGS, WsConnection } from "./connection.ts";
+import { WsFramer } from "./framer.ts";
+import { Unmasker } from "./unmasker.ts";
 
 export interface WsAcceptorOptions {
   /** Origins of web pages that may connect; see `ListenOptions`. */
@@ -42,16 +43,19 @@ export function createWsAcceptor({ origins, path }: WsAcceptorOptions = {}): WsA
     clientTracking: false,
     handleProtocols: () => SESSION_PROTOCOL, // it is among them, or the request was refused
   });
+  const framer = new WsFramer("server");
   upgrader.on("wsClientError", (error, socket) => writeRefusal(socket, refuse("BAD_REQUEST", error.message)));
   return {
     handleUpgrade(request, socket, head, accept) {
       const refusal = refusalOf(request, path, mayConnect);
       if (refusal !== undefined) return writeRefusal(socket, refusal);
       upgrader.handleUpgrade(request, socket, head, (websocket) => {
-        const secure = "encrypted" in socket; // a write to a TLS socket is never done at once
-        const scheme = secure ? "wss" : "ws";
+        const scheme = "encrypted" in socket ? "wss" : "ws";
         const remote = socket instanceof Socket ? remoteOf(scheme, socket) : `${scheme}://unknown`;
-        accept(new WsConnection(websocket, { remote, window: secure ? WS_WINDOW : 0, keeps: true }));
+        // Before the listener of `ws`, which gets the same chunk; nothing has been read yet.
+        const unmasker = new Unmasker();
+        socket.prependListener("data", (chunk: Buffer) => unmasker.unmask(chunk));
+        accept(new WsConnection(websocket, { remote, socket, framer }));
       });
     },
   };

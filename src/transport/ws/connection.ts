@@ -1,7 +1,11 @@
+import type { Duplex } from "node:stream";
 import { WebSocket, type RawData } from "ws";
-import { copyOf, viewOf } from "../../message/bytes.ts";
+import { viewOf } from "../../message/bytes.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
-import { MAX_MESSAGE, closeError } from "../ws-limits.ts";
+import { MAX_MESSAGE, WS_WINDOW, closeError } from "../ws-limits.ts";
+import type { WsFramer } from "./framer.ts";
+
+const NOTHING = new Uint8Array(0);
 
 /**
  * Bounds of what the other end may make us hold, for both ends.
@@ -27,37 +31,40 @@ export const WS_SETTINGS: {
 export interface WsConnectionOptions {
   /** Who is at the other end. */
   readonly remote: string;
-  /** Bytes that may be under way before `send` asks to wait; 0 where a write is done at once or not at all. */
-  readonly window: number;
-  /** The socket may keep what is written to it. False for a client's, whose bytes are copied to be masked. */
-  readonly keeps: boolean;
+  /** What the WebSocket speaks through. */
+  readonly socket: Duplex;
+  /** Writes the messages; it may be shared. */
+  readonly framer: WsFramer;
 }
 
-/** A connection over a WebSocket. Its bytes are a stream, cut into binary messages anyhow. */
+/**
+ * A connection over a WebSocket. Its bytes are a stream, cut into binary messages anyhow.
+ *
+ * `ws` does the handshake, reads, and speaks in control frames. Messages are written past it: its masking would cost
+ * more than the rest of a client.
+ */
 export class WsConnection implements Connection {
   readonly remote: string;
   readonly #websocket: WebSocket;
+  readonly #socket: Duplex;
+  readonly #framer: WsFramer;
+  /** Bytes that may be under way before `send` asks to wait. A write to a TLS socket is never done at once. */
   readonly #window: number;
-  readonly #keeps: boolean;
   #handler: ConnectionHandler | undefined;
   #error: Error | undefined;
   #over = false;
-  /** Writes that have not been handed to the system. */
-  #pending = 0;
-  #full = false;
+  // Not asked of `writableLength`: pongs may be waiting there too.
   readonly #onWritten = (error?: Error | null): void => {
-    this.#pending--;
-    if (!this.#full || this.#pending > 0 || (error !== undefined && error !== null)) return;
-    this.#full = false;
-    this.#handler?.drained();
+    if (error === undefined || error === null) this.#handler?.drained();
   };
 
   /** The WebSocket must be open. Nothing is read until `open`. */
-  constructor(websocket: WebSocket, { remote, window, keeps }: WsConnectionOptions) {
+  constructor(websocket: WebSocket, { remote, socket, framer }: WsConnectionOptions) {
     this.#websocket = websocket;
+    this.#socket = socket;
+    this.#framer = framer;
+    this.#window = "encrypted" in socket ? WS_WINDOW : 0;
     this.remote = remote;
-    this.#window = window;
-    this.#keeps = keeps;
     websocket.pause();
     websocket.on("error", (error) => {
       this.#error = error; // 'close' follows and reports it
@@ -81,14 +88,13 @@ export class WsConnection implements Connection {
   }
 
   send(bytes: Uint8Array): boolean {
-    if (bytes.length > MAX_MESSAGE) return this.#sendParts(bytes);
-    const websocket = this.#websocket;
-    if (websocket.readyState !== WebSocket.OPEN) return true; // `closed` is on its way; the bytes have nowhere to go
-    const fits = websocket.bufferedAmount + bytes.length <= this.#window;
-    this.#pending++;
-    websocket.send(fits && this.#keeps ? copyOf(bytes, 0, bytes.length) : bytes, this.#onWritten);
-    if (fits || websocket.bufferedAmount === 0) return true;
-    this.#full = true;
+    const socket = this.#socket;
+    // `closed` is on its way; the bytes have nowhere to go
+    if (this.#websocket.readyState !== WebSocket.OPEN || !socket.writable) return true;
+    if (bytes.length <= MAX_MESSAGE) this.#framer.write(socket, bytes);
+    else this.#sendParts(bytes);
+    if (socket.writableLength <= this.#window) return true;
+    socket.write(NOTHING, this.#onWritten);
     return false;
   }
 
@@ -100,12 +106,10 @@ export class WsConnection implements Connection {
     this.#websocket.terminate();
   }
 
-  #sendParts(bytes: Uint8Array): boolean {
-    let taken = true;
+  #sendParts(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; at += MAX_MESSAGE) {
-      taken = this.send(viewOf(bytes, at, Math.min(at + MAX_MESSAGE, bytes.length))) && taken;
+      this.#framer.write(this.#socket, viewOf(bytes, at, Math.min(at + MAX_MESSAGE, bytes.length)));
     }
-    return taken;
   }
 
   #received(data: RawData, isBinary: boolean): void {

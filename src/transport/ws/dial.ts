@@ -6,7 +6,7 @@ import { SESSION_PROTOCOL } from "../session-protocol.ts";
 import { explainTls } from "../tls-errors.ts";
 import type { Connection, DialOptions } from "../transport.ts";
 import { WS_SETTINGS, WsConnection } from "./connection.ts";
-import { WS_WINDOW } from "../ws-limits.ts";
+import { WsFramer } from "./framer.ts";
 
 /** A server that takes the connection and says nothing is given up after this long, when nothing else was said. */
 const DIAL_TIMEOUT_MS = 10_000;
@@ -39,10 +39,14 @@ export function dialWs(url: URL, options: DialOptions, client: ConnectionOptions
       const refused = (detail: string): void => fail(new Error(`${url.href} answered ${detail}`));
       readAnswer(response, refused);
     });
-    websocket.once("open", () => {
-      settle();
-      websocket.off("error", fail);
-      resolve(new WsConnection(websocket, { remote: url.href, window: WS_WINDOW, keeps: false }));
+    // 'open' follows in the same turn, if the answer is in order.
+    websocket.once("upgrade", ({ socket }) => {
+      websocket.once("open", () => {
+        settle();
+        websocket.off("error", fail);
+        const framer = new WsFramer("client");
+        resolve(new WsConnection(websocket, { remote: url.href, socket, framer }));
+      });
     });
     if (signal?.aborted === true) onAbort();
     else signal?.addEventListener("abort", onAbort, { once: true });

@@ -1,0 +1,85 @@
+import { randomFillSync } from "node:crypto";
+import type { Duplex } from "node:stream";
+import { Mask } from "./mask.ts";
+
+/** FIN and the opcode of a binary message. */
+const BINARY_MESSAGE = 0x82;
+const MASKED = 0x80;
+const LENGTH_16 = 126;
+const LENGTH_64 = 127;
+const KEY_SIZE = 4;
+/** The longest head: two bytes, a length of 64 bits, a key. */
+const MAX_HEAD = 14;
+/** Size of the largest buffer that is used again. A turn of the loop usually fits in. */
+const LARGEST_KEPT = 65_536 + MAX_HEAD;
+/** Random bytes fetched at a time. */
+const RANDOM_SIZE = 1_024;
+
+/**
+ * Writes binary messages of one frame (RFC 6455, section 5.2) to the socket of a WebSocket: in one piece, masked a word
+ * at a time, and without an allocation where the system takes a write at once. Control frames are left to `ws`.
+ */
+export class WsFramer {
+  readonly #mask: Mask | undefined;
+  readonly #random: Uint8Array;
+  #randomUsed: number;
+  /** Not in any socket's hands. */
+  #spare: Uint8Array | undefined;
+
+  /** A client's frames are masked, each with a key of its own that nobody can foresee (section 5.3). */
+  constructor(role: "client" | "server") {
+    this.#mask = role === "client" ? new Mask() : undefined;
+    this.#random = new Uint8Array(role === "client" ? RANDOM_SIZE : 0);
+    this.#randomUsed = this.#random.length;
+  }
+
+  /** Writes a copy of the payload as one message. Sockets may share a framer. */
+  write(socket: Duplex, payload: Uint8Array): void {
+    const buffer = this.#take(payload.length + MAX_HEAD);
+    let at = this.#writeHead(buffer, payload.length);
+    buffer.set(payload, at);
+    if (this.#mask !== undefined) this.#mask.apply(buffer, at, at + payload.length, 0);
+    at += payload.length;
+    socket.write(buffer.subarray(0, at));
+    if (socket.writableLength === 0 && buffer.length <= LARGEST_KEPT) this.#spare = buffer;
+  }
+
+  /** The buffer grows with what is sent: most connections that are idle never sent much. */
+  #take(size: number): Uint8Array {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare !== undefined && spare.length >= size) return spare;
+    const rounded = Math.min(LARGEST_KEPT, 2 ** Math.ceil(Math.log2(size)));
+    return Buffer.allocUnsafeSlow(Math.max(size, rounded));
+  }
+
+  /** Returns where the payload begins. */
+  #writeHead(buffer: Uint8Array, length: number): number {
+    const flag = this.#mask === undefined ? 0 : MASKED;
+    buffer[0] = BINARY_MESSAGE;
+    let at = 2;
+    if (length < LENGTH_16) {
+      buffer[1] = flag | length;
+    } else {
+      const size = length < 65_536 ? 2 : 8;
+      buffer[1] = flag | (size === 2 ? LENGTH_16 : LENGTH_64);
+      at += size;
+      for (let rest = length, index = at - 1; index >= 2; index--, rest = Math.floor(rest / 256)) {
+        buffer[index] = rest;
+      }
+    }
+    return this.#mask === undefined ? at : this.#writeKey(buffer, at, this.#mask.key);
+  }
+
+  #writeKey(buffer: Uint8Array, at: number, key: Uint8Array): number {
+    const random = this.#random;
+    if (this.#randomUsed === random.length) {
+      randomFillSync(random);
+      this.#randomUsed = 0;
+    }
+    for (let index = 0; index < KEY_SIZE; index++) {
+      key[index] = buffer[at + index] = random[this.#randomUsed++]!;
+    }
+    return at + KEY_SIZE;
+  }
+}
