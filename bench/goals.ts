@@ -54,7 +54,16 @@ const local: Goal[] = [
   { workload: "W4", test: "in process", metric: "cost", candidate: "lintel", base: "direct", atMost: 8 },
 ];
 
-export const GOALS: readonly Goal[] = [...requests, ...fanout, ...edge, ...local];
+const websocket: Goal[] = ["64 B, 64 in flight", "1 KiB, 64 in flight"].map((test) => ({
+  workload: "WS",
+  test,
+  metric: "rate",
+  candidate: "lintel-ws",
+  base: "socket.io",
+  atLeast: 3,
+}));
+
+export const GOALS: readonly Goal[] = [...requests, ...fanout, ...edge, ...local, ...websocket];
 
 export function isMet(goal: Goal, ratio: number): boolean {
   return ratio >= (goal.atLeast ?? 0) && ratio <= (goal.atMost ?? Number.POSITIVE_INFINITY);

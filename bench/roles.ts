@@ -1,5 +1,5 @@
 /** What a process of the bench can be. Implementations are loaded when a role is opened, so that a process holds one candidate only. */
-import type { Answer, Candidate, Open, Transport } from "./candidates/candidate.ts";
+import type { Answer, Candidate, Open, RequestCandidate, Transport } from "./candidates/candidate.ts";
 import type { LintelEdge } from "./candidates/lintel-local.ts";
 import type { NatsSetting } from "./candidates/nats.ts";
 import type { FanoutLoad, Load, Sample } from "./load/sample.ts";
@@ -7,15 +7,23 @@ import type { FanoutLoad, Load, Sample } from "./load/sample.ts";
 /** Which implementation: the setting matters to the NATS client only. */
 export type Implementation = "lintel" | "relay" | `nats-${NatsSetting}`;
 
+/** Those that take part in request/reply only are here too. */
+export type RequestImplementation = Implementation | "socket.io";
+
 export type Role =
   | {
       readonly is: "hub";
-      readonly of: Implementation;
+      readonly of: RequestImplementation;
       readonly transport: Transport;
       readonly directory: string;
     }
-  | { readonly is: "worker"; readonly of: Implementation; readonly address: string; readonly answer?: Answer }
-  | { readonly is: "caller"; readonly of: Implementation; readonly address: string }
+  | {
+      readonly is: "worker";
+      readonly of: RequestImplementation;
+      readonly address: string;
+      readonly answer?: Answer;
+    }
+  | { readonly is: "caller"; readonly of: RequestImplementation; readonly address: string }
   | {
       readonly is: "publisher";
       readonly of: Implementation;
@@ -47,11 +55,11 @@ export interface OpenRole extends Open, Addresses {
 export async function openRole(role: Role): Promise<OpenRole> {
   switch (role.is) {
     case "hub":
-      return await (await load(role.of)).openHub(role.transport, role.directory);
+      return await (await loadForRequests(role.of)).openHub(role.transport, role.directory);
     case "worker":
-      return await (await load(role.of)).openWorker(role.address, role.answer);
+      return await (await loadForRequests(role.of)).openWorker(role.address, role.answer);
     case "caller":
-      return await openCaller(await load(role.of), role.address);
+      return await openCaller(await loadForRequests(role.of), role.address);
     case "publisher":
       return await openPublisher(await load(role.of), role.address, role.ackPath);
     case "subscribers": {
@@ -69,6 +77,11 @@ export async function openRole(role: Role): Promise<OpenRole> {
   }
 }
 
+async function loadForRequests(of: RequestImplementation): Promise<RequestCandidate> {
+  if (of === "socket.io") return (await import("./candidates/socket-io.ts")).socketIo;
+  return await load(of);
+}
+
 async function load(of: Implementation): Promise<Candidate> {
   if (of === "lintel") return (await import("./candidates/lintel.ts")).lintel;
   if (of === "relay") return (await import("./candidates/relay.ts")).relay;
@@ -78,7 +91,7 @@ async function load(of: Implementation): Promise<Candidate> {
   return natsWith(setting);
 }
 
-async function openCaller(candidate: Candidate, address: string): Promise<OpenRole> {
+async function openCaller(candidate: RequestCandidate, address: string): Promise<OpenRole> {
   const { measureRequests } = await import("./load/requests.ts");
   const caller = await candidate.openCaller(address);
   return {

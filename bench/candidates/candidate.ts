@@ -22,18 +22,22 @@ export interface Publisher extends Open {
  * What each candidate brings. Everything that measures is shared (see load/), so that candidates differ in nothing else.
  * Every function runs in a process of its own.
  */
-export interface Candidate {
-  /** `directory` is private to this candidate; unix sockets and port files go there. */
-  openHub(transport: Transport, directory: string): Promise<OpenHub>;
-  /** Answers each request with `answer` as JSON, or with the bytes it carried when there is none. */
-  openWorker(address: string, answer?: Answer): Promise<Open>;
-  openCaller(address: string): Promise<Caller>;
+export interface Candidate extends RequestCandidate {
   openPublisher(address: string): Promise<Publisher>;
   /** One connection that receives every message of the feeds named. Resolves once the hub knows of the subscriptions. */
   openSubscriber(address: string, feeds: readonly string[], deliver: (feed: string) => void): Promise<Open>;
 }
 
+/** The part of a candidate that request/reply needs. */
+export interface RequestCandidate {
+  /** `directory` is private to this candidate; unix sockets and port files go there. */
+  openHub(transport: Transport, directory: string): Promise<OpenHub>;
+  /** Answers each request with `answer` as JSON, or with the bytes it carried when there is none. */
+  openWorker(address: string, answer?: Answer): Promise<Open>;
+  openCaller(address: string): Promise<Caller>;
+}
+
 /** A small JSON object. */
 export type Answer = Readonly<Record<string, string>>;
 
-export type Transport = "unix" | "tcp";
+export type Transport = "unix" | "tcp" | "ws";

@@ -10,7 +10,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const CONCURRENCY = 1_024;
 
 async function openHub(transport: Transport, directory: string): Promise<OpenHub> {
-  const url = transport === "unix" ? `unix://${join(directory, "lintel.sock")}` : "tcp://127.0.0.1:0";
+  const url =
+    transport === "unix" ? `unix://${join(directory, "lintel.sock")}` : `${transport}://127.0.0.1:0`;
   const hub = await createHub({ http: false, listen: [url] });
   const [address] = hub.urls;
   if (address === undefined) throw new Error(`the hub does not listen on ${url}`);

@@ -1,7 +1,8 @@
 /** W1: request and reply from a client through a hub to a worker, three processes. */
 import type { Transport } from "../candidates/candidate.ts";
 import type { NatsSetting } from "../candidates/nats.ts";
-import type { Implementation } from "../roles.ts";
+import type { Case } from "../rounds.ts";
+import type { RequestImplementation } from "../roles.ts";
 import { NATS_BEST, against, type Entry, type Workload } from "./workload.ts";
 
 const PAYLOADS = [
@@ -10,14 +11,15 @@ const PAYLOADS = [
 ] as const;
 const IN_FLIGHT = [1, 64, 256] as const;
 
-const cases = PAYLOADS.flatMap(({ bytes, name }) =>
+export const requestCases: readonly Case[] = PAYLOADS.flatMap(({ bytes, name }) =>
   IN_FLIGHT.map((inFlight) => ({
     name: `${name}, ${inFlight} in flight`,
-    load: { kind: "request", payloadBytes: bytes, inFlight } as const,
+    load: { kind: "request", payloadBytes: bytes, inFlight },
   })),
 );
 
-function entry(name: string, of: Implementation, transport: Transport): Entry {
+/** A hub, a worker and a caller of one candidate. */
+export function openRequests(name: string, of: RequestImplementation, transport: Transport): Entry {
   return {
     name,
     needs: of.startsWith("nats") ? ["nats-server"] : [],
@@ -40,15 +42,15 @@ const SAME_TRANSPORT = [
 export const w1: Workload = {
   name: "W1",
   title: "request/reply through a hub, client and worker in processes of their own",
-  cases,
+  cases: requestCases,
   seconds: (wanted) => wanted,
   entries: [
-    entry("lintel-unix", "lintel", "unix"),
-    entry("lintel-tcp", "lintel", "tcp"),
-    entry("relay-unix", "relay", "unix"),
-    entry("relay-tcp", "relay", "tcp"),
-    entry("nats", `nats-${NATS_BEST}`, "tcp"),
-    entry("nats-inbox", "nats-inbox", "tcp"),
+    openRequests("lintel-unix", "lintel", "unix"),
+    openRequests("lintel-tcp", "lintel", "tcp"),
+    openRequests("relay-unix", "relay", "unix"),
+    openRequests("relay-tcp", "relay", "tcp"),
+    openRequests("nats", `nats-${NATS_BEST}`, "tcp"),
+    openRequests("nats-inbox", "nats-inbox", "tcp"),
   ],
   tables: [
     {
@@ -70,14 +72,14 @@ export const w1: Workload = {
 };
 
 function setting(name: NatsSetting): Entry {
-  return entry(name, `nats-${name}`, "tcp");
+  return openRequests(name, `nats-${name}`, "tcp");
 }
 
 /** Not a workload of Lintel: shows which setting of the NATS client is its best one, and so the fair base of the others. */
 export const natsSettings: Workload = {
   name: "NATS",
   title: "settings of the official NATS client, request/reply",
-  cases: cases.filter((test) => test.load.payloadBytes === 64),
+  cases: requestCases.filter(({ load }) => load.kind === "request" && load.payloadBytes === 64),
   seconds: (wanted) => wanted,
   entries: [setting("inbox"), setting("mux-no-traces"), setting("mux"), setting("no-mux")],
   tables: [
