@@ -22,6 +22,8 @@ export type {
   SubscribeOptions,
   Subscription,
 } from "./peer/peer.ts";
+export { type Channel, pipe } from "./peer/stream/channel.ts";
+export type { DuplexStream, ReceivedStream } from "./peer/stream/received.ts";
 export type { ListenOptions, TlsOptions } from "./transport/transport.ts";
 export { TransportRegistry } from "./transport/registry.ts";
 export type {

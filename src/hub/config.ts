@@ -32,6 +32,7 @@ const LIMITS = {
   sessionBuffer: bytes("sessionBuffer"),
   bindings: count("bindings"),
   registrations: count("registrations"),
+  streams: count("streams"),
   sessions: count("sessions"),
   helloTimeout: time("helloTimeout"),
   heartbeat: time("heartbeat"),

@@ -33,6 +33,8 @@ export interface Limits {
   readonly bindings: number;
   /** Services and subscriptions one session may hold. */
   readonly registrations: number;
+  /** Streams the other end of a session may have open at a time. */
+  readonly streams: number;
   /** Sessions one hub accepts. */
   readonly sessions: number;
   /** A session that has not said hello by then is closed. */
@@ -55,6 +57,7 @@ export const DEFAULT_LIMITS: Limits = {
   sessionBuffer: 8_388_608,
   bindings: 4_096,
   registrations: 4_096,
+  streams: 2_048,
   sessions: 16_384,
   helloTimeout: 5_000,
   heartbeat: 2_500,

@@ -1,5 +1,6 @@
 import { copyOf, viewOf } from "./bytes.ts";
 import { MessageHeaders } from "./headers.ts";
+import type { StreamEnd } from "./stream.ts";
 import { encodeUtf8, readUtf8 } from "./text.ts";
 
 /** How a payload is to be read where its headers do not say it. Travels in two flag bits of the frame. */
@@ -44,6 +45,8 @@ export class Message {
   end = 0;
   value: unknown = undefined;
   encoder: Encoder | undefined = undefined;
+  /** Ends of the streams it carries, for whoever receives it. A value refers to them by their place in this list. */
+  streams: readonly StreamEnd[] | undefined = undefined;
 
   /** A message whose payload is these bytes, not copied. */
   static ofBytes(payload: Uint8Array, head = "", format: Format = Format.bytes): Message {
@@ -91,6 +94,7 @@ export class Message {
     const copy = new Message();
     copy.format = this.format;
     copy.head = this.head;
+    copy.streams = this.streams;
     if (this.encoder !== undefined) {
       copy.bytes = this.payload();
       copy.end = copy.bytes.length;

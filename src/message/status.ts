@@ -103,6 +103,16 @@ export const REASONS = {
     text: "the payload is over the limit",
   },
   TOO_MANY: { code: "resource_exhausted", retryable: false, text: "a per-connection limit was exceeded" },
+  STREAMS_UNSUPPORTED: {
+    code: "unimplemented",
+    retryable: false,
+    text: "the message carries streams or channels, and its receiver does not take them",
+  },
+  NOT_ACCEPTED: {
+    code: "failed_precondition",
+    retryable: false,
+    text: "the handler answered and did not accept the channel that was to be opened",
+  },
   HANDLER_FAILED: { code: "internal", retryable: false, text: "the handler failed; its log says why" },
   BAD_ANSWER: {
     code: "internal",

@@ -2,6 +2,8 @@ import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders, findHeader, formatHeaders, type HeadersInit } from "../message/headers.ts";
 import { encodeBody, type Encoder, type Message } from "../message/message.ts";
 import { bytesOf } from "../codec/values.ts";
+import type { Channel } from "./stream/channel.ts";
+import type { ReceivedStream } from "./stream/received.ts";
 
 /** What an HTTP request looked like, for handlers that care. */
 export interface HttpRequest {
@@ -18,6 +20,15 @@ export interface ReplyControl {
   /** HTTP status, where the caller came over HTTP. Default 200, or 204 without a value. */
   status: number | undefined;
   readonly headers: Record<string, string | string[]>;
+  /** Streams that go with the answer beside its value, for values that cannot refer to them. */
+  readonly streams: unknown[];
+}
+
+/** What came with a request besides its value. */
+export interface Carriage {
+  readonly streams: readonly ReceivedStream[];
+  /** Set when the caller opens a channel. */
+  readonly accept: (() => Channel) | undefined;
 }
 
 /** What a handler knows of its request. */
@@ -32,6 +43,7 @@ export class Context {
   #reply: ReplyControl | undefined;
   #controller: AbortController | undefined;
   #ended: Failure | undefined;
+  #carriage: Carriage | undefined;
 
   /** The value is given apart, as the handler's first argument. */
   constructor(subject: string, message: Message, value: unknown, timeoutMs: number) {
@@ -64,8 +76,29 @@ export class Context {
 
   /** Status and headers of the answer. */
   get reply(): ReplyControl {
-    this.#reply ??= { status: undefined, headers: {} };
+    this.#reply ??= { status: undefined, headers: {}, streams: [] };
     return this.#reply;
+  }
+
+  /** Streams and channels that came with the request, also those its value contains. */
+  get streams(): readonly ReceivedStream[] {
+    return this.#carriage?.streams ?? [];
+  }
+
+  /**
+   * Accepts the channel the caller opens: its `open` resolves. What the handler returns from then on counts for nothing;
+   * when it has ended the channel is closed, and when it throws the channel is aborted.
+   * Throws `failed_precondition` when the caller has made a request instead.
+   */
+  accept(): Channel {
+    const accept = this.#carriage?.accept;
+    if (accept === undefined) {
+      throw new LintelError(
+        "failed_precondition",
+        "this subject takes channels: use open() instead of request()",
+      );
+    }
+    return accept();
   }
 
   /** Set when the request came over HTTP. */
@@ -94,6 +127,16 @@ export class Context {
   /** The header block of the request. */
   static requestHead(context: Context): string {
     return context.#head;
+  }
+
+  /** Streams that go with the answer beside its value. */
+  static replyStreams(context: Context): readonly unknown[] {
+    return context.#reply?.streams ?? [];
+  }
+
+  /** Adds what came with the request. */
+  static carry(context: Context, carriage: Carriage): void {
+    context.#carriage = carriage;
   }
 
   /** Fires the signal. */

@@ -7,6 +7,7 @@ import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders, formatHeaders } from "../message/headers.ts";
 import { DEFAULT_LIMITS } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
+import { discardStreams } from "../message/stream.ts";
 import type {
   Handler,
   Listener,
@@ -19,6 +20,10 @@ import type {
   SubscribeOptions,
   Subscription,
 } from "./peer.ts";
+import { channelPair, type Channel } from "./stream/channel.ts";
+import { ReadBudget } from "./stream/read-budget.ts";
+import type { ReceivedStream } from "./stream/received.ts";
+import { StreamValues, containsStream } from "./stream/stream-values.ts";
 import { HandlerService, type OnError } from "./service.ts";
 import { ListenerSubscription } from "./subscription.ts";
 
@@ -31,12 +36,15 @@ export interface EnginePeerOptions {
   readonly codecs?: Codecs;
 }
 
+const OPEN_HEADER = { ":open": "channel" };
+
 /** A peer in front of any engine. */
 export class EnginePeer implements Peer {
   readonly #engine: Engine;
   readonly #timeoutMs: number;
   readonly #onError: OnError;
   readonly #codecs: Codecs;
+  readonly #values: StreamValues;
   /** Services and subscriptions that have not ended. */
   readonly #running = new Set<HandlerService | ListenerSubscription>();
 
@@ -45,6 +53,7 @@ export class EnginePeer implements Peer {
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_LIMITS.timeout;
     this.#onError = options.onError ?? reportToStderr;
     this.#codecs = options.codecs ?? Codecs.builtIn;
+    this.#values = new StreamValues(this.#codecs, new ReadBudget());
   }
 
   request<T>(
@@ -56,11 +65,11 @@ export class EnginePeer implements Peer {
   request(subject: string, value?: unknown, options?: RequestOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const route = this.#engine.route(subject);
-      if (options === undefined) {
-        const call = new Call(this.#codecs, resolve, reject, false);
+      if (options === undefined && !containsStream(value)) {
+        const call = new Call(this.#values, resolve, reject, false);
         this.#engine.request(route, this.#codecs.request(value, ""), this.#timeoutMs, call, 0);
       } else {
-        this.#requestWith(route, value, options, resolve, reject);
+        this.#requestWith(route, value, options ?? {}, resolve, reject);
       }
     });
   }
@@ -68,6 +77,8 @@ export class EnginePeer implements Peer {
   publish(subject: string, value?: unknown, options?: PublishOptions): Promise<void> | undefined {
     const head = options?.headers === undefined ? "" : formatHeaders(options.headers);
     const codecs = this.#codecsFor(options);
+    if (containsStream(value))
+      throw LintelError.of("STREAMS_UNSUPPORTED", "a publication cannot carry streams");
     return this.#engine.publish(this.#engine.route(subject), codecs.message(value, head));
   }
 
@@ -96,10 +107,28 @@ export class EnginePeer implements Peer {
       handler as Handler,
       options,
       this.#onError,
-      this.#codecs,
+      this.#values,
     );
     await this.#run(service);
     return service;
+  }
+
+  async open(subject: string, value?: unknown, options: RequestOptions = {}): Promise<Channel> {
+    const [near, far] = this.createChannel();
+    const { headers } = await this.request(subject, value, {
+      ...options,
+      streams: [far, ...(options.streams ?? [])],
+      headers: { ...options.headers, ...OPEN_HEADER },
+      full: true,
+    });
+    if (headers.get(":open") === "accepted") return near;
+    const error = LintelError.of("NOT_ACCEPTED");
+    near.abort(error);
+    throw error;
+  }
+
+  createChannel(): [Channel, Channel] {
+    return channelPair(this.#values);
   }
 
   async drain(): Promise<void> {
@@ -139,25 +168,41 @@ export class EnginePeer implements Peer {
       reject(canceled(signal));
       return;
     }
-    const codecs = this.#codecsFor(options);
-    const message = codecs.request(value, headers === undefined ? "" : formatHeaders(headers));
+    const values = this.#valuesFor(options);
+    const head = headers === undefined ? "" : formatHeaders(headers);
+    const { message, carried } = values.write(value, options.streams ?? [], (plain, line) =>
+      values.codecs.request(plain, head + line),
+    );
+    const fail =
+      carried === undefined || options.detached === true
+        ? reject
+        : (error: unknown): void => {
+            carried.abort(error);
+            reject(error);
+          };
     if (signal === undefined) {
-      this.#engine.request(route, message, timeoutMs, new Call(codecs, resolve, reject, full), 0);
+      this.#engine.request(route, message, timeoutMs, new Call(values, resolve, fail, full), 0);
       return;
     }
     let handle = 0;
     const onAbort = (): void => {
       this.#engine.cancel(handle);
-      reject(canceled(signal));
+      fail(canceled(signal));
     };
     const settled = (settle: (outcome: unknown) => void) => (outcome: unknown) => {
       signal.removeEventListener("abort", onAbort);
       settle(outcome);
     };
-    const call = new Call(codecs, settled(resolve), settled(reject), full);
+    const call = new Call(values, settled(resolve), settled(fail), full);
     signal.addEventListener("abort", onAbort, { once: true });
     handle = this.#engine.request(route, message, timeoutMs, call, 0);
     if (signal.aborted) this.#engine.cancel(handle); // it was aborted by what the request itself set going
+  }
+
+  #valuesFor(options: { readonly codec?: Codec }): StreamValues {
+    return options.codec === undefined
+      ? this.#values
+      : new StreamValues(this.#codecs.preferring(options.codec), this.#values.budget);
   }
 
   #codecsFor(options: { readonly codec?: Codec } | undefined): Codecs {
@@ -167,18 +212,18 @@ export class EnginePeer implements Peer {
 
 /** One request that a promise waits for. */
 class Call implements Sink {
-  readonly #codecs: Codecs;
+  readonly #values: StreamValues;
   readonly #resolve: (value: unknown) => void;
   readonly #reject: (error: unknown) => void;
   readonly #full: boolean;
 
   constructor(
-    codecs: Codecs,
+    values: StreamValues,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
     full: boolean,
   ) {
-    this.#codecs = codecs;
+    this.#values = values;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#full = full;
@@ -186,8 +231,9 @@ class Call implements Sink {
 
   answered(_tag: number, answer: Message): void {
     try {
-      this.#resolve(this.#full ? new FullReply(answer, this.#codecs) : this.#codecs.value(answer));
+      this.#resolve(this.#full ? new FullReply(answer, this.#values) : this.#values.value(answer));
     } catch (error) {
+      discardStreams(answer);
       this.#reject(error);
     }
   }
@@ -201,19 +247,21 @@ class Call implements Sink {
 class FullReply implements Reply {
   readonly headers: MessageHeaders;
   readonly body: Uint8Array;
-  readonly #codecs: Codecs;
+  readonly streams: readonly ReceivedStream[];
+  readonly #values: StreamValues;
   #message: Message | undefined;
   #value: unknown;
 
-  constructor(answer: Message, codecs: Codecs) {
-    this.#codecs = codecs;
+  constructor(answer: Message, values: StreamValues) {
+    this.#values = values;
+    this.streams = values.streamsOf(answer);
     this.headers = new MessageHeaders(answer.headText());
     this.body = bytesOf(answer);
     this.#message = answer.retain();
   }
 
   get value(): unknown {
-    if (this.#message !== undefined) this.#value = this.#codecs.value(this.#message);
+    if (this.#message !== undefined) this.#value = this.#values.withStreams(this.#message, this.streams);
     this.#message = undefined;
     return this.#value;
   }

@@ -3,6 +3,8 @@ import type { Codec } from "../codec/codec.ts";
 import type { MessageHeaders, HeadersInit } from "../message/headers.ts";
 import type { Overflow } from "../message/overflow.ts";
 import type { Context } from "./context.ts";
+import type { Channel } from "./stream/channel.ts";
+import type { ReceivedStream } from "./stream/received.ts";
 
 export interface RequestOptions {
   /** Time until the request fails with `deadline_exceeded`. Milliseconds, default 30,000. */
@@ -14,6 +16,13 @@ export interface RequestOptions {
   readonly full?: boolean;
   /** Writes this request, unless its value is text or bytes, and reads its answer. Default: the peer's own. */
   readonly codec?: Codec;
+  /**
+   * Streams that go with the request beside its value, for values that cannot refer to them: text, bytes, codecs without
+   * objects. The handler finds them first in `context.streams`.
+   */
+  readonly streams?: readonly unknown[];
+  /** Streams of the request go on when it fails or is withdrawn. Default: they are aborted. */
+  readonly detached?: boolean;
 }
 
 export interface PublishOptions {
@@ -53,6 +62,8 @@ export interface Reply<T = unknown> {
   readonly headers: MessageHeaders;
   /** The payload as it arrived. */
   readonly body: Uint8Array;
+  /** Streams and channels that came with it, also those its value contains. */
+  readonly streams: readonly ReceivedStream[];
 }
 
 /** Answers a request with a value, or fails it by throwing. */
@@ -119,6 +130,13 @@ export interface Peer extends AsyncDisposable {
   subscribe(pattern: string, options?: SubscribeOptions): Promise<Subscription>;
   /** Answers requests for a subject or pattern. Resolves when requests can arrive. */
   serve<V = unknown>(subject: string, handler: Handler<V>, options?: ServeOptions): Promise<Service>;
+  /**
+   * Opens a channel to one worker: values both ways until closed. Resolves when its handler has called
+   * `context.accept()`; rejects like a request, with `NOT_ACCEPTED` when the handler answers instead.
+   */
+  open(subject: string, value?: unknown, options?: RequestOptions): Promise<Channel>;
+  /** A channel's two ends: one to keep, one to put into a value, from where it reaches whoever gets the value. */
+  createChannel(): [Channel, Channel];
   /** Takes nothing new, finishes what is under way, then closes. */
   drain(): Promise<void>;
   /** Ends at once: requests under way fail. */

@@ -1,21 +1,26 @@
-import type { Codecs } from "../codec/codecs.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Registration, Route, Worker } from "../message/delivery.ts";
 import { defer } from "../message/deferred.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
-import type { Message } from "../message/message.ts";
-import { Context } from "./context.ts";
+import { Format, Message } from "../message/message.ts";
+import { discardStreams } from "../message/stream.ts";
+import { Context, type Carriage } from "./context.ts";
 import type { Handler, ServeOptions, Service } from "./peer.ts";
+import { Channel } from "./stream/channel.ts";
+import { ACCEPTED_LINE, Opening, opensChannel } from "./stream/opening.ts";
+import { containsStream, type StreamValues } from "./stream/stream-values.ts";
 
 /** What a peer tells of errors that have nowhere else to go. */
 export type OnError = (error: unknown, where: string) => void;
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Runs a handler for the requests of one subject or pattern. */
 export class HandlerService implements Service, Worker {
   readonly subject: string;
   readonly #handler: Handler;
   readonly #onError: OnError;
-  readonly #codecs: Codecs;
+  readonly #values: StreamValues;
   readonly #registration: Registration;
   /** Requests whose handler has not come to its end at once. */
   readonly #jobs = new Map<number, Context>();
@@ -29,12 +34,12 @@ export class HandlerService implements Service, Worker {
     handler: Handler,
     options: ServeOptions,
     onError: OnError,
-    codecs: Codecs,
+    values: StreamValues,
   ) {
     this.subject = subject;
     this.#handler = handler;
     this.#onError = onError;
-    this.#codecs = codecs;
+    this.#values = values;
     this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`, and onError is told
     const { queue, concurrency } = options;
     const onEnded = (why: Failure): void => this.#ended(why);
@@ -56,15 +61,62 @@ export class HandlerService implements Service, Worker {
   }
 
   execute(job: number, route: Route, request: Message, timeoutMs: number): void {
-    let context: Context | undefined;
+    if (request.streams !== undefined) return this.#executeWithStreams(job, route, request, timeoutMs);
     try {
-      const value = this.#codecs.value(request);
-      context = new Context(route.subject, request, value, timeoutMs);
+      const value = this.#values.codecs.value(request);
+      const context = new Context(route.subject, request, value, timeoutMs);
       const result = this.#handler(value, context);
       if (isThenable(result)) this.#later(job, context, result);
       else this.#reply(job, context, result);
     } catch (error) {
       this.#fail(job, route.subject, error);
+    }
+  }
+
+  #executeWithStreams(job: number, route: Route, request: Message, timeoutMs: number): void {
+    const streams = this.#values.streamsOf(request);
+    try {
+      const value = this.#values.withStreams(request, streams);
+      const context = new Context(route.subject, request, value, timeoutMs);
+      const channel = opensChannel(request) ? streams[0] : undefined;
+      if (channel instanceof Channel) return this.#open(job, value, context, streams, channel);
+      Context.carry(context, { streams, accept: undefined });
+      const result = this.#handler(value, context);
+      if (isThenable(result)) this.#later(job, context, result);
+      else this.#reply(job, context, result);
+    } catch (error) {
+      discardStreams(request);
+      this.#fail(job, route.subject, error);
+    }
+  }
+
+  /** Runs the handler of a channel: it answers by accepting, and its end is the end of the channel. */
+  #open(job: number, value: unknown, context: Context, streams: Carriage["streams"], channel: Channel): void {
+    const opening = new Opening(channel, () => {
+      this.#forget(job);
+      this.#registration.reply(job, Message.ofBytes(NO_BYTES, ACCEPTED_LINE, Format.typed));
+      channel.closed.catch((error: LintelError) => Context.end(context, error.toFailure()));
+    });
+    Context.carry(context, { streams: streams.slice(1), accept: () => opening.accept() });
+    const ended = (result: unknown): void => {
+      if (opening.accepted) opening.finish();
+      else if (this.#forget(job)) this.#reply(job, context, result);
+    };
+    const failed = (error: unknown): void => {
+      if (!opening.accepted) {
+        if (this.#forget(job)) this.#fail(job, context.subject, error);
+        return;
+      }
+      if (!(error instanceof LintelError)) this.#onError(error, `the handler of ${context.subject}`);
+      opening.fail(error);
+    };
+    this.#jobs.set(job, context);
+    try {
+      const result = this.#handler(value, context);
+      if (isThenable(result)) result.then(ended, failed);
+      else ended(result);
+    } catch (error) {
+      failed(error);
     }
   }
 
@@ -123,7 +175,18 @@ export class HandlerService implements Service, Worker {
 
   #reply(job: number, context: Context, value: unknown): void {
     const head = Context.replyHead(context);
-    this.#registration.reply(job, this.#codecs.answer(value, head, Context.requestHead(context)));
+    const more = Context.replyStreams(context);
+    if (more.length > 0 || containsStream(value)) return this.#replyWithStreams(job, context, value, more);
+    this.#registration.reply(job, this.#values.codecs.answer(value, head, Context.requestHead(context)));
+  }
+
+  #replyWithStreams(job: number, context: Context, value: unknown, more: readonly unknown[]): void {
+    const head = Context.replyHead(context);
+    const requestHead = Context.requestHead(context);
+    const { message, carried } = this.#values.write(value, more, (plain, line) =>
+      this.#values.codecs.answer(plain, head + line, requestHead),
+    );
+    if (!this.#registration.reply(job, message)) carried?.abort(LintelError.of("CALLER_GONE"));
   }
 
   #fail(job: number, subject: string, error: unknown): void {

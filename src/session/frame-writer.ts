@@ -3,7 +3,14 @@ import { LintelError } from "../message/failure.ts";
 import { formatHeaders, type HeadersInit } from "../message/headers.ts";
 import type { Message } from "../message/message.ts";
 import { maxUtf8Length, writeUtf8 } from "../message/text.ts";
-import { HEADER_SIZE, TIMEOUT_SIZE, writeHeader, writeU32, type FrameType } from "../wire/frame.ts";
+import {
+  CARRIES_STREAMS,
+  HEADER_SIZE,
+  TIMEOUT_SIZE,
+  writeHeader,
+  writeU32,
+  type FrameType,
+} from "../wire/frame.ts";
 
 /** Where frames are written: `reserve` room, write from `offset` on, then `advance`. */
 export interface FrameBuffer {
@@ -142,7 +149,8 @@ export function writeMessage(
   if (end - payloadAt > limits.payload || payloadAt - headAt > limits.headers) {
     throw tooLarge(payloadAt - headAt, end - payloadAt, limits);
   }
-  writeHeader(slab, at, end - at - HEADER_SIZE, type, message.format, payloadAt - headAt, target, id);
+  const flags = message.streams === undefined ? message.format : message.format | CARRIES_STREAMS;
+  writeHeader(slab, at, end - at - HEADER_SIZE, type, flags, payloadAt - headAt, target, id);
   if (timeout >= 0) writeU32(slab, at + HEADER_SIZE, timeout);
   outbox.advance(end);
 }

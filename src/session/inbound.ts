@@ -9,6 +9,7 @@ import { CODES, isCode } from "../message/status.ts";
 import { isPattern, isSubject } from "../message/subject.ts";
 import { readUtf8 } from "../message/text.ts";
 import {
+  CARRIES_STREAMS,
   FORMAT_MASK,
   FrameType,
   MAX_BINDING,
@@ -19,6 +20,7 @@ import {
 import type { FrameSink } from "../wire/frame-reader.ts";
 import { BindingTable } from "./bindings.ts";
 import type { BodyLimits } from "./frame-writer.ts";
+import type { SessionStreams } from "./streams.ts";
 import type { SessionCalls } from "./events.ts";
 import { MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
 
@@ -31,7 +33,8 @@ const UNKNOWN_POLICY: Failure = Object.freeze(
 /** What reading frames does to the session itself. */
 interface SessionControl {
   readonly state: SessionState;
-  greeted(version: number, peerLimits: BodyLimits, maxBindings: number, name: string): void;
+  readonly streams: SessionStreams;
+  greeted(version: number, peerLimits: BodyLimits, maxBindings: number, streams: number, name: string): void;
   pong(id: number): void;
   refuse(registration: number, why: Failure): void;
   fail(why: Failure): void;
@@ -85,6 +88,7 @@ export class Inbound<R> implements FrameSink {
         if (binding === undefined)
           return this.#break(`PUBLISH names binding ${header.target}, which is not bound`);
         if (!this.#body(header, bytes, start, end)) return undefined;
+        if (this.#message.streams !== undefined) return this.#break("PUBLISH carries streams"); // P-116
         return calls.publish(binding, this.#message);
       }
       default:
@@ -135,8 +139,36 @@ export class Inbound<R> implements FrameSink {
       case FrameType.welcome:
         return this.#break("a second greeting"); // P-4
       default:
-        return this.#break(`unknown frame type ${header.type}`); // P-4
+        return this.#stream(header, bytes, start, end);
     }
+  }
+
+  #stream(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
+    const { streams } = this.#session;
+    let wrong: string | undefined;
+    switch (header.type) {
+      case FrameType.open:
+        wrong = streams.opened(header);
+        break;
+      case FrameType.data:
+        if (!this.#body(header, bytes, start, end)) return undefined;
+        wrong = streams.data(header, this.#message);
+        break;
+      case FrameType.credit:
+        wrong = streams.credit(header);
+        break;
+      case FrameType.end:
+        wrong = streams.ended(header);
+        break;
+      case FrameType.reset: {
+        const why = this.#failure(header, bytes, start, end);
+        wrong = why && streams.resetByPeer(header, why);
+        break;
+      }
+      default:
+        wrong = `unknown frame type ${header.type}`; // P-4
+    }
+    return wrong === undefined ? undefined : this.#break(wrong);
   }
 
   #greeting(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
@@ -166,8 +198,10 @@ export class Inbound<R> implements FrameSink {
       return this.#break(`the greeting must name max-payload and a max-headers of ${MIN_HEADERS} or more`);
     }
     if (bindings === undefined) return this.#break("the greeting names a max-bindings that is no limit");
+    const streams = findHeader(block, "max-streams") === undefined ? 0 : readLimit(block, "max-streams"); // P-110
+    if (streams === undefined) return this.#break("the greeting names a max-streams that is no limit");
     const name = findHeader(block, "name") ?? "";
-    return session.greeted(PROTOCOL_VERSION, { payload, headers }, bindings, name);
+    return session.greeted(PROTOCOL_VERSION, { payload, headers }, bindings, streams, name);
   }
 
   /** Sets `#message` to a frame's header block and payload. */
@@ -190,6 +224,7 @@ export class Inbound<R> implements FrameSink {
       this.#break("unknown payload format");
       return false;
     }
+    message.streams = (header.flags & CARRIES_STREAMS) === 0 ? undefined : this.#session.streams.take();
     message.format = format as Format;
     message.bytes = bytes;
     message.headStart = start;

@@ -26,7 +26,14 @@ export type SessionState = "greeting" | "open" | "closing" | "closed";
 
 export type SessionLimits = Pick<
   Limits,
-  "payload" | "headers" | "bindings" | "sessionBuffer" | "helloTimeout" | "heartbeat" | "heartbeatTimeout"
+  | "payload"
+  | "headers"
+  | "bindings"
+  | "streams"
+  | "sessionBuffer"
+  | "helloTimeout"
+  | "heartbeat"
+  | "heartbeatTimeout"
 >;
 
 export interface SessionOptions<R> {

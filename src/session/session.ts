@@ -28,6 +28,7 @@ import {
   type SessionState,
 } from "./options.ts";
 import { Outbox } from "./outbox.ts";
+import { SessionStreams } from "./streams.ts";
 
 /** A connection that was told to close is cut off after this long. */
 const CLOSE_GRACE_MS = 2_000;
@@ -37,6 +38,7 @@ const MAX_COUNT = 0xffff_ffff;
 export class Session<R> {
   readonly remote: string;
   readonly outbox: Outbox;
+  readonly streams: SessionStreams;
   readonly #connection: Connection;
   readonly #options: SessionOptions<R>;
   readonly #heartbeat: Heartbeat;
@@ -59,7 +61,11 @@ export class Session<R> {
     this.remote = connection.remote;
     this.#options = options;
     this.outbox = new Outbox(connection, flusher);
-    this.outbox.onDrained = () => options.lifecycle.drained();
+    this.streams = new SessionStreams(this.outbox, options.role, limits.streams, () => this.#bound());
+    this.outbox.onDrained = () => {
+      this.streams.drained();
+      options.lifecycle.drained();
+    };
     this.#numbers = new NumberPool(options.firstBinding ?? 1, MAX_BINDING);
     this.#reader = new FrameReader(MAX_GREETING);
     this.#inbound = new Inbound(this, options);
@@ -98,13 +104,14 @@ export class Session<R> {
   }
 
   /** The greeting of the other end was read and is acceptable. */
-  greeted(version: number, peerLimits: BodyLimits, maxBindings: number, name: string): void {
+  greeted(version: number, peerLimits: BodyLimits, maxBindings: number, streams: number, name: string): void {
     const { role, limits, clock } = this.#options;
     if (role === "acceptor") this.#greet(FrameType.welcome, version, 0);
     clock.clear(this.#timer);
     this.#reader.allow(TIMEOUT_SIZE + headersTaken(limits.headers) + limits.payload);
     this.#peerLimits = { payload: peerLimits.payload, headers: Math.min(peerLimits.headers, MAX_HEADERS) };
     this.peerName = name;
+    this.streams.allow(streams, this.#peerLimits);
     const first = this.#options.firstBinding ?? 1;
     this.#numbers = new NumberPool(first, Math.min(MAX_BINDING, first - 1 + maxBindings));
     this.#state = "open";
@@ -127,7 +134,11 @@ export class Session<R> {
   request(binding: OutBinding, id: number, request: Message, timeoutMs: number): void {
     if (binding.number === 0) this.bind(binding);
     const timeout = timeoutMs < 1 ? 1 : timeoutMs > MAX_TIMEOUT ? MAX_TIMEOUT : timeoutMs;
-    writeMessage(this.outbox, FrameType.request, binding.number, id, request, timeout, this.#peerLimits);
+    if (request.streams === undefined) {
+      writeMessage(this.outbox, FrameType.request, binding.number, id, request, timeout, this.#peerLimits);
+    } else {
+      this.#writeWithStreams(FrameType.request, binding.number, id, request, timeout);
+    }
     this.#bound();
   }
 
@@ -135,7 +146,11 @@ export class Session<R> {
    * Answers request `id`, which came for this registration (0 when it came for none). Throws like `request`.
    */
   reply(registration: number, id: number, answer: Message): void {
-    writeMessage(this.outbox, FrameType.reply, registration, id, answer, -1, this.#peerLimits);
+    if (answer.streams === undefined) {
+      writeMessage(this.outbox, FrameType.reply, registration, id, answer, -1, this.#peerLimits);
+    } else {
+      this.#writeWithStreams(FrameType.reply, registration, id, answer, -1);
+    }
     this.#bound();
   }
 
@@ -233,6 +248,7 @@ export class Session<R> {
     this.#reader.stop();
     this.#heartbeat.stop();
     this.#numbers.clear();
+    this.streams.clear();
     clock.clear(this.#timer);
     this.#timer = clock.after(CLOSE_GRACE_MS, () => this.#connection.abort());
     lifecycle.ended(why);
@@ -258,13 +274,27 @@ export class Session<R> {
       name,
       "max-payload": String(limits.payload),
       "max-headers": String(headersTaken(limits.headers)),
+      "max-streams": String(limits.streams),
       ...(role === "acceptor" ? { "max-bindings": String(limits.bindings) } : {}), // P-25
     });
   }
 
-  /** A peer that does not read what it asked for must not fill our memory. */
+  /** OPEN for each stream, then the message that takes them. */
+  #writeWithStreams(type: FrameType, target: number, id: number, message: Message, timeout: number): void {
+    const undo = this.streams.open(message.streams!);
+    try {
+      writeMessage(this.outbox, type, target, id, message, timeout, this.#peerLimits);
+    } catch (error) {
+      undo(); // P-115
+      throw error;
+    }
+  }
+
+  /** A peer that does not read what it asked for must not fill our memory. Streams have credit, and room for it. */
   #bound(): void {
-    if (this.outbox.queued <= 2 * this.#options.limits.sessionBuffer) return;
+    const { sessionBuffer } = this.#options.limits;
+    const { queued } = this.outbox;
+    if (queued <= 2 * sessionBuffer || queued <= 2 * sessionBuffer + this.streams.room) return;
     this.abort(failure("SLOW_CONSUMER"));
   }
 
@@ -279,6 +309,7 @@ export class Session<R> {
     this.#reader.stop();
     this.outbox.close();
     this.#numbers.clear();
+    this.streams.clear();
     if (!hadEnded) lifecycle.ended(why);
     lifecycle.closed(why);
   }

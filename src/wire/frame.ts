@@ -31,12 +31,19 @@ export const FrameType = {
   cancel: 19,
   publish: 20,
   dropped: 21,
-  // 32 to 39 are reserved for streams and channels: open, data, credit, end, reset.
+  open: 32,
+  data: 33,
+  credit: 34,
+  end: 35,
+  reset: 36,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
 /** Bits 0 and 1 of `flags` hold the payload's format. */
 export const FORMAT_MASK = 0b11;
+
+/** Bit 2 of `flags`: the message takes the streams that were opened since the one before. */
+export const CARRIES_STREAMS = 0b100;
 
 /** The fields of a frame's header. One object is reused for every frame that is read. */
 export interface FrameHeader {

@@ -3,6 +3,7 @@ import type { Clock } from "../../message/clock.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import { discardStreams } from "../../message/stream.ts";
 import type { Binding } from "../../session/bindings.ts";
 import type { SessionCalls, SessionRegistrations } from "../../session/events.ts";
 import type { Session } from "../../session/session.ts";
@@ -66,7 +67,7 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
 
   reply(_registration: number, id: number, answer: Message): void {
     const row = this.#options.waiting.get(id);
-    if (row === undefined) return; // late: it has ended here, by deadline or cancellation
+    if (row === undefined) return discardStreams(answer); // late: it has ended here, by deadline or cancellation
     const { sink, tag } = row;
     this.#release(row);
     sink?.answered(tag, answer);

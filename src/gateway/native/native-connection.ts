@@ -4,6 +4,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import { discardStreams } from "../../message/stream.ts";
 import type { Overflow } from "../../message/overflow.ts";
 import type { Binding } from "../../session/bindings.ts";
 import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "../../session/events.ts";
@@ -129,7 +130,9 @@ export class NativeConnection
   }
 
   reply(registration: number, id: number, answer: Message): void {
-    this.#workers.get(registration)?.reply(id, answer);
+    const worker = this.#workers.get(registration);
+    if (worker === undefined) discardStreams(answer);
+    else worker.reply(id, answer);
   }
 
   error(registration: number, id: number, why: Failure): void {
@@ -203,6 +206,7 @@ export class NativeConnection
     try {
       this.session.reply(0, tag, answer);
     } catch (error) {
+      discardStreams(answer);
       this.session.error(0, tag, sendFailure(error));
     }
   }

@@ -1,6 +1,7 @@
 import type { Registration, Route, Worker } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import { discardStreams } from "../../message/stream.ts";
 import type { OutBinding } from "../../session/bindings.ts";
 import type { Session } from "../../session/session.ts";
 
@@ -60,6 +61,7 @@ export class RemoteWorker implements Worker {
 
   reply(job: number, answer: Message): void {
     if (this.#registration?.reply(job, answer) === true) this.#ended();
+    else discardStreams(answer);
   }
 
   fail(job: number, why: Failure): void {

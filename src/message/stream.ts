@@ -1,0 +1,167 @@
+/**
+ * Streams that messages carry. An engine or session hands their ends on without looking: whoever holds an end calls its
+ * methods and hears its events. Bytes or whole messages flow one way or both, each way limited by credit.
+ */
+import { LintelError, failure, type Failure } from "./failure.ts";
+import type { Message } from "./message.ts";
+import { encodeUtf8 } from "./text.ts";
+
+/** What each direction may carry before credit is granted. Bytes; part of the protocol: not configurable. */
+export const INITIAL_CREDIT = 16_384;
+
+/** What a message on a stream costs besides its header block and payload: an empty one is not free. */
+export const MESSAGE_COST = 16;
+
+/** Streams one message may carry. */
+export const MAX_STREAMS_PER_MESSAGE = 256;
+
+/** What may be done with an end, as its holder sees it. */
+export interface StreamShape {
+  readonly receives: boolean;
+  readonly sends: boolean;
+  /** Whole messages, with headers and streams of their own, instead of bytes. */
+  readonly messages: boolean;
+}
+
+/** One end of a stream. Credit is its holder's to keep: who sends more than was granted breaks the protocol. */
+export interface StreamEnd extends StreamShape {
+  /** From now on events go there; those that came before come first. To be called once, or never. */
+  listen(events: StreamEvents): void;
+  /** True when the way to the other end has room; when not, `writable` is called once it has. */
+  ready(): boolean;
+  /**
+   * Sends a message, or bytes as a message's payload. The message is borrowed. Throws `TOO_LARGE`, `HEADERS_TOO_LARGE`,
+   * `TOO_MANY` or `STREAMS_UNSUPPORTED` for what the other end would not take; nothing is sent then.
+   */
+  send(message: Message): void;
+  /** Nothing more comes from this end. */
+  end(): void;
+  /** The other end may send this many bytes more. */
+  grant(bytes: number): void;
+  /** Whoever sends to this end may go on: what it feeds has room again. */
+  resume(): void;
+  /** Ends both directions at once; the other end learns why. */
+  reset(why: Failure): void;
+}
+
+/** What the holder of an end hears. Calls must not throw. */
+export interface StreamEvents {
+  /** Borrowed until the call returns. */
+  data(message: Message): void;
+  ended(): void;
+  granted(bytes: number): void;
+  /** Asked before more is sent: false when there is no room, and `resume` follows. */
+  ready(): boolean;
+  /** There is room again after `ready` returned false. */
+  writable(): void;
+  /** Both directions are over. Nothing follows. */
+  reset(why: Failure): void;
+}
+
+/** What the message, whose payload is bytes already, costs where whole messages flow. */
+export function messageCost(message: Message): number {
+  const { head, headStart, payloadStart, end } = message;
+  const headSize = head === undefined ? payloadStart - headStart : head === "" ? 0 : encodeUtf8(head).length;
+  return MESSAGE_COST + headSize + (end - payloadStart);
+}
+
+/** Ends streams nobody will use. */
+export function discardStreams(
+  message: Message,
+  why: Failure = failure("CALLER_GONE", "nobody takes it"),
+): void {
+  if (message.streams === undefined) return;
+  for (const end of message.streams) end.reset(why);
+}
+
+/** Makes one stream of two: what arrives at either end goes out at the other. Credit passes through. */
+export function link(one: StreamEnd, other: StreamEnd): void {
+  one.listen(new Forward(one, other));
+  other.listen(new Forward(other, one));
+}
+
+class Forward implements StreamEvents {
+  readonly #from: StreamEnd;
+  readonly #to: StreamEnd;
+
+  constructor(from: StreamEnd, to: StreamEnd) {
+    this.#from = from;
+    this.#to = to;
+  }
+
+  data(message: Message): void {
+    try {
+      this.#to.send(message); // what a full connection keeps is bounded by the credit of whoever receives it
+    } catch (error) {
+      const why = error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
+      discardStreams(message, why);
+      this.#to.reset(why);
+      this.#from.reset(why);
+    }
+  }
+
+  ended(): void {
+    this.#to.end();
+  }
+
+  granted(bytes: number): void {
+    this.#to.grant(bytes);
+  }
+
+  ready(): boolean {
+    return this.#to.ready();
+  }
+
+  writable(): void {
+    this.#to.resume();
+  }
+
+  reset(why: Failure): void {
+    this.#to.reset(why);
+  }
+}
+
+/** Keeps events until somebody listens. The credit that a sender begins with bounds what is kept. */
+export class EventQueue implements StreamEvents {
+  #events: StreamEvents | undefined;
+  #early: ((events: StreamEvents) => void)[] = [];
+
+  listen(events: StreamEvents): void {
+    if (this.#events !== undefined) throw new TypeError("somebody listens to this stream already");
+    const early = this.#early;
+    this.#early = [];
+    this.#events = events;
+    for (const event of early) event(events);
+  }
+
+  data(message: Message): void {
+    if (this.#events !== undefined) return this.#events.data(message);
+    const kept = message.retain();
+    this.#early.push((events) => events.data(kept));
+  }
+
+  ended(): void {
+    this.#tell((events) => events.ended());
+  }
+
+  granted(bytes: number): void {
+    this.#tell((events) => events.granted(bytes));
+  }
+
+  ready(): boolean {
+    return this.#events === undefined || this.#events.ready();
+  }
+
+  writable(): void {
+    this.#events?.writable();
+  }
+
+  reset(why: Failure): void {
+    this.#tell((events) => events.reset(why));
+  }
+
+  #tell(event: (events: StreamEvents) => void): void {
+    if (this.#events !== undefined) event(this.#events);
+    else this.#early.push(event);
+  }
+}

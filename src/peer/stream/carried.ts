@@ -1,0 +1,143 @@
+/** The streams a message takes with it: what moves bytes and values from their sources into the streams' near ends. */
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { createStream } from "../../message/stream-pair.ts";
+import type { StreamEnd, StreamShape } from "../../message/stream.ts";
+import { Channel } from "./channel.ts";
+import { Port } from "./port.ts";
+import {
+  isAsyncIterable,
+  isNodeReadable,
+  isNodeWritable,
+  iterableSource,
+  nodeSource,
+  nodeTarget,
+  readableSource,
+  writableTarget,
+  type Source,
+  type Target,
+} from "./stream-sources.ts";
+import type { StreamValues } from "./stream-values.ts";
+
+/** True for what travels as a stream: streams of the platform and of Node, async iterables, channels. */
+export function isStream(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (value instanceof ReadableStream || value instanceof WritableStream || value instanceof Channel)
+    return true;
+  return isNodeReadable(value) || isNodeWritable(value) || isAsyncIterable(value);
+}
+
+export class Carried {
+  /** For the message: the far ends, in order. */
+  readonly ends: StreamEnd[] = [];
+  readonly #values: StreamValues;
+  readonly #ports: Port[] = [];
+  readonly #channels: StreamEnd[] = [];
+
+  constructor(values: StreamValues) {
+    this.#values = values;
+  }
+
+  /** Takes a stream along. Returns its place. */
+  add(stream: unknown): number {
+    if (!isStream(stream) || typeof stream !== "object" || stream === null)
+      throw new LintelError("invalid_argument", "what is to be carried is no stream");
+    if (stream instanceof Channel) {
+      const end = Channel.detach(stream);
+      this.#channels.push(end);
+      this.ends.push(end);
+    } else if (stream instanceof ReadableStream) {
+      this.#bytes(readableSource(stream), undefined);
+    } else if (stream instanceof WritableStream) {
+      this.#bytes(undefined, writableTarget(stream));
+    } else if (isNodeReadable(stream) || isNodeWritable(stream)) {
+      const reads = isNodeReadable(stream) ? nodeSource(stream) : undefined;
+      this.#bytes(reads, isNodeWritable(stream) ? nodeTarget(stream) : undefined);
+    } else {
+      this.#sequence(iterableSource(stream as AsyncIterable<unknown>));
+    }
+    return this.ends.length - 1;
+  }
+
+  /** The message has come to nothing: nobody will use its streams. */
+  abort(error: unknown): void {
+    const why = failureOf(error);
+    for (const port of this.#ports) port.abort(why);
+    for (const end of this.#channels) end.reset(why);
+  }
+
+  #bytes(source: Source | undefined, target: Target | undefined): void {
+    const port = this.#open({ sends: source !== undefined, receives: target !== undefined, messages: false });
+    if (source !== undefined) {
+      void pump(source, port, async (chunk) => port.write(bytesOf(chunk)));
+    }
+    if (target !== undefined) void drain(port, target);
+  }
+
+  #sequence(source: Source): void {
+    const port = this.#open({ sends: true, receives: false, messages: true });
+    void pump(source, port, async (value) => {
+      const { message } = this.#values.bytes(value);
+      await port.send(message);
+    });
+  }
+
+  #open(shape: StreamShape): Port {
+    const [near, far] = createStream(shape);
+    const port = new Port(near, this.#values.budget);
+    this.#ports.push(port);
+    this.ends.push(far);
+    return port;
+  }
+}
+
+/** Moves everything from a source into a port, as fast as the other end takes it. */
+export async function pump(
+  source: Source,
+  port: Port,
+  put: (chunk: unknown) => Promise<void>,
+): Promise<void> {
+  let done = false;
+  port.closed.catch((error: Error) => {
+    if (!done) source.stop(error);
+  });
+  try {
+    for (let next = await source.next(); next.done !== true; next = await source.next())
+      await put(next.value);
+    done = true;
+    port.end();
+  } catch (error) {
+    done = true;
+    source.stop(error as Error);
+    port.abort(failureOf(error));
+  }
+}
+
+/** Moves everything that arrives at a port into a target. */
+export async function drain(port: Port, target: Target): Promise<void> {
+  try {
+    for (let message = await port.take(); message !== undefined; message = await port.take()) {
+      await target.write(message.payload());
+    }
+    await target.end();
+  } catch (error) {
+    target.stop(error as Error);
+    port.abort(failureOf(error));
+  }
+}
+
+function bytesOf(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (typeof chunk === "string") return new TextEncoder().encode(chunk);
+  throw new LintelError("invalid_argument", "a byte stream gave a chunk that is neither bytes nor text");
+}
+
+/** What the other end hears. Texts of unexpected errors may hold secrets. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof LintelError) return error.toFailure();
+  return {
+    ...failure("HANDLER_FAILED"),
+    code: "aborted",
+    reason: "SOURCE_FAILED",
+    message: "the stream's source failed",
+  };
+}

@@ -1,0 +1,117 @@
+import { LintelError } from "../../message/failure.ts";
+import { formatHeaders, type HeadersInit } from "../../message/headers.ts";
+import { createStream } from "../../message/stream-pair.ts";
+import { discardStreams, link, type StreamEnd } from "../../message/stream.ts";
+import { Port } from "./port.ts";
+import type { StreamValues } from "./stream-values.ts";
+
+/**
+ * Values both ways until closed, in order, each way as fast as the other end reads. A channel is made by `peer.open` and
+ * by `peer.createChannel`, and it may travel: put it into a value, and whoever receives the value holds the channel.
+ */
+export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
+  readonly #end: StreamEnd;
+  #port: Port | undefined;
+  readonly #values: StreamValues;
+  #gone = false;
+
+  /** Channels are made by `peer.open` and `peer.createChannel`. */
+  constructor(end: StreamEnd, values: StreamValues) {
+    this.#end = end;
+    this.#values = values;
+  }
+
+  /**
+   * Sends a value. Resolves when there is room for the next one: whoever waits for it never runs ahead of the reader.
+   * Rejects with the error of an abort, `CLOSED` after `close`, `TOO_LARGE` for what the other end does not take.
+   */
+  async send(value: unknown, options: { readonly headers?: HeadersInit } = {}): Promise<void> {
+    const head = options.headers === undefined ? "" : formatHeaders(options.headers);
+    const { port, values } = this.#open();
+    const { message, carried } = values.bytes(value, head);
+    try {
+      await port.send(message);
+    } catch (error) {
+      carried?.abort(error);
+      throw error;
+    }
+  }
+
+  /** The next value that arrived; `done` when the other end has closed. Rejects with the error of an abort. */
+  async receive(): Promise<IteratorResult<unknown, undefined>> {
+    const { port, values } = this.#open();
+    const message = await port.take();
+    if (message === undefined) return { done: true, value: undefined };
+    try {
+      return { done: false, value: values.value(message) };
+    } catch (error) {
+      discardStreams(message);
+      throw error;
+    }
+  }
+
+  /** Values until the other end closes. Leaving the loop early closes this end, and nothing else arrives. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void> {
+    let ended = false;
+    try {
+      for (let next = await this.receive(); next.done !== true; next = await this.receive()) yield next.value;
+      ended = true;
+    } finally {
+      if (!ended) this.abort(new LintelError("canceled", "the reader has left"));
+    }
+  }
+
+  /** Resolves when both ends have closed; rejects when either has aborted. */
+  get closed(): Promise<void> {
+    return this.#open().port.closed;
+  }
+
+  /** Sends nothing more. What the other end sends still arrives. */
+  close(): void {
+    this.#open().port.end();
+  }
+
+  /** Ends both directions at once; the other end hears `error`, `canceled` if it is not given. */
+  abort(error: LintelError = new LintelError("canceled", "the channel was aborted")): void {
+    this.#open().port.abort(error.toFailure());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await Promise.resolve();
+  }
+
+  /** Takes the end out, for the way to somebody else. */
+  static detach(channel: Channel): StreamEnd {
+    if (channel.#port !== undefined || channel.#gone) {
+      throw new LintelError(
+        "failed_precondition",
+        "a channel that is in use cannot be sent; make one with peer.createChannel() and pipe() the two",
+      );
+    }
+    channel.#gone = true;
+    return channel.#end;
+  }
+
+  /** True when somebody else holds it now. */
+  static isGone(channel: Channel): boolean {
+    return channel.#gone;
+  }
+
+  #open(): { port: Port; values: StreamValues } {
+    if (this.#gone) throw new LintelError("failed_precondition", "the channel was sent to somebody else");
+    this.#port ??= new Port(this.#end, this.#values.budget);
+    return { port: this.#port, values: this.#values };
+  }
+}
+
+/** Two ends of a channel: one to keep, one to put into a value. */
+export function channelPair(values: StreamValues): [Channel, Channel] {
+  const [one, other] = createStream({ receives: true, sends: true, messages: true });
+  return [new Channel(one, values), new Channel(other, values)];
+}
+
+/** Joins two channels that nobody uses yet: what arrives at one goes out at the other, with its streams and its end. */
+export function pipe(one: Channel, other: Channel): void {
+  link(Channel.detach(one), Channel.detach(other));
+}
