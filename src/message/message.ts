@@ -1,6 +1,6 @@
 import { copyOf, viewOf } from "./bytes.ts";
+import type { Failure } from "./failure.ts";
 import { MessageHeaders } from "./headers.ts";
-import type { StreamEnd } from "./stream.ts";
 import { encodeUtf8, readUtf8 } from "./text.ts";
 
 /** How a payload is to be read where its headers do not say it. Travels in two flag bits of the frame. */
@@ -105,4 +105,47 @@ export class Message {
     }
     return copy;
   }
+}
+
+/** What may be done with an end, as its holder sees it. */
+export interface StreamShape {
+  readonly receives: boolean;
+  readonly sends: boolean;
+  /** Whole messages, with headers and streams of their own, instead of bytes. */
+  readonly messages: boolean;
+}
+
+/** One end of a stream. Credit is its holder's to keep: who sends more than was granted breaks the protocol. */
+export interface StreamEnd extends StreamShape {
+  /** From now on events go there; those that came before come first. To be called once, or never. */
+  listen(events: StreamEvents): void;
+  /** True when the way to the other end has room; when not, `writable` is called once it has. */
+  ready(): boolean;
+  /**
+   * Sends a message, or bytes as a message's payload. The message is borrowed. Throws `TOO_LARGE`, `HEADERS_TOO_LARGE`,
+   * `TOO_MANY` or `STREAMS_UNSUPPORTED` for what the other end would not take; nothing is sent then.
+   */
+  send(message: Message): void;
+  /** Nothing more comes from this end. */
+  end(): void;
+  /** The other end may send this many bytes more. */
+  grant(bytes: number): void;
+  /** Whoever sends to this end may go on: what it feeds has room again. */
+  resume(): void;
+  /** Ends both directions at once; the other end learns why. */
+  reset(why: Failure): void;
+}
+
+/** What the holder of an end hears. Calls must not throw. */
+export interface StreamEvents {
+  /** Borrowed until the call returns. */
+  data(message: Message): void;
+  ended(): void;
+  granted(bytes: number): void;
+  /** Asked before more is sent: false when there is no room, and `resume` follows. */
+  ready(): boolean;
+  /** There is room again after `ready` returned false. */
+  writable(): void;
+  /** Both directions are over. Nothing follows. */
+  reset(why: Failure): void;
 }

@@ -1,6 +1,6 @@
 import type { Failure } from "./failure.ts";
-import type { Message } from "./message.ts";
-import { EventQueue, type StreamEnd, type StreamEvents, type StreamShape } from "./stream.ts";
+import type { Message, StreamEnd, StreamEvents, StreamShape } from "./message.ts";
+import { EventQueue } from "./stream.ts";
 
 /** A stream inside this process: two ends, of which the first has this shape and the second its counterpart. */
 export function createStream(shape: StreamShape): [StreamEnd, StreamEnd] {

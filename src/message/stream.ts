@@ -3,7 +3,7 @@
  * methods and hears its events. Bytes or whole messages flow one way or both, each way limited by credit.
  */
 import { LintelError, failure, type Failure } from "./failure.ts";
-import type { Message } from "./message.ts";
+import type { Message, StreamEnd, StreamEvents } from "./message.ts";
 import { encodeUtf8 } from "./text.ts";
 
 /** What each direction may carry before credit is granted. Bytes; part of the protocol: not configurable. */
@@ -14,49 +14,6 @@ export const MESSAGE_COST = 16;
 
 /** Streams one message may carry. */
 export const MAX_STREAMS_PER_MESSAGE = 256;
-
-/** What may be done with an end, as its holder sees it. */
-export interface StreamShape {
-  readonly receives: boolean;
-  readonly sends: boolean;
-  /** Whole messages, with headers and streams of their own, instead of bytes. */
-  readonly messages: boolean;
-}
-
-/** One end of a stream. Credit is its holder's to keep: who sends more than was granted breaks the protocol. */
-export interface StreamEnd extends StreamShape {
-  /** From now on events go there; those that came before come first. To be called once, or never. */
-  listen(events: StreamEvents): void;
-  /** True when the way to the other end has room; when not, `writable` is called once it has. */
-  ready(): boolean;
-  /**
-   * Sends a message, or bytes as a message's payload. The message is borrowed. Throws `TOO_LARGE`, `HEADERS_TOO_LARGE`,
-   * `TOO_MANY` or `STREAMS_UNSUPPORTED` for what the other end would not take; nothing is sent then.
-   */
-  send(message: Message): void;
-  /** Nothing more comes from this end. */
-  end(): void;
-  /** The other end may send this many bytes more. */
-  grant(bytes: number): void;
-  /** Whoever sends to this end may go on: what it feeds has room again. */
-  resume(): void;
-  /** Ends both directions at once; the other end learns why. */
-  reset(why: Failure): void;
-}
-
-/** What the holder of an end hears. Calls must not throw. */
-export interface StreamEvents {
-  /** Borrowed until the call returns. */
-  data(message: Message): void;
-  ended(): void;
-  granted(bytes: number): void;
-  /** Asked before more is sent: false when there is no room, and `resume` follows. */
-  ready(): boolean;
-  /** There is room again after `ready` returned false. */
-  writable(): void;
-  /** Both directions are over. Nothing follows. */
-  reset(why: Failure): void;
-}
 
 /** What the message, whose payload is bytes already, costs where whole messages flow. */
 export function messageCost(message: Message): number {

@@ -1,17 +1,8 @@
 /** The streams of one session: numbers for their ends, frames in and out. */
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { viewOf } from "../message/bytes.ts";
-import { Message } from "../message/message.ts";
-import {
-  EventQueue,
-  INITIAL_CREDIT,
-  MAX_STREAMS_PER_MESSAGE,
-  link,
-  messageCost,
-  type StreamEnd,
-  type StreamEvents,
-  type StreamShape,
-} from "../message/stream.ts";
+import { Message, type StreamEnd, type StreamEvents, type StreamShape } from "../message/message.ts";
+import { EventQueue, INITIAL_CREDIT, MAX_STREAMS_PER_MESSAGE, link, messageCost } from "../message/stream.ts";
 import { FrameType, type FrameHeader } from "../wire/frame.ts";
 import { writeControl, writeFailure, writeMessage, type BodyLimits } from "./frame-writer.ts";
 import type { Outbox } from "./outbox.ts";

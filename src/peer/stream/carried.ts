@@ -1,7 +1,7 @@
 /** The streams a message takes with it: what moves bytes and values from their sources into the streams' near ends. */
+import type { StreamEnd, StreamShape } from "../../message/message.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { createStream } from "../../message/stream-pair.ts";
-import type { StreamEnd, StreamShape } from "../../message/stream.ts";
 import { Channel } from "./channel.ts";
 import { Port } from "./port.ts";
 import {
@@ -16,7 +16,7 @@ import {
   type Source,
   type Target,
 } from "./stream-sources.ts";
-import type { StreamValues } from "./stream-values.ts";
+import type { Values } from "./values.ts";
 
 /** True for what travels as a stream: streams of the platform and of Node, async iterables, channels. */
 export function isStream(value: unknown): boolean {
@@ -29,11 +29,11 @@ export function isStream(value: unknown): boolean {
 export class Carried {
   /** For the message: the far ends, in order. */
   readonly ends: StreamEnd[] = [];
-  readonly #values: StreamValues;
+  readonly #values: Values;
   readonly #ports: Port[] = [];
   readonly #channels: StreamEnd[] = [];
 
-  constructor(values: StreamValues) {
+  constructor(values: Values) {
     this.#values = values;
   }
 

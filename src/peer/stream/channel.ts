@@ -1,9 +1,10 @@
+import type { StreamEnd } from "../../message/message.ts";
 import { LintelError } from "../../message/failure.ts";
 import { formatHeaders, type HeadersInit } from "../../message/headers.ts";
 import { createStream } from "../../message/stream-pair.ts";
-import { discardStreams, link, type StreamEnd } from "../../message/stream.ts";
+import { discardStreams, link } from "../../message/stream.ts";
 import { Port } from "./port.ts";
-import type { StreamValues } from "./stream-values.ts";
+import type { Values } from "./values.ts";
 
 /**
  * Values both ways until closed, in order, each way as fast as the other end reads. A channel is made by `peer.open` and
@@ -12,11 +13,11 @@ import type { StreamValues } from "./stream-values.ts";
 export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
   readonly #end: StreamEnd;
   #port: Port | undefined;
-  readonly #values: StreamValues;
+  readonly #values: Values;
   #gone = false;
 
   /** Channels are made by `peer.open` and `peer.createChannel`. */
-  constructor(end: StreamEnd, values: StreamValues) {
+  constructor(end: StreamEnd, values: Values) {
     this.#end = end;
     this.#values = values;
   }
@@ -98,7 +99,7 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
     return channel.#gone;
   }
 
-  #open(): { port: Port; values: StreamValues } {
+  #open(): { port: Port; values: Values } {
     if (this.#gone) throw new LintelError("failed_precondition", "the channel was sent to somebody else");
     this.#port ??= new Port(this.#end, this.#values.budget);
     return { port: this.#port, values: this.#values };
@@ -106,7 +107,7 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
 }
 
 /** Two ends of a channel: one to keep, one to put into a value. */
-export function channelPair(values: StreamValues): [Channel, Channel] {
+export function channelPair(values: Values): [Channel, Channel] {
   const [one, other] = createStream({ receives: true, sends: true, messages: true });
   return [new Channel(one, values), new Channel(other, values)];
 }

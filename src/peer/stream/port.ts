@@ -2,14 +2,8 @@
 import { copyOf, viewOf } from "../../message/bytes.ts";
 import { defer } from "../../message/deferred.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
-import { Message } from "../../message/message.ts";
-import {
-  INITIAL_CREDIT,
-  discardStreams,
-  messageCost,
-  type StreamEnd,
-  type StreamEvents,
-} from "../../message/stream.ts";
+import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
+import { INITIAL_CREDIT, discardStreams, messageCost } from "../../message/stream.ts";
 import type { ReadBudget } from "./read-budget.ts";
 
 /** What the other end may send ahead of the reader. Bytes. */
@@ -112,9 +106,9 @@ export class Port implements StreamEvents {
       this.#arrived.push(this.#kept(message));
       return;
     }
-    const { resolve } = this.#awaiting;
+    const awaiting = this.#awaiting;
     this.#awaiting = undefined;
-    resolve(this.#account(this.#kept(message)));
+    awaiting.resolve(this.#account(this.#kept(message)));
   }
 
   ended(): void {

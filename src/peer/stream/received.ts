@@ -1,10 +1,10 @@
-import type { StreamEnd } from "../../message/stream.ts";
+import type { StreamEnd } from "../../message/message.ts";
 import { LintelError } from "../../message/failure.ts";
 import { discardStreams } from "../../message/stream.ts";
 import { failureOf } from "./carried.ts";
 import { Channel } from "./channel.ts";
 import { Port } from "./port.ts";
-import type { StreamValues } from "./stream-values.ts";
+import type { Values } from "./values.ts";
 
 /** A Node duplex stream, or a socket, arrives as its two halves. */
 export interface DuplexStream {
@@ -15,7 +15,7 @@ export interface DuplexStream {
 export type ReceivedStream = ReadableStream<unknown> | WritableStream<Uint8Array> | DuplexStream | Channel;
 
 /** What the receiver of a message gets for an end that came with it. */
-export function received(end: StreamEnd, values: StreamValues): ReceivedStream {
+export function received(end: StreamEnd, values: Values): ReceivedStream {
   if (end.messages && end.sends) return new Channel(end, values);
   const port = new Port(end, values.budget);
   if (end.messages) return readable(port, (message) => values.value(message));

@@ -46,8 +46,8 @@ export function isAsyncIterable(value: object): value is AsyncIterable<unknown> 
 export function readableSource(stream: ReadableStream<unknown>): Source {
   const reader = stream.getReader();
   return {
-    next: async () => (await reader.read()) as IteratorResult<unknown, unknown>,
-    stop: (error) => void reader.cancel(error).catch(() => undefined),
+    next: () => reader.read(),
+    stop: (error) => ignore(reader.cancel(error)),
   };
 }
 
@@ -60,17 +60,17 @@ export function iterableSource(iterable: AsyncIterable<unknown>): Source {
   const iterator = iterable[Symbol.asyncIterator]();
   return {
     next: () => iterator.next(),
-    stop: () => void Promise.resolve(iterator.return?.()).catch(() => undefined),
+    stop: () => ignore(Promise.resolve(iterator.return?.())),
   };
 }
 
 export function writableTarget(stream: WritableStream<Uint8Array>): Target {
   const writer = stream.getWriter();
-  writer.closed.catch(() => undefined);
+  ignore(writer.closed);
   return {
     write: (bytes) => writer.write(bytes),
     end: () => writer.close(),
-    stop: (error) => void writer.abort(error).catch(() => undefined),
+    stop: (error) => ignore(writer.abort(error)),
   };
 }
 
@@ -80,6 +80,11 @@ export function nodeTarget(stream: NodeWritable): Target {
     end: () => settled(stream, (done) => stream.end(done)),
     stop: (error) => destroy(stream, error),
   };
+}
+
+/** What fails once nobody wants it any more is of no interest. */
+function ignore(ending: Promise<unknown>): void {
+  ending.catch(() => undefined);
 }
 
 /** A stream whose owner listens for no errors must not end the process. */

@@ -5,10 +5,10 @@
 import type { Codecs } from "../../codec/codecs.ts";
 import { headerLine, findHeader } from "../../message/headers.ts";
 import { LintelError } from "../../message/failure.ts";
-import { Message } from "../../message/message.ts";
-import type { StreamEnd } from "../../message/stream.ts";
+import { Message, type StreamEnd } from "../../message/message.ts";
 import { Carried, isStream } from "./carried.ts";
 import type { ReadBudget } from "./read-budget.ts";
+import type { Values, Written } from "./values.ts";
 import { received, type ReceivedStream } from "./received.ts";
 
 const REFERENCE = "$stream";
@@ -19,7 +19,7 @@ const ROOT_LINE = headerLine(ROOT, "stream");
 const MAX_DEPTH = 128;
 
 /** Writes and reads the values of one peer. */
-export class StreamValues {
+export class StreamValues implements Values {
   readonly budget: ReadBudget;
   readonly codecs: Codecs;
 
@@ -29,16 +29,11 @@ export class StreamValues {
   }
 
   /** A message with this value, and what it carries. `more` are streams the value does not refer to; they come first. */
-  message(
-    value: unknown,
-    head: string,
-    more: readonly unknown[] = [],
-  ): { message: Message; carried?: Carried } {
+  message(value: unknown, head: string, more: readonly unknown[] = []): Written {
     return this.write(value, more, (plain, line) => this.codecs.message(plain, head + line));
   }
 
-  /** As `message`, the payload written already: credit is counted in bytes. */
-  bytes(value: unknown, head = ""): { message: Message; carried?: Carried } {
+  bytes(value: unknown, head = ""): Written {
     const made = this.message(value, head);
     const { message } = made;
     if (message.encoder === undefined) return made;
@@ -48,11 +43,7 @@ export class StreamValues {
   }
 
   /** As `message`, the codec chosen by `make`, which is given the value without its streams and a header line to add. */
-  write(
-    value: unknown,
-    more: readonly unknown[],
-    make: (plain: unknown, line: string) => Message,
-  ): { message: Message; carried?: Carried } {
+  write(value: unknown, more: readonly unknown[], make: (plain: unknown, line: string) => Message): Written {
     if (more.length === 0 && !containsStream(value, 0)) return { message: make(value, "") };
     const carried = new Carried(this);
     try {
@@ -74,7 +65,6 @@ export class StreamValues {
     }
   }
 
-  /** The value a message carries, with its streams in their places. Throws `BAD_PAYLOAD`. */
   value(message: Message): unknown {
     return message.streams === undefined
       ? this.codecs.value(message)

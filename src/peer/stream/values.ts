@@ -1,0 +1,18 @@
+import type { Message } from "../../message/message.ts";
+import type { ReadBudget } from "./read-budget.ts";
+
+/** A message made of a value, and what undoes it if it cannot be sent. */
+export interface Written {
+  readonly message: Message;
+  /** The streams it takes along. */
+  readonly carried?: { abort(error: unknown): void } | undefined;
+}
+
+/** How a stream's end writes and reads the values that flow through it. */
+export interface Values {
+  readonly budget: ReadBudget;
+  /** A message with this value, its payload written already: credit is counted in bytes. */
+  bytes(value: unknown, head?: string): Written;
+  /** The value a message carries, with its streams in their places. Throws `BAD_PAYLOAD`. */
+  value(message: Message): unknown;
+}
