@@ -7,7 +7,7 @@ import { INITIAL_CREDIT, discardStreams, messageCost } from "../../message/strea
 import type { ReadBudget } from "./read-budget.ts";
 
 /** What the other end may send ahead of the reader. Bytes. */
-const WINDOW = 262_144;
+const WINDOW = 1_048_576;
 /** Below this size a payload is copied: a view would keep the chunk it came in. */
 const SMALL = 4_096;
 
