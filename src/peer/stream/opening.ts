@@ -5,7 +5,7 @@ import { Channel } from "./channel.ts";
 
 /** Marks a request that opens a channel, its first stream, and the answer that accepts it. */
 const OPEN = ":open";
-export const ACCEPTED_LINE = headerLine(OPEN, "accepted");
+export const ACCEPTED_LINE: string = headerLine(OPEN, "accepted");
 
 /** True for a request that opens a channel. */
 export function opensChannel(request: Message): boolean {
