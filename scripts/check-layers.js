@@ -15,7 +15,7 @@ const layers = [
   ["session"],
   ["engine"],
   ["gateway", "peer"],
-  ["hub"],
+  ["hub", "tunnel"],
   ["cli", "client", "testing", "dashboard", "."],
 ];
 /** Folders whose subfolders are alternatives, none of which may know another. */

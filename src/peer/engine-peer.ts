@@ -56,6 +56,12 @@ export class EnginePeer implements Peer {
     this.#values = new StreamValues(this.#codecs, new ReadBudget());
   }
 
+  /** What routes a peer's messages, for parts that need no values. Throws a TypeError for a peer of another make. */
+  static engineOf(peer: Peer): Engine {
+    if (!(peer instanceof EnginePeer)) throw new TypeError("the peer is none of createHub() or connect()");
+    return peer.#engine;
+  }
+
   request<T>(
     subject: string,
     value: unknown,

@@ -1,0 +1,51 @@
+import type { LintelError } from "../../message/failure.ts";
+import { MAX_TIMEOUT } from "../../message/limits.ts";
+
+/** What one end of a tunnel bounds. Times in milliseconds; `Infinity` is none. */
+export interface TunnelLimits {
+  /** Connections at a time; a further one is closed at once. Default 256. */
+  readonly maxConnections: number;
+  /** A connection on which nothing is sent either way for so long is closed. Default 3,600,000: an hour. */
+  readonly idleTimeoutMs: number;
+  /** A connection is closed after so long, whatever happens on it. Default: none. */
+  readonly maxDurationMs: number;
+  /** A connection that does not stand by then, from one end of the tunnel to the other, fails. Default 10,000. */
+  readonly connectTimeoutMs: number;
+}
+
+/**
+ * Told of every connection that did not come about, or ended other than by both directions coming to their ends: why, and
+ * whose it was.
+ */
+export type OnConnectionError = (error: LintelError, connection: string) => void;
+
+export interface TunnelOptions extends Partial<TunnelLimits> {
+  /** Default: a line on stderr. */
+  readonly onError?: OnConnectionError;
+}
+
+export const DEFAULT_TUNNEL_LIMITS: TunnelLimits = {
+  maxConnections: 256,
+  idleTimeoutMs: 3_600_000,
+  maxDurationMs: Infinity,
+  connectTimeoutMs: 10_000,
+};
+
+/** The limits that hold. Throws a RangeError for numbers that are none. */
+export function tunnelLimits({ onError: _, ...given }: TunnelOptions): TunnelLimits {
+  const limits = { ...DEFAULT_TUNNEL_LIMITS, ...given };
+  const { maxConnections, connectTimeoutMs, idleTimeoutMs, maxDurationMs } = limits;
+  if (!Number.isInteger(maxConnections) || maxConnections < 1)
+    throw new RangeError(`maxConnections is ${maxConnections}, it must be a whole number above 0`);
+  check({ connectTimeoutMs });
+  if (idleTimeoutMs !== Infinity) check({ idleTimeoutMs });
+  if (maxDurationMs !== Infinity) check({ maxDurationMs });
+  return limits;
+}
+
+function check(times: Readonly<Record<string, number>>): void {
+  for (const [name, ms] of Object.entries(times)) {
+    if (!(ms > 0 && ms <= MAX_TIMEOUT))
+      throw new RangeError(`${name} is ${ms}, it must be a number of milliseconds up to ${MAX_TIMEOUT}`);
+  }
+}

@@ -1,0 +1,161 @@
+import type { Socket } from "node:net";
+import { copyOf, viewOf } from "../../message/bytes.ts";
+import type { Failure } from "../../message/failure.ts";
+import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
+import { INITIAL_CREDIT } from "../../message/stream.ts";
+import type { TunnelLimits } from "./limits.ts";
+
+/** What the other end may send ahead of the socket. Bytes. */
+const WINDOW = 262_144;
+/** Credit is given in steps of this. */
+const STEP = WINDOW / 4;
+/** Below this size bytes are copied: a view would keep the chunk they came in. */
+const SMALL = 4_096;
+
+/**
+ * A socket and the end of a stream as one connection. Each direction ends by itself, each goes as fast as its reader, and
+ * what cuts one off cuts off the other: a stream that is reset is a connection reset, never an end that looks complete.
+ */
+export class SocketStream implements StreamEvents {
+  readonly #socket: Socket;
+  readonly #end: StreamEnd;
+  readonly #onClosed: (why: Failure | undefined) => void;
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  #why: Failure | undefined;
+  // From the socket into the stream.
+  #rest: Uint8Array | undefined;
+  #credit = INITIAL_CREDIT;
+  #readAll = false;
+  #sending = true;
+  // From the stream to the socket.
+  #receiving = true;
+  #arrived = 0;
+  #allowed = WINDOW;
+
+  /** The socket keeps half-open connections. `onClosed` is told why, unless both directions have come to their ends. */
+  constructor(
+    socket: Socket,
+    end: StreamEnd,
+    limits: TunnelLimits,
+    onClosed: (why: Failure | undefined) => void,
+  ) {
+    const { idleTimeoutMs, maxDurationMs } = limits;
+    this.#socket = socket;
+    this.#end = end;
+    this.#onClosed = onClosed;
+    let error: Error | undefined;
+    socket.on("error", (cause) => {
+      error = cause; // 'close' follows
+    });
+    socket.on("close", () => this.#closed(error));
+    socket.on("data", (chunk: Buffer) => {
+      this.#rest = chunk;
+      this.#pump();
+    });
+    socket.on("end", () => {
+      this.#readAll = true;
+      this.#pump();
+    });
+    if (idleTimeoutMs !== Infinity) {
+      const why = expired("IDLE", `nothing was sent either way for ${idleTimeoutMs / 1000} s`);
+      socket.setTimeout(idleTimeoutMs, () => this.abort(why));
+    }
+    if (maxDurationMs !== Infinity) {
+      const why = expired("TIME_UP", `the connection has had its ${maxDurationMs / 1000} s`);
+      this.#timer = setTimeout(() => this.abort(why), maxDurationMs);
+    }
+    end.listen(this);
+    end.grant(WINDOW - INITIAL_CREDIT);
+  }
+
+  /** Ends both directions at once; the other end of the stream hears why. */
+  abort(why: Failure): void {
+    this.#end.reset(why);
+    this.reset(why);
+  }
+
+  // StreamEvents
+
+  data(message: Message): void {
+    const { bytes, payloadStart, end } = message;
+    const size = end - payloadStart;
+    this.#arrived += size;
+    const chunk = size < SMALL ? copyOf(bytes, payloadStart, end) : viewOf(bytes, payloadStart, end);
+    this.#socket.write(chunk, this.#onWritten);
+  }
+
+  ended(): void {
+    this.#receiving = false;
+    this.#socket.end();
+  }
+
+  granted(bytes: number): void {
+    this.#credit += bytes;
+    if (this.#rest !== undefined) this.#pump();
+  }
+
+  ready(): boolean {
+    return true; // what may come is bounded by credit
+  }
+
+  writable(): void {
+    this.#pump();
+  }
+
+  reset(why: Failure): void {
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    this.#why = why;
+    this.#rest = undefined;
+    if (socket.remoteFamily === undefined) socket.destroy(); // only TCP knows a reset
+    else socket.resetAndDestroy();
+  }
+
+  #pump(): void {
+    const socket = this.#socket;
+    while (this.#rest !== undefined) {
+      if (this.#credit <= 0 || !this.#end.ready()) {
+        socket.pause();
+        return;
+      }
+      const bytes = this.#rest;
+      const size = Math.min(bytes.length, this.#credit);
+      const isWhole = size === bytes.length;
+      this.#credit -= size;
+      this.#rest = isWhole ? undefined : viewOf(bytes, size, bytes.length);
+      this.#end.send(Message.ofBytes(isWhole ? bytes : viewOf(bytes, 0, size)));
+    }
+    if (!this.#readAll) {
+      if (socket.isPaused()) socket.resume();
+    } else if (this.#sending) {
+      this.#sending = false;
+      this.#end.end();
+    }
+  }
+
+  /** What the system has taken, the other end may send anew. */
+  readonly #onWritten = (): void => {
+    const room = this.#arrived - this.#socket.writableLength + WINDOW - this.#allowed;
+    if (room < STEP) return;
+    this.#allowed += room;
+    this.#end.grant(room);
+  };
+
+  #closed(error: Error | undefined): void {
+    clearTimeout(this.#timer);
+    if (this.#why === undefined && (error !== undefined || this.#sending || this.#receiving)) {
+      this.#why = lost(error);
+      this.#end.reset(this.#why);
+    }
+    this.#onClosed(this.#why);
+  }
+}
+
+function expired(reason: string, message: string): Failure {
+  return { code: "deadline_exceeded", reason, message, retryable: false };
+}
+
+function lost(error: NodeJS.ErrnoException | undefined): Failure {
+  const how = error?.code === undefined ? "was cut off" : `was cut off (${error.code})`;
+  return { code: "aborted", reason: "SOCKET_LOST", message: `the connection ${how}`, retryable: false };
+}
