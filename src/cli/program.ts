@@ -21,6 +21,8 @@ const COMMANDS: readonly CommandEntry[] = [
   { name: "request", summary: "send a request and print the answer", load: () => import("./request.ts") },
   { name: "publish", summary: "send a message to every subscriber", load: () => import("./publish.ts") },
   { name: "subscribe", summary: "print messages as they come", load: () => import("./subscribe.ts") },
+  { name: "expose", summary: "let TCP connections in, through the hub", load: () => import("./expose.ts") },
+  { name: "tunnel", summary: "listen for what another end exposes", load: () => import("./tunnel.ts") },
 ];
 
 const EXAMPLES = `

@@ -7,6 +7,7 @@ import { LintelError } from "../message/failure.ts";
 import { CliError, Exit } from "./failure.ts";
 import { DEFAULT_HUB, parseUrl } from "./flags.ts";
 import { note } from "./hub-link.ts";
+import { explainListening } from "./listening.ts";
 import { paint } from "./paint.ts";
 import { requestLog, type LogFormat } from "./request-log.ts";
 import { Stopping } from "./stopping.ts";
@@ -129,56 +130,9 @@ async function start(config: FileConfig, log: LogFormat): Promise<Hub> {
       onError: (error, where) => note(`${where} failed: ${String(error)}`),
     });
   } catch (error) {
-    throw explainStart(error);
+    throw explainListening(error);
   }
 }
-
-const LISTEN_ERRORS: Readonly<Record<string, readonly [reason: string, text: string, hint: string]>> = {
-  EADDRINUSE: [
-    "ADDRESS_IN_USE",
-    "another program listens there already",
-    "a hub may be running; `ss -ltnp` shows who listens; --http and --listen choose other addresses, port 0 a free one",
-  ],
-  EACCES: [
-    "ADDRESS_DENIED",
-    "the system does not allow it",
-    "ports below 1024 need privileges: choose a higher one",
-  ],
-  EADDRNOTAVAIL: [
-    "ADDRESS_UNKNOWN",
-    "this machine has no such address",
-    "use 127.0.0.1, or 0.0.0.0 for all addresses",
-  ],
-  ENOTFOUND: ["ADDRESS_UNKNOWN", "there is no such host", "use 127.0.0.1, or 0.0.0.0 for all addresses"],
-};
-
-/** What went wrong with listening, in words; other errors as they are. */
-function explainStart(error: unknown): unknown {
-  if (error instanceof TypeError) return new CliError(Exit.usage, "USAGE", error.message, { cause: error });
-  if (error instanceof LintelError && error.code === "invalid_argument") {
-    return new CliError(Exit.usage, error.reason, error.message, { cause: error });
-  }
-  const {
-    code = "",
-    address = "",
-    port,
-    hostname,
-  }: NodeJS.ErrnoException & Place = error instanceof Error ? error : FAULT;
-  const known = LISTEN_ERRORS[code];
-  if (known === undefined) return error;
-  const [reason, text, hint] = known;
-  const place = hostname ?? (port === undefined ? address : `${address}:${port}`);
-  return new CliError(Exit.connection, reason, `cannot listen on ${place}: ${text}`, { hint, cause: error });
-}
-
-/** What node adds to errors of listening. */
-interface Place {
-  readonly address?: string;
-  readonly port?: number;
-  readonly hostname?: string;
-}
-
-const FAULT = new Error("not an error");
 
 function doors({ httpUrl, urls }: Hub): string[] {
   return [...(httpUrl === undefined ? [] : [httpUrl]), ...urls];

@@ -149,7 +149,7 @@ test("an address that is taken is named, with what to do", async () => {
     http.stderr,
     new RegExp(`^lintel: ADDRESS_IN_USE: cannot listen on ${taken}: another program listens`),
   );
-  assert.match(http.stderr, /\n {2}a hub may be running; .*port 0 a free one\n$/);
+  assert.match(http.stderr, /\n {2}`ss -ltnp` shows who listens; .*port 0 takes a free one\n$/);
   assert.equal(tcp.exit, 3);
   assert.match(tcp.stderr, /^lintel: ADDRESS_IN_USE: cannot listen on 127\.0\.0\.1:\d+: another program/);
 });

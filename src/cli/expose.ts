@@ -1,0 +1,61 @@
+import { InvalidArgumentError, type Command } from "commander";
+import type { Target } from "../gateway/tunnel/exposure.ts";
+import { parseAddress } from "../hub/config-units.ts";
+import { hubFlag, parseSubject } from "./flags.ts";
+import { connectToHub, note } from "./hub-link.ts";
+import { Stopping } from "./stopping.ts";
+import { limitFlags, runEnd, tunnelOptions, type LimitFlags } from "./tunnel-flags.ts";
+
+interface Flags extends LimitFlags {
+  readonly hub: string;
+  readonly queue?: string;
+}
+
+/** It may be started before its hub. */
+const FIRST_CONNECTION_MS = 10_000;
+
+const EXAMPLES = `
+Every connection that \`lintel tunnel\` brings for <subject> is joined with a new one to <target>, which is HOST:PORT or
+unix:PATH. Nobody at the other end can choose another target. Whoever may use the hub may connect.
+Several that expose one subject share its connections.
+SIGINT (Ctrl-C) or SIGTERM takes no more connections and waits for the open ones; a second one ends at once.
+
+Examples:
+  lintel expose db.main 127.0.0.1:5432
+  lintel expose db.main unix:/run/postgresql/.s.PGSQL.5432 --max-connections 20
+  lintel expose ssh.web1 127.0.0.1:22 --hub tcp://10.0.0.5:4500 --idle-timeout off`;
+
+export function define(command: Command): void {
+  command
+    .description("Let TCP connections in through the hub: to one target, with no open port.")
+    .argument("<subject>", "what the target is called, such as db.main", parseSubject)
+    .argument("<target>", "where connections go, such as 127.0.0.1:5432", parseTarget)
+    .addOption(hubFlag())
+    .option("-q, --queue <name>", "queue group; those of one group share the connections");
+  for (const option of limitFlags()) command.addOption(option);
+  command.addHelpText("after", EXAMPLES).action(expose);
+}
+
+function parseTarget(text: string): Target {
+  if (text.startsWith("unix:") && text.length > 5) return { path: text.slice(5).replace(/^\/\/(?=\/)/, "") };
+  const address = text.includes(":") ? parseAddress(text) : undefined;
+  if (address === undefined || address.port === 0)
+    throw new InvalidArgumentError("It must be HOST:PORT or unix:PATH.");
+  return address;
+}
+
+async function expose(subject: string, target: Target, flags: Flags): Promise<void> {
+  const { hub: url, queue } = flags;
+  using stopping = new Stopping();
+  const peer = await connectToHub({ url, name: `lintel expose ${subject}`, timeoutMs: FIRST_CONNECTION_MS });
+  try {
+    const { exposeTcp } = await import("../tunnel/index.ts");
+    const options = { ...tunnelOptions(flags), ...(queue === undefined ? {} : { queue }) };
+    const exposure = await exposeTcp(peer, subject, target, options);
+    const place = "path" in target ? target.path : `${target.host}:${target.port}`;
+    note(`exposing ${place} as ${subject} at ${url}`);
+    await runEnd(exposure, stopping, exposure.closed);
+  } finally {
+    await peer.close();
+  }
+}

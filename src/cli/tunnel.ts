@@ -1,0 +1,87 @@
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { isLoopback, parseAddress, type Address } from "../hub/config-units.ts";
+import type { Peer } from "../peer/peer.ts";
+import type { Tunnel, TunnelOptions } from "../tunnel/index.ts";
+import { hubFlag, parseSubject } from "./flags.ts";
+import { connectToHub, note } from "./hub-link.ts";
+import { explainListening } from "./listening.ts";
+import { paint } from "./paint.ts";
+import { Stopping } from "./stopping.ts";
+import { limitFlags, runEnd, tunnelOptions, type LimitFlags } from "./tunnel-flags.ts";
+
+interface Flags extends LimitFlags {
+  readonly hub: string;
+  readonly listen: Address;
+  readonly subject: string;
+}
+
+/** It may be started before its hub. */
+const FIRST_CONNECTION_MS = 10_000;
+
+const EXAMPLES = `
+Every connection to the address is led through the hub to whoever exposes the subject with \`lintel expose\`. It is closed
+at once when nobody does or the target cannot be reached, with a line on stderr that says why.
+A port alone is one of 127.0.0.1. Whoever reaches the address reaches the target: there is no other check.
+SIGINT (Ctrl-C) or SIGTERM accepts no more connections and waits for the open ones; a second one ends at once.
+
+Examples:
+  lintel tunnel --listen 127.0.0.1:5433 --subject db.main
+  lintel tunnel --listen 5433 --subject db.main --max-connections 10 --max-time 8h
+  psql -h 127.0.0.1 -p 5433`;
+
+export function define(command: Command): void {
+  command
+    .description("Listen on a TCP port for what another end exposes.")
+    .addOption(
+      new Option("-l, --listen <host:port>", "where connections come in")
+        .argParser(parseListen)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option("-s, --subject <subject>", "what is exposed, such as db.main")
+        .argParser(parseSubject)
+        .makeOptionMandatory(),
+    )
+    .addOption(hubFlag());
+  for (const option of limitFlags()) command.addOption(option);
+  command.addHelpText("after", EXAMPLES).action(tunnel);
+}
+
+function parseListen(text: string): Address {
+  const address = parseAddress(text);
+  if (address === undefined)
+    throw new InvalidArgumentError("It must be HOST:PORT or a port; port 0 takes a free one.");
+  return address;
+}
+
+async function tunnel(flags: Flags): Promise<void> {
+  const { hub: url, subject } = flags;
+  using stopping = new Stopping();
+  const peer = await connectToHub({ url, name: `lintel tunnel ${subject}`, timeoutMs: FIRST_CONNECTION_MS });
+  try {
+    const opened = await listen(peer, flags.listen, subject, tunnelOptions(flags));
+    const address = opened.url.replace("tcp://", "");
+    if (!isLoopback(flags.listen.host)) {
+      const text = `warning: ${address} is open to other machines, and whoever reaches it reaches ${subject}`;
+      note(paint(process.stderr, "yellow", text));
+    }
+    note(`listening on ${address} for ${subject} at ${url}`);
+    await runEnd(opened, stopping);
+  } finally {
+    await peer.close();
+  }
+}
+
+async function listen(
+  peer: Peer,
+  address: Address,
+  subject: string,
+  options: TunnelOptions,
+): Promise<Tunnel> {
+  const { tunnelTcp } = await import("../tunnel/index.ts");
+  try {
+    return await tunnelTcp(peer, { ...address, subject }, options);
+  } catch (error) {
+    throw explainListening(error);
+  }
+}
