@@ -2,7 +2,7 @@
  * Makes sure that a program which some tests need is on this machine: finds it, or else installs it
  * with the system's package manager.
  *
- *   node scripts/provide.js nats-server chromium python3 nginx haproxy postgres
+ *   node scripts/provide.js nats-server chromium python3 nginx haproxy postgres psql
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync } from "node:fs";
@@ -29,6 +29,15 @@ const programs = {
   postgres: {
     names: ["postgres"],
     packages: { "apt-get": "postgresql", apk: "postgresql", dnf: "postgresql-server", brew: "postgresql" },
+  },
+  psql: {
+    names: ["psql"],
+    packages: {
+      "apt-get": "postgresql-client",
+      apk: "postgresql-client",
+      dnf: "postgresql",
+      brew: "postgresql",
+    },
   },
   nginx: {
     names: ["nginx"],

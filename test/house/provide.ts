@@ -24,3 +24,12 @@ function isExecutable(path: string): boolean {
     return false; // not there, or not for us: it is looked for elsewhere
   }
 }
+
+/** Where a program is; installs it where it is missing. */
+export function pathOf(program: string): string {
+  const script = join(root, "scripts/provide.js");
+  const { stdout, stderr } = spawnSync(process.execPath, [script, program], { encoding: "utf8" });
+  const found = /: (?:found|installed) (\/.*)$/m.exec(stdout);
+  if (found === null) throw new Error(`${program} is needed and cannot be had: ${stdout}${stderr}`);
+  return found[1]!;
+}

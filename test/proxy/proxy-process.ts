@@ -1,22 +1,12 @@
 /** Real proxies in front of a hub, on ports nobody else has. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { root } from "../house/root.ts";
-
-/** Where a program is; installs it where it is missing. */
-function provide(program: string): string {
-  const { stdout, stderr } = spawnSync(process.execPath, [join(root, "scripts/provide.js"), program], {
-    encoding: "utf8",
-  });
-  const found = /: (?:found|installed) (\/.*)$/m.exec(stdout);
-  assert.ok(found !== null, `${program} is needed and cannot be had: ${stdout}${stderr}`);
-  return found[1]!;
-}
+import { pathOf } from "../house/provide.ts";
 
 /** Ports of the loopback that were free a moment ago. */
 export async function freePorts(count: number): Promise<number[]> {
@@ -36,7 +26,7 @@ export class Proxy implements AsyncDisposable {
 
   /** `config` is given the folder for whatever files the proxy needs, and is written there itself. */
   constructor(name: "nginx" | "haproxy", ports: readonly number[], config: (folder: string) => string) {
-    this.#program = provide(name);
+    this.#program = pathOf(name);
     this.#ports = ports;
     const file = join(this.folder, "proxy.conf");
     writeFileSync(file, config(this.folder));
