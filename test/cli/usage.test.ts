@@ -8,13 +8,14 @@ test("lintel --help shows every command, examples and exit codes", async () => {
   const { exit, stdout, stderr } = await lintel(["--help"]);
   assert.equal(exit, 0);
   assert.equal(stderr, "");
-  for (const word of ["serve", "work", "request", "publish", "subscribe", "Exit codes:", "curl -d"]) {
+  const commands = ["serve", "work", "request", "publish", "subscribe", "expose", "tunnel"];
+  for (const word of [...commands, "Exit codes:", "curl -d"]) {
     assert.ok(stdout.includes(word), word);
   }
 });
 
 test("each command has help with examples", async () => {
-  const names = ["serve", "work", "request", "publish", "subscribe"];
+  const names = ["serve", "work", "request", "publish", "subscribe", "expose", "tunnel"];
   const all = await Promise.all(names.map((name) => lintel([name, "--help"])));
   for (const [index, { exit, stdout }] of all.entries()) {
     const name = names[index];
@@ -73,6 +74,16 @@ const REFUSED: readonly [args: string[], stderr: RegExp][] = [
   ],
   [["work", "a", "--", "/etc/passwd"], /^lintel: COMMAND_NOT_FOUND: cannot start "\/etc\/passwd"/],
   [["work", "a", "--lines", "--type", "a/b", "--", "cat"], /^lintel: USAGE: --type is not for --lines/],
+  [["expose", "a.*", "127.0.0.1:1"], /"a\.\*" is not a subject/],
+  [["expose", "a", "5432"], /It must be HOST:PORT or unix:PATH/],
+  [["expose", "a", "127.0.0.1:0"], /It must be HOST:PORT or unix:PATH/],
+  [["expose", "a", "h:1", "--idle-timeout", "never"], /It must be off, seconds, or a time/],
+  [["tunnel", "--subject", "a"], /required option '-l, --listen <host:port>' not specified/],
+  [["tunnel", "--listen", "x", "--subject", "a"], /It must be HOST:PORT or a port/],
+  [
+    ["tunnel", "--listen", "1", "--subject", "a", "--max-connections", "0"],
+    /It must be a whole number from 1/,
+  ],
   [["serve", "--http", "nonsense:port"], /It must be off or HOST:PORT/],
   [["serve", "--listen", "4500"], /It must be a URL such as/],
   [["serve", "--log", "xml"], /Allowed choices are text, json, off/],

@@ -48,7 +48,7 @@ export class Postgres implements AsyncDisposable {
     });
     await new Promise<void>((resolve, reject) => {
       let said = "";
-      child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+      child.stderr.setEncoding("utf8").on("data", (text: string) => {
         said += text;
         if (said.includes("ready to accept connections")) resolve();
       });
