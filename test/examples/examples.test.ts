@@ -4,6 +4,8 @@ import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { createHub } from "../../src/index.ts";
 import { Running } from "../cli/cli-process.ts";
+import { Postgres, client } from "../gateway/tunnel/postgres.ts";
+import { pathOf } from "../house/provide.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -56,6 +58,18 @@ test("npm start: a port that is taken is explained", async () => {
   const { exit, stderr } = await example("start.js", port, "0").ended;
   assert.equal(exit, 1);
   assert.match(stderr, new RegExp(`^\\[hub\\] 127\\.0\\.0\\.1:${port} is taken: does a hub run already\\?`));
+});
+
+test("tunnel.js: the command it gives reaches the database", async () => {
+  pathOf("psql");
+  await using postgres = await Postgres.start();
+  await using running = example("tunnel.js", `127.0.0.1:${postgres.port}`);
+  const [, port] = await running.prints(
+    /try it: psql -h 127\.0\.0\.1 -p (\d+) -U postgres -c 'select version\(\)'$/m,
+  );
+  assert.match(await client("psql", Number(port), ["-c", "select version()"]), /PostgreSQL \d+/);
+  const { exit, stderr } = await running.stop("SIGINT");
+  assert.deepEqual([exit, stderr], [0, ""]);
 });
 
 test("npm run demo: every step goes as told", async () => {

@@ -4,6 +4,8 @@ import { after, before, describe, test } from "node:test";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createConnection } from "node:net";
+import { duplexPair } from "node:stream";
+import { text } from "node:stream/consumers";
 import {
   connect,
   createHub,
@@ -376,4 +378,8 @@ test("a handler may be the target, and a program the client", async () => {
   await assert.rejects(near.open(exposure.subject), { code: "invalid_argument" });
   assert.equal(target.connections.length, 0);
   assert.equal(errors.reasons.length, 2);
+  const [mine, theirs] = duplexPair();
+  await near.request(exposure.subject, theirs);
+  mine.end("from a program\n");
+  assert.equal(await text(mine), "from a program\n15 bytes\n");
 });
