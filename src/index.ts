@@ -23,6 +23,7 @@ export type {
   Subscription,
 } from "./peer/peer.ts";
 export { type Channel, pipe } from "./peer/stream/channel.ts";
+export { event, type EventOptions, type SequenceEvent } from "./peer/stream/event.ts";
 export type { DuplexStream, ReceivedStream } from "./peer/stream/received.ts";
 export type { ListenOptions, TlsOptions } from "./transport/transport.ts";
 export { TransportRegistry } from "./transport/registry.ts";

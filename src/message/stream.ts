@@ -3,6 +3,7 @@
  * methods and hears its events. Bytes or whole messages flow one way or both, each way limited by credit.
  */
 import { LintelError, failure, type Failure } from "./failure.ts";
+import { findHeader } from "./headers.ts";
 import type { Message, StreamEnd, StreamEvents } from "./message.ts";
 import { encodeUtf8 } from "./text.ts";
 
@@ -14,6 +15,14 @@ export const MESSAGE_COST = 16;
 
 /** Streams one message may carry. */
 export const MAX_STREAMS_PER_MESSAGE = 256;
+
+/** The header that says that a message's value is its first stream. */
+export const ROOT = ":value";
+
+/** True when the message's value is its first stream, not something that contains it. */
+export function isRoot(message: Message): boolean {
+  return findHeader(message.headText(), ROOT) === "stream";
+}
 
 /** What the message, whose payload is bytes already, costs where whole messages flow. */
 export function messageCost(message: Message): number {

@@ -65,7 +65,10 @@ export class Context {
     return this.#body as Uint8Array;
   }
 
-  /** Fires when nobody waits for the answer any longer: caller gone, deadline passed, connection lost. */
+  /**
+   * Fires when nobody waits for the answer any longer: caller gone, deadline passed, connection lost. For an answer that
+   * is a stream, or contains one, also later: when the stream is aborted.
+   */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();

@@ -7,6 +7,7 @@ import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders, formatHeaders } from "../message/headers.ts";
 import { DEFAULT_LIMITS } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
+import { ReadBudget } from "../message/read-window.ts";
 import { discardStreams } from "../message/stream.ts";
 import type {
   Handler,
@@ -21,7 +22,6 @@ import type {
   Subscription,
 } from "./peer.ts";
 import { channelPair, type Channel } from "./stream/channel.ts";
-import { ReadBudget } from "./stream/read-budget.ts";
 import type { ReceivedStream } from "./stream/received.ts";
 import { StreamValues, containsStream } from "./stream/stream-values.ts";
 import { HandlerService, type OnError } from "./service.ts";

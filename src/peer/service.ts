@@ -186,6 +186,8 @@ export class HandlerService implements Service, Worker {
     const { message, carried } = this.#values.write(value, more, (plain, line) =>
       this.#values.codecs.answer(plain, head + line, requestHead),
     );
+    // The handler may still be at work on what it answers with: its signal tells when nobody reads that any more.
+    carried?.onAbort((error) => Context.end(context, error.toFailure()));
     if (!this.#registration.reply(job, message)) carried?.abort(LintelError.of("CALLER_GONE"));
   }
 

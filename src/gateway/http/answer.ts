@@ -21,6 +21,16 @@ const TYPES: Readonly<Record<number, string>> = {
   [Format.text]: "text/plain; charset=utf-8",
 };
 
+/** Status and headers a worker gave its answer. */
+export interface AnswerHead {
+  /** 0 when it named none. */
+  readonly status: number;
+  /** Names and values in turn, without `Content-Length`. */
+  readonly headers: string[];
+  /** True when there is a `Content-Type` among them. */
+  readonly typed: boolean;
+}
+
 /** Bodies up to this many bytes become a string, which node writes together with the head; longer ones are sent as views. */
 const SHORT_BODY = 4_096;
 
@@ -43,6 +53,22 @@ export function responseOf(answer: Message): Response | Failure {
 }
 
 function withHeaders(answer: Message, body: string | Uint8Array): Response | Failure {
+  const head = headOf(answer);
+  if ("code" in head) return head;
+  const { headers, typed } = head;
+  let { status } = head;
+  if (status === 0) status = body.length === 0 && answer.format === Format.typed && !typed ? 204 : 200;
+  if (status === 204 || status === 304) return { status, headers, body: undefined };
+  if (status === 205) return { status, headers: [...headers, "Content-Length", "0"], body: undefined };
+  if (!typed && (body.length > 0 || answer.format !== Format.typed)) {
+    headers.push("Content-Type", TYPES[answer.format]!);
+  }
+  headers.push("Content-Length", String(body.length));
+  return { status, headers, body };
+}
+
+/** The answer's status and headers; a failure when they cannot be sent over HTTP. */
+export function headOf(answer: Message): AnswerHead | Failure {
   const lines = answer.headText().split("\n");
   const named = connectionNames(lines);
   const headers: string[] = [];
@@ -66,14 +92,7 @@ function withHeaders(answer: Message, body: string | Uint8Array): Response | Fai
     if (name === "content-type") typed = true;
     headers.push(name, value);
   }
-  if (status === 0) status = body.length === 0 && answer.format === Format.typed && !typed ? 204 : 200;
-  if (status === 204 || status === 304) return { status, headers, body: undefined };
-  if (status === 205) return { status, headers: [...headers, "Content-Length", "0"], body: undefined };
-  if (!typed && (body.length > 0 || answer.format !== Format.typed)) {
-    headers.push("Content-Type", TYPES[answer.format]!);
-  }
-  headers.push("Content-Length", String(body.length));
-  return { status, headers, body };
+  return { status, headers, typed };
 }
 
 /** Without the rule for Connection a worker's answer could name headers that only seem to be for the caller. */
@@ -95,6 +114,7 @@ function bodyOf(answer: Message): string | Uint8Array {
   return bytes.subarray(payloadStart, end);
 }
 
-function badAnswer(why: string): Failure {
+/** Failure of a worker whose answer HTTP cannot carry. */
+export function badAnswer(why: string): Failure {
   return failure("BAD_ANSWER", `the worker answered, but ${why}`);
 }

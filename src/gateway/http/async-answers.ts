@@ -6,6 +6,8 @@ import type { Route, Sink } from "../../message/delivery.ts";
 import type { Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import type { BodyBudget } from "./body.ts";
+import { discardStreams } from "../../message/stream.ts";
+import { badAnswer } from "./answer.ts";
 import type { HttpSettings } from "./options.ts";
 import { Slots } from "./slots.ts";
 
@@ -108,6 +110,11 @@ export class AsyncAnswers implements Sink {
   }
 
   answered(tag: number, answer: Message): void {
+    if (answer.streams !== undefined) {
+      const why = badAnswer("a stream cannot be kept to be fetched later");
+      discardStreams(answer, why);
+      return this.failed(tag, why);
+    }
     const kept = answer.retain();
     this.#ended(tag, kept, kept.bytes.length + (kept.head?.length ?? 0));
   }

@@ -1,4 +1,5 @@
 /** One caller's connection and the exchanges under way on it. */
+import type { Failure } from "../../message/failure.ts";
 import type { BodyBuffer } from "./body.ts";
 import type { Problem } from "./problem.ts";
 import type { Target } from "./router.ts";
@@ -25,6 +26,12 @@ export interface Outgoing {
   /** A string holds one byte per character. */
   end(body: string, encoding: "latin1"): unknown;
   end(body?: Uint8Array): unknown;
+  /** Sends the head before the first piece of the body. */
+  flushHeaders(): void;
+  /** Sends a piece of the body; a string is ASCII. False when that is enough for now: "drain" follows. */
+  write(piece: string | Uint8Array): boolean;
+  readonly writableNeedDrain: boolean;
+  on(event: "drain", listener: () => void): unknown;
 }
 
 /** What a connection does besides carrying requests and responses. */
@@ -38,6 +45,8 @@ export interface Line {
   refuse(problem: Problem, withBody: boolean, before: Outgoing | undefined): void;
   /** Ends at once. */
   cut(): void;
+  /** Ends behind a response. One that is not whole is broken off so that the caller can tell. */
+  end(response: Outgoing, isWhole: boolean): void;
   /** Gives a request to the door for native sessions; false when it is not for that. */
   handOver(exchange: Exchange): boolean;
   /** The connection is over. */
@@ -51,7 +60,8 @@ export interface Line {
  * |-----------|-----------------------------------------|------------------------------------------|
  * | arrived   | too many before it on the connection    | receiving, done (refused, caller gone)   |
  * | receiving | its body is on the way                  | running, done (refused, caller gone)     |
- * | running   | the engine has it, or an async answer   | done (answered, failed, caller gone)     |
+ * | running   | the engine has it, or an async answer   | streaming, done (answered, failed, gone) |
+ * | streaming | its head is written, its body is coming | done (complete, failed, caller gone)     |
  * | done      | answered, given up, or given away       |                                          |
  */
 export class Exchange {
@@ -66,7 +76,7 @@ export class Exchange {
   before: Outgoing | undefined;
   /** By the gateway's clock; 0 when nobody asks for it. */
   readonly startedAt: number;
-  state: "arrived" | "receiving" | "running" | "done" = "arrived";
+  state: "arrived" | "receiving" | "running" | "streaming" | "done" = "arrived";
   path = "";
   head = "";
   target: Target | undefined;
@@ -83,6 +93,8 @@ export class Exchange {
   handle = 0;
   /** The answer that is kept for this exchange should it take too long. */
   answerId: string | undefined;
+  /** The answer, when it is a stream. */
+  stream: { leave(): void; abort(why: Failure): void } | undefined;
 
   constructor(
     connection: Connection,
@@ -107,7 +119,7 @@ export class Exchange {
  * |----------|--------------------------------------------------------------------------|------------------|
  * | open     | requests are taken                                                       | all others       |
  * | taken    | the door for sessions answers; nothing may come meanwhile                | open, closed     |
- * | refusing | the last response is on its way and nothing more is read                 | closed           |
+ * | refusing | the last response is on its way, or broken off; nothing more is read     | closed           |
  * | closed   | the caller has left                                                      |                  |
  */
 export class Connection {
@@ -149,6 +161,13 @@ export class Connection {
     this.state = "refusing";
     this.waiting.length = 0;
     this.line.refuse(problem, withBody, before);
+  }
+
+  /** The response under way has been broken off: nothing else can be sent. */
+  breakOff(response: Outgoing): void {
+    if (this.state === "open") this.state = "refusing";
+    this.waiting.length = 0;
+    this.line.end(response, false);
   }
 
   /** To be called when the caller has left. */

@@ -3,6 +3,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Sink } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { Format, Message } from "../../message/message.ts";
+import { discardStreams } from "../../message/stream.ts";
 import { OWN_PATHS, answerPath, serveAnswers } from "./answers-endpoint.ts";
 import { AsyncAnswers, type Outcome } from "./async-answers.ts";
 import { BodyBuffer, type BodyBudget } from "./body.ts";
@@ -13,6 +14,7 @@ import { parsePrefer } from "./prefer.ts";
 import { Responder } from "./responder.ts";
 import { ALLOW_ANY, Router, type Resolution, type Target } from "./router.ts";
 import { Slots } from "./slots.ts";
+import { StreamedAnswers } from "./stream/streamed-answers.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const BODIES_FULL = Object.freeze(
@@ -21,6 +23,7 @@ const BODIES_FULL = Object.freeze(
 
 export class Dispatcher implements Sink {
   readonly responder: Responder;
+  readonly #streams: StreamedAnswers;
   readonly #engine: Engine;
   readonly #settings: HttpSettings;
   readonly #bodies: BodyBudget;
@@ -37,6 +40,7 @@ export class Dispatcher implements Sink {
     this.#settings = settings;
     this.#bodies = bodies;
     this.responder = new Responder(settings, bodies, (connection) => this.#freed(connection));
+    this.#streams = new StreamedAnswers(this.responder, settings);
     this.#router = new Router(engine, settings);
     this.#head = new HeadReader(settings.headerLimit, settings.urlLimit);
     this.#answers = new AsyncAnswers(engine, settings, bodies);
@@ -104,6 +108,10 @@ export class Dispatcher implements Sink {
     const gone = connection.pending.splice(0);
     connection.closed();
     for (const exchange of gone) {
+      if (exchange.stream !== undefined) {
+        exchange.stream.leave();
+        continue;
+      }
       this.#withdraw(exchange);
       this.responder.end(exchange, 499, "CALLER_GONE");
     }
@@ -112,22 +120,37 @@ export class Dispatcher implements Sink {
   /** Ends what is under way on a connection, and tells the caller why. */
   abandon(connection: Connection, why: Failure): void {
     for (const exchange of [...connection.pending]) {
+      if (exchange.stream !== undefined) {
+        exchange.stream.abort(why);
+        continue;
+      }
       this.#withdraw(exchange);
       this.responder.refuse(exchange, why);
     }
   }
 
+  /** Answers that are streams get a time of grace. To be followed by `drained`, when nobody is left. */
+  drain(): void {
+    this.#streams.drain();
+  }
+
+  drained(): void {
+    this.#streams.close();
+  }
+
   /** Forgets the answers that are kept and cancels those that are pending. */
   close(): void {
     this.#answers.close();
+    this.#streams.close();
   }
 
   answered(tag: number, answer: Message): void {
     const exchange = this.#running.remove(tag);
-    if (exchange === undefined) return;
+    if (exchange === undefined) return discardStreams(answer);
     exchange.tag = -1;
     try {
-      this.responder.answer(exchange, answer);
+      if (answer.streams === undefined) this.responder.answer(exchange, answer);
+      else this.#streams.begin(exchange, answer);
     } catch (error) {
       this.responder.thrown(exchange, error);
     }

@@ -23,6 +23,9 @@ export interface HandlerOptions extends Pick<
   | "urlLimit"
   | "timeoutMs"
   | "asyncAnswers"
+  | "sseKeepAliveMs"
+  | "streamIdleMs"
+  | "streamGraceMs"
   | "sessions"
   | "origins"
   | "onRequest"
@@ -92,17 +95,17 @@ export class EmbeddedGateway implements HttpHandler {
     new Promise((resolve) => {
       const { signal } = request;
       const url = new URL(request.url);
-      const settle = (answer: Response): void => {
+      const onOver = (): void => {
         signal.removeEventListener("abort", onGone);
         this.#ended(connection);
-        resolve(answer);
       };
       const onGone = (): void => {
         this.#dispatcher.left(connection);
-        settle(new Response(null, { status: 499 })); // nobody reads it
+        outgoing.fail(LintelError.of("CALLER_GONE"));
+        resolve(new Response(null, { status: 499 })); // nobody reads it
       };
       const incoming = new FetchRequest(request, url, onGone);
-      const outgoing = new FetchResponse(request.method === "HEAD", settle);
+      const outgoing = new FetchResponse(request.method === "HEAD", { resolve, onOver, onGone });
       const connection = new Connection(new FetchLine(this.#base, outgoing));
       if (signal.aborted) return onGone();
       signal.addEventListener("abort", onGone);
@@ -140,6 +143,7 @@ export class EmbeddedGateway implements HttpHandler {
   drain(): Promise<void> {
     if (this.#state === "open") this.#state = "draining";
     this.#dispatcher.stop(failure("DRAINING"));
+    this.#dispatcher.drain();
     return this.#whenIdle();
   }
 
@@ -164,12 +168,19 @@ export class EmbeddedGateway implements HttpHandler {
 
   #ended(connection: Connection): void {
     this.#connections.delete(connection);
-    if (this.#connections.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (this.#connections.size === 0) this.#idle();
   }
 
   #whenIdle(): Promise<void> {
-    if (this.#connections.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#onIdle.push(resolve));
+    return new Promise((resolve) => {
+      this.#onIdle.push(resolve);
+      if (this.#connections.size === 0) this.#idle();
+    });
+  }
+
+  #idle(): void {
+    if (this.#state === "draining") this.#dispatcher.drained();
+    for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 }
 

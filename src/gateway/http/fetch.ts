@@ -1,4 +1,5 @@
 /** Requests and responses as `fetch` has them, in the form the gateway reads and writes. */
+import { LintelError } from "../../message/failure.ts";
 import type { Incoming, Line, Outgoing } from "./connection.ts";
 import type { Problem } from "./problem.ts";
 
@@ -80,16 +81,40 @@ function rawHeadersOf({ headers }: Request, { host }: URL, isChunked: boolean): 
   return raw;
 }
 
-/** A response that resolves a promise when it is written. */
+/** What becomes of a response. */
+export interface FetchOutcome {
+  /** Its head is there. */
+  readonly resolve: (response: Response) => void;
+  /** Its body is, too, or never will be. */
+  readonly onOver: () => void;
+  /** Nobody reads its body any more. */
+  readonly onGone: () => void;
+}
+
+/** What the reader of a body that comes in pieces may leave unread before it is waited for. Bytes. */
+const UNREAD = 65_536;
+
+/** A response that resolves a promise when its head is written. */
 export class FetchResponse implements Outgoing {
-  readonly #resolve: (response: Response) => void;
+  readonly #outcome: FetchOutcome;
   readonly #isHead: boolean;
   #status = 200;
   #headers: readonly string[] = [];
+  /** Set when the body comes in pieces. */
+  #body: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #onDrain: () => void = () => undefined;
 
-  constructor(isHead: boolean, resolve: (response: Response) => void) {
+  constructor(isHead: boolean, outcome: FetchOutcome) {
     this.#isHead = isHead;
-    this.#resolve = resolve;
+    this.#outcome = outcome;
+  }
+
+  get writableNeedDrain(): boolean {
+    return this.#body !== undefined && this.#body.desiredSize! <= 0;
+  }
+
+  on(_event: "drain", listener: () => void): void {
+    this.#onDrain = listener;
   }
 
   writeContinue(): void {
@@ -101,16 +126,62 @@ export class FetchResponse implements Outgoing {
     this.#headers = headers;
   }
 
+  flushHeaders(): void {
+    this.#pieces();
+  }
+
+  write(piece: string | Uint8Array): boolean {
+    const body = this.#pieces();
+    if (piece.length > 0) body.enqueue(bytesOf(piece));
+    return body.desiredSize! > 0;
+  }
+
   end(body?: string | Uint8Array): void {
+    if (this.#body !== undefined) {
+      if (body !== undefined) this.#body.enqueue(bytesOf(body));
+      this.#body.close();
+    } else {
+      const status = this.#status;
+      const hasBody = !this.#isHead && status !== 204 && status !== 205 && status !== 304;
+      this.#respond(hasBody && body !== undefined ? bytesOf(body) : null);
+    }
+    this.#outcome.onOver();
+  }
+
+  /** Breaks off a body that comes in pieces. */
+  fail(error: Error): void {
+    this.#body?.error(error);
+    this.#outcome.onOver();
+  }
+
+  #pieces(): ReadableStreamDefaultController<Uint8Array> {
+    if (this.#body !== undefined) return this.#body;
+    const { onGone } = this.#outcome;
+    const body = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#body = controller;
+        },
+        pull: () => this.#onDrain(),
+        cancel: () => onGone(),
+      },
+      { highWaterMark: UNREAD, size: (piece) => piece.length },
+    );
+    this.#respond(body);
+    return this.#body!;
+  }
+
+  #respond(body: ReadableStream<Uint8Array> | Uint8Array | null): void {
     const headers = new Headers();
     for (let index = 0; index < this.#headers.length; index += 2) {
       headers.append(this.#headers[index]!, this.#headers[index + 1]!);
     }
-    const status = this.#status;
-    const hasBody = !this.#isHead && status !== 204 && status !== 205 && status !== 304;
-    const bytes = typeof body === "string" ? Buffer.from(body, "latin1") : body;
-    this.#resolve(new Response(hasBody && bytes !== undefined ? bytes : null, { status, headers }));
+    this.#outcome.resolve(new Response(body, { status: this.#status, headers }));
   }
+}
+
+function bytesOf(text: string | Uint8Array): Uint8Array {
+  return typeof text === "string" ? Buffer.from(text, "latin1") : text;
 }
 
 /** The line of a request that has been received by somebody else, who has not told by what means. */
@@ -132,7 +203,11 @@ export class FetchLine implements Line {
   }
 
   cut(): void {
-    // nothing of the connection is known
+    this.#response.fail(LintelError.of("CONNECTION_LOST", "the answer was broken off"));
+  }
+
+  end(_response: Outgoing, isWhole: boolean): void {
+    if (!isWhole) this.cut();
   }
 
   refuse({ status, headers, body }: Problem): void {

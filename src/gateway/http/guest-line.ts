@@ -1,10 +1,10 @@
 /** The line of a request that a server of somebody else's has received: one request, and nothing of its connection. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../message/clock.ts";
-import type { Exchange, Line } from "./connection.ts";
+import type { Exchange, Line, Outgoing } from "./connection.ts";
 import type { Problem } from "./problem.ts";
 import type { SessionDoor } from "./sessions.ts";
-import { LINGER_MS } from "./socket-line.ts";
+import { LINGER_MS, breakOff } from "./socket-line.ts";
 
 export interface GuestLineOptions {
   readonly base: string;
@@ -38,6 +38,10 @@ export class GuestLine implements Line {
 
   cut(): void {
     this.#request.socket.destroy();
+  }
+
+  end(_response: Outgoing, isWhole: boolean): void {
+    if (!isWhole) breakOff(this.#response, this.#request.socket); // else it is the server's to close
   }
 
   /**

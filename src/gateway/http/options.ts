@@ -61,6 +61,12 @@ export interface HttpOptions {
   readonly asyncAnswers?: AsyncAnswersOptions;
   /** Certificates: the port then speaks HTTPS. `false` for none where the hub has some. Default: those of the hub. */
   readonly tls?: TlsOptions | false;
+  /** An event stream that is quiet gets a comment this often, so that nobody on the way takes it for dead. Default 15,000. */
+  readonly sseKeepAliveMs?: number;
+  /** A streamed answer is aborted when its worker sends nothing for this long. Default 0: never. */
+  readonly streamIdleMs?: number;
+  /** Streamed answers have this long to end by themselves when the gateway drains. Default 5,000. */
+  readonly streamGraceMs?: number;
   /** Native sessions on the same port, at `/.lintel/session`: WebSocket and the HTTP/1 fallback. Default true. */
   readonly sessions?: boolean;
   /**
@@ -92,6 +98,9 @@ export interface HttpSettings {
   readonly maxPipelined: number;
   readonly maxConnections: number;
   readonly asyncAnswers: { readonly max: number; readonly keepMs: number; readonly maxBytes: number };
+  readonly sseKeepAliveMs: number;
+  readonly streamIdleMs: number;
+  readonly streamGraceMs: number;
   readonly onRequest: ((record: RequestRecord) => void) | undefined;
   readonly onFault: ((error: unknown) => void) | undefined;
   readonly clock: Clock;
@@ -127,6 +136,9 @@ export function settingsOf(options: HttpOptions): HttpSettings {
       keepMs: whole("asyncAnswers.keepMs", kept.keepMs ?? 60_000, 1, MAX_TIMEOUT),
       maxBytes: whole("asyncAnswers.maxBytes", kept.maxBytes ?? 64 * KIB * KIB, 0, Number.MAX_SAFE_INTEGER),
     },
+    sseKeepAliveMs: whole("sseKeepAliveMs", options.sseKeepAliveMs ?? 15_000, 1, MAX_TIMEOUT),
+    streamIdleMs: whole("streamIdleMs", options.streamIdleMs ?? 0, 0, MAX_TIMEOUT),
+    streamGraceMs: whole("streamGraceMs", options.streamGraceMs ?? 5_000, 0, MAX_TIMEOUT),
     onRequest: options.onRequest,
     onFault: options.onFault,
     clock: options.clock ?? systemClock,

@@ -77,6 +77,29 @@ export class Responder {
     this.#write(exchange, status, headers, undefined, undefined);
   }
 
+  /** Answers without a body what would have one. */
+  bodiless(exchange: Exchange, status: number, headers: string[]): void {
+    if (status === 205) headers.push("Content-Length", "0");
+    this.#write(exchange, status, headers, undefined, undefined);
+  }
+
+  /** Writes the head of a response whose body comes later; `close` ends the exchange. */
+  open(exchange: Exchange, status: number, headers: string[]): void {
+    exchange.state = "streaming";
+    this.#writeHead(exchange, status, headers);
+  }
+
+  /** The body that came later has ended, or was given up for this reason. */
+  close(exchange: Exchange, status: number, reason: string | undefined): void {
+    const { connection, response, state } = exchange;
+    if (state === "done") return;
+    this.end(exchange, state === "streaming" ? status : 499, reason);
+    if (connection.state !== "open") return;
+    // Its head may have been written before anybody knew that it would be the last.
+    if (this.draining && connection.last === response) connection.line.end(response, true);
+    this.#freed(connection);
+  }
+
   /** Answers an error that was thrown on the way. */
   thrown(exchange: Exchange, error: unknown): void {
     if (exchange.state === "done") return this.#settings.onFault?.(error);
@@ -89,6 +112,7 @@ export class Responder {
   refuse(exchange: Exchange, failed: Failure, status?: number): void {
     if (exchange.state === "done") return;
     const { connection, request, before } = exchange;
+    if (exchange.state === "streaming") return connection.line.cut(); // half an answer is out already
     const problem = problemOf(failed, status);
     this.end(exchange, problem.status, problem.reason);
     connection.refuse(problem, request.method !== "HEAD", before);
@@ -117,12 +141,16 @@ export class Responder {
     if (exchange.state === "done") return;
     this.end(exchange, status, reason);
     if (connection.state === "closed") return;
-    if (exchange.applied !== undefined) headers.push("Preference-Applied", exchange.applied);
-    if (this.draining && connection.last === response) headers.push("Connection", "close");
-    response.writeHead(status, headers);
+    this.#writeHead(exchange, status, headers);
     if (typeof body === "string") response.end(body, "latin1");
     else response.end(body);
     this.#freed(connection);
+  }
+
+  #writeHead({ connection, response, applied }: Exchange, status: number, headers: string[]): void {
+    if (applied !== undefined) headers.push("Preference-Applied", applied);
+    if (this.draining && connection.last === response) headers.push("Connection", "close");
+    response.writeHead(status, headers);
   }
 
   #log(exchange: Exchange, status: number, reason: string | undefined): void {

@@ -118,6 +118,7 @@ class HttpDoor implements Listening {
     const { responder } = this.#dispatcher;
     if (this.#leaving === undefined) {
       responder.draining = true;
+      this.#dispatcher.drain();
       if (this.#sessions?.needsPort === true) {
         this.#dispatcher.stop(failure("DRAINING"));
         this.#server.closeIdleConnections();
@@ -157,7 +158,9 @@ class HttpDoor implements Listening {
   }
 
   #checkLeft(): void {
-    if (this.#leaving?.size === 0) for (const resolve of this.#onLeft.splice(0)) resolve();
+    if (this.#leaving?.size !== 0) return;
+    this.#dispatcher.drained();
+    for (const resolve of this.#onLeft.splice(0)) resolve();
   }
 
   #listenToNode(server: Server): void {

@@ -18,6 +18,14 @@ export interface SocketLineOptions {
   readonly onReturned: (socket: Socket) => void;
 }
 
+/** Ends a connection in the middle of a response, so that the caller cannot take what it got for the whole. */
+export function breakOff(response: ServerResponse, socket: Socket): void {
+  // Where the end of the connection is the end of the body, only a reset says that it came too early.
+  if (response.req.httpVersionMinor === 0) socket.resetAndDestroy();
+  else if (response.socket !== null) socket.destroySoon();
+  else response.once("socket", () => setImmediate(() => socket.destroySoon())); // it waits behind others
+}
+
 export class SocketLine implements Line {
   readonly base = "";
   readonly #socket: Socket;
@@ -39,6 +47,12 @@ export class SocketLine implements Line {
 
   cut(): void {
     this.#socket.destroy();
+  }
+
+  end(response: Outgoing, isWhole: boolean): void {
+    const answer = response as ServerResponse; // as all are that come from sockets
+    if (isWhole) answer.once("finish", () => this.#socket.destroySoon());
+    else breakOff(answer, this.#socket);
   }
 
   /** First our side is closed, so that the caller gets to read the problem even if it is still sending, then the socket. */

@@ -3,6 +3,7 @@ import type { StreamEnd, StreamShape } from "../../message/message.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { createStream } from "../../message/stream-pair.ts";
 import { Channel } from "./channel.ts";
+import { SequenceEvent } from "./event.ts";
 import { Port } from "./port.ts";
 import {
   isAsyncIterable,
@@ -65,6 +66,11 @@ export class Carried {
     for (const end of this.#channels) end.reset(why);
   }
 
+  /** Calls back for each stream that is aborted, by either end. */
+  onAbort(then: (error: LintelError) => void): void {
+    for (const port of this.#ports) port.closed.catch(then);
+  }
+
   #bytes(source: Source | undefined, target: Target | undefined): void {
     const port = this.#open({ sends: source !== undefined, receives: target !== undefined, messages: false });
     if (source !== undefined) {
@@ -76,8 +82,16 @@ export class Carried {
   #sequence(source: Source): void {
     const port = this.#open({ sends: true, receives: false, messages: true });
     void pump(source, port, async (value) => {
-      const { message } = this.#values.bytes(value);
-      await port.send(message);
+      const { message, carried } =
+        value instanceof SequenceEvent
+          ? this.#values.bytes(value.data, value.head)
+          : this.#values.bytes(value);
+      try {
+        await port.send(message);
+      } catch (error) {
+        carried?.abort(error);
+        throw error;
+      }
     });
   }
 

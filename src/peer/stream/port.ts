@@ -3,8 +3,8 @@ import { copyOf, viewOf } from "../../message/bytes.ts";
 import { defer } from "../../message/deferred.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
+import { ReadWindow, type ReadBudget } from "../../message/read-window.ts";
 import { INITIAL_CREDIT, discardStreams, messageCost } from "../../message/stream.ts";
-import type { ReadBudget } from "./read-budget.ts";
 
 /** What the other end may send ahead of the reader. Bytes. */
 const WINDOW = 1_048_576;
@@ -13,16 +13,12 @@ const SMALL = 4_096;
 
 export class Port implements StreamEvents {
   readonly #end: StreamEnd;
-  readonly #budget: ReadBudget;
+  readonly #window: ReadWindow;
   readonly #over = defer();
   #error: LintelError | undefined;
   // Arriving.
   #arrived: Message[] = [];
   #receiving: boolean;
-  /** Taken and not yet granted anew. */
-  #taken = 0;
-  /** Window beyond the credit that every stream begins with. */
-  #window = -1;
   #awaiting: { resolve(message: Message | undefined): void; reject(error: Error): void } | undefined;
   // Leaving.
   #sending: boolean;
@@ -31,7 +27,7 @@ export class Port implements StreamEvents {
 
   constructor(end: StreamEnd, budget: ReadBudget) {
     this.#end = end;
-    this.#budget = budget;
+    this.#window = new ReadWindow(end, WINDOW, budget);
     this.#receiving = end.receives;
     this.#sending = end.sends;
     this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`
@@ -51,7 +47,7 @@ export class Port implements StreamEvents {
   /** The next that arrived; undefined at the end. Rejects when the stream was aborted. One call at a time. */
   take(): Promise<Message | undefined> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
-    this.#widen();
+    if (this.#receiving) this.#window.open();
     const message = this.#arrived.shift();
     if (message !== undefined) return Promise.resolve(this.#account(message));
     if (!this.#receiving) return Promise.resolve(undefined);
@@ -143,20 +139,9 @@ export class Port implements StreamEvents {
     this.#settle();
   }
 
-  /** The reader has begun: the other end may send ahead. */
-  #widen(): void {
-    if (this.#window >= 0) return;
-    this.#window = this.#receiving ? this.#budget.take(WINDOW - INITIAL_CREDIT) : 0;
-    if (this.#window > 0) this.#end.grant(this.#window);
-  }
-
   #account(message: Message): Message {
     if (!this.#receiving) return message;
-    this.#taken += this.#end.messages ? messageCost(message) : message.end - message.payloadStart;
-    if (this.#taken >= (this.#window + INITIAL_CREDIT) / 4) {
-      this.#end.grant(this.#taken);
-      this.#taken = 0;
-    }
+    this.#window.read(this.#end.messages ? messageCost(message) : message.end - message.payloadStart);
     return message;
   }
 
@@ -189,8 +174,7 @@ export class Port implements StreamEvents {
 
   #settle(): void {
     if (this.isOpen) return;
-    if (this.#window > 0) this.#budget.give(this.#window);
-    this.#window = 0;
+    this.#window.close();
     if (this.#error === undefined) this.#over.resolve();
     else this.#over.reject(this.#error);
   }

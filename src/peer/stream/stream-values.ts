@@ -3,17 +3,16 @@
  * among the streams of the message, so that any codec with objects and numbers can write the rest.
  */
 import type { Codecs } from "../../codec/codecs.ts";
-import { headerLine, findHeader } from "../../message/headers.ts";
+import { headerLine } from "../../message/headers.ts";
 import { LintelError } from "../../message/failure.ts";
 import { Message, type StreamEnd } from "../../message/message.ts";
+import type { ReadBudget } from "../../message/read-window.ts";
+import { ROOT, isRoot } from "../../message/stream.ts";
 import { Carried, isStream } from "./carried.ts";
-import type { ReadBudget } from "./read-budget.ts";
 import type { Values, Written } from "./values.ts";
 import { received, type ReceivedStream } from "./received.ts";
 
 const REFERENCE = "$stream";
-/** Says that the value is the first stream itself. */
-const ROOT = ":value";
 const ROOT_LINE = headerLine(ROOT, "stream");
 /** Deeper values are not searched: no codec writes them. */
 const MAX_DEPTH = 128;
@@ -81,11 +80,6 @@ export class StreamValues implements Values {
     if (isRoot(message)) return streams[0];
     return restore(this.codecs.value(message), streams, 0);
   }
-}
-
-/** True when the message's value is its first stream, not something that contains it. */
-export function isRoot(message: Message): boolean {
-  return findHeader(message.headText(), ROOT) === "stream";
 }
 
 /** True when the value is a stream or channel, or has one in it. */

@@ -1,11 +1,14 @@
+import type { LintelError } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
-import type { ReadBudget } from "./read-budget.ts";
+import type { ReadBudget } from "../../message/read-window.ts";
 
 /** A message made of a value, and what undoes it if it cannot be sent. */
 export interface Written {
   readonly message: Message;
   /** The streams it takes along. */
-  readonly carried?: { abort(error: unknown): void } | undefined;
+  readonly carried?:
+    | { abort(error: unknown): void; onAbort(then: (error: LintelError) => void): void }
+    | undefined;
 }
 
 /** How a stream's end writes and reads the values that flow through it. */

@@ -1,0 +1,192 @@
+import { failure, type Failure } from "../../../message/failure.ts";
+import type { Message, StreamEnd, StreamEvents } from "../../../message/message.ts";
+import { ReadWindow, type ReadBudget } from "../../../message/read-window.ts";
+import { discardStreams, messageCost } from "../../../message/stream.ts";
+import { badAnswer } from "../answer.ts";
+import type { Exchange } from "../connection.ts";
+import type { HttpSettings } from "../options.ts";
+import type { StreamForm } from "./form.ts";
+
+/** How far the worker may be ahead of the caller. Bytes. */
+const WINDOW = 262_144;
+/** A head that goes out with the first piece waits this long for it. Milliseconds. */
+const HEAD_WAIT_MS = 1_000;
+
+const GONE = Object.freeze(failure("CALLER_GONE"));
+const IDLE = Object.freeze(failure("DEADLINE", "the answer's stream was silent for too long"));
+
+/** Who answers the exchange. */
+export interface StreamOwner {
+  /** The head is to be written. */
+  opened(answer: StreamedAnswer): void;
+  /** Nothing was written, and the stream has failed: `why` is the answer. */
+  refused(answer: StreamedAnswer, why: Failure): void;
+  /** Everything is written, or cut off for this reason. */
+  over(answer: StreamedAnswer, reason: string | undefined): void;
+}
+
+/**
+ * An answer whose body is sent as it is produced. The worker may be ahead of the caller by one window: credit is granted
+ * for what the connection has taken.
+ *
+ * | state   | meaning                                           | next                                             |
+ * |---------|---------------------------------------------------|--------------------------------------------------|
+ * | waiting | the head is held back for the first piece         | flowing, over (failed: a problem is the answer)  |
+ * | flowing | the head is written                               | over (complete, failed, caller gone)             |
+ * | over    | nothing more is written                           |                                                  |
+ */
+export class StreamedAnswer implements StreamEvents {
+  readonly exchange: Exchange;
+  state: "waiting" | "flowing" | "over" = "waiting";
+  readonly #end: StreamEnd;
+  readonly #form: StreamForm;
+  readonly #settings: HttpSettings;
+  readonly #owner: StreamOwner;
+  readonly #window: ReadWindow;
+  /** Given to the connection, and not taken by it when last asked. As credit counts it. */
+  #unread = 0;
+  /** When the worker and when this end last said something. */
+  #heardAt: number;
+  #saidAt: number;
+  #timer: unknown;
+
+  constructor(
+    exchange: Exchange,
+    end: StreamEnd,
+    form: StreamForm,
+    settings: HttpSettings,
+    budget: ReadBudget,
+    owner: StreamOwner,
+  ) {
+    this.exchange = exchange;
+    this.#end = end;
+    this.#form = form;
+    this.#settings = settings;
+    this.#owner = owner;
+    this.#window = new ReadWindow(end, WINDOW, budget);
+    this.#heardAt = this.#saidAt = settings.clock.now();
+  }
+
+  begin(): void {
+    const { response } = this.exchange;
+    response.on("drain", () => this.#drained());
+    if (this.#form.eager) this.#flushHead();
+    else this.#timer = this.#settings.clock.after(HEAD_WAIT_MS, () => this.#flushHead());
+    this.#end.listen(this);
+    this.#window.open();
+  }
+
+  /** The caller has left. */
+  leave(): void {
+    if (this.state === "over") return;
+    this.#stop();
+    this.#end.reset(GONE);
+    this.#owner.over(this, GONE.reason);
+  }
+
+  /** Ends it before its time; caller and worker learn why. */
+  abort(why: Failure): void {
+    if (this.state === "over") return;
+    this.#end.reset(why);
+    this.reset(why);
+  }
+
+  // StreamEvents
+
+  data(message: Message): void {
+    if (this.state === "over") return discardStreams(message);
+    if (message.streams !== undefined) {
+      const why = badAnswer("a value of its sequence contains a stream");
+      discardStreams(message, why);
+      return this.abort(why);
+    }
+    const piece = this.#form.piece(message);
+    if (!(piece instanceof Uint8Array)) return this.abort(piece);
+    this.#open();
+    this.#heardAt = this.#saidAt = this.#settings.clock.now();
+    this.#unread += this.#end.messages ? messageCost(message) : piece.length;
+    if (this.exchange.response.write(piece)) this.#drained();
+  }
+
+  ended(): void {
+    if (this.state === "over") return;
+    const missing = this.#form.missing();
+    if (missing !== undefined) return this.reset(missing);
+    this.#open();
+    this.#stop();
+    this.exchange.response.end();
+    this.#owner.over(this, undefined);
+  }
+
+  granted(): void {
+    // nothing is sent from here
+  }
+
+  ready(): boolean {
+    return true; // what may come is bounded by credit
+  }
+
+  writable(): void {
+    // nothing is sent from here
+  }
+
+  reset(why: Failure): void {
+    if (this.state === "over") return;
+    const began = this.state === "flowing";
+    this.#stop();
+    if (!began) return this.#owner.refused(this, why);
+    const lastWords = this.#form.lastWords(why);
+    if (lastWords === undefined) this.exchange.connection.breakOff(this.exchange.response);
+    else this.exchange.response.end(lastWords);
+    this.#owner.over(this, why.reason);
+  }
+
+  #flushHead(): void {
+    this.#open();
+    this.exchange.response.flushHeaders();
+  }
+
+  #open(): void {
+    if (this.state !== "waiting") return;
+    this.state = "flowing";
+    this.#settings.clock.clear(this.#timer);
+    this.#owner.opened(this);
+    this.#watch();
+  }
+
+  #drained(): void {
+    this.#window.read(this.#unread);
+    this.#unread = 0;
+  }
+
+  #stop(): void {
+    this.state = "over";
+    this.#settings.clock.clear(this.#timer);
+    this.#window.close();
+  }
+
+  /** Sets the clock for what is to be done if all stays quiet. */
+  #watch(): void {
+    const { clock, sseKeepAliveMs, streamIdleMs } = this.#settings;
+    const comment = this.#form.comment === undefined ? Infinity : this.#saidAt + sseKeepAliveMs;
+    const idle = streamIdleMs === 0 ? Infinity : this.#heardAt + streamIdleMs;
+    const due = Math.min(comment, idle);
+    if (due === Infinity) return;
+    this.#timer = clock.after(Math.max(1, due - clock.now()), () => this.#quiet());
+  }
+
+  #quiet(): void {
+    const { clock, sseKeepAliveMs, streamIdleMs } = this.#settings;
+    const { response } = this.exchange;
+    const now = clock.now();
+    if (response.writableNeedDrain) {
+      this.#heardAt = this.#saidAt = now; // it is the caller who is slow
+    } else if (streamIdleMs > 0 && now - this.#heardAt >= streamIdleMs) {
+      return this.abort(IDLE);
+    } else if (this.#form.comment !== undefined && now - this.#saidAt >= sseKeepAliveMs) {
+      response.write(this.#form.comment);
+      this.#saidAt = now;
+    }
+    this.#watch();
+  }
+}

@@ -1,0 +1,89 @@
+/** A hub, a worker in another process over a unix socket, and real callers. */
+import { fork } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { HttpOptions, RequestRecord } from "../../../src/gateway/http/options.ts";
+import { createHub, type Hub } from "../../../src/index.ts";
+import { Running } from "../../cli/cli-process.ts";
+
+const WORKER = fileURLToPath(new URL("stream-worker-process.js", import.meta.url));
+const PATIENCE_MS = 20_000;
+
+export class Stage {
+  readonly hub: Hub;
+  readonly records: readonly RequestRecord[];
+  /** What the worker has said, and nobody has waited for. */
+  readonly heard: string[] = [];
+  readonly #worker: ReturnType<typeof fork>;
+  readonly #news = new EventEmitter();
+
+  constructor(hub: Hub, worker: ReturnType<typeof fork>, records: readonly RequestRecord[]) {
+    this.hub = hub;
+    this.records = records;
+    this.#worker = worker;
+    worker.on("message", (word: string) => {
+      this.heard.push(word);
+      this.#news.emit("word");
+    });
+  }
+
+  get url(): string {
+    return this.hub.httpUrl!;
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
+  }
+
+  /** The next thing the worker says that matches; what it said before that is forgotten. */
+  async says(pattern: RegExp): Promise<string> {
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    for (;;) {
+      for (let word = this.heard.shift(); word !== undefined; word = this.heard.shift())
+        if (pattern.test(word)) return word;
+      await once(this.#news, "word", { signal });
+    }
+  }
+
+  tell(word: string): void {
+    this.#worker.send(word);
+  }
+
+  kill(): void {
+    this.#worker.kill("SIGKILL");
+  }
+
+  /** Runs the real curl. */
+  curl(path: string, ...args: readonly string[]): Running {
+    return new Running("curl", ["--silent", "--no-buffer", ...args, `${this.url}${path}`]);
+  }
+}
+
+export async function openStage(context: TestContext, http: HttpOptions = {}): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), "lintel-streams-"));
+  const records: RequestRecord[] = [];
+  const hub = await createHub({
+    http: { port: 0, onRequest: (record) => records.push(record), ...http },
+    listen: [`unix://${join(folder, "hub.sock")}`],
+  });
+  const worker = fork(WORKER, [hub.urls[0]!]);
+  context.after(async () => {
+    worker.kill("SIGKILL");
+    await hub.close();
+    await rm(folder, { recursive: true });
+  });
+  const stage = new Stage(hub, worker, records);
+  await stage.says(/^serving$/);
+  return stage;
+}
+
+/** What `counting` of the worker produces. */
+export function counted(size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  for (let at = 0; at < size; at++) bytes[at] = at % 251;
+  return bytes;
+}
