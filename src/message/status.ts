@@ -120,6 +120,7 @@ export const REASONS = {
     http: 502,
     text: "the worker answered with what cannot be sent to the caller",
   },
+  SOURCE_FAILED: { code: "aborted", retryable: false, http: 502, text: "the stream's source failed" },
   BAD_REQUEST: { code: "invalid_argument", retryable: false, text: "not a legal HTTP request" },
   URI_TOO_LONG: { code: "invalid_argument", retryable: false, http: 414, text: "the URL is over the limit" },
   HEADERS_TOO_LARGE: {

@@ -148,10 +148,5 @@ function bytesOf(chunk: unknown): Uint8Array {
 /** What the other end hears. Texts of unexpected errors may hold secrets. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof LintelError) return error.toFailure();
-  return {
-    ...failure("HANDLER_FAILED"),
-    code: "aborted",
-    reason: "SOURCE_FAILED",
-    message: "the stream's source failed",
-  };
+  return failure("SOURCE_FAILED");
 }

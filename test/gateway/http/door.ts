@@ -123,6 +123,7 @@ export interface RawResponse {
   readonly head: string;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
+  readonly raw: Buffer;
 }
 
 /** A caller on a raw socket that reads one response after the other. */
@@ -162,16 +163,21 @@ export class RawCaller {
           const colon = line.indexOf(":");
           headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
         }
-        const length = bodiless ? 0 : Number(headers.get("content-length") ?? 0);
-        if (this.#received.length >= end + 4 + length) {
-          const body = this.#received.toString("utf8", end + 4, end + 4 + length);
-          this.#received = this.#received.subarray(end + 4 + length);
-          return { status: Number(head.slice(9, 12)), head, headers, body };
+        const whole = this.#body(end + 4, headers, bodiless);
+        if (whole !== undefined) {
+          this.#received = this.#received.subarray(whole.end);
+          const raw = whole.bytes;
+          return { status: Number(head.slice(9, 12)), head, headers, body: raw.toString("utf8"), raw };
         }
       }
       if (this.#ended) return undefined;
       await this.#news();
     }
+  }
+
+  /** What has come and was not taken for a response. */
+  get received(): string {
+    return this.#received.toString("latin1");
   }
 
   /** Resolves with what came besides responses when the other side has ended. */
@@ -182,6 +188,29 @@ export class RawCaller {
 
   close(): void {
     this.socket.destroy();
+  }
+
+  /** The body that begins at `start`, and where it ends; undefined as long as it is not all there. */
+  #body(
+    start: number,
+    headers: ReadonlyMap<string, string>,
+    bodiless: boolean,
+  ): { readonly bytes: Buffer; readonly end: number } | undefined {
+    const received = this.#received;
+    if (bodiless || headers.get("transfer-encoding") !== "chunked") {
+      const end = start + (bodiless ? 0 : Number(headers.get("content-length") ?? 0));
+      return received.length < end ? undefined : { bytes: received.subarray(start, end), end };
+    }
+    const pieces: Buffer[] = [];
+    for (let at = start; ;) {
+      const line = received.indexOf("\r\n", at);
+      if (line < 0) return undefined;
+      const size = Number.parseInt(received.toString("latin1", at, line), 16);
+      at = line + 2 + size + 2;
+      if (received.length < at) return undefined;
+      if (size === 0) return { bytes: Buffer.concat(pieces), end: at };
+      pieces.push(received.subarray(line + 2, line + 2 + size));
+    }
   }
 
   #news(): Promise<void> {

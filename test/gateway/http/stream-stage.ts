@@ -1,6 +1,7 @@
 /** A hub, a worker in another process over a unix socket, and real callers. */
 import { fork } from "node:child_process";
 import { EventEmitter, once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,6 +47,29 @@ export class Stage {
       for (let word = this.heard.shift(); word !== undefined; word = this.heard.shift())
         if (pattern.test(word)) return word;
       await once(this.#news, "word", { signal });
+    }
+  }
+
+  /** Waits until the worker has said nothing of this kind for a while. Returns the last it did say. */
+  async settled(pattern = /^produced/, quietMs = 300): Promise<string> {
+    let last = "";
+    for (;;) {
+      const signal = AbortSignal.timeout(quietMs);
+      for (let word = this.heard.shift(); word !== undefined; word = this.heard.shift())
+        if (pattern.test(word)) last = word;
+      try {
+        await once(this.#news, "word", { signal });
+      } catch {
+        return last;
+      }
+    }
+  }
+
+  /** Waits until something that no event tells has become true. */
+  async until(condition: () => boolean): Promise<void> {
+    for (let left = PATIENCE_MS; !condition(); left -= 5) {
+      if (left <= 0) throw new Error("it has not become true in time");
+      await sleep(5);
     }
   }
 

@@ -69,7 +69,10 @@ export class StreamedAnswer implements StreamEvents {
 
   begin(): void {
     const { response } = this.exchange;
-    response.on("drain", () => this.#drained());
+    response.on("drain", () => {
+      this.#heardAt = this.#settings.clock.now(); // the worker could not say anything before
+      this.#taken();
+    });
     if (this.#form.eager) this.#flushHead();
     else this.#timer = this.#settings.clock.after(HEAD_WAIT_MS, () => this.#flushHead());
     this.#end.listen(this);
@@ -105,7 +108,7 @@ export class StreamedAnswer implements StreamEvents {
     this.#open();
     this.#heardAt = this.#saidAt = this.#settings.clock.now();
     this.#unread += this.#end.messages ? messageCost(message) : piece.length;
-    if (this.exchange.response.write(piece)) this.#drained();
+    if (this.exchange.response.write(piece)) this.#taken();
   }
 
   ended(): void {
@@ -154,7 +157,8 @@ export class StreamedAnswer implements StreamEvents {
     this.#watch();
   }
 
-  #drained(): void {
+  /** The connection has room again for what the worker may send. */
+  #taken(): void {
     this.#window.read(this.#unread);
     this.#unread = 0;
   }
