@@ -1,7 +1,9 @@
+import { Readable } from "node:stream";
 import { Option, type Command } from "commander";
+import type { HeadersInit } from "../message/headers.ts";
 import type { Peer, Reply } from "../peer/peer.ts";
-import { readBody, toOutgoing, type Outgoing } from "./body.ts";
-import { Interrupted } from "./failure.ts";
+import { readBody, toOutgoing } from "./body.ts";
+import { CliError, Exit, Interrupted, usage } from "./failure.ts";
 import { headerFlag, hubFlag, parseSeconds, parseSubject, type Headers } from "./flags.ts";
 import { SHORT_WAIT_MS, connectToHub } from "./hub-link.ts";
 import { Output } from "./output.ts";
@@ -12,6 +14,13 @@ interface Flags {
   readonly timeout: number;
   readonly header?: Headers;
   readonly json?: true;
+  readonly stream?: true;
+}
+
+/** What a request is made of. */
+interface Sent {
+  readonly value: unknown;
+  readonly headers: HeadersInit;
 }
 
 const NEWLINE = 0x0a;
@@ -19,11 +28,13 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 
 const EXAMPLES = `
 A body that is a JSON object or array is sent as JSON, any other as text, and what comes from stdin as bytes.
-The answer's bytes go to stdout as they are; on a terminal a line end is added where there is none.
+The answer's bytes go to stdout as they are; on a terminal a line end is added where there is none. An answer that is
+a stream is printed as it comes: bytes as they are, values as a line of JSON each. --timeout is for its beginning.
 
 Examples:
   lintel request greet '{"name":"Ada"}'
   lintel request image.resize - --timeout 5 < in.png > out.png
+  lintel request log.compress - --stream < huge.log > huge.log.gz
   lintel request echo 42 --json
   lintel request users.get -H 'Accept-Language: de' '{"id":7}'`;
 
@@ -40,34 +51,69 @@ export function define(command: Command): void {
     )
     .addOption(headerFlag())
     .option("--json", "the body must be JSON, and is sent as such even if it is a number or a string")
+    .option("--stream", "with -: send stdin as a stream, however much it is, while it is read")
     .addHelpText("after", EXAMPLES)
     .action(request);
 }
 
 async function request(subject: string, argument: string | undefined, flags: Flags): Promise<void> {
-  const outgoing = toOutgoing(await readBody(argument), flags.header, flags.json);
+  const outgoing = await outgoingOf(argument, flags);
   const timeoutMs = Math.min(SHORT_WAIT_MS, flags.timeout);
   const peer = await connectToHub({ url: flags.hub, name: "lintel request", timeoutMs });
   try {
-    const { body } = await ask(peer, subject, outgoing, flags.timeout);
-    const output = new Output();
-    await output.write(body);
-    if (output.isTerminal && body.length > 0 && body.at(-1) !== NEWLINE) await output.write("\n");
+    using stopping = new Stopping();
+    try {
+      const reply = await ask(peer, subject, outgoing, flags.timeout, stopping.signal);
+      await print(reply, new Output(), stopping.signal);
+    } catch (error) {
+      throw stopping.signal.aborted ? new Interrupted(stopping.exit) : error;
+    }
   } finally {
     await peer.close();
   }
 }
 
-async function ask(
+async function outgoingOf(argument: string | undefined, flags: Flags): Promise<Sent> {
+  const { header = {}, json, stream } = flags;
+  if (stream !== true) return toOutgoing(await readBody(argument), header, json);
+  if (argument !== "-") throw usage("--stream needs - as the body: it is stdin that is streamed");
+  if (json === true) throw usage("--stream sends bytes, --json is for a value");
+  return { value: Readable.toWeb(process.stdin), headers: header };
+}
+
+function ask(
   peer: Peer,
   subject: string,
-  { value, headers }: Outgoing,
+  { value, headers }: Sent,
   timeoutMs: number,
+  signal: AbortSignal,
 ): Promise<Reply> {
-  using stopping = new Stopping();
-  try {
-    return await peer.request(subject, value, { timeoutMs, headers, full: true, signal: stopping.signal });
-  } catch (error) {
-    throw stopping.signal.aborted ? new Interrupted(stopping.exit) : error;
+  return peer.request(subject, value, { timeoutMs, headers, full: true, signal });
+}
+
+async function print(reply: Reply, output: Output, signal: AbortSignal): Promise<void> {
+  const { body, streams } = reply;
+  if (streams.length > 0) {
+    const { value } = reply;
+    if (value instanceof ReadableStream) return printStream(value, output, signal);
+    throw new CliError(Exit.failed, "BAD_ANSWER", "the answer contains streams, which cannot be printed");
   }
+  await output.write(body);
+  if (output.isTerminal && body.length > 0 && body.at(-1) !== NEWLINE) await output.write("\n");
+}
+
+/** Prints what a streamed answer brings as it comes, as fast as it is read. */
+async function printStream(
+  stream: ReadableStream<unknown>,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  const reader = stream.getReader();
+  const leave = (): void => void reader.cancel().catch(() => undefined);
+  for (const end of [signal, output.gone]) end.addEventListener("abort", leave, { once: true });
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    const { value } = next;
+    await output.write(value instanceof Uint8Array ? value : `${JSON.stringify(value) ?? "null"}\n`);
+  }
+  signal.throwIfAborted();
 }

@@ -60,6 +60,9 @@ const http = (directory: string): Shape<false | HttpOptions> => {
     bodyLimit: size("bodyLimit", 2 ** 31 - 1),
     timeout: time("timeout"),
     defaultMapping: boolean("defaultMapping"),
+    sseKeepAlive: time("sseKeepAlive"),
+    streamIdle: time("streamIdle"),
+    streamGrace: time("streamGrace"),
     sessions: boolean("sessions"),
     origins,
     tls: (node, report) =>
@@ -68,10 +71,17 @@ const http = (directory: string): Shape<false | HttpOptions> => {
   return (node, report) => {
     if (node.kind === "scalar" && node.value === false) return false;
     if (node.kind !== "map") return httpAddress(node, report);
-    const { listen: address, timeout, ...rest } = fields(node, report) ?? {};
+    const { listen: address, timeout, sseKeepAlive, streamIdle, streamGrace, ...rest } = fields(node, report) ?? {};
     if (rest.sessions === false && rest.origins !== undefined)
       report(node, "origins are for sessions, which `sessions: false` turns off");
-    return { ...address, ...rest, ...(timeout === undefined ? {} : { timeoutMs: timeout }) };
+    return {
+      ...address,
+      ...rest,
+      ...(timeout === undefined ? {} : { timeoutMs: timeout }),
+      ...(sseKeepAlive === undefined ? {} : { sseKeepAliveMs: sseKeepAlive }),
+      ...(streamIdle === undefined ? {} : { streamIdleMs: streamIdle }),
+      ...(streamGrace === undefined ? {} : { streamGraceMs: streamGrace }),
+    };
   };
 };
 

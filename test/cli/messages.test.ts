@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { createHub, LintelError, type Hub } from "../../src/index.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createHub, LintelError, type Context, type Hub } from "../../src/index.ts";
 import { defer, lintel, start, type Outcome } from "./cli-process.ts";
 
 let hub: Hub;
 const env: Record<string, string> = {};
+const endlessEnded = defer<string>();
+const breaking = defer<string>();
 
 before(async () => {
   hub = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"] });
@@ -17,6 +20,30 @@ before(async () => {
     "slow",
     (_value, { signal }) => new Promise((resolve) => signal.addEventListener("abort", resolve)),
   );
+  await hub.serve("bytes", () => new Blob(["x".repeat(3_000_000)]).stream());
+  await hub.serve("values", async function* () {
+    yield { n: 1 };
+    yield "two";
+    await Promise.resolve();
+  });
+  await hub.serve("endless", async function* (_value: unknown, { signal }: Context) {
+    signal.addEventListener("abort", () => endlessEnded.resolve((signal.reason as LintelError).code));
+    for (let n = 0; ; n++) {
+      yield n;
+      await sleep(5, undefined, { signal });
+    }
+  });
+  await hub.serve("nested", () => ({ file: new Blob(["x"]).stream() }));
+  await hub.serve("length", async (value) => {
+    let length = 0;
+    for await (const chunk of value as ReadableStream<Uint8Array>) length += chunk.length;
+    return length;
+  });
+  await hub.serve("breaks", async function* () {
+    yield 1;
+    await breaking.promise;
+    throw new LintelError("not_found", "no more", { reason: "NO_MORE" });
+  });
   await hub.serve("fail", () => {
     throw new LintelError("not_found", "no such order", { reason: "NO_ORDER" });
   });
@@ -60,6 +87,34 @@ test("bytes pass through unchanged", async () => {
   const running = start(["request", "echo", "-"], { env });
   running.child.stdin.end(Buffer.from(bytes, "latin1"));
   assert.equal((await running.ended).stdout, bytes);
+});
+
+test("an answer that is a stream is printed as it comes", async () => {
+  await using breaks = start(["request", "breaks"], { env });
+  const [bytes, values, nested] = await Promise.all(
+    ["bytes", "values", "nested"].map((subject) => run(["request", subject])),
+  );
+  assert.deepEqual([bytes?.exit, bytes?.stdout === "x".repeat(3_000_000)], [0, true]);
+  assert.deepEqual(values, { exit: 0, stdout: '{"n":1}\n"two"\n', stderr: "" });
+  assert.equal(nested?.exit, 1);
+  assert.match(nested.stderr, /^lintel: BAD_ANSWER: /);
+  await breaks.prints(/^1\n$/);
+  breaking.resolve("now");
+  assert.deepEqual(await breaks.ended, { exit: 1, stdout: "1\n", stderr: "lintel: NO_MORE: no more\n" });
+});
+
+test("a stream that is interrupted is canceled", async () => {
+  await using running = start(["request", "endless", "--timeout", "0.5"], { env });
+  await running.prints(/^(?:\d+\n){150}/); // goes on past the timeout
+  assert.equal((await running.stop("SIGINT")).exit, 130);
+  assert.equal(await endlessEnded.promise, "canceled");
+});
+
+test("--stream sends stdin as a stream", async () => {
+  const { exit, stdout } = await run(["request", "length", "-", "--stream"], "x".repeat(5_000_000));
+  assert.deepEqual([exit, stdout], [0, "5000000"]);
+  assert.equal((await run(["request", "length", "body", "--stream"])).exit, 2);
+  assert.equal((await run(["request", "length", "-", "--stream", "--json"])).exit, 2);
 });
 
 test("headers go along, repeated ones too", async () => {

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import { createHub } from "../../src/index.ts";
-import { Running } from "../cli/cli-process.ts";
+import { Running, start } from "../cli/cli-process.ts";
 import { Postgres, client } from "../gateway/tunnel/postgres.ts";
 import { pathOf } from "../house/provide.ts";
 
@@ -70,6 +71,47 @@ test("tunnel.js: the command it gives reaches the database", async () => {
   assert.match(await client("psql", Number(port), ["-c", "select version()"]), /PostgreSQL \d+/);
   const { exit, stderr } = await running.stop("SIGINT");
   assert.deepEqual([exit, stderr], [0, ""]);
+});
+
+test("tokens-worker.js: curl sees each word when it is there, and leaving stops the worker", async () => {
+  await using hub = await createHub({ http: { port: 0 }, listen: ["tcp://127.0.0.1:0"] });
+  await using worker = example("tokens-worker.js", hub.urls[0]!);
+  await worker.prints(/^\[tokens\] serving "chat" at tcp:/m);
+  const ask = (): Running => new Running("curl", ["-sN", "-d", '{"prompt":"Why?"}', `${hub.httpUrl}/chat`]);
+  await using curl = ask();
+  const [early = ""] = await curl.prints(/^id: 0\ndata: \{"token":"You"\}\n\n/);
+  assert.ok(early.length > 0 && !curl.stdout.includes("done"));
+  const { exit, stdout } = await curl.ended;
+  assert.equal(exit, 0);
+  const said = [...stdout.matchAll(/^id: \d+\ndata: (.*)$/gm)].map(([, data = ""]) => data);
+  const words = said.map((data) => (JSON.parse(data) as { token: string }).token).join(" ");
+  assert.equal(words, 'You asked: "Why?" I think about it, and I say it word by word.');
+  assert.match(stdout, /\n\nevent: done\ndata: \{"tokens":14\}\n\n$/);
+  await worker.prints(/^\[tokens\] done$/m);
+  await using leaving = ask();
+  await leaving.prints(/"token":"asked:"/);
+  await leaving.stop("SIGINT");
+  await worker.prints(/^\[tokens\] the caller left$/m);
+  assert.equal((await worker.stop("SIGTERM")).exit, 0);
+});
+
+test("gzip-worker.js: a file larger than any message goes through as a stream", async () => {
+  await using hub = await createHub({ http: { port: 0 }, listen: ["tcp://127.0.0.1:0"] });
+  await using worker = example("gzip-worker.js", hub.urls[0]!);
+  await worker.prints(/^\[gzip\] serving "gzip" at tcp:/m);
+  const line = "all work and no play makes Jack a dull boy\n";
+  const file = line.repeat(200_000);
+  await using request = start(["request", "gzip", "-", "--stream", "--hub", hub.urls[0]!]);
+  request.child.stdin.end(file);
+  const { exit, stdout, stderr } = await request.ended;
+  assert.deepEqual([exit, stderr], [0, ""]);
+  assert.equal(gunzipSync(Buffer.from(stdout, "latin1")).toString(), file);
+  await using curl = new Running("curl", [
+    ...["-s", "--data-binary", line, "-H", "Content-Type: text/plain"],
+    `${hub.httpUrl}/gzip`,
+  ]);
+  assert.equal(gunzipSync(Buffer.from((await curl.ended).stdout, "latin1")).toString(), line);
+  assert.equal((await worker.stop("SIGTERM")).exit, 0);
 });
 
 test("npm run demo: every step goes as told", async () => {

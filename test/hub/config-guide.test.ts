@@ -22,6 +22,9 @@ test("the guide's example is a legal file that uses every key", async () => {
     "sessions",
     "origins",
     "timeoutMs",
+    "sseKeepAliveMs",
+    "streamIdleMs",
+    "streamGraceMs",
     "routes",
   ]);
   assert.equal(http.routes?.length, 2);
