@@ -22,3 +22,4 @@ export type {
   Subscription,
 } from "../peer/peer.ts";
 export type { ConnectOptions } from "./connect.ts";
+export { event, type EventOptions, type SequenceEvent } from "../peer/stream/event.ts";
