@@ -15,6 +15,7 @@ import type {
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { MAX_TIMEOUT, type Limits } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
+import { discardStreams } from "../message/stream.ts";
 import { checkPattern } from "../message/subject.ts";
 import { createInFlight, type InFlight } from "./in-flight.ts";
 import { PendingTable } from "./pending-table.ts";
@@ -83,15 +84,15 @@ export class Broker {
     stats.requests++;
     this.#table.resolve(target);
     const group = target.groups.length === 1 ? target.groups[0] : pickGroup(target.groups);
-    if (this.#state !== "open") return this.#refuseAll(sink, tag);
-    if (group === undefined) return this.#refuse("noResponders", NO_RESPONDERS, sink, tag);
-    if (!(timeoutMs > 0)) return this.#refuse("deadline", DEADLINE, sink, tag);
+    if (this.#state !== "open") return this.#refuseAll(request, sink, tag);
+    if (group === undefined) return this.#refuse("noResponders", NO_RESPONDERS, request, sink, tag);
+    if (!(timeoutMs > 0)) return this.#refuse("deadline", DEADLINE, request, sink, tag);
     const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
     // What waits goes first, also when this request is made in the moment between a job's end and the next pull.
     const member = group.waitingCount > 0 ? undefined : group.choose();
     if (member === undefined) return this.#enqueue(group, target, request, timeout, sink, tag);
     const row = this.#inFlight.add(this.#clock.now() + timeout);
-    if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, sink, tag);
+    if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag);
     row.sink = sink;
     row.tag = tag;
     row.group = group;
@@ -110,17 +111,17 @@ export class Broker {
     sink: Sink,
     tag: number,
   ): number {
-    if (group.waitingCount >= this.#limits.queue) return this.#refuse("queueFull", QUEUE_FULL, sink, tag);
-    if (this.#inFlight.isFull) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, sink, tag);
+    if (group.waitingCount >= this.#limits.queue) return this.#refuse("queueFull", QUEUE_FULL, request, sink, tag);
+    if (this.#inFlight.isFull) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag);
     let kept: Message;
     try {
       kept = request.retain();
     } catch (error) {
       const why = error instanceof LintelError ? error.toFailure() : BAD_PAYLOAD;
-      return this.#refuse("failed", why, sink, tag);
+      return this.#refuse("failed", why, request, sink, tag);
     }
     const row = this.#inFlight.add(this.#clock.now() + timeout);
-    if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, sink, tag); // a toJSON made requests
+    if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag); // a toJSON made requests
     row.sink = sink;
     row.tag = tag;
     row.group = group;
@@ -194,14 +195,15 @@ export class Broker {
     this.#inFlight.stop();
   }
 
-  #refuseAll(sink: Sink, tag: number): 0 {
-    if (this.#state === "closed") return this.#refuse("closed", CLOSED, sink, tag);
-    return this.#refuse("refusedDraining", DRAINING, sink, tag);
+  #refuseAll(request: Message, sink: Sink, tag: number): 0 {
+    if (this.#state === "closed") return this.#refuse("closed", CLOSED, request, sink, tag);
+    return this.#refuse("refusedDraining", DRAINING, request, sink, tag);
   }
 
-  #refuse(counter: keyof BrokerStats, why: Failure, sink: Sink, tag: number): 0 {
+  #refuse(counter: keyof BrokerStats, why: Failure, request: Message, sink: Sink, tag: number): 0 {
     this.stats[counter]++;
     sink.failed(tag, why);
+    discardStreams(request, why);
     return 0;
   }
 
@@ -292,11 +294,12 @@ export class Broker {
 
   /** Ends a request without its worker: the worker that holds it, if any, is told why, and so is the sink, if given. */
   #withdraw(row: InFlight, why: Failure, sink: Sink | undefined): void {
-    const { id, tag, member } = row;
+    const { id, tag, member, message } = row;
     const group = row.group!;
     this.#free(row);
     member?.worker.cancel(id, why);
     sink?.failed(tag, why);
+    if (message !== undefined) discardStreams(message, why);
     this.#ended(group);
   }
 
@@ -341,10 +344,11 @@ export class Broker {
     for (let id = group.dequeue(); id !== undefined; id = group.dequeue()) {
       const row = this.#inFlight.get(id);
       if (row === undefined || row.group !== group || row.member !== undefined) continue;
-      const { sink, tag } = row;
+      const { sink, tag, message } = row;
       this.#free(row);
       this.stats.noResponders++;
       sink?.failed(tag, NO_RESPONDERS);
+      if (message !== undefined) discardStreams(message, NO_RESPONDERS);
       this.#ended(group);
     }
   }

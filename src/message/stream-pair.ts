@@ -1,6 +1,6 @@
 import type { Failure } from "./failure.ts";
 import type { Message, StreamEnd, StreamEvents, StreamShape } from "./message.ts";
-import { EventQueue } from "./stream.ts";
+import { EventQueue, discardStreams } from "./stream.ts";
 
 /** A stream inside this process: two ends, of which the first has this shape and the second its counterpart. */
 export function createStream(shape: StreamShape): [StreamEnd, StreamEnd] {
@@ -16,7 +16,7 @@ class PairEnd implements StreamEnd {
   readonly receives: boolean;
   readonly sends: boolean;
   readonly messages: boolean;
-  readonly #events = new EventQueue();
+  readonly #events: EventQueue;
   #other: PairEnd | undefined;
   #sending: boolean;
   #isOver = false;
@@ -26,6 +26,7 @@ class PairEnd implements StreamEnd {
     this.sends = shape.sends;
     this.messages = shape.messages;
     this.#sending = shape.sends;
+    this.#events = new EventQueue(shape.messages);
   }
 
   join(other: PairEnd): void {
@@ -42,16 +43,19 @@ class PairEnd implements StreamEnd {
 
   send(message: Message): void {
     if (this.#sending) this.#other!.#events.data(message);
+    else discardStreams(message);
   }
 
   end(): void {
     if (!this.#sending) return;
+    const other = this.#other!;
     this.#sending = false;
-    this.#other!.#events.ended();
+    if (!other.#sending) this.#isOver = other.#isOver = true;
+    other.#events.ended();
   }
 
   grant(bytes: number): void {
-    if (bytes > 0 && !this.#isOver) this.#other!.#events.granted(bytes);
+    if (bytes > 0 && this.#other!.#sending) this.#other!.#events.granted(bytes);
   }
 
   resume(): void {
@@ -61,11 +65,8 @@ class PairEnd implements StreamEnd {
   reset(why: Failure): void {
     if (this.#isOver) return;
     const other = this.#other!;
-    this.#isOver = true;
-    this.#sending = false;
-    if (other.#isOver) return;
-    other.#isOver = true;
-    other.#sending = false;
+    this.#isOver = other.#isOver = true;
+    this.#sending = other.#sending = false;
     other.#events.reset(why);
   }
 }

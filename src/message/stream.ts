@@ -2,6 +2,7 @@
  * Streams that messages carry. An engine or session hands their ends on without looking: whoever holds an end calls its
  * methods and hears its events. Bytes or whole messages flow one way or both, each way limited by credit.
  */
+import { Arrivals } from "./arrivals.ts";
 import { LintelError, failure, type Failure } from "./failure.ts";
 import { findHeader } from "./headers.ts";
 import type { Message, StreamEnd, StreamEvents } from "./message.ts";
@@ -87,31 +88,50 @@ class Forward implements StreamEvents {
   }
 }
 
-/** Keeps events until somebody listens. The credit that a sender begins with bounds what is kept. */
+/**
+ * Keeps events until somebody listens: what has arrived, which the credit that a sender begins with bounds, and sums of
+ * the rest, so that no number of frames fills the memory.
+ */
 export class EventQueue implements StreamEvents {
+  readonly #messages: boolean;
   #events: StreamEvents | undefined;
-  #early: ((events: StreamEvents) => void)[] = [];
+  #isHeard = false;
+  #arrived: Arrivals | undefined;
+  #granted = 0;
+  #ended = false;
+  #reset: Failure | undefined;
+
+  /** `messages`: whole messages flow, not bytes. */
+  constructor(messages: boolean) {
+    this.#messages = messages;
+  }
 
   listen(events: StreamEvents): void {
-    if (this.#events !== undefined) throw new TypeError("somebody listens to this stream already");
-    const early = this.#early;
-    this.#early = [];
+    if (this.#isHeard) throw new TypeError("somebody listens to this stream already");
+    this.#isHeard = true;
+    // What comes while the listener is told of what came before waits its turn.
+    for (let one = this.#arrived?.take(); one !== undefined; one = this.#arrived?.take()) events.data(one);
+    this.#arrived = undefined;
     this.#events = events;
-    for (const event of early) event(events);
+    if (this.#granted > 0) events.granted(this.#granted);
+    if (this.#ended) events.ended();
+    if (this.#reset !== undefined) events.reset(this.#reset);
   }
 
   data(message: Message): void {
     if (this.#events !== undefined) return this.#events.data(message);
-    const kept = message.retain();
-    this.#early.push((events) => events.data(kept));
+    this.#arrived ??= new Arrivals(this.#messages);
+    return this.#arrived.add(message);
   }
 
   ended(): void {
-    this.#tell((events) => events.ended());
+    if (this.#events !== undefined) this.#events.ended();
+    else this.#ended = true;
   }
 
   granted(bytes: number): void {
-    this.#tell((events) => events.granted(bytes));
+    if (this.#events !== undefined) this.#events.granted(bytes);
+    else this.#granted += bytes;
   }
 
   ready(): boolean {
@@ -123,11 +143,11 @@ export class EventQueue implements StreamEvents {
   }
 
   reset(why: Failure): void {
-    this.#tell((events) => events.reset(why));
-  }
-
-  #tell(event: (events: StreamEvents) => void): void {
-    if (this.#events !== undefined) event(this.#events);
-    else this.#early.push(event);
+    if (this.#events !== undefined) return this.#events.reset(why);
+    this.#reset = why;
+    // Nobody will see it, and those who sent streams along learn it at once.
+    for (let one = this.#arrived?.take(); one !== undefined; one = this.#arrived?.take()) {
+      discardStreams(one, why);
+    }
   }
 }

@@ -225,6 +225,10 @@ export class Inbound<R> implements FrameSink {
       return false;
     }
     message.streams = (header.flags & CARRIES_STREAMS) === 0 ? undefined : this.#session.streams.take();
+    if (message.streams?.length === 0) {
+      this.#break("a message says that it carries streams, and none is open for it"); // P-115
+      return false;
+    }
     message.format = format as Format;
     message.bytes = bytes;
     message.headStart = start;

@@ -5,6 +5,7 @@
 import { failure, type Failure } from "../message/failure.ts";
 import { MAX_HEADERS, MAX_TIMEOUT } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
+import { discardStreams } from "../message/stream.ts";
 import { OVERFLOWS, type Overflow } from "../message/overflow.ts";
 import { CODES } from "../message/status.ts";
 import type { Connection } from "../transport/transport.ts";
@@ -274,20 +275,17 @@ export class Session<R> {
       name,
       "max-payload": String(limits.payload),
       "max-headers": String(headersTaken(limits.headers)),
-      "max-streams": String(limits.streams),
+      ...(limits.streams > 0 ? { "max-streams": String(limits.streams) } : {}), // P-110
       ...(role === "acceptor" ? { "max-bindings": String(limits.bindings) } : {}), // P-25
     });
   }
 
-  /** OPEN for each stream, then the message that takes them. */
+  /** OPEN for each stream, then the message that takes them. Throws what encoding throws, too; its streams are over then. */
   #writeWithStreams(type: FrameType, target: number, id: number, message: Message, timeout: number): void {
-    const undo = this.streams.open(message.streams!);
-    try {
-      writeMessage(this.outbox, type, target, id, message, timeout, this.#peerLimits);
-    } catch (error) {
-      undo(); // P-115
-      throw error;
-    }
+    const written = encoded(message);
+    this.streams.carry(written, () =>
+      writeMessage(this.outbox, type, target, id, written, timeout, this.#peerLimits),
+    );
   }
 
   /** A peer that does not read what it asked for must not fill our memory. Streams have credit, and room for it. */
@@ -312,6 +310,17 @@ export class Session<R> {
     this.streams.clear();
     if (!hadEnded) lifecycle.ended(why);
     lifecycle.closed(why);
+  }
+}
+
+/** With its payload as bytes: what makes them may be somebody's code, which must not come between OPEN and message. */
+function encoded(message: Message): Message {
+  if (message.encoder === undefined) return message;
+  try {
+    return message.retain();
+  } catch (error) {
+    discardStreams(message, failure("BAD_PAYLOAD"));
+    throw error;
   }
 }
 

@@ -2,7 +2,14 @@
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { viewOf } from "../message/bytes.ts";
 import { Message, type StreamEnd, type StreamEvents, type StreamShape } from "../message/message.ts";
-import { EventQueue, INITIAL_CREDIT, MAX_STREAMS_PER_MESSAGE, link, messageCost } from "../message/stream.ts";
+import {
+  EventQueue,
+  INITIAL_CREDIT,
+  MAX_STREAMS_PER_MESSAGE,
+  discardStreams,
+  link,
+  messageCost,
+} from "../message/stream.ts";
 import { FrameType, type FrameHeader } from "../wire/frame.ts";
 import { writeControl, writeFailure, writeMessage, type BodyLimits } from "./frame-writer.ts";
 import type { Outbox } from "./outbox.ts";
@@ -21,7 +28,7 @@ const OVER = Object.freeze(failure("CONNECTION_LOST", "the connection that carri
 const MAX_CHUNK = 65_520;
 
 /** What may wait for a connection that is full, for each stream and for all: its receiver has granted it. Bytes. */
-const ROOM = 262_144;
+const ROOM = 1_064_960;
 const MAX_ROOM = 67_108_864;
 
 export class SessionStreams {
@@ -41,6 +48,8 @@ export class SessionStreams {
   #opened: SessionStream[] = [];
   /** Ends that wait until the connection has room. */
   #waiting = new Set<SessionStream>();
+  /** The session is over: nothing is sent any more. */
+  #isOver = false;
 
   /** `written` is called when something was added to the outbox. */
   constructor(outbox: Outbox, role: "dialer" | "acceptor", limit: number, written: () => void) {
@@ -68,18 +77,40 @@ export class SessionStreams {
   }
 
   /**
-   * Opens a stream for each end, right before the message that carries them.
-   * Throws `STREAMS_UNSUPPORTED` or `TOO_MANY`; nothing is opened then. Returns what undoes it.
+   * Sends a message with the streams it carries, with `write`: its payload must be bytes, so that nothing comes between
+   * OPEN and the message. Throws `STREAMS_UNSUPPORTED`, `TOO_MANY` or what `write` throws; its streams are over then.
    */
-  open(ends: readonly StreamEnd[]): () => void {
+  carry(message: Message, write: () => void): void {
+    const ends = message.streams!;
+    let opened: readonly SessionStream[] = [];
+    try {
+      opened = this.#open(ends);
+      write();
+    } catch (error) {
+      const why = error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
+      for (const stream of opened) stream.reset(why); // P-115
+      discardStreams(message, why);
+      throw error;
+    }
+    // Only now: what has come for them already, a RESET too, goes after the message.
+    opened.forEach((stream, index) => link(stream, ends[index]!));
+    if (this.#isOver) for (const stream of opened) stream.lost(OVER);
+  }
+
+  #open(ends: readonly StreamEnd[]): SessionStream[] {
     if (this.#ownLimit === 0) throw LintelError.of("STREAMS_UNSUPPORTED");
-    if (ends.length > MAX_STREAMS_PER_MESSAGE || this.#own + ends.length > this.#ownLimit) {
+    if (ends.length > MAX_STREAMS_PER_MESSAGE) {
+      throw LintelError.of("TOO_MANY", `a message carries ${MAX_STREAMS_PER_MESSAGE} streams at most`);
+    }
+    if (this.#own + ends.length > this.#ownLimit) {
       throw LintelError.of("TOO_MANY", `the other end takes ${this.#ownLimit} streams at a time`);
+    }
+    if (this.#nextOwn + 2 * ends.length > MAX_NUMBER) {
+      throw LintelError.of("TOO_MANY", "this session has used up its streams");
     }
     const opened: SessionStream[] = [];
     for (const end of ends) {
       const number = this.#nextOwn;
-      if (number > MAX_NUMBER) throw LintelError.of("TOO_MANY", "this session has used up its streams");
       this.#nextOwn += 2;
       this.#own++;
       // What we receive from the wire the holder of `end` sends on: the two face each other.
@@ -92,15 +123,11 @@ export class SessionStreams {
       opened.push(stream);
       writeControl(this.#outbox, FrameType.open, shapeBits(stream), number, 0);
     }
-    opened.forEach((stream, index) => link(stream, ends[index]!));
-    return () => {
-      for (const stream of opened) stream.reset(failure("CALLER_GONE", "the message was not sent"));
-    };
+    return opened;
   }
 
   /** The streams that were opened for the message being read. */
-  take(): readonly StreamEnd[] | undefined {
-    if (this.#opened.length === 0) return undefined;
+  take(): readonly StreamEnd[] {
     const opened = this.#opened;
     this.#opened = [];
     return opened;
@@ -130,7 +157,9 @@ export class SessionStreams {
 
   data({ target }: FrameHeader, message: Message): string | undefined {
     const stream = this.#ends.get(target);
-    return stream === undefined ? this.#unknown(target) : stream.arrived(message);
+    if (stream !== undefined) return stream.arrived(message);
+    discardStreams(message);
+    return this.#unknown(target);
   }
 
   credit({ target, id }: FrameHeader): string | undefined {
@@ -163,6 +192,7 @@ export class SessionStreams {
 
   /** The session is over. */
   clear(): void {
+    this.#isOver = true;
     this.#waiting.clear();
     this.#opened = [];
     for (const stream of [...this.#ends.values()]) stream.lost(OVER);
@@ -171,23 +201,26 @@ export class SessionStreams {
   // For the streams themselves.
 
   ready(stream: SessionStream): boolean {
-    if (!this.#isFull) return true;
+    if (this.#isOver || !this.#isFull) return true;
     this.#waiting.add(stream);
     return false;
   }
 
   send(stream: SessionStream, message: Message): void {
+    if (this.#isOver) return discardStreams(message, OVER);
     if (stream.messages) this.#sendMessage(stream, message);
     else this.#sendBytes(stream.number, message);
-    this.#written();
+    return this.#written();
   }
 
   control(type: FrameType, number: number, id: number): void {
+    if (this.#isOver) return;
     writeControl(this.#outbox, type, 0, number, id);
     this.#written();
   }
 
   tellReset(number: number, why: Failure): void {
+    if (this.#isOver) return;
     writeFailure(this.#outbox, FrameType.reset, number, 0, why, 0);
     this.#written();
   }
@@ -205,13 +238,10 @@ export class SessionStreams {
   }
 
   #sendMessage(stream: SessionStream, message: Message): void {
-    const undo = message.streams === undefined ? undefined : this.open(message.streams);
-    try {
+    const write = (): void =>
       writeMessage(this.#outbox, FrameType.data, stream.number, 0, message, -1, this.#peerLimits);
-    } catch (error) {
-      undo?.();
-      throw error;
-    }
+    if (message.streams === undefined) write();
+    else this.carry(message, write);
   }
 
   #sendBytes(number: number, message: Message): void {
@@ -242,7 +272,7 @@ class SessionStream implements StreamEnd {
   readonly sends: boolean;
   readonly messages: boolean;
   readonly #streams: SessionStreams;
-  readonly #events = new EventQueue();
+  readonly #events: EventQueue;
   #sending: boolean;
   #receiving: boolean;
   /** What the other end may still send. */
@@ -255,6 +285,7 @@ class SessionStream implements StreamEnd {
     this.receives = shape.receives;
     this.sends = shape.sends;
     this.messages = shape.messages;
+    this.#events = new EventQueue(shape.messages);
     this.#sending = shape.sends;
     this.#receiving = shape.receives;
   }
@@ -269,6 +300,7 @@ class SessionStream implements StreamEnd {
 
   send(message: Message): void {
     if (this.#sending) this.#streams.send(this, message);
+    else discardStreams(message);
   }
 
   resume(): void {

@@ -47,21 +47,15 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
   request(id: number, binding: Binding<Incoming>, request: Message, timeoutMs: number): void {
     const { jobs, clock, session } = this.#options;
     const service = binding.resolved?.service ?? this.#resolve(binding).service;
-    if (service === undefined || service.lost) {
-      session()?.error(binding.registration, id, NO_SERVICE);
-      return;
-    }
-    if (timeoutMs === 0) {
-      session()?.error(binding.registration, id, DEADLINE); // P-41
-      return;
-    }
+    if (service === undefined || service.lost) return this.#refuse(binding, id, request, NO_SERVICE);
+    if (timeoutMs === 0) return this.#refuse(binding, id, request, DEADLINE); // P-41
     if (jobs.holds(id)) {
       // P-40
       session()?.fail(failure("BAD_FRAME", `request ${id} is in flight already`));
       return;
     }
     const job = jobs.add(id, service, clock.now() + timeoutMs);
-    if (job === 0) session()?.error(binding.registration, id, IN_FLIGHT_FULL);
+    if (job === 0) this.#refuse(binding, id, request, IN_FLIGHT_FULL);
     else service.worker.execute(job, binding.resolved!.route, request, timeoutMs);
   }
 
@@ -120,6 +114,11 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
   refused(registration: number, why: Failure): void {
     this.#options.registered.refused(registration, why);
     this.#options.onEnded();
+  }
+
+  #refuse(binding: Binding<Incoming>, id: number, request: Message, why: Failure): void {
+    this.#options.session()?.error(binding.registration, id, why);
+    discardStreams(request, why);
   }
 
   #release(row: Waiting): void {

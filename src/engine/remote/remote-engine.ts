@@ -15,6 +15,7 @@ import type {
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, MAX_TIMEOUT, type Limits } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
+import { discardStreams } from "../../message/stream.ts";
 import { checkPattern, checkSubject } from "../../message/subject.ts";
 import type { OutBinding } from "../../session/bindings.ts";
 import type { Session } from "../../session/session.ts";
@@ -153,12 +154,12 @@ export class RemoteEngine implements Engine {
 
   request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number {
     const { session } = this.#link;
-    if (session === undefined) return refuse(sink, tag, this.#state === "closed" ? CLOSED : NOT_CONNECTED);
-    if (this.#state !== "open") return refuse(sink, tag, DRAINING);
-    if (!(timeoutMs > 0)) return refuse(sink, tag, DEADLINE);
+    if (session === undefined) return refuse(request, sink, tag, this.#state === "closed" ? CLOSED : NOT_CONNECTED);
+    if (this.#state !== "open") return refuse(request, sink, tag, DRAINING);
+    if (!(timeoutMs > 0)) return refuse(request, sink, tag, DEADLINE);
     const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
     const row = this.#waiting.add(this.#clock.now() + timeout);
-    if (row === undefined) return refuse(sink, tag, IN_FLIGHT_FULL);
+    if (row === undefined) return refuse(request, sink, tag, IN_FLIGHT_FULL);
     row.sink = sink;
     row.tag = tag;
     const { id } = row;
@@ -166,7 +167,7 @@ export class RemoteEngine implements Engine {
       session.request(route as OutBinding, id, request, timeout);
     } catch (error) {
       this.#release(row);
-      return refuse(sink, tag, toFailure(error));
+      return refuse(request, sink, tag, toFailure(error));
     }
     return row.id === id ? id : 0; // sending may have found the hub too slow and ended the session
   }
@@ -320,8 +321,9 @@ export class RemoteEngine implements Engine {
   }
 }
 
-function refuse(sink: Sink, tag: number, why: Failure): 0 {
+function refuse(request: Message, sink: Sink, tag: number, why: Failure): 0 {
   sink.failed(tag, why);
+  discardStreams(request, why);
   return 0;
 }
 

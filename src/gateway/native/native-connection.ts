@@ -122,6 +122,7 @@ export class NativeConnection
     }
     if (this.#handles.size >= this.#options.limits.sessionInFlight) {
       this.session.error(0, id, IN_FLIGHT_FULL);
+      discardStreams(request, IN_FLIGHT_FULL);
       return;
     }
     const route = (binding.resolved ??= this.#engine.route(binding.subject));
@@ -206,7 +207,6 @@ export class NativeConnection
     try {
       this.session.reply(0, tag, answer);
     } catch (error) {
-      discardStreams(answer);
       this.session.error(0, tag, sendFailure(error));
     }
   }
