@@ -111,7 +111,8 @@ export class Broker {
     sink: Sink,
     tag: number,
   ): number {
-    if (group.waitingCount >= this.#limits.queue) return this.#refuse("queueFull", QUEUE_FULL, request, sink, tag);
+    if (group.waitingCount >= this.#limits.queue)
+      return this.#refuse("queueFull", QUEUE_FULL, request, sink, tag);
     if (this.#inFlight.isFull) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag);
     let kept: Message;
     try {

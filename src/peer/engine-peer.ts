@@ -22,7 +22,7 @@ import type {
   Subscription,
 } from "./peer.ts";
 import { channelPair, type Channel } from "./stream/channel.ts";
-import type { ReceivedStream } from "./stream/received.ts";
+import { giveUp, type ReceivedStream } from "./stream/received.ts";
 import { StreamValues, containsStream } from "./stream/stream-values.ts";
 import { HandlerService, type OnError } from "./service.ts";
 import { ListenerSubscription } from "./subscription.ts";
@@ -53,7 +53,7 @@ export class EnginePeer implements Peer {
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_LIMITS.timeout;
     this.#onError = options.onError ?? reportToStderr;
     this.#codecs = options.codecs ?? Codecs.builtIn;
-    this.#values = new StreamValues(this.#codecs, new ReadBudget());
+    this.#values = new StreamValues(this.#codecs, new ReadBudget(), this.#onError);
   }
 
   /** What routes a peer's messages, for parts that need no values. Throws a TypeError for a peer of another make. */
@@ -121,13 +121,15 @@ export class EnginePeer implements Peer {
 
   async open(subject: string, value?: unknown, options: RequestOptions = {}): Promise<Channel> {
     const [near, far] = this.createChannel();
-    const { headers } = await this.request(subject, value, {
+    const { headers, streams } = await this.request(subject, value, {
       ...options,
+      detached: false, // what was not opened is not of use to anybody
       streams: [far, ...(options.streams ?? [])],
       headers: { ...options.headers, ...OPEN_HEADER },
       full: true,
     });
     if (headers.get(":open") === "accepted") return near;
+    for (const stream of streams) giveUp(stream);
     const error = LintelError.of("NOT_ACCEPTED");
     near.abort(error);
     throw error;
@@ -208,7 +210,7 @@ export class EnginePeer implements Peer {
   #valuesFor(options: { readonly codec?: Codec }): StreamValues {
     return options.codec === undefined
       ? this.#values
-      : new StreamValues(this.#codecs.preferring(options.codec), this.#values.budget);
+      : new StreamValues(this.#codecs.preferring(options.codec), this.#values.budget, this.#onError);
   }
 
   #codecsFor(options: { readonly codec?: Codec } | undefined): Codecs {

@@ -66,7 +66,7 @@ export class HandlerService implements Service, Worker {
       const value = this.#values.codecs.value(request);
       const context = new Context(route.subject, request, value, timeoutMs);
       const result = this.#handler(value, context);
-      if (isThenable(result)) this.#later(job, context, result);
+      if (isThenable(result)) this.#later(job, context, result, undefined);
       else this.#reply(job, context, result);
     } catch (error) {
       this.#fail(job, route.subject, error);
@@ -74,39 +74,47 @@ export class HandlerService implements Service, Worker {
   }
 
   #executeWithStreams(job: number, route: Route, request: Message, timeoutMs: number): void {
+    const carried = new Message(); // the request is borrowed, its streams may outlive it
+    carried.streams = request.streams;
     const streams = this.#values.streamsOf(request);
     try {
       const value = this.#values.withStreams(request, streams);
       const context = new Context(route.subject, request, value, timeoutMs);
       const channel = opensChannel(request) ? streams[0] : undefined;
-      if (channel instanceof Channel) return this.#open(job, value, context, streams, channel);
+      if (channel instanceof Channel) return this.#open(job, carried, value, context, streams, channel);
       Context.carry(context, { streams, accept: undefined });
       const result = this.#handler(value, context);
-      if (isThenable(result)) this.#later(job, context, result);
+      if (isThenable(result)) this.#later(job, context, result, carried);
       else this.#reply(job, context, result);
     } catch (error) {
-      discardStreams(request);
+      discardStreams(carried);
       this.#fail(job, route.subject, error);
     }
+    return undefined;
   }
 
   /** Runs the handler of a channel: it answers by accepting, and its end is the end of the channel. */
-  #open(job: number, value: unknown, context: Context, streams: Carriage["streams"], channel: Channel): void {
+  #open(
+    job: number,
+    message: Message,
+    value: unknown,
+    context: Context,
+    streams: Carriage["streams"],
+    channel: Channel,
+  ): void {
     const opening = new Opening(channel, () => {
       this.#forget(job);
       this.#registration.reply(job, Message.ofBytes(NO_BYTES, ACCEPTED_LINE, Format.typed));
-      channel.closed.catch((error: LintelError) => Context.end(context, error.toFailure()));
+      Channel.onAbort(channel, (error) => Context.end(context, error.toFailure()));
     });
     Context.carry(context, { streams: streams.slice(1), accept: () => opening.accept() });
     const ended = (result: unknown): void => {
-      if (opening.accepted) opening.finish();
-      else if (this.#forget(job)) this.#reply(job, context, result);
+      if (!opening.accepted) return this.#answer(job, context, result, message);
+      this.#values.discard(result);
+      return opening.finish();
     };
     const failed = (error: unknown): void => {
-      if (!opening.accepted) {
-        if (this.#forget(job)) this.#fail(job, context.subject, error);
-        return;
-      }
+      if (!opening.accepted) return this.#refuse(job, context, error, message);
       if (!(error instanceof LintelError)) this.#onError(error, `the handler of ${context.subject}`);
       opening.fail(error);
     };
@@ -118,6 +126,7 @@ export class HandlerService implements Service, Worker {
     } catch (error) {
       failed(error);
     }
+    return undefined;
   }
 
   cancel(job: number, why: Failure): void {
@@ -149,21 +158,29 @@ export class HandlerService implements Service, Worker {
     this.#onError(error, `the service ${this.subject}`);
   }
 
-  #later(job: number, context: Context, result: PromiseLike<unknown>): void {
+  /** `carried` has the streams that came with the request. */
+  #later(job: number, context: Context, result: PromiseLike<unknown>, carried: Message | undefined): void {
     this.#jobs.set(job, context);
     result.then(
-      (value) => {
-        if (!this.#forget(job)) return;
-        try {
-          this.#reply(job, context, value);
-        } catch (error) {
-          this.#fail(job, context.subject, error);
-        }
-      },
-      (error: unknown) => {
-        if (this.#forget(job)) this.#fail(job, context.subject, error);
-      },
+      (value) => this.#answer(job, context, value, carried),
+      (error: unknown) => this.#refuse(job, context, error, carried),
     );
+  }
+
+  #answer(job: number, context: Context, value: unknown, carried: Message | undefined): void {
+    if (!this.#forget(job)) return this.#values.discard(value, Context.replyStreams(context));
+    try {
+      return this.#reply(job, context, value);
+    } catch (error) {
+      if (carried !== undefined) discardStreams(carried);
+      return this.#fail(job, context.subject, error);
+    }
+  }
+
+  #refuse(job: number, context: Context, error: unknown, carried: Message | undefined): void {
+    this.#values.discard(undefined, Context.replyStreams(context));
+    if (carried !== undefined) discardStreams(carried);
+    if (this.#forget(job)) this.#fail(job, context.subject, error);
   }
 
   /** False when the job was canceled meanwhile: what the handler did is of no use to anybody. */

@@ -218,7 +218,7 @@ test("P-5: fields without a meaning, flags and bodies of frames that have none a
   assert.equal((await owner.next("leave"))["registration"], 3);
   raw.send(
     bindBytes(1, "a"),
-    frameBytes({ type: FrameType.publish, flags: 0xfe, target: 1, id: 8, body: "text" }),
+    frameBytes({ type: FrameType.publish, flags: 0xfa, target: 1, id: 8, body: "text" }),
   );
   const publication = await owner.next("publish");
   assert.equal(publication["payloadHex"], Buffer.from("text").toString("hex"));

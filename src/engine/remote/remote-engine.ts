@@ -154,7 +154,8 @@ export class RemoteEngine implements Engine {
 
   request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number {
     const { session } = this.#link;
-    if (session === undefined) return refuse(request, sink, tag, this.#state === "closed" ? CLOSED : NOT_CONNECTED);
+    if (session === undefined)
+      return refuse(request, sink, tag, this.#state === "closed" ? CLOSED : NOT_CONNECTED);
     if (this.#state !== "open") return refuse(request, sink, tag, DRAINING);
     if (!(timeoutMs > 0)) return refuse(request, sink, tag, DEADLINE);
     const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;

@@ -2,6 +2,7 @@
 import type { StreamEnd, StreamShape } from "../../message/message.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { createStream } from "../../message/stream-pair.ts";
+import { MAX_STREAMS_PER_MESSAGE } from "../../message/stream.ts";
 import { Channel } from "./channel.ts";
 import { SequenceEvent } from "./event.ts";
 import { Port } from "./port.ts";
@@ -33,6 +34,7 @@ export class Carried {
   readonly #values: Values;
   readonly #ports: Port[] = [];
   readonly #channels: StreamEnd[] = [];
+  readonly #streams = new Set<object>();
 
   constructor(values: Values) {
     this.#values = values;
@@ -42,6 +44,11 @@ export class Carried {
   add(stream: unknown): number {
     if (!isStream(stream) || typeof stream !== "object" || stream === null)
       throw new LintelError("invalid_argument", "what is to be carried is no stream");
+    if (this.#streams.has(stream))
+      throw new LintelError("invalid_argument", "a message carries the same stream twice");
+    if (this.#streams.size >= MAX_STREAMS_PER_MESSAGE)
+      throw LintelError.of("TOO_MANY", `a message carries ${MAX_STREAMS_PER_MESSAGE} streams at most`);
+    this.#streams.add(stream);
     if (stream instanceof Channel) {
       const end = Channel.detach(stream);
       this.#channels.push(end);
@@ -74,14 +81,14 @@ export class Carried {
   #bytes(source: Source | undefined, target: Target | undefined): void {
     const port = this.#open({ sends: source !== undefined, receives: target !== undefined, messages: false });
     if (source !== undefined) {
-      void pump(source, port, async (chunk) => port.write(bytesOf(chunk)));
+      void pump(source, port, this.#values, async (chunk) => port.write(bytesOf(chunk)));
     }
     if (target !== undefined) void drain(port, target);
   }
 
   #sequence(source: Source): void {
     const port = this.#open({ sends: true, receives: false, messages: true });
-    void pump(source, port, async (value) => {
+    void pump(source, port, this.#values, async (value) => {
       const { message, carried } =
         value instanceof SequenceEvent
           ? this.#values.bytes(value.data, value.head)
@@ -108,11 +115,13 @@ export class Carried {
 export async function pump(
   source: Source,
   port: Port,
+  values: Values,
   put: (chunk: unknown) => Promise<void>,
 ): Promise<void> {
   let done = false;
   port.closed.catch((error: Error) => {
     if (!done) source.stop(error);
+    done = true;
   });
   try {
     for (let next = await source.next(); next.done !== true; next = await source.next())
@@ -120,7 +129,9 @@ export async function pump(
     done = true;
     port.end();
   } catch (error) {
+    if (done) return; // it was stopped
     done = true;
+    if (!(error instanceof LintelError)) values.report(error, "the source of a stream");
     source.stop(error as Error);
     port.abort(failureOf(error));
   }
@@ -128,6 +139,7 @@ export async function pump(
 
 /** Moves everything that arrives at a port into a target. */
 export async function drain(port: Port, target: Target): Promise<void> {
+  port.closed.catch((error: Error) => target.stop(error));
   try {
     for (let message = await port.take(); message !== undefined; message = await port.take()) {
       await target.write(message.payload());
@@ -139,7 +151,8 @@ export async function drain(port: Port, target: Target): Promise<void> {
   }
 }
 
-function bytesOf(chunk: unknown): Uint8Array {
+/** The bytes of a chunk of a byte stream; text as UTF-8. */
+export function bytesOf(chunk: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk;
   if (typeof chunk === "string") return new TextEncoder().encode(chunk);
   throw new LintelError("invalid_argument", "a byte stream gave a chunk that is neither bytes nor text");

@@ -15,6 +15,7 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
   #port: Port | undefined;
   readonly #values: Values;
   #gone = false;
+  #onAbort: ((error: LintelError) => void) | undefined;
 
   /** Channels are made by `peer.open` and `peer.createChannel`. */
   constructor(end: StreamEnd, values: Values) {
@@ -23,8 +24,9 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
   }
 
   /**
-   * Sends a value. Resolves when there is room for the next one: whoever waits for it never runs ahead of the reader.
-   * Rejects with the error of an abort, `CLOSED` after `close`, `TOO_LARGE` for what the other end does not take.
+   * Sends a value. Resolves when it has left, which the reader's pace decides; values leave in the order of the calls.
+   * Rejects with the error of an abort, `CLOSED` after `close`, `TOO_LARGE` for what the hub does not take (what only the
+   * other end does not take aborts the channel with it), `SLOW_CONSUMER` when 1,024 calls wait.
    */
   async send(value: unknown, options: { readonly headers?: HeadersInit } = {}): Promise<void> {
     const head = options.headers === undefined ? "" : formatHeaders(options.headers);
@@ -67,7 +69,7 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
     return this.#open().port.closed;
   }
 
-  /** Sends nothing more. What the other end sends still arrives. */
+  /** Sends nothing more after what was sent. What the other end sends still arrives. */
   close(): void {
     this.#open().port.end();
   }
@@ -77,9 +79,23 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
     this.#open().port.abort(error.toFailure());
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    await Promise.resolve();
+  /** Closes this end, and drops what still arrives. Nothing happens to a channel that was sent on. */
+  [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#gone) Channel.leave(this);
+    return Promise.resolve();
+  }
+
+  /** Closes it for somebody who will not read it any more. */
+  static leave(channel: Channel): void {
+    const { port } = channel.#open();
+    port.end();
+    port.ignoreRest();
+  }
+
+  /** Tells of its abort, once it is in use; a channel may also be sent on. */
+  static onAbort(channel: Channel, then: (error: LintelError) => void): void {
+    channel.#onAbort = then;
+    channel.#port?.closed.catch(then);
   }
 
   /** Takes the end out, for the way to somebody else. */
@@ -101,7 +117,10 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
 
   #open(): { port: Port; values: Values } {
     if (this.#gone) throw new LintelError("failed_precondition", "the channel was sent to somebody else");
-    this.#port ??= new Port(this.#end, this.#values.budget);
+    if (this.#port === undefined) {
+      this.#port = new Port(this.#end, this.#values.budget);
+      if (this.#onAbort !== undefined) this.#port.closed.catch(this.#onAbort);
+    }
     return { port: this.#port, values: this.#values };
   }
 }

@@ -38,7 +38,7 @@ export class Opening {
 
   /** The handler has returned: the channel is closed, unless it was sent on to somebody else. */
   finish(): void {
-    if (!Channel.isGone(this.#channel)) this.#channel.close();
+    if (!Channel.isGone(this.#channel)) Channel.leave(this.#channel);
   }
 
   /** The handler has thrown. */

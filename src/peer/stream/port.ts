@@ -1,5 +1,6 @@
 /** The end of a stream as a peer holds it: what arrives waits here until it is taken, what leaves waits for credit. */
-import { copyOf, viewOf } from "../../message/bytes.ts";
+import { Arrivals, keptBytes } from "../../message/arrivals.ts";
+import { viewOf } from "../../message/bytes.ts";
 import { defer } from "../../message/deferred.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
@@ -8,8 +9,8 @@ import { INITIAL_CREDIT, discardStreams, messageCost } from "../../message/strea
 
 /** What the other end may send ahead of the reader. Bytes. */
 const WINDOW = 1_048_576;
-/** Below this size a payload is copied: a view would keep the chunk it came in. */
-const SMALL = 4_096;
+/** Sends that may wait for those before them. */
+const MAX_LINE = 1_024;
 
 export class Port implements StreamEvents {
   readonly #end: StreamEnd;
@@ -17,17 +18,25 @@ export class Port implements StreamEvents {
   readonly #over = defer();
   #error: LintelError | undefined;
   // Arriving.
-  #arrived: Message[] = [];
+  readonly #arrived: Arrivals;
+  /** Nobody reads: what arrives is dropped. */
+  #ignores = false;
   #receiving: boolean;
   #awaiting: { resolve(message: Message | undefined): void; reject(error: Error): void } | undefined;
   // Leaving.
   #sending: boolean;
   #credit = INITIAL_CREDIT;
   #onRoom: { resolve(): void; reject(error: Error): void } | undefined;
+  /** Somebody is sending; others stand in line, so that nothing overtakes what waits for credit. */
+  #busy = false;
+  readonly #line: (() => void)[] = [];
+  /** END follows what is being sent. */
+  #ending = false;
 
   constructor(end: StreamEnd, budget: ReadBudget) {
     this.#end = end;
     this.#window = new ReadWindow(end, WINDOW, budget);
+    this.#arrived = new Arrivals(end.messages);
     this.#receiving = end.receives;
     this.#sending = end.sends;
     this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`
@@ -48,7 +57,7 @@ export class Port implements StreamEvents {
   take(): Promise<Message | undefined> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
     if (this.#receiving) this.#window.open();
-    const message = this.#arrived.shift();
+    const message = this.#arrived.take();
     if (message !== undefined) return Promise.resolve(this.#account(message));
     if (!this.#receiving) return Promise.resolve(undefined);
     if (this.#awaiting !== undefined) return Promise.reject(new TypeError("somebody reads from it already"));
@@ -59,38 +68,59 @@ export class Port implements StreamEvents {
 
   /** Sends bytes as credit allows. Resolves when all have left and more may follow. */
   async write(bytes: Uint8Array): Promise<void> {
-    let at = 0;
-    while (at < bytes.length) {
-      while (this.#credit <= 0 || !this.#end.ready()) await this.#room();
-      this.#checkSending();
-      const length = Math.min(bytes.length - at, this.#credit);
-      if (length <= 0) continue;
-      this.#credit -= length;
-      this.#end.send(Message.ofBytes(length === bytes.length ? bytes : viewOf(bytes, at, at + length)));
-      at += length;
+    this.#checkSending();
+    if (this.#busy) await this.#stand();
+    this.#busy = true;
+    try {
+      for (let at = 0; at < bytes.length;) {
+        while (this.#credit <= 0 || !this.#end.ready()) await this.#room();
+        this.#checkOpen();
+        const length = Math.min(bytes.length - at, this.#credit);
+        this.#credit -= length;
+        this.#end.send(Message.ofBytes(length === bytes.length ? bytes : viewOf(bytes, at, at + length)));
+        at += length;
+      }
+    } finally {
+      this.#next();
     }
   }
 
-  /** Sends a message, whose payload is bytes already. Resolves when it has left. */
+  /**
+   * Sends a message, whose payload is bytes already. Resolves when it has left. Rejects with `SLOW_CONSUMER` when too many
+   * wait already, because their sender does not wait for them.
+   */
   async send(message: Message): Promise<void> {
-    while (this.#credit <= 0 || !this.#end.ready()) await this.#room();
     this.#checkSending();
-    this.#end.send(message);
-    this.#credit -= messageCost(message);
+    if (this.#busy) await this.#stand();
+    this.#busy = true;
+    try {
+      while (this.#credit <= 0 || !this.#end.ready()) await this.#room();
+      this.#checkOpen();
+      this.#end.send(message);
+      this.#credit -= messageCost(message);
+    } finally {
+      this.#next();
+    }
   }
 
-  /** Nothing more is sent; what the other end sends still arrives. */
+  /** Nothing more is sent after what is being sent; what the other end sends still arrives. */
   end(): void {
-    if (!this.#sending) return;
-    this.#sending = false;
-    this.#onRoom?.reject(closedError());
-    this.#end.end();
-    this.#settle();
+    if (!this.#sending || this.#ending) return;
+    this.#ending = true;
+    if (!this.#busy) this.#finish();
+  }
+
+  /** What has arrived and still arrives is dropped, so that who sends it does not wait for a reader. */
+  ignoreRest(): void {
+    this.#ignores = true;
+    for (let one = this.#arrived.take(); one !== undefined; one = this.#arrived.take()) {
+      discardStreams(this.#account(one));
+    }
   }
 
   /** Ends both directions; the other end hears why. */
   abort(why: Failure): void {
-    if (!this.isOpen && this.#arrived.length === 0) return;
+    if (!this.isOpen && this.#arrived.isEmpty) return;
     this.#end.reset(why);
     this.reset(why);
   }
@@ -98,13 +128,16 @@ export class Port implements StreamEvents {
   // StreamEvents
 
   data(message: Message): void {
-    if (this.#awaiting === undefined) {
-      this.#arrived.push(this.#kept(message));
-      return;
-    }
     const awaiting = this.#awaiting;
-    this.#awaiting = undefined;
-    awaiting.resolve(this.#account(this.#kept(message)));
+    if (awaiting !== undefined) {
+      this.#awaiting = undefined;
+      const kept = this.#end.messages ? message.retain() : keptBytes(message);
+      awaiting.resolve(this.#account(kept));
+    } else if (this.#ignores) {
+      discardStreams(this.#account(message));
+    } else {
+      this.#arrived.add(message);
+    }
   }
 
   ended(): void {
@@ -131,7 +164,9 @@ export class Port implements StreamEvents {
     this.#receiving = false;
     this.#sending = false;
     this.#error = LintelError.from(why);
-    for (const message of this.#arrived.splice(0)) discardStreams(message, why);
+    for (let one = this.#arrived.take(); one !== undefined; one = this.#arrived.take()) {
+      discardStreams(one, why);
+    }
     this.#awaiting?.reject(this.#error);
     this.#awaiting = undefined;
     this.#onRoom?.reject(this.#error);
@@ -145,16 +180,33 @@ export class Port implements StreamEvents {
     return message;
   }
 
-  #kept(message: Message): Message {
-    const { bytes, payloadStart, end } = message;
-    if (this.#end.messages) return message.encoder === undefined ? message.retain() : message;
-    if (end - payloadStart < SMALL) return Message.ofBytes(copyOf(bytes, payloadStart, end));
-    return Message.ofBytes(viewOf(bytes, payloadStart, end));
+  /** Waits for its turn. */
+  #stand(): Promise<void> {
+    if (this.#line.length >= MAX_LINE) {
+      return Promise.reject(
+        LintelError.of("SLOW_CONSUMER", "the other end does not keep up, and nobody waits for what is sent"),
+      );
+    }
+    return new Promise((resolve) => this.#line.push(resolve));
+  }
+
+  /** Whoever is next in line may send. */
+  #next(): void {
+    const next = this.#line.shift();
+    if (next !== undefined) return next();
+    this.#busy = false;
+    if (this.#ending) this.#finish();
+  }
+
+  #finish(): void {
+    if (!this.#sending) return;
+    this.#sending = false;
+    this.#end.end();
+    this.#settle();
   }
 
   #room(): Promise<void> {
-    this.#checkSending();
-    if (this.#onRoom !== undefined) return Promise.reject(new TypeError("somebody writes to it already"));
+    this.#checkOpen();
     return new Promise((resolve, reject) => {
       this.#onRoom = { resolve, reject };
     });
@@ -168,6 +220,11 @@ export class Port implements StreamEvents {
   }
 
   #checkSending(): void {
+    this.#checkOpen();
+    if (this.#ending) throw closedError();
+  }
+
+  #checkOpen(): void {
     if (this.#error !== undefined) throw this.#error;
     if (!this.#sending) throw closedError();
   }

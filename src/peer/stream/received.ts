@@ -1,7 +1,7 @@
 import type { StreamEnd } from "../../message/message.ts";
 import { LintelError } from "../../message/failure.ts";
 import { discardStreams } from "../../message/stream.ts";
-import { failureOf } from "./carried.ts";
+import { bytesOf, failureOf } from "./carried.ts";
 import { Channel } from "./channel.ts";
 import { Port } from "./port.ts";
 import type { Values } from "./values.ts";
@@ -25,6 +25,15 @@ export function received(end: StreamEnd, values: Values): ReceivedStream {
     readable: readable(port, (message) => message.payload()) as ReadableStream<Uint8Array>,
     writable: writable(port),
   };
+}
+
+/** Gives up a stream that nobody will use. */
+export function giveUp(stream: ReceivedStream): void {
+  const ignore = (): undefined => undefined;
+  if (stream instanceof Channel) stream.abort();
+  else if (stream instanceof ReadableStream) stream.cancel().catch(ignore);
+  else if (stream instanceof WritableStream) stream.abort().catch(ignore);
+  else stream.readable.cancel().catch(ignore);
 }
 
 type Read = (message: NonNullable<Awaited<ReturnType<Port["take"]>>>) => unknown;
@@ -56,7 +65,7 @@ function writable(port: Port): WritableStream<Uint8Array> {
     start(controller) {
       port.closed.catch((error: unknown) => controller.error(error));
     },
-    write: (bytes) => port.write(bytes),
+    write: async (chunk) => port.write(bytesOf(chunk)),
     close: () => port.end(),
     abort: (reason) => port.abort(canceled(reason)),
   });

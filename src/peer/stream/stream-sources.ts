@@ -60,7 +60,7 @@ export function iterableSource(iterable: AsyncIterable<unknown>): Source {
   const iterator = iterable[Symbol.asyncIterator]();
   return {
     next: () => iterator.next(),
-    stop: () => ignore(Promise.resolve(iterator.return?.())),
+    stop: () => ignore(returned(iterator)),
   };
 }
 
@@ -80,6 +80,10 @@ export function nodeTarget(stream: NodeWritable): Target {
     end: () => settled(stream, (done) => stream.end(done)),
     stop: (error) => destroy(stream, error),
   };
+}
+
+async function returned(iterator: AsyncIterator<unknown>): Promise<void> {
+  await iterator.return?.();
 }
 
 /** What fails once nobody wants it any more is of no interest. */

@@ -9,22 +9,29 @@ import { Message, type StreamEnd } from "../../message/message.ts";
 import type { ReadBudget } from "../../message/read-window.ts";
 import { ROOT, isRoot } from "../../message/stream.ts";
 import { Carried, isStream } from "./carried.ts";
+import { isAsyncIterable } from "./stream-sources.ts";
 import type { Values, Written } from "./values.ts";
 import { received, type ReceivedStream } from "./received.ts";
+import { discardStreams } from "../../message/stream.ts";
 
 const REFERENCE = "$stream";
 const ROOT_LINE = headerLine(ROOT, "stream");
 /** Deeper values are not searched: no codec writes them. */
 const MAX_DEPTH = 128;
+/** Objects of a value that are searched without keeping track of them: values that refer to themselves have no end. */
+const FREE_STEPS = 1_000;
 
 /** Writes and reads the values of one peer. */
 export class StreamValues implements Values {
   readonly budget: ReadBudget;
   readonly codecs: Codecs;
 
-  constructor(codecs: Codecs, budget: ReadBudget) {
+  readonly report: (error: unknown, where: string) => void;
+
+  constructor(codecs: Codecs, budget: ReadBudget, report: (error: unknown, where: string) => void) {
     this.codecs = codecs;
     this.budget = budget;
+    this.report = report;
   }
 
   /** A message with this value, and what it carries. `more` are streams the value does not refer to; they come first. */
@@ -36,14 +43,17 @@ export class StreamValues implements Values {
     const made = this.message(value, head);
     const { message } = made;
     if (message.encoder === undefined) return made;
-    const written = Message.ofBytes(message.payload(), message.head, message.format);
-    written.streams = message.streams;
-    return { ...made, message: written };
+    try {
+      return { ...made, message: message.retain() };
+    } catch (error) {
+      made.carried?.abort(error);
+      throw error;
+    }
   }
 
   /** As `message`, the codec chosen by `make`, which is given the value without its streams and a header line to add. */
   write(value: unknown, more: readonly unknown[], make: (plain: unknown, line: string) => Message): Written {
-    if (more.length === 0 && !containsStream(value, 0)) return { message: make(value, "") };
+    if (more.length === 0 && !containsStream(value)) return { message: make(value, "") };
     const carried = new Carried(this);
     try {
       for (const stream of more) carried.add(stream);
@@ -54,7 +64,7 @@ export class StreamValues implements Values {
         carried.add(value);
         message = make(undefined, ROOT_LINE);
       } else {
-        message = make(replace(value, carried, 0), "");
+        message = make(replace(value, carried, new Set()), "");
       }
       message.streams = carried.ends;
       return { message, carried };
@@ -64,10 +74,19 @@ export class StreamValues implements Values {
     }
   }
 
+  /** The value a message carries. Streams it does not refer to are ended: nobody could get at them. */
   value(message: Message): unknown {
-    return message.streams === undefined
-      ? this.codecs.value(message)
-      : this.withStreams(message, this.streamsOf(message));
+    const { streams: ends } = message;
+    if (ends === undefined) return this.codecs.value(message);
+    const taken: (ReceivedStream | undefined)[] = [];
+    const value = this.#restored(message, (index) => {
+      const end = ends[index];
+      return end === undefined ? undefined : (taken[index] ??= received(end, this));
+    });
+    const rest = new Message();
+    rest.streams = ends.filter((_end, index) => taken[index] === undefined);
+    discardStreams(rest);
+    return value;
   }
 
   /** What the ends a message carries are to their receiver. */
@@ -76,43 +95,101 @@ export class StreamValues implements Values {
   }
 
   withStreams(message: Message, streams: readonly ReceivedStream[]): unknown {
-    if (streams.length === 0) return this.codecs.value(message);
-    if (isRoot(message)) return streams[0];
-    return restore(this.codecs.value(message), streams, 0);
+    return streams.length === 0 ? this.codecs.value(message) : this.#restored(message, (at) => streams[at]);
+  }
+
+  /** Ends the streams of a value that is not sent after all. */
+  discard(value: unknown, more: readonly unknown[] = []): void {
+    if (more.length === 0 && !containsStream(value)) return;
+    try {
+      const { carried } = this.write(value, more, () => new Message());
+      carried?.abort(LintelError.of("CALLER_GONE"));
+    } catch {
+      // what could not be taken along has been ended by `write`, or is in somebody's use
+    }
+  }
+
+  #restored(message: Message, stream: (index: number) => ReceivedStream | undefined): unknown {
+    return isRoot(message) ? stream(0) : restore(this.codecs.value(message), stream, 0);
   }
 }
 
 /** True when the value is a stream or channel, or has one in it. */
-export function containsStream(value: unknown, depth = 0): boolean {
-  if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return false;
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++)
-      if (containsStream(value[index], depth + 1)) return true;
-    return false;
-  }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null)
-    return !ArrayBuffer.isView(value) && isStream(value);
-  for (const key in value) {
-    const member = (value as Record<string, unknown>)[key];
-    if (typeof member === "object" && containsStream(member, depth + 1)) return true;
-  }
-  return false;
+export function containsStream(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || isFlat(value)) return false;
+  return new Search().finds(value, 0);
 }
 
-function replace(value: unknown, carried: Carried, depth: number): unknown {
-  if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return value;
-  if (Array.isArray(value)) return value.map((member) => replace(member, carried, depth + 1));
-  if (isStream(value)) return { [REFERENCE]: carried.add(value) };
+/** An object with nothing to search in it, as most are. */
+function isFlat(value: object): boolean {
+  if (!isPlain(value) || isAsyncIterable(value)) return false;
+  for (const key in value) {
+    const member = (value as Record<string, unknown>)[key];
+    if (typeof member === "object" && member !== null) return false;
+  }
+  return true;
+}
+
+/** Looks for a stream in one value. */
+class Search {
+  #steps = 0;
+  #seen: Set<object> | undefined;
+
+  finds(value: object, depth: number): boolean {
+    if (depth > MAX_DEPTH || this.#knows(value)) return false;
+    if (Array.isArray(value)) {
+      for (let index = 0; index < value.length; index++) {
+        const member: unknown = value[index];
+        if (typeof member === "object" && member !== null && this.finds(member, depth + 1)) return true;
+      }
+      return false;
+    }
+    if (!isPlain(value)) return !ArrayBuffer.isView(value) && isStream(value);
+    if (isAsyncIterable(value)) return true;
+    for (const key in value) {
+      const member = (value as Record<string, unknown>)[key];
+      if (typeof member === "object" && member !== null && this.finds(member, depth + 1)) return true;
+    }
+    return false;
+  }
+
+  #knows(value: object): boolean {
+    if (++this.#steps < FREE_STEPS) return false;
+    this.#seen ??= new Set();
+    if (this.#seen.has(value)) return true;
+    this.#seen.add(value);
+    return false;
+  }
+}
+
+/** An object whose members are searched: no instance of a class. */
+function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return value;
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** A copy without the streams. `above` holds what the value is in. */
+function replace(value: unknown, carried: Carried, above: Set<object>): unknown {
+  if (typeof value !== "object" || value === null || above.size > MAX_DEPTH) return value;
+  if (isStream(value)) return { [REFERENCE]: carried.add(value) };
+  if (!Array.isArray(value) && !isPlain(value)) return value;
+  if (above.has(value)) throw LintelError.of("BAD_PAYLOAD", "a value that carries streams contains itself");
+  above.add(value);
+  const copy = Array.isArray(value)
+    ? value.map((member) => replace(member, carried, above))
+    : replaceMembers(value, carried, above);
+  above.delete(value);
+  return copy;
+}
+
+function replaceMembers(value: object, carried: Carried, above: Set<object>): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
   for (const [key, member] of Object.entries(value)) {
     if (key === REFERENCE) {
       throw LintelError.of("BAD_PAYLOAD", `a value that carries streams has no key named ${REFERENCE}`);
     }
     Object.defineProperty(copy, key, {
-      value: replace(member, carried, depth + 1),
+      value: replace(member, carried, above),
       enumerable: true,
       configurable: true,
       writable: true,
@@ -121,25 +198,30 @@ function replace(value: unknown, carried: Carried, depth: number): unknown {
   return copy;
 }
 
-function restore(value: unknown, streams: readonly ReceivedStream[], depth: number): unknown {
+function restore(
+  value: unknown,
+  stream: (index: number) => ReceivedStream | undefined,
+  depth: number,
+): unknown {
   if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return value;
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++)
-      value[index] = restore(value[index], streams, depth + 1);
+      value[index] = restore(value[index], stream, depth + 1);
     return value;
   }
+  if (!isPlain(value)) return value;
   const object = value as Record<string, unknown>;
   const keys = Object.keys(object);
   if (keys.length === 1 && keys[0] === REFERENCE) {
-    const index = object[REFERENCE];
-    const stream = typeof index === "number" ? streams[index] : undefined;
-    if (stream === undefined)
+    const index = Number(object[REFERENCE]); // codecs of text have no numbers
+    const found = Number.isInteger(index) && index >= 0 ? stream(index) : undefined;
+    if (found === undefined)
       throw LintelError.of("BAD_PAYLOAD", `the value refers to a stream that is not there`);
-    return stream;
+    return found;
   }
   for (const key of keys) {
     const member = object[key];
-    if (typeof member === "object") object[key] = restore(member, streams, depth + 1);
+    if (typeof member === "object") object[key] = restore(member, stream, depth + 1);
   }
   return object;
 }

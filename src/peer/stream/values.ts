@@ -18,4 +18,6 @@ export interface Values {
   bytes(value: unknown, head?: string): Written;
   /** The value a message carries, with its streams in their places. Throws `BAD_PAYLOAD`. */
   value(message: Message): unknown;
+  /** Tells whoever runs this peer of an error that nobody else hears of. */
+  report(error: unknown, where: string): void;
 }
