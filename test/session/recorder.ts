@@ -3,6 +3,7 @@ import type { Message } from "../../src/message/message.ts";
 import type { Overflow } from "../../src/message/overflow.ts";
 import type { Binding } from "../../src/session/bindings.ts";
 import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "../../src/session/events.ts";
+import type { StreamEnd } from "../../src/message/message.ts";
 import { Watched } from "../wire/watched.ts";
 
 export interface RecordedEvent {
@@ -10,8 +11,14 @@ export interface RecordedEvent {
   readonly [field: string]: unknown;
 }
 
+/** An end of a session's stream, whose number no holder needs but tests do. */
+function numberOf(end: StreamEnd): number {
+  return (end as StreamEnd & { readonly number: number }).number;
+}
+
 function described(message: Message): Record<string, unknown> {
   return {
+    ...(message.streams === undefined ? {} : { streams: message.streams.map((end) => numberOf(end)) }),
     format: ["typed", "bytes", "text"][message.format],
     headers: [...message.headers].map(([name, value]) => [name, value]),
     payloadHex: Buffer.from(message.payload()).toString("hex"),
@@ -35,6 +42,8 @@ export class Recorder
   implements SessionLifecycle, SessionCalls<unknown>, SessionRegistrations
 {
   readonly events: RecordedEvent[] = [];
+  /** Ends that came with requests, answers and messages on streams, by number. */
+  readonly streams = new Map<number, StreamEnd>();
 
   /** The last event of this name. */
   last(event: string): RecordedEvent | undefined {
@@ -72,10 +81,12 @@ export class Recorder
 
   request(id: number, binding: Binding<unknown>, request: Message, timeoutMs: number): void {
     this.#note("request", { ...bound(binding), id, timeoutMs, ...described(request) });
+    this.#listen(request);
   }
 
   reply(registration: number, id: number, answer: Message): void {
     this.#note("reply", { registration, id, ...described(answer) });
+    this.#listen(answer);
   }
 
   error(registration: number, id: number, why: Failure): void {
@@ -112,6 +123,24 @@ export class Recorder
 
   refused(registration: number, why: Failure): void {
     this.#note("refused", { registration, ...failed(why) });
+  }
+
+  #listen({ streams = [] }: Message): void {
+    for (const end of streams) {
+      const stream = numberOf(end);
+      this.streams.set(stream, end);
+      end.listen({
+        data: (message) => {
+          this.#note("data", { stream, ...described(message) });
+          this.#listen(message);
+        },
+        ended: () => this.#note("end", { stream }),
+        granted: (bytes) => this.#note("credit", { stream, bytes }),
+        ready: () => true,
+        writable: () => this.#note("writable", { stream }),
+        reset: (why) => this.#note("reset", { stream, ...failed(why) }),
+      });
+    }
   }
 
   #note(event: string, fields: Record<string, unknown>): void {

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Failure } from "../../src/message/failure.ts";
-import { Format, Message } from "../../src/message/message.ts";
+import { Format, Message, type StreamEnd, type StreamShape } from "../../src/message/message.ts";
 import type { Overflow } from "../../src/message/overflow.ts";
 import { CODES, type Code } from "../../src/message/status.ts";
 import { FrameType } from "../../src/wire/frame.ts";
+import { createStream } from "../../src/message/stream-pair.ts";
 import { bodyOf, FrameLog, sayings } from "../wire/frame-bytes.ts";
-import { bytesBefore, vectors, type GoodFrame } from "../wire/vectors.ts";
+import { bytesBefore, earlier, vectors, type GoodFrame } from "../wire/vectors.ts";
 import { openStage, settled, type Stage } from "./stage.ts";
 
 type Fields = GoodFrame["fields"];
@@ -30,6 +31,7 @@ function expectedEvent({ type, fields }: GoodFrame): Record<string, unknown> | u
     case "ping": // answered by the session
     case "pong": // a sign of life, nothing more
     case "bind": // seen in the requests and publications that name it
+    case "open": // seen in the message that carries it
       return undefined;
     default:
       return { event: type, ...fields };
@@ -40,9 +42,13 @@ async function readAt(vector: GoodFrame, chunks: readonly Buffer[]): Promise<Sta
   const stage = await openStage();
   stage.raw.send(bytesBefore(vector), ...chunks);
   await settled();
-  const expected = expectedEvent(vector);
+  const expected = [...earlier(vector), vector].map((one) => expectedEvent(one));
   const got = stage.owner.events.slice(1).filter(({ event }) => event !== "closed");
-  assert.deepEqual(got, expected === undefined ? [] : [expected], vector.name);
+  assert.deepEqual(
+    got,
+    expected.filter((one) => one !== undefined),
+    vector.name,
+  );
   return stage;
 }
 
@@ -94,8 +100,9 @@ function failureOf(fields: Fields): Failure {
   };
 }
 
-/** Makes a session send the frame of a vector. */
-function send({ session }: Stage, { type, fields }: GoodFrame): void {
+/** Makes a session send the frame of a vector. `near` has the near ends of the streams it has opened. */
+function send({ session }: Stage, vector: GoodFrame, near: Map<number, StreamEnd>): void {
+  const { type, fields } = vector;
   const number = (name: string): number => fields[name] as number;
   const string = (name: string): string => fields[name] as string;
   const binding = { subject: "orders.create", registration: 0, number: 0 };
@@ -118,10 +125,23 @@ function send({ session }: Stage, { type, fields }: GoodFrame): void {
       return session.ready(number("registration"), TYPES[string("asked")] as FrameType);
     case "refused":
       return session.refuse(number("registration"), failureOf(fields));
+    case "open": {
+      const message = new Message();
+      message.streams = [openStream(vector, near)];
+      return session.streams.carry(message, () => undefined);
+    }
+    case "data":
+      return near.get(number("stream"))!.send(messageOf(fields));
+    case "credit":
+      return near.get(number("stream"))!.grant(number("bytes"));
+    case "end":
+      return near.get(number("stream"))!.end();
+    case "reset":
+      return near.get(number("stream"))!.reset(failureOf(fields));
     case "request":
-      return session.request(binding, number("id"), messageOf(fields), number("timeoutMs"));
+      return session.request(binding, number("id"), carrying(vector, near), number("timeoutMs"));
     case "reply":
-      return session.reply(number("registration"), number("id"), messageOf(fields));
+      return session.reply(number("registration"), number("id"), carrying(vector, near));
     case "error":
       return session.error(number("registration"), number("id"), failureOf(fields));
     case "cancel": {
@@ -139,11 +159,39 @@ function send({ session }: Stage, { type, fields }: GoodFrame): void {
   }
 }
 
+/** A message of a vector, with the stream that was opened for it. */
+function carrying(vector: GoodFrame, near: Map<number, StreamEnd>): Message {
+  const message = messageOf(vector.fields);
+  if (vector.fields["streams"] === undefined) return message;
+  const open = earlier(vector).find(({ type }) => type === "open")!;
+  message.streams = [openStream(open, near)];
+  return message;
+}
+
+/** The far end of a stream of this shape. */
+function openStream({ fields }: GoodFrame, near: Map<number, StreamEnd>): StreamEnd {
+  const { sends, receives, messages } = fields as unknown as StreamShape;
+  const [here, far] = createStream({ sends, receives, messages });
+  near.set(fields["stream"] as number, here);
+  return far;
+}
+
+const STREAMS = {
+  role: "dialer",
+  greeting: { "max-payload": "1048576", "max-headers": "32768", "max-streams": "9" },
+} as const;
+
 for (const vector of vectors.frames.filter(({ type }) => !GREETINGS.has(type) && type !== "ping")) {
   test(`a session writes "${vector.name}" byte for byte`, async () => {
-    const stage = await openStage();
+    const stage = await openStage(vector.needs === "streams" ? STREAMS : {});
+    await settled();
     const before = stage.raw.received.length;
-    send(stage, vector);
+    const near = new Map<number, StreamEnd>();
+    const sent = [...earlier(vector).filter(({ needs }) => needs === "streams"), vector];
+    for (const one of sent) {
+      const goesAlong = one.type === "open" && sent.some(({ fields }) => "streams" in fields);
+      if (!goesAlong) send(stage, one, near); // a message opens its streams by itself
+    }
     await settled();
     const written = stage.raw.received.subarray(before).toString("hex");
     assert.equal(written, bytesBefore(vector).toString("hex") + vector.hex);

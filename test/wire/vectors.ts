@@ -7,6 +7,8 @@ export interface GoodFrame {
   readonly name: string;
   readonly type: string;
   readonly hex: string;
+  /** What both ends must have announced. */
+  readonly needs?: "streams";
   /** Names of frames that come first. */
   readonly after?: readonly string[];
   readonly fields: Readonly<Record<string, unknown>>;
@@ -43,12 +45,16 @@ export const vectors = JSON.parse(
   readFileSync(join(root, "spec", "vectors", "frames.json"), "utf8"),
 ) as Vectors; // its shape is what the tests check
 
-/** The bytes of the frames that come before this one. */
-export function bytesBefore(vector: { readonly after?: readonly string[] }): Buffer {
-  const earlier = (vector.after ?? []).map((name) => {
+/** The frames that come before this one. */
+export function earlier(vector: { readonly after?: readonly string[] }): GoodFrame[] {
+  return (vector.after ?? []).map((name) => {
     const found = vectors.frames.find((frame) => frame.name === name);
     if (found === undefined) throw new Error(`there is no vector "${name}"`);
-    return Buffer.from(found.hex, "hex");
+    return found;
   });
-  return Buffer.concat(earlier);
+}
+
+/** Their bytes. */
+export function bytesBefore(vector: { readonly after?: readonly string[] }): Buffer {
+  return Buffer.concat(earlier(vector).map(({ hex }) => Buffer.from(hex, "hex")));
 }
