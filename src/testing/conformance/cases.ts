@@ -8,6 +8,7 @@ import { PAYLOADS } from "./cases/payloads.ts";
 import { PUBLISHING } from "./cases/publishing.ts";
 import { REPLIES } from "./cases/replies.ts";
 import { SLOW_CONSUMERS } from "./cases/slow-consumers.ts";
+import { STREAMS } from "./cases/streams.ts";
 import { VALUES } from "./cases/values.ts";
 
 export const CASES: readonly Case[] = [
@@ -18,6 +19,7 @@ export const CASES: readonly Case[] = [
   ...PUBLISHING,
   ...SLOW_CONSUMERS,
   ...PAYLOADS,
+  ...STREAMS,
   ...ENDINGS,
   ...LOSSES,
 ];
