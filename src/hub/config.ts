@@ -71,7 +71,14 @@ const http = (directory: string): Shape<false | HttpOptions> => {
   return (node, report) => {
     if (node.kind === "scalar" && node.value === false) return false;
     if (node.kind !== "map") return httpAddress(node, report);
-    const { listen: address, timeout, sseKeepAlive, streamIdle, streamGrace, ...rest } = fields(node, report) ?? {};
+    const {
+      listen: address,
+      timeout,
+      sseKeepAlive,
+      streamIdle,
+      streamGrace,
+      ...rest
+    } = fields(node, report) ?? {};
     if (rest.sessions === false && rest.origins !== undefined)
       report(node, "origins are for sessions, which `sessions: false` turns off");
     return {
