@@ -121,3 +121,16 @@ test("npm run demo: every step goes as told", async () => {
   assert.equal(stdout.match(/^ {2}ok: /gm)?.length, 7);
   assert.match(stdout, /all went as told\n$/);
 });
+
+test("chat.js: everybody in the room hears what is said, in order", async () => {
+  const { exit, stdout, stderr } = await example("chat.js").ended;
+  assert.equal(stderr, "");
+  assert.equal(exit, 0);
+  assert.deepEqual(stdout.trim().split("\n"), [
+    "Ada is here",
+    "Bob is here",
+    "Bob: hello",
+    "Bob: bye",
+    "Bob has left",
+  ]);
+});
