@@ -77,7 +77,7 @@ export const STREAMS: readonly Case[] = [
     needs: [],
     async run({ caller, worker, subject, write, read }) {
       const firstWasRead = later<void>();
-      async function* values(): AsyncGenerator<unknown> {
+      async function* values(): AsyncGenerator {
         for (let n = 0; n < MANY; n++) {
           yield write(n);
           if (n === 0) await firstWasRead.promise; // the first has arrived before the second is made
