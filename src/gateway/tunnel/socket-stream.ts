@@ -20,13 +20,16 @@ export class SocketStream implements StreamEvents {
   readonly #socket: Socket;
   readonly #end: StreamEnd;
   readonly #onClosed: (why: Failure | undefined) => void;
-  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #idleTimeoutMs: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #why: Failure | undefined;
   // From the socket into the stream.
   #rest: Uint8Array | undefined;
   #credit = INITIAL_CREDIT;
   #readAll = false;
   #sending = true;
+  /** The socket is over, and what it sent last still waits for credit. */
+  #lingers = false;
   // From the stream to the socket.
   #receiving = true;
   #arrived = 0;
@@ -43,6 +46,7 @@ export class SocketStream implements StreamEvents {
     this.#socket = socket;
     this.#end = end;
     this.#onClosed = onClosed;
+    this.#idleTimeoutMs = idleTimeoutMs;
     let error: Error | undefined;
     socket.on("error", (cause) => {
       error = cause; // 'close' follows
@@ -57,8 +61,7 @@ export class SocketStream implements StreamEvents {
       this.#pump();
     });
     if (idleTimeoutMs !== Infinity) {
-      const why = expired("IDLE", `nothing was sent either way for ${idleTimeoutMs / 1000} s`);
-      socket.setTimeout(idleTimeoutMs, () => this.abort(why));
+      socket.setTimeout(idleTimeoutMs, () => this.#idle());
     }
     if (maxDurationMs !== Infinity) {
       const why = expired("TIME_UP", `the connection has had its ${maxDurationMs / 1000} s`);
@@ -104,10 +107,11 @@ export class SocketStream implements StreamEvents {
 
   reset(why: Failure): void {
     const socket = this.#socket;
-    if (socket.destroyed) return;
+    if (socket.destroyed && !this.#lingers) return;
     this.#why = why;
     this.#rest = undefined;
-    if (socket.remoteFamily === undefined) socket.destroy(); // only TCP knows a reset
+    if (this.#lingers) this.#over();
+    else if (socket.remoteFamily === undefined) socket.destroy(); // only TCP knows a reset
     else socket.resetAndDestroy();
   }
 
@@ -130,6 +134,7 @@ export class SocketStream implements StreamEvents {
     } else if (this.#sending) {
       this.#sending = false;
       this.#end.end();
+      if (this.#lingers) this.#over();
     }
   }
 
@@ -142,12 +147,29 @@ export class SocketStream implements StreamEvents {
   };
 
   #closed(error: Error | undefined): void {
-    clearTimeout(this.#timer);
+    const isClean = error === undefined && this.#why === undefined && !this.#receiving;
+    if (isClean && this.#readAll && this.#sending) {
+      this.#lingers = true;
+      // Its own timeout is gone with the socket.
+      if (this.#idleTimeoutMs !== Infinity)
+        this.#timer ??= setTimeout(() => this.#idle(), this.#idleTimeoutMs);
+      return;
+    }
     if (this.#why === undefined && (error !== undefined || this.#sending || this.#receiving)) {
       this.#why = lost(error);
       this.#end.reset(this.#why);
     }
+    this.#over();
+  }
+
+  #over(): void {
+    this.#lingers = false;
+    clearTimeout(this.#timer);
     this.#onClosed(this.#why);
+  }
+
+  #idle(): void {
+    this.abort(expired("IDLE", `nothing was sent either way for ${this.#idleTimeoutMs / 1000} s`));
   }
 }
 
