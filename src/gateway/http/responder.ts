@@ -86,6 +86,7 @@ export class Responder {
   /** Writes the head of a response whose body comes later; `close` ends the exchange. */
   open(exchange: Exchange, status: number, headers: string[]): void {
     exchange.state = "streaming";
+    this.#giveBody(exchange);
     this.#writeHead(exchange, status, headers);
   }
 
@@ -124,8 +125,7 @@ export class Responder {
     exchange.state = "done";
     exchange.before = undefined;
     exchange.body = undefined;
-    this.#bodies.give(exchange.held);
-    exchange.held = 0;
+    this.#giveBody(exchange);
     exchange.connection.remove(exchange);
     if (this.#settings.onRequest !== undefined) this.#log(exchange, status, reason);
   }
@@ -145,6 +145,12 @@ export class Responder {
     if (typeof body === "string") response.end(body, "latin1");
     else response.end(body);
     this.#freed(connection);
+  }
+
+  /** The body has reached its worker. */
+  #giveBody(exchange: Exchange): void {
+    this.#bodies.give(exchange.held);
+    exchange.held = 0;
   }
 
   #writeHead({ connection, response, applied }: Exchange, status: number, headers: string[]): void {

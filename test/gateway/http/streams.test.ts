@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { pair } from "../../transport/certificates.ts";
 import { RawCaller, reasonOf } from "./door.ts";
 import { counted, openStage } from "./stream-stage.ts";
 
@@ -226,4 +227,14 @@ test("streams inside a value, channels, and answers to be fetched later are no H
   await stage.says(/^canceled BAD_ANSWER$/);
   const kept = await fetch(`${stage.url}${later.headers.get("location")}`);
   assert.deepEqual([kept.status, reasonOf(await kept.text())], [502, "BAD_ANSWER"]);
+});
+
+test("over TLS too a stream comes whole, and one that breaks is seen to", async (context) => {
+  const stage = await openStage(context, { tls: pair("server") });
+  await using whole = stage.curl("/bytes", "--insecure", "--data", '{"size":300000}');
+  assert.ok(Buffer.from((await whole.ended).stdout, "latin1").equals(counted(300_000)));
+  await using chunked = stage.curl("/breaks", "--insecure", "--data", '{"after":3}');
+  await chunked.prints(/^xxx$/);
+  stage.tell("break");
+  assert.equal((await chunked.ended).exit, 18);
 });
