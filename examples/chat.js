@@ -12,7 +12,7 @@ await hub.serve("chat", async (/** @type {{ name: string }} */ { name }, context
   room.add(channel);
   await tell(`${name} is here`);
   try {
-    for await (const text of channel) await tell(`${name}: ${text}`);
+    for await (const text of channel) await tell(`${name}: ${String(text)}`);
   } finally {
     room.delete(channel);
     await tell(`${name} has left`);

@@ -88,7 +88,7 @@ test("readers that stand still pause their sources within a window each, and the
   const count = 20;
   const readers = await Promise.all(Array.from({ length: count }, () => open("endless", 65_536)));
   await Promise.all(readers.map((reader) => readSome(reader, 1)));
-  const atRest = process.memoryUsage();
+  const begun = process.memoryUsage();
   made = 0;
   let last = -1;
   while (last !== made) {
@@ -98,7 +98,7 @@ test("readers that stand still pause their sources within a window each, and the
   const window = 1_048_576 + 2 * 65_536;
   assert.ok(made <= count * window, `${made} bytes were made for ${count} readers that stand still`);
   const now = process.memoryUsage();
-  const grown = now.arrayBuffers - atRest.arrayBuffers;
+  const grown = now.arrayBuffers - begun.arrayBuffers;
   // Caller, hub and worker share this process: nobody keeps more than the window once, and some slabs.
   assert.ok(grown < count * window + 33_554_432, `${grown} bytes more are held`);
   await Promise.all(readers.map((reader) => reader.cancel()));

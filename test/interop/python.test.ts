@@ -120,6 +120,15 @@ for (const scheme of ["tcp", "unix"]) {
       await assert.rejects(broken, refusal("invalid_argument", "BAD_PAYLOAD"));
     });
 
+    it("is sent no streams, and the caller is told so (P-110)", async () => {
+      const stream = new ReadableStream<Uint8Array>();
+      await assert.rejects(peer.request("py.echo", stream), refusal("unimplemented", "STREAMS_UNSUPPORTED"));
+      await peer.serve("ts.stream", () => new ReadableStream<Uint8Array>());
+      const { error } = await snake.does({ do: "request", subject: "ts.stream" });
+      assert.equal(error?.reason, "STREAMS_UNSUPPORTED");
+      assert.equal(await peer.request("py.echo", "well"), "well");
+    });
+
     it("passes on the time that is left, and ends what is late", async () => {
       const left = await peer.request<number>("py.left", undefined, { timeoutMs: 5_000 });
       assert(left > 3_000 && left <= 5_000, `${left} ms left`);

@@ -18,6 +18,7 @@ import {
   type Source,
   type Target,
 } from "./stream-sources.ts";
+import { ValueStream } from "./value-stream.ts";
 import type { Values } from "./values.ts";
 
 /** True for what travels as a stream: streams of the platform and of Node, async iterables, channels. */
@@ -53,6 +54,8 @@ export class Carried {
       const end = Channel.detach(stream);
       this.#channels.push(end);
       this.ends.push(end);
+    } else if (stream instanceof ValueStream) {
+      this.#sequence(readableSource(stream));
     } else if (stream instanceof ReadableStream) {
       this.#bytes(readableSource(stream), undefined);
     } else if (stream instanceof WritableStream) {

@@ -4,6 +4,7 @@ import { discardStreams } from "../../message/stream.ts";
 import { bytesOf, failureOf } from "./carried.ts";
 import { Channel } from "./channel.ts";
 import { Port } from "./port.ts";
+import { ValueStream } from "./value-stream.ts";
 import type { Values } from "./values.ts";
 
 /** A Node duplex stream, or a socket, arrives as its two halves. */
@@ -18,7 +19,7 @@ export type ReceivedStream = ReadableStream<unknown> | WritableStream<Uint8Array
 export function received(end: StreamEnd, values: Values): ReceivedStream {
   if (end.messages && end.sends) return new Channel(end, values);
   const port = new Port(end, values.budget);
-  if (end.messages) return readable(port, (message) => values.value(message));
+  if (end.messages) return readable(port, (message) => values.value(message), ValueStream);
   if (!end.sends) return readable(port, (message) => message.payload());
   if (!end.receives) return writable(port);
   return {
@@ -38,8 +39,8 @@ export function giveUp(stream: ReceivedStream): void {
 
 type Read = (message: NonNullable<Awaited<ReturnType<Port["take"]>>>) => unknown;
 
-function readable(port: Port, read: Read): ReadableStream<unknown> {
-  return new ReadableStream<unknown>(
+function readable(port: Port, read: Read, kind = ReadableStream<unknown>): ReadableStream<unknown> {
+  return new kind(
     {
       async pull(controller) {
         const message = await port.take();

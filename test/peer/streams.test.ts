@@ -1,0 +1,132 @@
+/** What the conformance suite does not say of streams: values that are odd, and senders that do not wait. */
+import assert from "node:assert/strict";
+import { PassThrough, Readable } from "node:stream";
+import { after, before, test } from "node:test";
+import type { Channel } from "../../src/peer/stream/channel.ts";
+import { connect, createHub, pipe, type Hub, type LintelError, type Peer } from "../../src/index.ts";
+
+let hub: Hub;
+let peer: Peer;
+
+before(async () => {
+  hub = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"] });
+  peer = await connect(hub.urls[0]!, { onError: () => undefined });
+  await peer.serve("echo", (value) => value);
+});
+
+after(async () => {
+  await peer.close();
+  await hub.close();
+});
+
+function reasonOf(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => "done",
+    (error: LintelError) => error.reason,
+  );
+}
+
+async function channelPair(subject: string): Promise<[Channel, Channel]> {
+  let far: Channel | undefined;
+  const service = await peer.serve(subject, (_value, context) => {
+    far = context.accept();
+    return new Promise(() => undefined);
+  });
+  const near = await hub.open(subject);
+  void service;
+  return [near, far!];
+}
+
+test("values that refer to themselves are searched once, and fail as they did", async () => {
+  const tree: Record<string, unknown> = {};
+  tree["left"] = tree["right"] = tree["up"] = [tree, { tree }];
+  assert.equal(await reasonOf(peer.request("echo", tree)), "BAD_PAYLOAD");
+  tree["stream"] = Readable.from(["x"]);
+  assert.equal(await reasonOf(peer.request("echo", tree)), "BAD_PAYLOAD");
+  const many = { list: Array.from({ length: 5_000 }, (_, n) => ({ n })), last: Readable.from(["end"]) };
+  const answer = await peer.request<{ last: ReadableStream<Uint8Array> }>("echo", many);
+  assert.equal(await new Response(answer.last).text(), "end");
+});
+
+test("an object whose only member makes it iterable is a stream; the same stream twice is refused", async () => {
+  const three = {
+    async *[Symbol.asyncIterator](): AsyncGenerator<number> {
+      for (let n = 0; n < 3; n++) yield await Promise.resolve(n);
+    },
+  };
+  const got: unknown[] = [];
+  for await (const n of await peer.request<ReadableStream<unknown>>("echo", three)) got.push(n);
+  assert.deepEqual(got, [0, 1, 2]);
+  const twice = Readable.from(["x"]);
+  await assert.rejects(peer.request("echo", [twice, twice]), { code: "invalid_argument" });
+  assert.equal(twice.destroyed, true);
+  const many = Array.from({ length: 257 }, () => Readable.from(["x"]));
+  assert.equal(await reasonOf(peer.request("echo", many)), "TOO_MANY");
+});
+
+test("close() sends what waits for the reader first, and more than 1,024 sends do not wait", async () => {
+  const [near, far] = await channelPair("waits");
+  const large = "x".repeat(5_000);
+  const sends = Array.from({ length: 1_100 }, (_, n) =>
+    near.send({ n, large }).then(
+      () => n,
+      () => -1,
+    ),
+  );
+  near.close();
+  assert.equal(await reasonOf(near.send("after")), "CLOSED");
+  const got: number[] = [];
+  for await (const value of far) got.push((value as { n: number }).n);
+  const sent = (await Promise.all(sends)).filter((n) => n >= 0);
+  assert.deepEqual(got, sent);
+  assert.ok(got.length >= 1_024 && got.length < 1_100, `${got.length} were sent`);
+  far.close();
+  await near.closed;
+});
+
+test("a handler that returns without reading the rest does not leave its caller waiting", async () => {
+  await peer.serve("first", async (_value, context) => {
+    const channel = context.accept();
+    await channel.send((await channel.receive()).value);
+  });
+  const channel = await hub.open("first");
+  for (let n = 0; n < 600; n++) await channel.send("x".repeat(5_000)); // three windows
+  channel.close();
+  assert.equal((await channel.receive()).done, false);
+  assert.equal((await channel.receive()).done, true);
+  await channel.closed;
+});
+
+test("a stream that no value refers to is ended, not forgotten", async () => {
+  const source = new PassThrough();
+  await peer.serve("beside", (_value, context) => {
+    context.reply.streams.push(source);
+    return "text";
+  });
+  assert.equal(await hub.request("beside"), "text");
+  await new Promise((resolve) => source.once("close", resolve));
+});
+
+test("in the process, members that are instances stay as they are beside a stream", async () => {
+  const date = new Date(5);
+  await hub.serve("local", (value) => value);
+  const answer = await hub.request<{ date: unknown; bytes: ReadableStream }>("local", {
+    date,
+    bytes: Readable.from(["b"]),
+  });
+  assert.deepEqual(answer.date, JSON.parse(JSON.stringify(date)));
+  await answer.bytes.cancel();
+});
+
+test("pipe() joins two channels, and what nobody may use twice is refused", async () => {
+  const [one, itsFar] = peer.createChannel();
+  const [other, otherFar] = peer.createChannel();
+  pipe(itsFar, otherFar);
+  await one.send({ through: true });
+  assert.deepEqual((await other.receive()).value, { through: true });
+  assert.throws(() => pipe(itsFar, one), { code: "failed_precondition" });
+  await assert.rejects(peer.request("echo", { other }), { code: "failed_precondition" });
+  one.abort();
+  await assert.rejects(other.receive(), { code: "canceled" });
+  await itsFar[Symbol.asyncDispose]();
+});
