@@ -6,8 +6,8 @@ import { TRAVELS, WORKER_DIALS, carries } from "../needs.ts";
 import { failureOf, firedWith, later, underWay } from "../waiting.ts";
 
 const CHUNK = 60_000;
-const CHUNKS = 40;
-const MANY = 200;
+const CHUNKS = 20;
+const MANY = 100;
 
 /** Bytes that tell where they belong. */
 const PATTERN = new Uint8Array(CHUNK * CHUNKS);
