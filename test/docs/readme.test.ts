@@ -28,7 +28,7 @@ const DOCUMENTS = [
   "docs/guides/embedding.md",
   "docs/guides/testing.md",
 ];
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 const FREE_PORTS = 'createHub({ http: { port: 0 }, listen: ["tcp://127.0.0.1:0"] })';
 const EXAMPLE = /^example: ([a-z0-9-]+)(, keeps running)?$/;
 
