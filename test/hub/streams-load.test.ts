@@ -121,9 +121,8 @@ test("streams that stand still do not slow the others", async () => {
     ratios.push((await timed()) / alone);
     await Promise.all(stalled.map((reader) => reader.cancel()));
   }
-  const [median] = ratios.toSorted((a, b) => a - b).slice(3);
-  // A tenth is what it may cost; the rest is what the clocks of a busy machine differ by.
-  assert.ok(median! < 1.25, `${ratios.map((ratio) => ratio.toFixed(2)).join(" ")} times as long`);
+  // Whatever else the machine does makes single rounds slower; what streams that stand still cost, they cost in each.
+  assert.ok(Math.min(...ratios) <= 1.1, `${ratios.map((ratio) => ratio.toFixed(2)).join(" ")} times as long`);
 });
 
 test("streams that were used leave nothing behind", async () => {
