@@ -55,7 +55,7 @@ test("a hub that has all the sessions it takes tells newcomers so", async () => 
 });
 
 test("P-61, P-80: a subscriber that never reads: dropped, then disconnected; others get everything", async () => {
-  await using stage = await hubOnTcp({ sessionBuffer: MEBIBYTE, heartbeat: 400, heartbeatTimeout: 400 });
+  await using stage = await hubOnTcp({ sessionBuffer: MEBIBYTE, heartbeat: 1_000, heartbeatTimeout: 1_000 });
   const deaf = await RawClient.greeted(stage.port);
   deaf.send(subscribeBytes(1, "flood"));
   await deaf.next(FrameType.ready);
