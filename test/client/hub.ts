@@ -56,7 +56,9 @@ async function run(
   port: string,
   origins: readonly string[],
 ): Promise<{ child: ChildProcess; addresses: Addresses }> {
-  const config = { http: { port: Number(port), origins }, listen: [] };
+  // Room for all that a test sends: a busy machine's subscriber falls behind, and must not miss any.
+  const limits = { sessionBuffer: 134_217_728 };
+  const config = { http: { port: Number(port), origins }, listen: [], limits };
   const child = fork(PROGRAM, [JSON.stringify(config)]);
   const [addresses] = (await once(child, "message")) as [Addresses];
   return { child, addresses };
