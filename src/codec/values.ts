@@ -1,5 +1,4 @@
 /** Values in messages: which codec writes a value, and which reads a payload. */
-import { viewOf } from "../message/bytes.ts";
 import { findHeader } from "../message/headers.ts";
 import { Format, Message } from "../message/message.ts";
 import type { Codec } from "./codec.ts";
@@ -31,11 +30,13 @@ export interface KnownCodecs {
 export function valueOf(message: Message, known?: KnownCodecs): unknown {
   const { encoder, format, payloadStart, end } = message;
   if (encoder !== undefined) return valueMadeHere(message, encoder as Codec, known);
-  if (format === Format.bytes) return bytesOf(message);
+  if (format === Format.bytes) return message.payload();
   if (format === Format.text) return text.decode(message.bytes, payloadStart, end);
   if (payloadStart === end) return known === undefined ? undefined : emptyValue(message, known);
   const codec = codecFor(findHeader(message.headText(), "content-type"), known);
-  return codec === bytes ? bytesOf(message) : codec.decode(message.bytes, payloadStart, end);
+  if (codec === json) return json.decode(message.bytes, payloadStart, end);
+  const payload = message.payload(); // parts of the value may be views of it
+  return codec === bytes ? payload : codec.decode(payload, 0, payload.length);
 }
 
 /** The value without its bytes, unless a `content-type` calls them something else than what its codec writes. */
@@ -55,12 +56,6 @@ function emptyValue(message: Message, known: KnownCodecs): unknown {
   const contentType = findHeader(message.headText(), "content-type");
   const codec = contentType === undefined ? undefined : known.find(contentType);
   return codec?.supports.empty === true ? codec.decode(NO_BYTES, 0, 0) : undefined;
-}
-
-/** The payload's bytes: a view, safe to keep. */
-export function bytesOf(message: Message): Uint8Array {
-  if (message.encoder !== undefined) return message.payload();
-  return viewOf(message.bytes, message.payloadStart, message.end);
 }
 
 /** The codec for a content type; without one it is JSON, and an unknown type is read as bytes. */

@@ -1,4 +1,4 @@
-import { copyOf, viewOf } from "./bytes.ts";
+import { copyOf } from "./bytes.ts";
 import { Message } from "./message.ts";
 
 /** Chunks below this size are copied, and joined while nobody takes them: a view would keep all it came in. */
@@ -30,15 +30,15 @@ export class Arrivals {
       this.#kept.push(message.retain());
       return;
     }
-    const { bytes, payloadStart, end } = message;
+    const { payloadStart, end } = message;
     const size = end - payloadStart;
     const open = this.#open;
     if (open !== undefined && open.end + size <= open.bytes.length) {
-      open.bytes.set(viewOf(bytes, payloadStart, end), open.end);
+      open.bytes.set(message.view(payloadStart, end), open.end);
       open.end += size;
     } else if (size < SMALL) {
       this.#open = Message.ofBytes(new Uint8Array(SMALL));
-      this.#open.bytes.set(viewOf(bytes, payloadStart, end));
+      this.#open.bytes.set(message.view(payloadStart, end));
       this.#open.end = size;
       this.#kept.push(this.#open);
     } else {
@@ -62,7 +62,12 @@ export class Arrivals {
 }
 
 /** A borrowed chunk, to be kept. */
-export function keptBytes({ bytes, payloadStart, end }: Message): Message {
-  const keep = end - payloadStart < SMALL ? copyOf : viewOf;
-  return Message.ofBytes(keep(bytes, payloadStart, end));
+export function keptBytes(message: Message): Message {
+  return Message.ofBytes(keptPayload(message));
+}
+
+/** The bytes of a borrowed chunk, to be kept. */
+export function keptPayload(message: Message): Uint8Array {
+  const { bytes, payloadStart, end } = message;
+  return end - payloadStart < SMALL ? copyOf(bytes, payloadStart, end) : message.payload();
 }

@@ -1,6 +1,7 @@
 import { copyOf, viewOf } from "./bytes.ts";
 import type { Failure } from "./failure.ts";
 import { MessageHeaders } from "./headers.ts";
+import type { Loan } from "./loan.ts";
 import { encodeUtf8, readUtf8 } from "./text.ts";
 
 /** How a payload is to be read where its headers do not say it. Travels in two flag bits of the frame. */
@@ -33,8 +34,8 @@ const NO_BYTES = new Uint8Array(0);
  * - *made here*: `head` is the header block as text, and the payload is either `bytes[payloadStart..end]` or, when
  *   `encoder` is set, `value` not yet encoded (it never is, if the receiver sits in the same process).
  *
- * A message handed to a callback is borrowed: the object is reused when the callback returns. Its bytes are not, but a
- * small view may keep a large chunk in memory; whoever keeps a message for long takes `retain()`.
+ * A message handed to a callback is borrowed: when the callback returns the object is reused, and so are the bytes of one
+ * that was received. Whoever keeps the message takes `retain()`, whoever keeps its bytes `payload()`.
  */
 export class Message {
   format: Format = Format.typed;
@@ -47,6 +48,8 @@ export class Message {
   encoder: Encoder | undefined = undefined;
   /** Ends of the streams it carries, for whoever receives it. A value refers to them by their place in this list. */
   streams: readonly StreamEnd[] | undefined = undefined;
+  /** Set where `bytes` were received and are lent. */
+  loan: Loan | undefined = undefined;
 
   /** A message whose payload is these bytes, not copied. */
   static ofBytes(payload: Uint8Array, head = "", format: Format = Format.bytes): Message {
@@ -78,12 +81,16 @@ export class Message {
     return this.head ?? readUtf8(this.bytes, this.headStart, this.payloadStart);
   }
 
-  /** The payload's bytes; a view where they exist, encoded now where they do not. */
+  /** The payload's bytes, to be kept: a view where they were made here, encoded now where they were not made yet. */
   payload(): Uint8Array {
-    if (this.encoder !== undefined) {
-      return encodeBody(this.encoder, this.value);
-    }
-    return viewOf(this.bytes, this.payloadStart, this.end);
+    const { encoder, loan, payloadStart, end } = this;
+    if (encoder !== undefined) return encodeBody(encoder, this.value);
+    return loan === undefined ? viewOf(this.bytes, payloadStart, end) : loan.keep(payloadStart, end);
+  }
+
+  /** Part of `bytes`, which may be lent. */
+  view(start: number, end: number): Uint8Array {
+    return this.loan === undefined ? viewOf(this.bytes, start, end) : this.loan.view(start, end);
   }
 
   /**

@@ -1,7 +1,6 @@
 import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders, findHeader, formatHeaders, type HeadersInit } from "../message/headers.ts";
 import { encodeBody, type Encoder, type Message } from "../message/message.ts";
-import { bytesOf } from "../codec/values.ts";
 import type { Channel } from "./stream/channel.ts";
 import type { ReceivedStream } from "./stream/received.ts";
 
@@ -51,7 +50,7 @@ export class Context {
     this.#head = message.headText();
     this.deadline = Date.now() + timeoutMs;
     this.#encoder = message.encoder;
-    this.#body = message.encoder === undefined && !(value instanceof Uint8Array) ? bytesOf(message) : value;
+    this.#body = message.encoder === undefined && !(value instanceof Uint8Array) ? message.payload() : value;
   }
 
   /** The request's headers, pseudo-headers of HTTP requests included. */

@@ -1,6 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
 import { Codecs } from "../codec/codecs.ts";
-import { bytesOf } from "../codec/values.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Route, Sink } from "../message/delivery.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
@@ -264,7 +263,7 @@ class FullReply implements Reply {
     this.#values = values;
     this.streams = values.streamsOf(answer);
     this.headers = new MessageHeaders(answer.headText());
-    this.body = bytesOf(answer);
+    this.body = answer.payload();
     this.#message = answer.retain();
   }
 

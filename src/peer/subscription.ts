@@ -1,5 +1,4 @@
 import type { Codecs } from "../codec/codecs.ts";
-import { bytesOf } from "../codec/values.ts";
 import type { Engine } from "../engine/engine.ts";
 import { defer } from "../message/deferred.ts";
 import type { Subscription as EngineSubscription, Route, Subscriber } from "../message/delivery.ts";
@@ -154,7 +153,7 @@ class ReceivedPublication implements Publication {
     this.value = value;
     this.#head = message.headText();
     this.#encoder = message.encoder;
-    this.#body = message.encoder === undefined && !(value instanceof Uint8Array) ? bytesOf(message) : value;
+    this.#body = message.encoder === undefined && !(value instanceof Uint8Array) ? message.payload() : value;
   }
 
   get headers(): MessageHeaders {

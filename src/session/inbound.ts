@@ -3,6 +3,7 @@ import { copyOf } from "../message/bytes.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { findHeader } from "../message/headers.ts";
 import { MAX_SUBJECT, MAX_TIMEOUT } from "../message/limits.ts";
+import { Loan } from "../message/loan.ts";
 import { Message, type Format } from "../message/message.ts";
 import { OVERFLOWS } from "../message/overflow.ts";
 import { CODES, isCode } from "../message/status.ts";
@@ -25,6 +26,7 @@ import type { SessionCalls } from "./events.ts";
 import { MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
 
 const MAX_QUEUE_NAME = 255;
+const NO_BYTES = new Uint8Array(0);
 const REASON = /^[A-Z0-9_]{1,64}$/;
 const UNKNOWN_POLICY: Failure = Object.freeze(
   new LintelError("unimplemented", "an unknown policy for subscribers that do not keep up").toFailure(),
@@ -60,6 +62,16 @@ export class Inbound<R> implements FrameSink {
     this.#maxPayload = options.limits.payload;
   }
 
+  begin(bytes: Uint8Array, lent: boolean): void {
+    this.#message.bytes = bytes;
+    this.#message.loan = lent ? new Loan(bytes) : undefined;
+  }
+
+  /** The bytes that frames were in are theirs no longer. */
+  release(): void {
+    this.begin(NO_BYTES, false);
+  }
+
   frame(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
     if (this.#session.state !== "open") return this.#greeting(header, bytes, start, end);
     const calls = this.#calls;
@@ -71,7 +83,7 @@ export class Inbound<R> implements FrameSink {
           return this.#break(`REQUEST names binding ${header.target}, which is not bound`);
         if (end - start < TIMEOUT_SIZE) return this.#break("REQUEST is shorter than its timeout");
         if (header.id === 0) return this.#break("REQUEST has id 0");
-        if (!this.#body(header, bytes, start + TIMEOUT_SIZE, end)) return undefined;
+        if (!this.#body(header, start + TIMEOUT_SIZE, end)) return undefined;
         const timeout = readU32(bytes, start);
         return calls.request(
           header.id,
@@ -81,13 +93,13 @@ export class Inbound<R> implements FrameSink {
         );
       }
       case FrameType.reply:
-        if (!this.#body(header, bytes, start, end)) return undefined;
+        if (!this.#body(header, start, end)) return undefined;
         return calls.reply(header.target, header.id, this.#message);
       case FrameType.publish: {
         const binding = this.#bindings.get(header.target);
         if (binding === undefined)
           return this.#break(`PUBLISH names binding ${header.target}, which is not bound`);
-        if (!this.#body(header, bytes, start, end)) return undefined;
+        if (!this.#body(header, start, end)) return undefined;
         if (this.#message.streams !== undefined) return this.#break("PUBLISH carries streams"); // P-116
         return calls.publish(binding, this.#message);
       }
@@ -151,7 +163,7 @@ export class Inbound<R> implements FrameSink {
         wrong = streams.opened(header);
         break;
       case FrameType.data:
-        if (!this.#body(header, bytes, start, end)) return undefined;
+        if (!this.#body(header, start, end)) return undefined;
         wrong = streams.data(header, this.#message);
         break;
       case FrameType.credit:
@@ -205,7 +217,7 @@ export class Inbound<R> implements FrameSink {
   }
 
   /** Sets `#message` to a frame's header block and payload. */
-  #body(header: FrameHeader, bytes: Uint8Array, start: number, end: number): boolean {
+  #body(header: FrameHeader, start: number, end: number): boolean {
     const message = this.#message;
     const payloadStart = start + header.aux;
     if (payloadStart > end || header.aux > this.#maxHeaders) {
@@ -230,7 +242,6 @@ export class Inbound<R> implements FrameSink {
       return false;
     }
     message.format = format as Format;
-    message.bytes = bytes;
     message.headStart = start;
     message.payloadStart = payloadStart;
     message.end = end;

@@ -258,6 +258,7 @@ export class Session<R> {
   #data(bytes: Uint8Array): void {
     this.#heartbeat.heard();
     const broken = this.#reader.push(bytes, this.#inbound);
+    this.#inbound.release();
     if (broken !== undefined) this.fail(broken);
   }
 

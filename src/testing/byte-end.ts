@@ -1,3 +1,4 @@
+import { copyOf } from "../message/bytes.ts";
 import type { Connection } from "../transport/transport.ts";
 
 /** One end of a connection, as a test sees it: what has arrived, and what has happened. */
@@ -21,7 +22,7 @@ export class ByteEnd {
   listen(): void {
     this.connection.open({
       data: (bytes) => {
-        this.#chunks.push(bytes);
+        this.#chunks.push(copyOf(bytes, 0, bytes.length));
         this.length += bytes.length;
         this.#changed();
       },

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { copyOf } from "../message/bytes.ts";
+import { SocketReads, takeOver } from "./socket-reads.ts";
 import type { Connection, ConnectionHandler } from "./transport.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -14,6 +15,8 @@ export interface SocketConnectionOptions {
   readonly window?: number;
   /** Says for people what an error of the socket means. */
   readonly explain?: (error: Error) => Error;
+  /** How the socket reads, if it was told so when it was made. Default: as Node does by itself. */
+  readonly reads?: SocketReads | undefined;
 }
 
 /** A connection over a stream socket: what TCP, TLS and unix sockets share. */
@@ -21,27 +24,41 @@ export class SocketConnection implements Connection {
   readonly remote: string;
   readonly #socket: Socket;
   readonly #window: number;
+  readonly #reads: SocketReads | undefined;
   #handler: ConnectionHandler | undefined;
   #error: Error | undefined;
   readonly #onWritten = (): void => {
     if (this.#socket.writableLength === 0) this.#handler?.drained();
   };
 
-  constructor(socket: Socket, { remote, window = 0, explain = (error) => error }: SocketConnectionOptions) {
+  constructor(
+    socket: Socket,
+    { remote, window = 0, explain = (error) => error, reads }: SocketConnectionOptions,
+  ) {
     this.#socket = socket;
     this.#window = window;
+    this.#reads = reads;
     this.remote = remote;
     socket.on("error", (error) => {
       this.#error = explain(error); // 'close' follows and reports it
     });
   }
 
+  /** A connection on a socket that was accepted with `pauseOnConnect`; it reads into `buffer` where that can be had. */
+  static accepted(socket: Socket, buffer: Uint8Array, remote: string): SocketConnection {
+    const reads = new SocketReads(buffer);
+    const reading = takeOver(socket, reads);
+    if (reading === undefined) return new SocketConnection(socket, { remote });
+    return new SocketConnection(reading, { remote, reads });
+  }
+
   open(handler: ConnectionHandler): void {
     const socket = this.#socket;
+    const reads = this.#reads;
     this.#handler = handler;
-    // A read buffer of our own (`onread`) would save an allocation for each read, but then every payload would have to be
-    // copied out of it; views of chunks that stay are faster by more than that.
-    socket.on("data", (chunk: Buffer) => handler.data(chunk));
+    if (reads === undefined) socket.on("data", (chunk: Buffer) => handler.data(chunk));
+    else reads.receive = (bytes) => handler.data(bytes);
+    socket.resume();
     socket.on("end", () => socket.end());
     const over = (): void => {
       this.#handler = undefined;

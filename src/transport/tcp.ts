@@ -2,6 +2,7 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { formatAddress, parseAddress, refuseOptions } from "./address.ts";
 import { dialSocket, listenOn, stopListening } from "./sockets.ts";
 import { SocketConnection } from "./socket-connection.ts";
+import { SocketReads, readBuffer } from "./socket-reads.ts";
 import type { Transport } from "./transport.ts";
 
 /** `tcp://HOST:PORT`; port 0 listens on a free one. */
@@ -12,15 +13,18 @@ export const tcp: Transport = {
   async dial(url, options = {}) {
     const { host, port } = parseAddress(url, "tcp");
     refuseOptions(url, options, "tls");
-    const socket = await dialSocket(connect({ host, port, noDelay: true }), options);
-    return new SocketConnection(socket, { remote: url });
+    const reads = new SocketReads();
+    const socket = connect({ host, port, noDelay: true, onread: reads.onread }).pause();
+    return new SocketConnection(await dialSocket(socket, options), { remote: url, reads });
   },
 
   async listen(url, accept, options = {}) {
     const { host, port } = parseAddress(url, "tcp");
     refuseOptions(url, options, "tls", "origins", "handshakeTimeoutMs");
-    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
-      accept(new SocketConnection(socket, { remote: `tcp://${socket.remoteAddress}:${socket.remotePort}` }));
+    const buffer = readBuffer();
+    const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+      const remote = `tcp://${socket.remoteAddress}:${socket.remotePort}`;
+      accept(SocketConnection.accepted(socket, buffer, remote));
     });
     await listenOn(server, { host, port });
     const bound = server.address() as AddressInfo; // a TCP server that listens has one

@@ -3,7 +3,7 @@
  * which one it is.
  */
 export interface ConnectionHandler {
-  /** Bytes have arrived. They belong to the receiver: nobody writes to them again, so views of them may be kept. */
+  /** Bytes have arrived. They are lent until the call returns, when others may take their place: keep copies. */
   data(bytes: Uint8Array): void;
   /** Everything that `send` kept has been handed to the system. */
   drained(): void;

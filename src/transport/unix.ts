@@ -3,6 +3,7 @@ import { connect, createServer } from "node:net";
 import { refuseOptions } from "./address.ts";
 import { dialSocket, listenOn, stopListening } from "./sockets.ts";
 import { SocketConnection } from "./socket-connection.ts";
+import { SocketReads, readBuffer } from "./socket-reads.ts";
 import type { Transport } from "./transport.ts";
 
 /** The path of a socket's name in the file system is bounded by the kernel. */
@@ -39,16 +40,18 @@ export const unix: Transport = {
 
   async dial(url, options = {}) {
     refuseOptions(url, options, "tls");
-    const socket = await dialSocket(connect({ path: parseUnix(url) }), options);
-    return new SocketConnection(socket, { remote: url });
+    const reads = new SocketReads();
+    const socket = connect({ path: parseUnix(url), onread: reads.onread }).pause();
+    return new SocketConnection(await dialSocket(socket, options), { remote: url, reads });
   },
 
   async listen(url, accept, options = {}) {
     refuseOptions(url, options, "tls", "origins", "handshakeTimeoutMs");
     const path = parseUnix(url);
     await removeStale(path);
-    const server = createServer({ allowHalfOpen: true }, (socket) =>
-      accept(new SocketConnection(socket, { remote: url })),
+    const buffer = readBuffer();
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
+      accept(SocketConnection.accepted(socket, buffer, url)),
     );
     await listenOn(server, { path });
     return { url: `unix://${path}`, close: () => stopListening(server) };

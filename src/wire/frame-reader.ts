@@ -1,8 +1,11 @@
 import { failure, type Failure } from "../message/failure.ts";
 import { HEADER_SIZE, readAux, readU32, type FrameHeader } from "./frame.ts";
 
-/** Receives frames. The body lies in `bytes[start..end]`, which nobody writes to again. */
+/** Receives frames. */
 export interface FrameSink {
+  /** The next frames lie in these bytes: if `lent`, until `push` returns; otherwise nobody writes to them again. */
+  begin(bytes: Uint8Array, lent: boolean): void;
+  /** The body lies in `bytes[start..end]`. */
   frame(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void;
 }
 
@@ -51,6 +54,7 @@ export class FrameReader {
       if (this.#carried > 0 || this.#stopped) return undefined;
     }
     const size = chunk.length;
+    sink.begin(chunk, true);
     while (at + HEADER_SIZE <= size) {
       const length = readU32(chunk, at);
       if (length > this.#maxBody) return this.#tooLong(length); // P-3
@@ -91,6 +95,7 @@ export class FrameReader {
     const frame = this.#carry;
     this.#carried = 0;
     this.#carry = new Uint8Array(0); // the receiver may keep views of this one
+    sink.begin(frame, false);
     this.#emit(frame, 0, whole, sink);
     return at + taken;
   }

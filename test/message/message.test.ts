@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { Loan } from "../../src/message/loan.ts";
 import { Format, Message, type Encoder } from "../../src/message/message.ts";
 
 const HEAD = "x-tag:1\ncontent-type:a/b\n";
@@ -55,6 +56,20 @@ test("retaining twice, or a message without payload, is no different", () => {
       assert.equal(asText(message.payload()), payload);
     }),
   );
+});
+
+test("payloads of lent bytes are there to keep, whoever reads into the buffer next", () => {
+  for (const buffer of [new Uint8Array(512), Buffer.alloc(512), new Uint8Array(600).subarray(44)]) {
+    const message = received(buffer, HEAD, "payload");
+    message.loan = new Loan(buffer);
+    assert.equal(asText(message.view(message.payloadStart, message.end)), "payload");
+    const first = message.payload();
+    buffer.fill(0x21);
+    const second = message.payload();
+    assert.deepEqual([first, second].map(asText), ["payload", "payload"]);
+    assert.equal(first.buffer, second.buffer, "one copy serves both");
+    assert.equal(first.constructor, Uint8Array);
+  }
 });
 
 test("a message made of bytes hands them over and retains a copy", () => {

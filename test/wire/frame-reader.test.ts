@@ -13,7 +13,19 @@ class Collector implements FrameSink {
   /** Views of the bodies as they were handed over. */
   readonly views: Uint8Array[] = [];
 
+  /** True of each view that lies in memory nobody writes to again. */
+  readonly owned: boolean[] = [];
+  #memory: Uint8Array | undefined;
+  #lent = true;
+
+  begin(bytes: Uint8Array, lent: boolean): void {
+    this.#memory = bytes;
+    this.#lent = lent;
+  }
+
   readonly frame: FrameSink["frame"] = (header, bytes, start, end) => {
+    assert.equal(bytes, this.#memory, "the frame lies where it was said to");
+    this.owned.push(!this.#lent);
     const body = bytes.subarray(start, end);
     this.views.push(body);
     const { type, flags, aux, target, id } = header;
@@ -47,13 +59,17 @@ test("P-1: any chunking of any frames gives the same frames, and bodies stay as 
       const collector = new Collector();
       const reader = new FrameReader(MAX_BODY);
       const bytes = Buffer.concat(frames.map(frameBytes));
-      for (const chunk of chunksOf(bytes, cuts)) assert.equal(reader.push(chunk, collector), undefined);
+      for (const chunk of chunksOf(bytes, cuts)) {
+        assert.equal(reader.push(chunk, collector), undefined);
+        chunk.fill(0xee); // it was lent
+      }
       const expected = frames.map(described);
       assert.deepEqual(collector.seen, expected);
+      const owned = <T>(all: readonly T[]): T[] => all.filter((_, index) => collector.owned[index]);
       assert.deepEqual(
-        collector.views.map((view) => Buffer.from(view).toString("hex")),
-        frames.map(({ body }) => Buffer.from(body ?? "").toString("hex")),
-        "views that are kept are not written to again",
+        owned(collector.views).map((view) => Buffer.from(view).toString("hex")),
+        owned(frames).map(({ body }) => Buffer.from(body ?? "").toString("hex")),
+        "views of what was not lent are not written to again",
       );
       assert.equal(reader.pending, 0);
     }),
@@ -144,6 +160,7 @@ test("a sink may stop the reader: nothing more is read, not even of the same chu
     const reader = new FrameReader(MAX_BODY);
     let frames = 0;
     const sink: FrameSink = {
+      begin: () => undefined,
       frame: () => {
         frames++;
         reader.stop();
@@ -162,6 +179,7 @@ test("P-2: the limit may be raised by the frame before", () => {
   const reader = new FrameReader(10);
   const sizes: number[] = [];
   const sink: FrameSink = {
+    begin: () => undefined,
     frame: (_header, _bytes, start, end) => {
       sizes.push(end - start);
       reader.allow(1_000);

@@ -111,7 +111,7 @@ function bodyOf(answer: Message): string | Uint8Array {
   }
   const { bytes, payloadStart, end } = answer;
   if (end - payloadStart <= SHORT_BODY) return native.latin1Slice.call(bytes, payloadStart, end);
-  return bytes.subarray(payloadStart, end);
+  return answer.payload();
 }
 
 /** Failure of a worker whose answer HTTP cannot carry. */

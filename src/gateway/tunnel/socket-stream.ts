@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
-import { copyOf, viewOf } from "../../message/bytes.ts";
+import { keptPayload } from "../../message/arrivals.ts";
+import { viewOf } from "../../message/bytes.ts";
 import type { Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
 import { INITIAL_CREDIT } from "../../message/stream.ts";
@@ -9,8 +10,6 @@ import type { TunnelLimits } from "./limits.ts";
 const WINDOW = 262_144;
 /** Credit is given in steps of this. */
 const STEP = WINDOW / 4;
-/** Below this size bytes are copied: a view would keep the chunk they came in. */
-const SMALL = 4_096;
 
 /**
  * A socket and the end of a stream as one connection. Each direction ends by itself, each goes as fast as its reader, and
@@ -80,11 +79,8 @@ export class SocketStream implements StreamEvents {
   // StreamEvents
 
   data(message: Message): void {
-    const { bytes, payloadStart, end } = message;
-    const size = end - payloadStart;
-    this.#arrived += size;
-    const chunk = size < SMALL ? copyOf(bytes, payloadStart, end) : viewOf(bytes, payloadStart, end);
-    this.#socket.write(chunk, this.#onWritten);
+    this.#arrived += message.end - message.payloadStart;
+    this.#socket.write(keptPayload(message), this.#onWritten);
   }
 
   ended(): void {
