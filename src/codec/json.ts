@@ -56,57 +56,55 @@ function unwritable(error: unknown): LintelError {
 /** How deep `transfer` follows a value by itself before it leaves it to JSON, which reports cycles. */
 const MAX_DEPTH = 64;
 
-function copyJson(value: unknown, key: string, depth: number): unknown {
-  switch (typeof value) {
-    case "string":
-    case "boolean":
-      return value;
-    case "number":
-      return Number.isFinite(value) ? (value === 0 ? 0 : value) : null; // JSON has no NaN, no infinities and no -0
-    case "object":
-      return value === null ? null : copyObject(value, key, depth);
-    case "bigint": // throws, unless somebody gave BigInt a toJSON
-    case "function": // nothing, unless it has a toJSON
-      return parseBack(value, key);
-    default:
-      return NOTHING;
-  }
+/** `key` is what the value has in the object or array it is in, for those who ask. */
+function copyJson(value: unknown, key: string | number, depth: number): unknown {
+  if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
+  if (typeof value === "number") return Number.isFinite(value) ? (value === 0 ? 0 : value) : null; // no NaN, no Infinity, no -0
+  if (typeof value === "object") return copyObject(value, key, depth);
+  if (value === undefined || typeof value === "symbol") return NOTHING;
+  return parseBack(value, String(key)); // a function or BigInt, which somebody may have given a toJSON
 }
 
-function copyObject(value: object, key: string, depth: number): unknown {
-  if (depth > MAX_DEPTH) return parseBack(value, key);
-  if (!("toJSON" in value) || typeof value.toJSON !== "function") return copyFields(value, key, depth);
-  const plain: unknown = value.toJSON(key); // asked once: what it returns is not asked again
-  if (typeof plain === "object" && plain !== null) return copyFields(plain, key, depth);
+function copyObject(value: object, key: string | number, depth: number): unknown {
+  if (depth > MAX_DEPTH) return parseBack(value, String(key));
+  const { toJSON } = value as { readonly toJSON?: unknown };
+  if (typeof toJSON !== "function") return copyContents(value, key, depth);
+  const plain: unknown = toJSON.call(value, String(key)); // asked once: what it returns is not asked again
+  if (typeof plain === "object" && plain !== null) return copyContents(plain, key, depth);
   return copyJson(plain, key, depth);
 }
 
-function copyFields(value: object, key: string, depth: number): unknown {
-  if (Array.isArray(value)) {
-    const copy: unknown[] = [];
-    for (let index = 0; index < value.length; index++) {
-      const item = copyJson(value[index], String(index), depth + 1);
-      copy.push(item === NOTHING ? null : item);
-    }
-    return copy;
-  }
-  if (isBoxed(value)) return parseBack(value, key);
-  const copy: Record<string, unknown> = {};
-  for (const name of Object.keys(value)) {
-    const item = copyJson((value as Record<string, unknown>)[name], name, depth + 1);
-    if (item === NOTHING) continue;
-    if (name === "__proto__") {
-      Object.defineProperty(copy, name, {
-        value: item,
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      });
-    } else {
-      copy[name] = item;
-    }
+function copyContents(value: object, key: string | number, depth: number): unknown {
+  if (Array.isArray(value)) return copyItems(value, depth);
+  if (value.constructor !== Object && isBoxed(value)) return parseBack(value, String(key));
+  return copyFields(value as Readonly<Record<string, unknown>>, depth);
+}
+
+function copyItems(items: readonly unknown[], depth: number): unknown[] {
+  const copy = new Array<unknown>(items.length);
+  for (let index = 0; index < items.length; index++) {
+    const item = copyJson(items[index], index, depth + 1);
+    copy[index] = item === NOTHING ? null : item;
   }
   return copy;
+}
+
+function copyFields(value: Readonly<Record<string, unknown>>, depth: number): Record<string, unknown> {
+  const copy: Record<string, unknown> = {};
+  // Not over `Object.keys`: the engine knows where the fields of such a loop lie.
+  for (const name in value) {
+    if (!Object.prototype.hasOwnProperty.call(value, name)) continue;
+    const item = copyJson(value[name], name, depth + 1);
+    if (item === NOTHING) continue;
+    if (name === "__proto__") defineField(copy, name, item);
+    else copy[name] = item;
+  }
+  return copy;
+}
+
+/** A plain assignment would change the prototype. */
+function defineField(object: object, name: string, value: unknown): void {
+  Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 function isBoxed(value: object): boolean {
