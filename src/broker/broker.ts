@@ -91,7 +91,8 @@ export class Broker {
     // What waits goes first, also when this request is made in the moment between a job's end and the next pull.
     const member = group.waitingCount > 0 ? undefined : group.choose();
     if (member === undefined) return this.#enqueue(group, target, request, timeout, sink, tag);
-    const row = this.#inFlight.add(this.#clock.now() + timeout);
+    const now = this.#clock.now();
+    const row = this.#inFlight.add(now + timeout);
     if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag);
     row.sink = sink;
     row.tag = tag;
@@ -99,7 +100,7 @@ export class Broker {
     row.member = member;
     member.held++;
     const { id } = row;
-    member.worker.execute(id, target, request, timeout);
+    member.worker.execute(id, target, request, timeout, now);
     return row.id === id ? id : 0;
   }
 
@@ -243,7 +244,8 @@ export class Broker {
       if (id === undefined) return;
       const row = this.#inFlight.get(id);
       if (row === undefined || row.member !== undefined) continue; // it ended while it waited
-      const left = row.deadline - this.#clock.now();
+      const now = this.#clock.now();
+      const left = row.deadline - now;
       if (left <= 0) {
         this.#expired(row);
         continue;
@@ -254,7 +256,7 @@ export class Broker {
       row.member = member;
       member.held++;
       group.waitingCount--;
-      member.worker.execute(id, route!, message!, left);
+      member.worker.execute(id, route!, message!, left, now);
     }
   }
 

@@ -2,6 +2,7 @@
  * An engine routes messages: inside this process, through another hub, over a cluster. Every door and every peer speaks
  * to one through this interface, so any door runs in front of any of them.
  */
+import type { Clock } from "../message/clock.ts";
 import type {
   Registration,
   Route,
@@ -25,6 +26,8 @@ export interface EngineSupports {
 
 export interface Engine {
   readonly supports: EngineSupports;
+  /** What it counts deadlines by. */
+  readonly clock: Clock;
   /** Prepares a literal subject. Throws `BAD_SUBJECT`. */
   route(subject: string): Route;
   /**

@@ -14,8 +14,11 @@ export interface Sink {
 
 /** Executes requests. Ends each job once through the registration it was made with. */
 export interface Worker {
-  /** `timeoutMs` is what is left until the deadline. Job numbers are no secret: the broker checks who holds a job. */
-  execute(job: number, route: Route, request: Message, timeoutMs: number): void;
+  /**
+   * `timeoutMs` is what is left until the deadline, counted from `now` by the engine's clock. Job numbers are no secret: the
+   * broker checks who holds a job.
+   */
+  execute(job: number, route: Route, request: Message, timeoutMs: number, now: number): void;
   /** Nobody waits for this job's answer any longer; an answer that comes all the same is counted and dropped. */
   cancel(job: number, why: Failure): void;
 }

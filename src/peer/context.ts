@@ -1,3 +1,4 @@
+import type { Clock } from "../message/clock.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders, findHeader, formatHeaders, type HeadersInit } from "../message/headers.ts";
 import { encodeBody, type Encoder, type Message } from "../message/message.ts";
@@ -34,8 +35,9 @@ export interface Carriage {
 export class Context {
   readonly subject: string;
   readonly #head: string;
-  /** When the request expires, in milliseconds since the epoch. */
-  readonly deadline: number;
+  /** When it expires by the engine's clock: asking what time that is costs more than all the rest of a context. */
+  readonly #expires: number;
+  readonly #clock: Clock;
   /** The payload, or the value it would be made of: a request of the same process has none until somebody asks. */
   #body: unknown;
   readonly #encoder: Encoder | undefined;
@@ -45,10 +47,11 @@ export class Context {
   #carriage: Carriage | undefined;
 
   /** The value is given apart, as the handler's first argument. */
-  constructor(subject: string, message: Message, value: unknown, timeoutMs: number) {
+  constructor(subject: string, message: Message, value: unknown, expires: number, clock: Clock) {
     this.subject = subject;
     this.#head = message.headText();
-    this.deadline = Date.now() + timeoutMs;
+    this.#expires = expires;
+    this.#clock = clock;
     this.#encoder = message.encoder;
     this.#body = message.encoder === undefined && !(value instanceof Uint8Array) ? message.payload() : value;
   }
@@ -56,6 +59,11 @@ export class Context {
   /** The request's headers, pseudo-headers of HTTP requests included. */
   get headers(): MessageHeaders {
     return new MessageHeaders(this.#head);
+  }
+
+  /** When the request expires, in milliseconds since the epoch. */
+  get deadline(): number {
+    return Math.round(Date.now() + this.#expires - this.#clock.now());
   }
 
   /** The payload as it arrived. */

@@ -68,15 +68,17 @@ export class EnginePeer implements Peer {
   ): Promise<Reply<T>>;
   request<T>(subject: string, value?: unknown, options?: RequestOptions): Promise<T>;
   request(subject: string, value?: unknown, options?: RequestOptions): Promise<unknown> {
-    return new Promise((resolve, reject) => {
+    try {
       const route = this.#engine.route(subject);
-      if (options === undefined && !containsStream(value)) {
-        const call = new Call(this.#values, resolve, reject, false);
-        this.#engine.request(route, this.#codecs.request(value, ""), this.#timeoutMs, call, 0);
-      } else {
-        this.#requestWith(route, value, options ?? {}, resolve, reject);
+      if (options !== undefined || containsStream(value)) {
+        return this.#requestWith(route, value, options ?? {});
       }
-    });
+      const call = new Call(this.#values, false);
+      this.#engine.request(route, this.#codecs.request(value, ""), this.#timeoutMs, call, 0);
+      return call.outcome();
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   publish(subject: string, value?: unknown, options?: PublishOptions): Promise<void> | undefined {
@@ -161,49 +163,34 @@ export class EnginePeer implements Peer {
     return one.ready;
   }
 
-  #requestWith(
-    route: Route,
-    value: unknown,
-    options: RequestOptions,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
-  ): void {
+  #requestWith(route: Route, value: unknown, options: RequestOptions): Promise<unknown> {
     const { signal, headers, timeoutMs = this.#timeoutMs, full = false } = options;
     if (!(timeoutMs >= 0))
       throw new RangeError(`timeoutMs is ${timeoutMs}, it must be a number of milliseconds`);
-    if (signal?.aborted === true) {
-      reject(canceled(signal));
-      return;
-    }
+    if (signal?.aborted === true) throw canceled(signal);
     const values = this.#valuesFor(options);
     const head = headers === undefined ? "" : formatHeaders(headers);
     const { message, carried } = values.write(value, options.streams ?? [], (plain, line) =>
       values.codecs.request(plain, head + line),
     );
-    const fail =
-      carried === undefined || options.detached === true
-        ? reject
-        : (error: unknown): void => {
-            carried.abort(error);
-            reject(error);
-          };
+    const abort = (error: unknown): void => {
+      if (options.detached !== true) carried?.abort(error);
+    };
     if (signal === undefined) {
-      this.#engine.request(route, message, timeoutMs, new Call(values, resolve, fail, full), 0);
-      return;
+      const call = new Call(values, full, undefined, carried && abort);
+      this.#engine.request(route, message, timeoutMs, call, 0);
+      return call.outcome();
     }
     let handle = 0;
     const onAbort = (): void => {
       this.#engine.cancel(handle);
-      fail(canceled(signal));
+      call.fail(canceled(signal));
     };
-    const settled = (settle: (outcome: unknown) => void) => (outcome: unknown) => {
-      signal.removeEventListener("abort", onAbort);
-      settle(outcome);
-    };
-    const call = new Call(values, settled(resolve), settled(fail), full);
+    const call = new Call(values, full, () => signal.removeEventListener("abort", onAbort), abort);
     signal.addEventListener("abort", onAbort, { once: true });
     handle = this.#engine.request(route, message, timeoutMs, call, 0);
     if (signal.aborted) this.#engine.cancel(handle); // it was aborted by what the request itself set going
+    return call.outcome();
   }
 
   #valuesFor(options: { readonly codec?: Codec }): StreamValues {
@@ -217,36 +204,68 @@ export class EnginePeer implements Peer {
   }
 }
 
-/** One request that a promise waits for. */
+/** One request. A promise with functions to settle it is made only where the outcome does not come at once. */
 class Call implements Sink {
   readonly #values: StreamValues;
-  readonly #resolve: (value: unknown) => void;
-  readonly #reject: (error: unknown) => void;
   readonly #full: boolean;
+  readonly #onSettled: (() => void) | undefined;
+  readonly #onFailed: ((error: unknown) => void) | undefined;
+  #state: "open" | "answered" | "failed" = "open";
+  #result: unknown;
+  #resolve: ((value: unknown) => void) | undefined;
+  #reject: ((error: unknown) => void) | undefined;
 
   constructor(
     values: StreamValues,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
     full: boolean,
+    onSettled?: () => void,
+    onFailed?: (error: unknown) => void,
   ) {
     this.#values = values;
-    this.#resolve = resolve;
-    this.#reject = reject;
     this.#full = full;
+    this.#onSettled = onSettled;
+    this.#onFailed = onFailed;
+  }
+
+  /** To be called once. */
+  outcome(): Promise<unknown> {
+    if (this.#state === "answered") return Promise.resolve(this.#result);
+    if (this.#state === "failed") return Promise.reject(this.#result);
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
   }
 
   answered(_tag: number, answer: Message): void {
+    let value: unknown;
     try {
-      this.#resolve(this.#full ? new FullReply(answer, this.#values) : this.#values.value(answer));
+      value = this.#full ? new FullReply(answer, this.#values) : this.#values.value(answer);
     } catch (error) {
       discardStreams(answer);
-      this.#reject(error);
+      this.fail(error);
+      return;
     }
+    if (this.#settle("answered", value)) this.#resolve?.(value);
   }
 
   failed(_tag: number, why: Failure): void {
-    this.#reject(LintelError.from(why));
+    this.fail(LintelError.from(why));
+  }
+
+  fail(error: unknown): void {
+    if (!this.#settle("failed", error)) return;
+    this.#onFailed?.(error);
+    this.#reject?.(error);
+  }
+
+  /** False when it has an outcome already. */
+  #settle(state: "answered" | "failed", result: unknown): boolean {
+    if (this.#state !== "open") return false;
+    this.#state = state;
+    this.#result = result;
+    this.#onSettled?.();
+    return true;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Engine } from "../engine/engine.ts";
+import type { Clock } from "../message/clock.ts";
 import type { Registration, Route, Worker } from "../message/delivery.ts";
 import { defer } from "../message/deferred.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
@@ -21,6 +22,7 @@ export class HandlerService implements Service, Worker {
   readonly #handler: Handler;
   readonly #onError: OnError;
   readonly #values: StreamValues;
+  readonly #clock: Clock;
   readonly #registration: Registration;
   /** Requests whose handler has not come to its end at once. */
   readonly #jobs = new Map<number, Context>();
@@ -40,6 +42,7 @@ export class HandlerService implements Service, Worker {
     this.#handler = handler;
     this.#onError = onError;
     this.#values = values;
+    this.#clock = engine.clock;
     this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`, and onError is told
     const { queue, concurrency } = options;
     const onEnded = (why: Failure): void => this.#ended(why);
@@ -60,11 +63,12 @@ export class HandlerService implements Service, Worker {
     this.#over.resolve();
   }
 
-  execute(job: number, route: Route, request: Message, timeoutMs: number): void {
-    if (request.streams !== undefined) return this.#executeWithStreams(job, route, request, timeoutMs);
+  execute(job: number, route: Route, request: Message, timeoutMs: number, now: number): void {
+    const expires = now + timeoutMs;
+    if (request.streams !== undefined) return this.#executeWithStreams(job, route, request, expires);
     try {
       const value = this.#values.codecs.value(request);
-      const context = new Context(route.subject, request, value, timeoutMs);
+      const context = new Context(route.subject, request, value, expires, this.#clock);
       const result = this.#handler(value, context);
       if (isThenable(result)) this.#later(job, context, result, undefined);
       else this.#reply(job, context, result);
@@ -73,13 +77,13 @@ export class HandlerService implements Service, Worker {
     }
   }
 
-  #executeWithStreams(job: number, route: Route, request: Message, timeoutMs: number): void {
+  #executeWithStreams(job: number, route: Route, request: Message, expires: number): void {
     const carried = new Message(); // the request is borrowed, its streams may outlive it
     carried.streams = request.streams;
     const streams = this.#values.streamsOf(request);
     try {
       const value = this.#values.withStreams(request, streams);
-      const context = new Context(route.subject, request, value, timeoutMs);
+      const context = new Context(route.subject, request, value, expires, this.#clock);
       const channel = opensChannel(request) ? streams[0] : undefined;
       if (channel instanceof Channel) return this.#open(job, carried, value, context, streams, channel);
       Context.carry(context, { streams, accept: undefined });
@@ -220,5 +224,7 @@ export class HandlerService implements Service, Worker {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+  return (
+    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
+  );
 }

@@ -23,12 +23,14 @@ export interface LocalEngineOptions {
 /** Routes messages inside this process, on the embedded broker. */
 export class LocalEngine implements Engine {
   readonly supports: EngineSupports = { durable: false, inProcess: true };
+  readonly clock: Clock;
   readonly #broker: Broker;
   #closed = false;
 
   constructor(options: LocalEngineOptions = {}) {
+    this.clock = options.clock ?? systemClock;
     this.#broker = new Broker({
-      clock: options.clock ?? systemClock,
+      clock: this.clock,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
     });
   }

@@ -54,9 +54,10 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
       session()?.fail(failure("BAD_FRAME", `request ${id} is in flight already`));
       return;
     }
-    const job = jobs.add(id, service, clock.now() + timeoutMs);
+    const now = clock.now();
+    const job = jobs.add(id, service, now + timeoutMs);
     if (job === 0) this.#refuse(binding, id, request, IN_FLIGHT_FULL);
-    else service.worker.execute(job, binding.resolved!.route, request, timeoutMs);
+    else service.worker.execute(job, binding.resolved!.route, request, timeoutMs, now);
   }
 
   reply(_registration: number, id: number, answer: Message): void {

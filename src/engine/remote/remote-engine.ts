@@ -52,7 +52,7 @@ const ROUTES = 65_536;
 export class RemoteEngine implements Engine {
   readonly supports: EngineSupports = { durable: false, inProcess: false };
   readonly #link: Link;
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #limits: Limits;
   readonly #waiting: PendingTable<Waiting>;
   readonly #jobs: Jobs;
@@ -64,21 +64,21 @@ export class RemoteEngine implements Engine {
   #onOpen: { resolve(): void; reject(error: Error): void }[] = [];
 
   constructor(transport: Transport, url: string, options: RemoteEngineOptions = {}) {
-    this.#clock = options.clock ?? systemClock;
+    this.clock = options.clock ?? systemClock;
     // P-25: a hub needs room for whatever is published through it.
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits, bindings: MAX_BINDING };
     this.#waiting = new PendingTable<Waiting>(
-      this.#clock,
+      this.clock,
       this.#limits.inFlight,
       () => ({ id: 0, deadline: 0, sink: undefined, tag: 0 }),
       (row) => this.#expired(row),
     );
-    this.#jobs = new Jobs(this.#clock, this.#limits.inFlight);
+    this.#jobs = new Jobs(this.clock, this.#limits.inFlight);
     const dispatch = new Dispatch({
       waiting: this.#waiting,
       jobs: this.#jobs,
       registered: this.#registered,
-      clock: this.#clock,
+      clock: this.clock,
       session: () => this.#link.session,
       onEnded: () => this.#idle(),
     });
@@ -88,7 +88,7 @@ export class RemoteEngine implements Engine {
       tls: options.tls,
       name: options.name ?? "peer",
       limits: this.#limits,
-      clock: this.#clock,
+      clock: this.clock,
       random: options.random ?? Math.random,
       calls: dispatch,
       registrations: dispatch,
@@ -159,7 +159,7 @@ export class RemoteEngine implements Engine {
     if (this.#state !== "open") return refuse(request, sink, tag, DRAINING);
     if (!(timeoutMs > 0)) return refuse(request, sink, tag, DEADLINE);
     const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
-    const row = this.#waiting.add(this.#clock.now() + timeout);
+    const row = this.#waiting.add(this.clock.now() + timeout);
     if (row === undefined) return refuse(request, sink, tag, IN_FLIGHT_FULL);
     row.sink = sink;
     row.tag = tag;
