@@ -13,6 +13,13 @@ export interface Caller extends Open {
   request(payload: Uint8Array): Promise<unknown>;
 }
 
+/** What a subscriber receives. Counting must not cost what there is to measure: no names to look up, nothing to allocate. */
+export interface Feed {
+  readonly name: string;
+  /** To be called for every message. */
+  readonly deliver: () => void;
+}
+
 /** The client side of fan-out. A returned promise asks the publisher to wait before it goes on. */
 export interface Publisher extends Open {
   publish(feed: string, payload: Uint8Array): Promise<void> | undefined;
@@ -25,7 +32,7 @@ export interface Publisher extends Open {
 export interface Candidate extends RequestCandidate {
   openPublisher(address: string): Promise<Publisher>;
   /** One connection that receives every message of the feeds named. Resolves once the hub knows of the subscriptions. */
-  openSubscriber(address: string, feeds: readonly string[], deliver: (feed: string) => void): Promise<Open>;
+  openSubscriber(address: string, feeds: readonly Feed[]): Promise<Open>;
 }
 
 /** The part of a candidate that request/reply needs. */

@@ -1,7 +1,7 @@
 /** Lintel itself, through its public API only, written as an application would write it. */
 import { join } from "node:path";
 import { connect, createHub } from "../../src/index.ts";
-import type { Answer, Caller, Candidate, Open, OpenHub, Publisher, Transport } from "./candidate.ts";
+import type { Answer, Caller, Candidate, Feed, Open, OpenHub, Publisher, Transport } from "./candidate.ts";
 
 export const LINTEL_SUBJECT = "bench.echo";
 
@@ -43,13 +43,9 @@ async function openPublisher(address: string): Promise<Publisher> {
   };
 }
 
-async function openSubscriber(
-  address: string,
-  feeds: readonly string[],
-  deliver: (feed: string) => void,
-): Promise<Open> {
+async function openSubscriber(address: string, feeds: readonly Feed[]): Promise<Open> {
   const peer = await connect(address);
-  for (const feed of feeds) await peer.subscribe(`bench.feed.${feed}`, () => deliver(feed));
+  for (const { name, deliver } of feeds) await peer.subscribe(`bench.feed.${name}`, () => deliver());
   return { close: () => peer.close() };
 }
 

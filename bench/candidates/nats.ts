@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, createInbox, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import { findTool } from "../tools.ts";
-import type { Answer, Caller, Candidate, Open, OpenHub, Publisher, Transport } from "./candidate.ts";
+import type { Answer, Caller, Candidate, Feed, Open, OpenHub, Publisher, Transport } from "./candidate.ts";
 
 const NATS_SUBJECT = "bench.echo";
 
@@ -120,13 +120,10 @@ async function openPublisher(address: string): Promise<Publisher> {
   };
 }
 
-async function openSubscriber(
-  address: string,
-  feeds: readonly string[],
-  deliver: (feed: string) => void,
-): Promise<Open> {
+async function openSubscriber(address: string, feeds: readonly Feed[]): Promise<Open> {
   const connection = await openNats(address);
-  for (const feed of feeds) connection.subscribe(`bench.feed.${feed}`, { callback: () => deliver(feed) });
+  for (const { name, deliver } of feeds)
+    connection.subscribe(`bench.feed.${name}`, { callback: () => deliver() });
   await connection.flush();
   return connection;
 }

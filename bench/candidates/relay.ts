@@ -6,7 +6,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import type { Caller, Candidate, Open, OpenHub, Publisher, Transport } from "./candidate.ts";
+import type { Caller, Candidate, Feed, Open, OpenHub, Publisher, Transport } from "./candidate.ts";
 import {
   FrameWriter,
   HEADER_BYTES,
@@ -147,21 +147,16 @@ async function openPublisher(address: string): Promise<Publisher> {
   };
 }
 
-async function openSubscriber(
-  address: string,
-  feeds: readonly string[],
-  deliver: (feed: string) => void,
-): Promise<Open> {
+async function openSubscriber(address: string, feeds: readonly Feed[]): Promise<Open> {
   const socket = await dial(address);
   const writer = new FrameWriter(socket);
-  const names = new Map(feeds.map((feed) => [Number(feed), feed]));
+  const delivering = new Map(feeds.map(({ name, deliver }) => [Number(name), deliver]));
   await new Promise<void>((ready) => {
     readFrames(socket, (frame) => {
-      const feed = names.get(targetOf(frame));
       if (kindOf(frame) === KIND.ready) ready();
-      else if (feed !== undefined) deliver(feed);
+      else delivering.get(targetOf(frame))?.();
     });
-    for (const feed of feeds) writer.send(encodeFrame(KIND.subscribe, Number(feed), 0));
+    for (const feed of delivering.keys()) writer.send(encodeFrame(KIND.subscribe, feed, 0));
     writer.send(encodeFrame(KIND.ready, 0, 0));
   });
   return closing(socket);

@@ -36,23 +36,16 @@ export async function openSubscribers(
   server.listen(ackPath);
   await once(server, "listening");
 
-  const feeds = new Map(loads.map((load) => [feedName(load), { load, deliveries: 0 }]));
-  const deliver = (name: string): void => {
-    const feed = feeds.get(name);
-    if (feed === undefined) return;
-    const step = feed.load.subscribers * ackEvery(feed.load);
-    if (++feed.deliveries % step !== 0) return;
-    const ack = Buffer.allocUnsafe(ACK_BYTES);
-    ack.writeUInt32LE(feed.load.subscribers, 0);
-    ack.writeUInt32LE(feed.deliveries / feed.load.subscribers, 4);
-    for (const publisher of publishers) publisher.write(ack);
-  };
-
+  const feeds = loads.map((load) => ({
+    load,
+    name: feedName(load),
+    deliver: countDeliveries(load, publishers),
+  }));
   const connections: Open[] = [];
   const most = Math.max(...loads.map((load) => load.subscribers));
   for (let index = 0; index < most; index++) {
-    const names = loads.filter((load) => load.subscribers > index).map(feedName);
-    connections.push(await candidate.openSubscriber(address, names, deliver));
+    const listening = feeds.filter(({ load }) => load.subscribers > index);
+    connections.push(await candidate.openSubscriber(address, listening));
   }
   return {
     close: async () => {
@@ -60,6 +53,22 @@ export async function openSubscribers(
       for (const publisher of publishers) publisher.destroy();
       await Promise.all(connections.map(async (connection) => await connection.close()));
     },
+  };
+}
+
+/** Counts messages of a feed, over all subscribers, and acknowledges each quarter of a window. */
+function countDeliveries(load: FanoutLoad, publishers: ReadonlySet<Socket>): () => void {
+  const step = load.subscribers * ackEvery(load);
+  let left = step;
+  let received = 0;
+  return () => {
+    if (--left > 0) return;
+    left = step;
+    received += ackEvery(load);
+    const ack = Buffer.allocUnsafe(ACK_BYTES);
+    ack.writeUInt32LE(load.subscribers, 0);
+    ack.writeUInt32LE(received, 4);
+    for (const publisher of publishers) publisher.write(ack);
   };
 }
 
@@ -102,7 +111,7 @@ export class FanoutMeter implements Open {
     const progress = this.#progress(load.subscribers);
     let stopped = false;
     const publishing = this.#publishUntil(load, progress, () => stopped);
-    const counted = countDeliveries(load, progress, seconds).finally(() => (stopped = true));
+    const counted = rateOf(load, progress, seconds).finally(() => (stopped = true));
     const [sample] = await Promise.all([counted, Promise.race([publishing, counted.then(lossAfterTimeout)])]);
     return sample;
   }
@@ -150,11 +159,7 @@ export class FanoutMeter implements Open {
 }
 
 /** Counts from one acknowledgement to another: between two points of time it would round to whole steps. */
-async function countDeliveries(
-  load: FanoutLoad,
-  progress: Readonly<Progress>,
-  seconds: number,
-): Promise<Sample> {
+async function rateOf(load: FanoutLoad, progress: Readonly<Progress>, seconds: number): Promise<Sample> {
   await sleep(seconds * LEAD_IN_SHARE * 1_000);
   const { received: before, receivedAt: from } = progress;
   await sleep(seconds * 1_000);
