@@ -114,52 +114,40 @@ export class StreamValues implements Values {
   }
 }
 
-/** True when the value is a stream or channel, or has one in it. */
+/** True when the value is a stream or channel, or has one in it. Asked of every value that is sent. */
 export function containsStream(value: unknown): boolean {
-  if (typeof value !== "object" || value === null || isFlat(value)) return false;
-  return new Search().finds(value, 0);
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return false;
+  const outcome = search(value, 0, 0, undefined);
+  return outcome === FOUND || (outcome === TOO_LARGE && search(value, 0, 0, new Set()) === FOUND);
 }
 
-/** An object with nothing to search in it, as most are. */
-function isFlat(value: object): boolean {
-  if (!isPlain(value) || isAsyncIterable(value)) return false;
+const FOUND = -1;
+const TOO_LARGE = -2;
+
+/**
+ * Looks for a stream in the value and what it contains. Returns `FOUND`, or how many objects have been looked at, those
+ * before included. Most values are small and need no `seen`; without it, more than `FREE_STEPS` of them are `TOO_LARGE`.
+ */
+function search(value: object, depth: number, before: number, seen: Set<object> | undefined): number {
+  let steps = before + 1;
+  if (seen === undefined && steps > FREE_STEPS) return TOO_LARGE;
+  if (depth > MAX_DEPTH || seen?.has(value) === true) return steps;
+  seen?.add(value);
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length && steps > 0; index++) {
+      const member: unknown = value[index];
+      if (typeof member === "object" && member !== null) steps = search(member, depth + 1, steps, seen);
+    }
+    return steps;
+  }
+  if (!isPlain(value)) return !ArrayBuffer.isView(value) && isStream(value) ? FOUND : steps;
+  if (isAsyncIterable(value)) return FOUND;
   for (const key in value) {
     const member = (value as Record<string, unknown>)[key];
-    if (typeof member === "object" && member !== null) return false;
+    if (typeof member === "object" && member !== null) steps = search(member, depth + 1, steps, seen);
+    if (steps < 0) return steps;
   }
-  return true;
-}
-
-/** Looks for a stream in one value. */
-class Search {
-  #steps = 0;
-  #seen: Set<object> | undefined;
-
-  finds(value: object, depth: number): boolean {
-    if (depth > MAX_DEPTH || this.#knows(value)) return false;
-    if (Array.isArray(value)) {
-      for (let index = 0; index < value.length; index++) {
-        const member: unknown = value[index];
-        if (typeof member === "object" && member !== null && this.finds(member, depth + 1)) return true;
-      }
-      return false;
-    }
-    if (!isPlain(value)) return !ArrayBuffer.isView(value) && isStream(value);
-    if (isAsyncIterable(value)) return true;
-    for (const key in value) {
-      const member = (value as Record<string, unknown>)[key];
-      if (typeof member === "object" && member !== null && this.finds(member, depth + 1)) return true;
-    }
-    return false;
-  }
-
-  #knows(value: object): boolean {
-    if (++this.#steps < FREE_STEPS) return false;
-    this.#seen ??= new Set();
-    if (this.#seen.has(value)) return true;
-    this.#seen.add(value);
-    return false;
-  }
+  return steps;
 }
 
 /** An object whose members are searched: no instance of a class. */
