@@ -20,10 +20,13 @@ export class RoutingTable {
   readonly subscribers: PatternTrie<Subscriber> = new PatternTrie();
   readonly groups: PatternTrie<QueueGroup> = new PatternTrie();
   #cache = new Map<string, BrokerRoute>();
+  /** The one asked for last: a caller often asks for the same again. */
+  #last: BrokerRoute | undefined;
   #version = 1;
 
   /** The route of a subject. Throws `BAD_SUBJECT`. */
   route(subject: string): BrokerRoute {
+    if (this.#last?.subject === subject) return this.#last;
     let route = this.#cache.get(subject);
     if (route === undefined) {
       checkSubject(subject);
@@ -31,6 +34,7 @@ export class RoutingTable {
       route = { subject, version: 0, subscribers: [], groups: [] };
       this.#cache.set(subject, route);
     }
+    this.#last = route;
     return route;
   }
 

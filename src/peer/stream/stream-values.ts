@@ -152,6 +152,7 @@ function search(value: object, depth: number, before: number, seen: Set<object> 
 
 /** An object whose members are searched: no instance of a class. */
 function isPlain(value: object): boolean {
+  if (value.constructor === Object) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
