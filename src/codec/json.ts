@@ -1,6 +1,8 @@
 import { LintelError } from "../message/failure.ts";
-import { readUtf8 } from "../message/text.ts";
+import { encodeUtf8, readUtf8 } from "../message/text.ts";
 import type { Codec } from "./codec.ts";
+import { deeperThan } from "./json-nesting.ts";
+import { MAX_DEPTH, tooDeep, undecodable, unwritable } from "./refusal.ts";
 
 /** A value that JSON cannot carry at all: undefined, a function, a symbol. */
 const NOTHING = Symbol("no JSON");
@@ -10,22 +12,24 @@ export const json: Codec = {
   contentType: "application/json",
   supports: {
     kinds: ["null", "boolean", "number", "string", "array", "object"],
-    depth: Number.POSITIVE_INFINITY,
+    depth: MAX_DEPTH,
     empty: false,
     strict: true,
   },
 
   encode(value) {
-    const text = stringify(value);
-    return text ?? "null";
+    return stringify(value) ?? "null"; // as deep as it is: who reads it counts, and looking twice would cost much
   },
 
   decode(bytes, start, end) {
+    // The platform's parser takes any depth; what walks the value afterwards has a stack that ends.
+    const deepAt = deeperThan(MAX_DEPTH, bytes, start, end);
+    if (deepAt >= 0) throw undecodable("JSON", `it is nested deeper than ${MAX_DEPTH}`, deepAt - start);
     const text = readUtf8(bytes, start, end);
     try {
       return JSON.parse(text);
     } catch (error) {
-      throw LintelError.of("BAD_PAYLOAD", `the payload is no JSON: ${(error as Error).message}`, error);
+      throw undecodable("JSON", (error as Error).message, undefined, error);
     }
   },
 
@@ -34,7 +38,7 @@ export const json: Codec = {
       const copy = copyJson(value, "", 0);
       return copy === NOTHING ? null : copy;
     } catch (error) {
-      throw unwritable(error);
+      throw refusal(error);
     }
   },
 };
@@ -43,18 +47,15 @@ function stringify(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);
   } catch (error) {
-    throw unwritable(error);
+    throw refusal(error);
   }
 }
 
-/** Cycles, a BigInt, a value too deep, or what a `toJSON` or getter throws. */
-function unwritable(error: unknown): LintelError {
-  const why = error instanceof Error ? error.message : String(error);
-  return LintelError.of("BAD_PAYLOAD", `the value cannot be written as JSON: ${why}`, error);
+/** Of cycles, a BigInt, a value too deep, or what a `toJSON` or getter throws. */
+function refusal(error: unknown): LintelError {
+  if (error instanceof LintelError) return error;
+  return unwritable("JSON", error instanceof Error ? error.message : String(error), error);
 }
-
-/** How deep `transfer` follows a value by itself before it leaves it to JSON, which reports cycles. */
-const MAX_DEPTH = 64;
 
 /** `key` is what the value has in the object or array it is in, for those who ask. */
 function copyJson(value: unknown, key: string | number, depth: number): unknown {
@@ -62,11 +63,10 @@ function copyJson(value: unknown, key: string | number, depth: number): unknown 
   if (typeof value === "number") return Number.isFinite(value) ? (value === 0 ? 0 : value) : null; // no NaN, no Infinity, no -0
   if (typeof value === "object") return copyObject(value, key, depth);
   if (value === undefined || typeof value === "symbol") return NOTHING;
-  return parseBack(value, String(key)); // a function or BigInt, which somebody may have given a toJSON
+  return parseBack(value, key, depth); // a function or BigInt, which somebody may have given a toJSON
 }
 
 function copyObject(value: object, key: string | number, depth: number): unknown {
-  if (depth > MAX_DEPTH) return parseBack(value, String(key));
   const { toJSON } = value as { readonly toJSON?: unknown };
   if (typeof toJSON !== "function") return copyContents(value, key, depth);
   const plain: unknown = toJSON.call(value, String(key)); // asked once: what it returns is not asked again
@@ -75,8 +75,9 @@ function copyObject(value: object, key: string | number, depth: number): unknown
 }
 
 function copyContents(value: object, key: string | number, depth: number): unknown {
+  if (value.constructor !== Object && isBoxed(value)) return parseBack(value, key, depth);
+  if (depth >= MAX_DEPTH) throw tooDeep("JSON");
   if (Array.isArray(value)) return copyItems(value, depth);
-  if (value.constructor !== Object && isBoxed(value)) return parseBack(value, String(key));
   return copyFields(value as Readonly<Record<string, unknown>>, depth);
 }
 
@@ -108,14 +109,18 @@ function defineField(object: object, name: string, value: unknown): void {
 }
 
 function isBoxed(value: object): boolean {
+  if (Array.isArray(value)) return false;
   return (
     value instanceof Number || value instanceof String || value instanceof Boolean || value instanceof BigInt
   );
 }
 
 /** The journey through text, for what has rules of its own; under its key, which a `toJSON` may ask for. */
-function parseBack(value: unknown, key: string): unknown {
-  const text = JSON.stringify({ [key]: value });
+function parseBack(value: unknown, key: string | number, depth: number): unknown {
+  const name = String(key);
+  const text = JSON.stringify({ [name]: value });
+  const bytes = encodeUtf8(text);
+  if (deeperThan(MAX_DEPTH - depth + 1, bytes, 0, bytes.length) >= 0) throw tooDeep("JSON"); // +1: the object it is put in
   const holder = JSON.parse(text) as Record<string, unknown>;
-  return Object.hasOwn(holder, key) ? holder[key] : NOTHING;
+  return Object.hasOwn(holder, name) ? holder[name] : NOTHING;
 }

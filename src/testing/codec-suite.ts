@@ -178,7 +178,12 @@ function carrying(options: CodecSuiteOptions): void {
     const deep = (depth: number): unknown => (depth === 0 ? [] : [deep(depth - 1)]);
     const deepest = deep(codec.supports.depth - 1);
     assert.deepEqual(decodeAmid(codec, bytesFor(codec, deepest)), deepest);
-    assert.throws(() => codec.encode([deepest]), isBadPayload);
+    assert.throws(() => codec.transfer([deepest]), isBadPayload);
+    assert.throws(
+      () => decodeAmid(codec, bytesFor(codec, [deepest])),
+      isBadPayload,
+      "refused by who writes or reads",
+    );
   });
 }
 

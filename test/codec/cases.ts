@@ -23,7 +23,10 @@ const utf8 = new TextEncoder();
 const xmlValue = await xml();
 
 export const CASES: Readonly<Record<string, CodecSuiteOptions>> = {
-  json: { codec: json },
+  json: {
+    codec: json,
+    nested: (depth) => utf8.encode("[".repeat(depth) + "]".repeat(depth)),
+  },
   text: { codec: text, values: (fc) => fc.string({ unit: "binary" }) },
   bytes: { codec: bytes, values: (fc) => fc.uint8Array() },
   form: { codec: form, values: formFields },
