@@ -6,12 +6,21 @@ export class Loan {
   /** Asking an array for its memory costs as much as making a view: it is done once. */
   #memory: ArrayBufferLike;
   #offset: number;
-  #copied = false;
+  readonly #isOffered: boolean;
+  #isKept = false;
+  #isTaken = false;
 
-  constructor(bytes: Uint8Array) {
+  /** `isOffered`: whoever wants to keep the bytes may take them. */
+  constructor(bytes: Uint8Array, isOffered = false) {
     this.#bytes = bytes;
     this.#memory = bytes.buffer;
     this.#offset = bytes.byteOffset;
+    this.#isOffered = isOffered;
+  }
+
+  /** True when the bytes were taken: nobody else may write to them any more. */
+  get isTaken(): boolean {
+    return this.#isTaken;
   }
 
   /** A part, good for as long as the loan. */
@@ -20,17 +29,23 @@ export class Loan {
   }
 
   /**
-   * A part to keep. The first one copies all of the bytes, for many messages come in one read: views of one copy are
-   * several times cheaper than a copy for each.
+   * A part to keep. The first one takes the bytes, if they are offered, or copies them all: many messages come in one
+   * read, and views of one copy are several times cheaper than a copy for each.
    */
   keep(start: number, end: number): Uint8Array {
-    if (!this.#copied) {
-      const copy = copyOf(this.#bytes, 0, this.#bytes.length);
-      this.#bytes = copy;
-      this.#memory = copy.buffer;
-      this.#offset = copy.byteOffset;
-      this.#copied = true;
-    }
+    if (!this.#isKept) this.#keepAll();
     return this.view(start, end);
+  }
+
+  #keepAll(): void {
+    this.#isKept = true;
+    if (this.#isOffered) {
+      this.#isTaken = true;
+      return;
+    }
+    const copy = copyOf(this.#bytes, 0, this.#bytes.length);
+    this.#bytes = copy;
+    this.#memory = copy.buffer;
+    this.#offset = copy.byteOffset;
   }
 }

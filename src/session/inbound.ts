@@ -3,7 +3,7 @@ import { copyOf } from "../message/bytes.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { findHeader } from "../message/headers.ts";
 import { MAX_SUBJECT, MAX_TIMEOUT } from "../message/limits.ts";
-import { Loan } from "../message/loan.ts";
+import type { Loan } from "../message/loan.ts";
 import { Message, type Format } from "../message/message.ts";
 import { OVERFLOWS } from "../message/overflow.ts";
 import { CODES, isCode } from "../message/status.ts";
@@ -62,14 +62,21 @@ export class Inbound<R> implements FrameSink {
     this.#maxPayload = options.limits.payload;
   }
 
-  begin(bytes: Uint8Array, lent: boolean): void {
+  begin(bytes: Uint8Array, loan: Loan | undefined): void {
     this.#message.bytes = bytes;
-    this.#message.loan = lent ? new Loan(bytes) : undefined;
+    this.#message.loan = loan;
   }
 
   /** The bytes that frames were in are theirs no longer. */
   release(): void {
-    this.begin(NO_BYTES, false);
+    this.begin(NO_BYTES, undefined);
+  }
+
+  /** P-119: how the bytes of a stream are cut into DATA means nothing. */
+  isDivisible({ type, flags, aux, target }: FrameHeader, length: number): boolean {
+    if (type !== FrameType.data || aux !== 0 || flags > FORMAT_MASK || length > this.#maxPayload)
+      return false;
+    return this.#session.state === "open" && this.#session.streams.takesBytes(target);
   }
 
   frame(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {

@@ -5,6 +5,10 @@ import { laterThisTurn, type Defer } from "./turn.ts";
 const SLAB_SIZE = 65_536;
 /** Idle slabs kept for reuse. */
 const POOL_SIZE = 64;
+/** Frames from this size on come in numbers: they go into large slabs, of which a few are kept. */
+const LARGE_FRAME = 16_384;
+const LARGE_SLAB_SIZE = 262_144 + 1_024;
+const LARGE_POOL_SIZE = 8;
 
 /** Memory that is not cleared, where the platform has such. It is safe: only what was written is ever sent. */
 const allocate: (size: number) => Uint8Array =
@@ -16,6 +20,7 @@ export class Flusher {
   #dirty: { flush(): void }[] = [];
   #spare: { flush(): void }[] = [];
   readonly #pool: Uint8Array[] = [];
+  readonly #largePool: Uint8Array[] = [];
   readonly #run = (): void => {
     const batch = this.#dirty;
     this.#dirty = this.#spare;
@@ -32,12 +37,17 @@ export class Flusher {
     if (this.#dirty.push(item) === 1) this.#defer(this.#run);
   }
 
-  takeSlab(): Uint8Array {
-    return this.#pool.pop() ?? allocate(SLAB_SIZE);
+  /** A slab with room for a frame of this size. */
+  takeSlab(size: number): Uint8Array {
+    if (size < LARGE_FRAME) return this.#pool.pop() ?? allocate(SLAB_SIZE);
+    if (size <= LARGE_SLAB_SIZE) return this.#largePool.pop() ?? allocate(LARGE_SLAB_SIZE);
+    return allocate(size);
   }
 
   giveSlab(slab: Uint8Array): void {
     if (slab.length === SLAB_SIZE && this.#pool.length < POOL_SIZE) this.#pool.push(slab);
+    else if (slab.length === LARGE_SLAB_SIZE && this.#largePool.length < LARGE_POOL_SIZE)
+      this.#largePool.push(slab);
   }
 }
 
@@ -51,7 +61,7 @@ export class Outbox {
   #slab: Uint8Array | undefined;
   #used = 0;
   /** Full slabs, and the bytes of each that count. */
-  #waiting: Uint8Array[] = [];
+  #waiting: { slab: Uint8Array; bytes: Uint8Array }[] = [];
   #waitingBytes = 0;
   /** The slab the connection holds while it is full. */
   #held: Uint8Array | undefined;
@@ -81,7 +91,7 @@ export class Outbox {
     let slab = this.#slab;
     if (slab !== undefined && this.#used + size <= slab.length) return slab;
     if (slab !== undefined) this.#sendSlab();
-    slab = size <= SLAB_SIZE ? this.#flusher.takeSlab() : allocate(size);
+    slab = this.#flusher.takeSlab(size);
     this.#slab = slab;
     this.#used = 0;
     return slab;
@@ -114,6 +124,27 @@ export class Outbox {
     return false;
   }
 
+  /** True while the connection is full: it holds what it was given, and the rest waits here. */
+  get isBlocked(): boolean {
+    return this.#blocked;
+  }
+
+  /** True when `sendBody` may be called. */
+  get takesBody(): boolean {
+    return !this.#blocked && !this.#closed && this.#connection.sendBoth !== undefined;
+  }
+
+  /** Sends what was written, at least a header, and `body` behind it, which is not copied: nobody may write to it until the outbox is not blocked any more. */
+  sendBody(body: Uint8Array): void {
+    const slab = this.#slab!;
+    const bytes = slab.subarray(0, this.#used);
+    this.#used = 0;
+    if (this.#connection.sendBoth!(bytes, body)) return;
+    this.#slab = undefined;
+    this.#held = slab;
+    this.#blocked = true;
+  }
+
   flush(): void {
     this.#scheduled = false;
     if (this.#used > 0 && !this.#blocked) this.#sendSlab();
@@ -125,9 +156,9 @@ export class Outbox {
     this.#held = undefined;
     this.#blocked = false;
     while (this.#waiting.length > 0 && !this.#blocked) {
-      const next = this.#waiting.shift()!;
-      this.#waitingBytes -= next.length;
-      if (!this.#send(next)) this.#blocked = true;
+      const { slab, bytes } = this.#waiting.shift()!;
+      this.#waitingBytes -= bytes.length;
+      this.#send(slab, bytes);
     }
     if (!this.#blocked && this.#used > 0) this.#sendSlab();
     if (!this.#blocked) this.onDrained();
@@ -152,17 +183,19 @@ export class Outbox {
     if (this.#closed) {
       this.#flusher.giveSlab(slab);
     } else if (this.#blocked) {
-      this.#waiting.push(bytes);
+      this.#waiting.push({ slab, bytes });
       this.#waitingBytes += bytes.length;
-    } else if (this.#send(bytes)) {
+    } else {
+      this.#send(slab, bytes);
+    }
+  }
+
+  #send(slab: Uint8Array, bytes: Uint8Array): void {
+    if (this.#connection.send(bytes)) {
       this.#flusher.giveSlab(slab);
     } else {
       this.#held = slab;
       this.#blocked = true;
     }
-  }
-
-  #send(bytes: Uint8Array): boolean {
-    return this.#connection.send(bytes);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { failure, type Failure } from "../message/failure.ts";
 import { MAX_HEADERS, MAX_TIMEOUT } from "../message/limits.ts";
+import { Loan } from "../message/loan.ts";
 import type { Message } from "../message/message.ts";
 import { discardStreams } from "../message/stream.ts";
 import { OVERFLOWS, type Overflow } from "../message/overflow.ts";
@@ -97,7 +98,7 @@ export class Session<R> {
       this.fail(failure("HEARTBEAT_LOST", `no greeting within ${limits.helloTimeout} ms`)),
     );
     this.#connection.open({
-      data: (bytes) => this.#data(bytes),
+      data: (bytes, isOffered) => this.#data(bytes, isOffered),
       drained: () => this.outbox.drained(),
       closed: (error) => this.#over(this.#why ?? connectionLost(error)),
     });
@@ -255,11 +256,13 @@ export class Session<R> {
     lifecycle.ended(why);
   }
 
-  #data(bytes: Uint8Array): void {
+  #data(bytes: Uint8Array, isOffered: boolean): boolean {
     this.#heartbeat.heard();
-    const broken = this.#reader.push(bytes, this.#inbound);
+    const loan = new Loan(bytes, isOffered);
+    const broken = this.#reader.push(bytes, this.#inbound, loan);
     this.#inbound.release();
     if (broken !== undefined) this.fail(broken);
+    return loan.isTaken;
   }
 
   #control(type: FrameType, target: number, id: number, aux = 0): void {

@@ -1,37 +1,28 @@
 /** The streams of one session: numbers for their ends, frames in and out. */
 import { LintelError, failure, type Failure } from "../message/failure.ts";
-import { viewOf } from "../message/bytes.ts";
-import { Message, type StreamEnd, type StreamEvents, type StreamShape } from "../message/message.ts";
-import {
-  EventQueue,
-  INITIAL_CREDIT,
-  MAX_STREAMS_PER_MESSAGE,
-  discardStreams,
-  link,
-  messageCost,
-} from "../message/stream.ts";
-import { FrameType, type FrameHeader } from "../wire/frame.ts";
+import { Format, type Message, type StreamEnd } from "../message/message.ts";
+import { MAX_STREAMS_PER_MESSAGE, discardStreams, link } from "../message/stream.ts";
+import { FrameType, HEADER_SIZE, writeHeader, type FrameHeader } from "../wire/frame.ts";
 import { writeControl, writeFailure, writeMessage, type BodyLimits } from "./frame-writer.ts";
 import type { Outbox } from "./outbox.ts";
+import { SessionStream, readShape, shapeBits, type StreamCarrier } from "./session-stream.ts";
 
-/** Highest number of a stream, and the most credit a direction may have. */
+/** Highest number of a stream. */
 const MAX_NUMBER = 0x7fff_ffff;
-
-/** Bits of OPEN's `aux`, as its sender sees them. */
-const SENDS = 1;
-const RECEIVES = 2;
-const MESSAGES = 4;
 
 const OVER = Object.freeze(failure("CONNECTION_LOST", "the connection that carried the stream was lost"));
 
-/** Largest payload of one DATA frame of a byte stream: the frame fills a slab. */
-const MAX_CHUNK = 65_520;
+/** Largest payload of one DATA frame of a byte stream: with its header it fits a slab. */
+const MAX_CHUNK = 262_144;
+
+/** Bytes from this size on are worth a write of their own, without copying them. */
+const LEAST_BODY = 16_384;
 
 /** What may wait for a connection that is full, for each stream and for all: its receiver has granted it. Bytes. */
 const ROOM = 1_064_960;
 const MAX_ROOM = 67_108_864;
 
-export class SessionStreams {
+export class SessionStreams implements StreamCarrier {
   readonly #outbox: Outbox;
   readonly #written: () => void;
   readonly #limit: number;
@@ -138,11 +129,7 @@ export class SessionStreams {
   opened({ target: number, aux }: FrameHeader): string | undefined {
     if (number !== this.#nextTheirs || number > MAX_NUMBER)
       return `OPEN names stream ${number}, not the next one`; // P-111
-    const shape = {
-      sends: (aux & RECEIVES) !== 0,
-      receives: (aux & SENDS) !== 0,
-      messages: (aux & MESSAGES) !== 0,
-    };
+    const shape = readShape(aux);
     if (!shape.sends && !shape.receives) return "OPEN names no direction";
     if (this.#theirs >= this.#limit || this.#opened.length >= MAX_STREAMS_PER_MESSAGE) {
       return `more than ${this.#limit} streams, or ${MAX_STREAMS_PER_MESSAGE} for one message`; // P-112
@@ -160,6 +147,11 @@ export class SessionStreams {
     if (stream !== undefined) return stream.arrived(message);
     discardStreams(message);
     return this.#unknown(target);
+  }
+
+  /** True of a stream that is open and whose bytes may arrive in any pieces. */
+  takesBytes(number: number): boolean {
+    return this.#ends.get(number)?.messages === false;
   }
 
   credit({ target, id }: FrameHeader): string | undefined {
@@ -234,7 +226,7 @@ export class SessionStreams {
 
   /** True while the connection holds bytes it could not send yet. */
   get #isFull(): boolean {
-    return this.#outbox.queued > 0;
+    return this.#outbox.isBlocked;
   }
 
   #sendMessage(stream: SessionStream, message: Message): void {
@@ -246,15 +238,25 @@ export class SessionStreams {
 
   #sendBytes(number: number, message: Message): void {
     const most = Math.min(MAX_CHUNK, this.#peerLimits.payload);
-    const size = message.end - message.payloadStart;
-    if (size <= most) {
-      writeMessage(this.#outbox, FrameType.data, number, 0, message, -1, this.#peerLimits);
-      return;
-    }
     for (let at = message.payloadStart; at < message.end; at += most) {
-      const piece = Message.ofBytes(viewOf(message.bytes, at, Math.min(at + most, message.end)));
-      writeMessage(this.#outbox, FrameType.data, number, 0, piece, -1, this.#peerLimits);
+      this.#sendChunk(number, message, at, Math.min(at + most, message.end));
     }
+  }
+
+  /** One DATA. Large bytes that are not lent go out from where they lie. */
+  #sendChunk(number: number, message: Message, start: number, end: number): void {
+    const outbox = this.#outbox;
+    const size = end - start;
+    const mayStay = size >= LEAST_BODY && message.loan === undefined;
+    if (mayStay) outbox.reserve(HEADER_SIZE); // what this sends may fill the connection
+    const isBody = mayStay && outbox.takesBody;
+    const slab = outbox.reserve(isBody ? HEADER_SIZE : HEADER_SIZE + size);
+    const at = outbox.offset;
+    writeHeader(slab, at, size, FrameType.data, Format.bytes, 0, number, 0);
+    const bytes = message.view(start, end);
+    if (!isBody) slab.set(bytes, at + HEADER_SIZE);
+    outbox.advance(at + HEADER_SIZE + (isBody ? 0 : size));
+    if (isBody) outbox.sendBody(bytes);
   }
 
   /** Frames for a stream that has ended cross its end; those for one that never was break the protocol. */
@@ -262,117 +264,4 @@ export class SessionStreams {
     const next = number % 2 === this.#nextOwn % 2 ? this.#nextOwn : this.#nextTheirs;
     return number > 0 && number < next ? undefined : `stream ${number} was never opened`; // P-113
   }
-}
-
-/** One end of a stream, of which the other is across the connection. */
-class SessionStream implements StreamEnd {
-  readonly number: number;
-  readonly isOwn: boolean;
-  readonly receives: boolean;
-  readonly sends: boolean;
-  readonly messages: boolean;
-  readonly #streams: SessionStreams;
-  readonly #events: EventQueue;
-  #sending: boolean;
-  #receiving: boolean;
-  /** What the other end may still send. */
-  #allowed = INITIAL_CREDIT;
-
-  constructor(streams: SessionStreams, number: number, isOwn: boolean, shape: StreamShape) {
-    this.#streams = streams;
-    this.number = number;
-    this.isOwn = isOwn;
-    this.receives = shape.receives;
-    this.sends = shape.sends;
-    this.messages = shape.messages;
-    this.#events = new EventQueue(shape.messages);
-    this.#sending = shape.sends;
-    this.#receiving = shape.receives;
-  }
-
-  listen(events: StreamEvents): void {
-    this.#events.listen(events);
-  }
-
-  ready(): boolean {
-    return !this.#sending || this.#streams.ready(this);
-  }
-
-  send(message: Message): void {
-    if (this.#sending) this.#streams.send(this, message);
-    else discardStreams(message);
-  }
-
-  resume(): void {
-    // the connection itself holds the other end back
-  }
-
-  end(): void {
-    if (!this.#sending) return;
-    this.#sending = false;
-    this.#streams.control(FrameType.end, this.number, 0);
-    if (!this.#receiving) this.#streams.forget(this);
-  }
-
-  grant(bytes: number): void {
-    if (!this.#receiving || bytes <= 0) return;
-    this.#allowed += bytes;
-    this.#streams.control(FrameType.credit, this.number, bytes);
-  }
-
-  reset(why: Failure): void {
-    if (!this.#sending && !this.#receiving) return;
-    this.#over();
-    this.#streams.tellReset(this.number, why);
-  }
-
-  // What the session hears.
-
-  arrived(message: Message): string | undefined {
-    if (!this.#receiving) return `DATA on stream ${this.number} in a direction that is over`;
-    const size = message.end - message.headStart;
-    // P-114: bytes fit the credit; a message may be larger than what is left of it
-    if (this.messages ? this.#allowed <= 0 : size > this.#allowed)
-      return `DATA on stream ${this.number} without credit`;
-    if (size === 0 && !this.messages) return "DATA without bytes";
-    if (!this.messages && (message.payloadStart !== message.headStart || message.streams !== undefined))
-      return "DATA of a byte stream with headers or streams";
-    this.#allowed -= this.messages ? messageCost(message) : size;
-    this.#events.data(message);
-    return undefined;
-  }
-
-  credited(bytes: number): string | undefined {
-    if (bytes === 0 || bytes > MAX_NUMBER) return `CREDIT of ${bytes} bytes`;
-    if (this.#sending) this.#events.granted(bytes);
-    return undefined;
-  }
-
-  halfClosed(): string | undefined {
-    if (!this.#receiving) return `END on stream ${this.number} in a direction that is over`;
-    this.#receiving = false;
-    if (!this.#sending) this.#streams.forget(this);
-    this.#events.ended();
-    return undefined;
-  }
-
-  writable(): void {
-    this.#events.writable();
-  }
-
-  /** Over, and the other end knows. */
-  lost(why: Failure): void {
-    this.#over();
-    this.#events.reset(why);
-  }
-
-  #over(): void {
-    this.#sending = false;
-    this.#receiving = false;
-    this.#streams.forget(this);
-  }
-}
-
-function shapeBits({ sends, receives, messages }: StreamShape): number {
-  return (sends ? SENDS : 0) | (receives ? RECEIVES : 0) | (messages ? MESSAGES : 0);
 }

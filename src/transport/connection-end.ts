@@ -17,7 +17,7 @@ export class ConnectionEnd {
   }
 
   data(bytes: Uint8Array): void {
-    if (this.#state === "open") this.#handler?.data(bytes);
+    if (this.#state === "open") this.#handler?.data(bytes, true);
   }
 
   drained(): void {

@@ -81,7 +81,7 @@ class MemoryConnection implements Connection {
     this.#inbox = [];
     this.#inboxBytes = 0;
     for (const chunk of chunks) {
-      if (!this.#over) handler.data(chunk);
+      if (!this.#over) handler.data(chunk, true);
     }
     const peer = this.#peer;
     if (wasFull && peer !== undefined) peer.#handler?.drained();

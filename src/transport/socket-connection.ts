@@ -22,6 +22,7 @@ export interface SocketConnectionOptions {
 /** A connection over a stream socket: what TCP, TLS and unix sockets share. */
 export class SocketConnection implements Connection {
   readonly remote: string;
+  readonly sendBoth?: (bytes: Uint8Array, body: Uint8Array) => boolean;
   readonly #socket: Socket;
   readonly #window: number;
   readonly #reads: SocketReads | undefined;
@@ -39,6 +40,7 @@ export class SocketConnection implements Connection {
     this.#window = window;
     this.#reads = reads;
     this.remote = remote;
+    if (window === 0) this.sendBoth = (bytes, body) => this.#sendBoth(bytes, body);
     socket.on("error", (error) => {
       this.#error = explain(error); // 'close' follows and reports it
     });
@@ -56,8 +58,8 @@ export class SocketConnection implements Connection {
     const socket = this.#socket;
     const reads = this.#reads;
     this.#handler = handler;
-    if (reads === undefined) socket.on("data", (chunk: Buffer) => handler.data(chunk));
-    else reads.receive = (bytes) => handler.data(bytes);
+    if (reads === undefined) socket.on("data", (chunk: Buffer) => handler.data(chunk, true));
+    else reads.receive = (bytes, isOffered) => handler.data(bytes, isOffered) === true;
     socket.resume();
     socket.on("end", () => socket.end());
     const over = (): void => {
@@ -76,6 +78,22 @@ export class SocketConnection implements Connection {
       return true;
     }
     socket.write(bytes);
+    return this.#isDone();
+  }
+
+  #sendBoth(bytes: Uint8Array, body: Uint8Array): boolean {
+    const socket = this.#socket;
+    if (!socket.writable) return true;
+    socket.cork();
+    socket.write(bytes);
+    socket.write(body);
+    socket.uncork();
+    return this.#isDone();
+  }
+
+  /** True when the system has taken everything; otherwise `drained` follows. */
+  #isDone(): boolean {
+    const socket = this.#socket;
     if (socket.writableLength === 0) return true;
     // 'drain' never fires below the high-water mark: the callback of an empty write tells the end instead.
     socket.write(NOTHING, this.#onWritten);

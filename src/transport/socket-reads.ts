@@ -1,7 +1,10 @@
 import { Socket, type OnReadOpts } from "node:net";
 
-/** What one read takes at the most. */
-const READ_SIZE = 65_536;
+/** Memory that is read into. Bytes. */
+const READ_SIZE = 262_144;
+/** Reads from this size on are offered, and the next one goes behind what was taken, where this much room is left. */
+const LEAST_OFFER = 16_384;
+const LEAST_ROOM = 65_536;
 
 /**
  * Reads of a socket into one buffer that is used again and again. Node by itself makes a buffer of 64 KiB for every read,
@@ -10,20 +13,29 @@ const READ_SIZE = 65_536;
 export class SocketReads {
   /** Given to the socket when it is made. */
   readonly onread: OnReadOpts;
-  /** Told of every read. The bytes are the buffer's: they last until it returns. */
-  receive: (bytes: Uint8Array) => void = () => undefined;
+  /**
+   * Told of every read. The bytes are the buffer's: they last until it returns. If they are offered they may be kept
+   * instead, and true says so.
+   */
+  receive: (bytes: Uint8Array, isOffered: boolean) => boolean = () => false;
 
-  /** Sockets may share a buffer: a read is handed on before the next one begins. */
-  constructor(buffer: Uint8Array = readBuffer()) {
-    const { buffer: memory, byteOffset } = buffer;
+  /** Sockets may share a buffer: a read is handed on before the next one begins. Nobody may keep what is in it. */
+  constructor(shared?: Uint8Array) {
+    const isOwn = shared === undefined;
+    let room = shared ?? readBuffer();
     this.onread = {
-      buffer,
+      buffer: () => room,
       callback: (size) => {
-        this.receive(new Uint8Array(memory, byteOffset, size));
+        const bytes = new Uint8Array(room.buffer, room.byteOffset, size);
+        if (this.receive(bytes, isOwn && size >= LEAST_OFFER)) room = roomBehind(room, size);
         return true;
       },
     };
   }
+}
+
+function roomBehind(room: Uint8Array, used: number): Uint8Array {
+  return room.length - used >= LEAST_ROOM ? room.subarray(used) : readBuffer();
 }
 
 /** A buffer for the reads of any number of sockets. */

@@ -3,8 +3,11 @@
  * which one it is.
  */
 export interface ConnectionHandler {
-  /** Bytes have arrived. They are lent until the call returns, when others may take their place: keep copies. */
-  data(bytes: Uint8Array): void;
+  /**
+   * Bytes have arrived. They are lent until the call returns, when others may take their place: keep copies. If they are
+   * offered they may be kept themselves: return true then.
+   */
+  data(bytes: Uint8Array, isOffered: boolean): boolean | void;
   /** Everything that `send` kept has been handed to the system. */
   drained(): void;
   /** The connection is over, after `close`, `abort`, the other end's leaving or an error. Called once. */
@@ -21,6 +24,8 @@ export interface Connection {
    * nothing may be sent until `drained`.
    */
   send(bytes: Uint8Array): boolean;
+  /** As `send`, of `bytes` with `body` behind them, in one go. Only where neither is copied on the way. */
+  readonly sendBoth?: (bytes: Uint8Array, body: Uint8Array) => boolean;
   /** Sends what it kept, then ends. */
   close(): void;
   /** Ends at once. */

@@ -110,7 +110,7 @@ class BrowserConnection implements Connection {
 
   open(handler: ConnectionHandler): void {
     this.#handler = handler;
-    for (const bytes of this.#early.splice(0)) handler.data(bytes);
+    for (const bytes of this.#early.splice(0)) handler.data(bytes, true);
     if (!this.#over) return;
     setTimeout(() => handler.closed(this.#error), 0);
   }
@@ -154,7 +154,11 @@ class BrowserConnection implements Connection {
       this.#look();
     }
     const bytes = new Uint8Array(data);
-    if (this.#handler !== undefined) return this.#handler.data(bytes);
+    if (this.#handler === undefined) this.#wait(bytes);
+    else this.#handler.data(bytes, true);
+  }
+
+  #wait(bytes: Uint8Array): void {
     this.#early.push(bytes);
     this.#earlyBytes += bytes.length;
     if (this.#earlyBytes > MAX_MESSAGE) this.abort();

@@ -1,26 +1,35 @@
 import { failure, type Failure } from "../message/failure.ts";
+import { Loan } from "../message/loan.ts";
 import { HEADER_SIZE, readAux, readU32, type FrameHeader } from "./frame.ts";
 
 /** Receives frames. */
 export interface FrameSink {
-  /** The next frames lie in these bytes: if `lent`, until `push` returns; otherwise nobody writes to them again. */
-  begin(bytes: Uint8Array, lent: boolean): void;
+  /** The next frames lie in these bytes: they are lent, or, without a loan, nobody writes to them again. */
+  begin(bytes: Uint8Array, loan: Loan | undefined): void;
   /** The body lies in `bytes[start..end]`. */
   frame(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void;
+  /**
+   * Asked of a frame whose body of `length` bytes has not all arrived: true when it may be handed on in parts, each as a
+   * frame with this header, as they come.
+   */
+  isDivisible(header: FrameHeader, length: number): boolean;
 }
 
 /** A partial frame's buffer starts at this size and grows with what has really arrived. */
 const FIRST_CARRY = 512;
 
 /**
- * Cuts a byte stream into frames. Whole frames are handed on where they lie; only a frame that is cut by the end of a
- * chunk is copied together. Memory never runs ahead of the bytes received, whatever a length claims.
+ * Cuts a byte stream into frames. Whole frames are handed on where they lie, and so are the parts of one that is cut by
+ * the end of a chunk, if it is divisible; others are copied together. Memory never runs ahead of the bytes received,
+ * whatever a length claims.
  */
 export class FrameReader {
   #maxBody: number;
   readonly #header: FrameHeader = { type: 0, flags: 0, aux: 0, target: 0, id: 0 };
   #carry: Uint8Array = new Uint8Array(0);
   #carried = 0;
+  /** Bytes to come of the frame that is handed on in parts; `#header` is its header. */
+  #left = 0;
   #stopped = false;
 
   constructor(maxBody: number) {
@@ -42,10 +51,11 @@ export class FrameReader {
     this.#stopped = true;
     this.#carry = new Uint8Array(0);
     this.#carried = 0;
+    this.#left = 0;
   }
 
   /** Reads a chunk. Returns the failure when the bytes break the protocol; the reader is then stopped. */
-  push(chunk: Uint8Array, sink: FrameSink): Failure | undefined {
+  push(chunk: Uint8Array, sink: FrameSink, loan: Loan = new Loan(chunk)): Failure | undefined {
     if (this.#stopped) return undefined;
     let at = 0;
     if (this.#carried > 0) {
@@ -54,7 +64,9 @@ export class FrameReader {
       if (this.#carried > 0 || this.#stopped) return undefined;
     }
     const size = chunk.length;
-    sink.begin(chunk, true);
+    sink.begin(chunk, loan);
+    if (this.#left > 0) at = this.#part(chunk, at, sink);
+    if (this.#stopped) return undefined;
     while (at + HEADER_SIZE <= size) {
       const length = readU32(chunk, at);
       if (length > this.#maxBody) return this.#tooLong(length); // P-3
@@ -64,21 +76,51 @@ export class FrameReader {
       if (this.#stopped) return undefined;
       at = end;
     }
-    if (at < size) this.#keep(chunk, at, size);
+    if (at < size) this.#cut(chunk, at, sink);
     return undefined;
   }
 
   #emit(bytes: Uint8Array, at: number, end: number, sink: FrameSink): void {
+    sink.frame(this.#headerAt(bytes, at), bytes, at + HEADER_SIZE, end);
+  }
+
+  #headerAt(bytes: Uint8Array, at: number): FrameHeader {
     const header = this.#header;
     header.type = bytes[at + 4]!;
     header.flags = bytes[at + 5]!;
     header.aux = readAux(bytes, at);
     header.target = readU32(bytes, at + 8);
     header.id = readU32(bytes, at + 12);
-    sink.frame(header, bytes, at + HEADER_SIZE, end);
+    return header;
   }
 
-  /** Completes the carried frame. Returns the offset behind it in `chunk`, -1 when its length is over the limit. */
+  /** The chunk ends within the frame that begins at `at`. */
+  #cut(chunk: Uint8Array, at: number, sink: FrameSink): void {
+    const bodyAt = at + HEADER_SIZE;
+    if (bodyAt > chunk.length || !this.#divides(chunk, at, sink)) this.#keep(chunk, at, chunk.length);
+    else this.#part(chunk, bodyAt, sink);
+  }
+
+  /** Begins to hand on the frame at `at` in parts, if that may be. */
+  #divides(bytes: Uint8Array, at: number, sink: FrameSink): boolean {
+    const length = readU32(bytes, at);
+    if (length === 0 || !sink.isDivisible(this.#headerAt(bytes, at), length)) return false;
+    this.#left = length;
+    return true;
+  }
+
+  /** Hands on what there is of the frame. Returns the offset behind it. */
+  #part(chunk: Uint8Array, start: number, sink: FrameSink): number {
+    const end = Math.min(chunk.length, start + this.#left);
+    this.#left -= end - start;
+    if (end > start) sink.frame(this.#header, chunk, start, end);
+    return end;
+  }
+
+  /**
+   * Completes the carried frame, or what divides it. Returns the offset behind that in `chunk`, -1 when its length is over
+   * the limit.
+   */
   #complete(chunk: Uint8Array, sink: FrameSink): number {
     let at = 0;
     if (this.#carried < HEADER_SIZE) {
@@ -88,6 +130,10 @@ export class FrameReader {
     }
     const length = readU32(this.#carry, 0);
     if (length > this.#maxBody) return -1;
+    if (this.#carried === HEADER_SIZE && this.#divides(this.#carry, 0, sink)) {
+      this.#carried = 0;
+      return at;
+    }
     const whole = HEADER_SIZE + length;
     const taken = Math.min(whole - this.#carried, chunk.length - at);
     this.#keep(chunk, at, at + taken);
@@ -95,7 +141,7 @@ export class FrameReader {
     const frame = this.#carry;
     this.#carried = 0;
     this.#carry = new Uint8Array(0); // the receiver may keep views of this one
-    sink.begin(frame, false);
+    sink.begin(frame, undefined);
     this.#emit(frame, 0, whole, sink);
     return at + taken;
   }

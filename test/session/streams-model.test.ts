@@ -41,7 +41,7 @@ class Cut implements Connection {
   deliver(count: number): void {
     const bytes = this.#sent.subarray(0, count);
     this.#sent = this.#sent.subarray(bytes.length);
-    if (bytes.length > 0) this.other.#handler.data(new Uint8Array(bytes));
+    if (bytes.length > 0) this.other.#handler.data(new Uint8Array(bytes), true);
   }
 
   get waiting(): number {

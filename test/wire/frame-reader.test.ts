@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { Loan } from "../../src/message/loan.ts";
+import type { FrameHeader } from "../../src/wire/frame.ts";
 import { FrameReader, type FrameSink } from "../../src/wire/frame-reader.ts";
 import { frameBytes, type FrameParts } from "./frame-bytes.ts";
 import { vectors } from "./vectors.ts";
@@ -18,9 +20,13 @@ class Collector implements FrameSink {
   #memory: Uint8Array | undefined;
   #lent = true;
 
-  begin(bytes: Uint8Array, lent: boolean): void {
+  begin(bytes: Uint8Array, loan: Loan | undefined): void {
     this.#memory = bytes;
-    this.#lent = lent;
+    this.#lent = loan !== undefined;
+  }
+
+  isDivisible(): boolean {
+    return false;
   }
 
   readonly frame: FrameSink["frame"] = (header, bytes, start, end) => {
@@ -75,6 +81,80 @@ test("P-1: any chunking of any frames gives the same frames, and bodies stay as 
     }),
     { numRuns: 300, seed: 20_261_121 },
   );
+});
+
+/** Gets frames with an even type in parts, as it gets those of byte streams, and joins them. */
+class Joiner implements FrameSink {
+  readonly joined: string[] = [];
+  #body = "";
+  #length = 0;
+
+  begin(): void {
+    // what is handed on is read at once
+  }
+
+  isDivisible({ type }: FrameHeader, length: number): boolean {
+    if (type % 2 === 0) this.#length = length;
+    return type % 2 === 0;
+  }
+
+  readonly frame: FrameSink["frame"] = ({ type }, bytes, start, end) => {
+    const body = Buffer.from(bytes.subarray(start, end)).toString("hex");
+    if (this.#length === 0) return void this.joined.push(`${type} ${body}`);
+    this.#body += body;
+    this.#length -= end - start;
+    if (this.#length > 0) return;
+    this.joined.push(`${type} ${this.#body}`);
+    this.#body = "";
+  };
+}
+
+test("P-119: what is divisible is handed on as it comes, nothing of it is kept, and the rest stays whole", () => {
+  fc.assert(
+    fc.property(fc.array(parts, { maxLength: 20 }), fc.array(fc.nat(), { maxLength: 40 }), (frames, cuts) => {
+      const joiner = new Joiner();
+      const reader = new FrameReader(MAX_BODY);
+      let before = 0;
+      for (const chunk of chunksOf(Buffer.concat(frames.map(frameBytes)), cuts)) {
+        assert.equal(reader.push(chunk, joiner), undefined);
+        before += chunk.length;
+        assert.ok(reader.pending <= before);
+      }
+      assert.equal(reader.pending, 0);
+      assert.deepEqual(
+        joiner.joined,
+        frames.map(({ type, body }) => `${type} ${Buffer.from(body ?? "").toString("hex")}`),
+      );
+    }),
+    { numRuns: 300, seed: 20_261_121 },
+  );
+});
+
+test("P-119: of a divisible frame at most its header is kept", () => {
+  const reader = new FrameReader(MAX_BODY);
+  const joiner = new Joiner();
+  for (const byte of frameBytes({ type: 2, body: "abc".repeat(100) })) {
+    reader.push(Uint8Array.of(byte), joiner);
+    assert.ok(reader.pending < 16);
+  }
+  assert.equal(joiner.joined.length, 1);
+});
+
+test("P-119: a sink that stops the reader in the middle of a divisible frame hears nothing more", () => {
+  const reader = new FrameReader(MAX_BODY);
+  let heard = 0;
+  const sink: FrameSink = {
+    begin: () => undefined,
+    isDivisible: () => true,
+    frame: () => {
+      heard++;
+      reader.stop();
+    },
+  };
+  const bytes = Buffer.concat([frameBytes({ type: 2, body: "abc" }), frameBytes({ type: 2, body: "def" })]);
+  reader.push(bytes.subarray(0, 17), sink);
+  reader.push(bytes.subarray(17), sink);
+  assert.equal(heard, 1);
 });
 
 test("P-1: byte by byte, with frames of every interesting size", () => {
@@ -161,6 +241,7 @@ test("a sink may stop the reader: nothing more is read, not even of the same chu
     let frames = 0;
     const sink: FrameSink = {
       begin: () => undefined,
+      isDivisible: () => false,
       frame: () => {
         frames++;
         reader.stop();
@@ -180,6 +261,7 @@ test("P-2: the limit may be raised by the frame before", () => {
   const sizes: number[] = [];
   const sink: FrameSink = {
     begin: () => undefined,
+    isDivisible: () => false,
     frame: (_header, _bytes, start, end) => {
       sizes.push(end - start);
       reader.allow(1_000);

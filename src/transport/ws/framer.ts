@@ -10,8 +10,8 @@ const LENGTH_64 = 127;
 const KEY_SIZE = 4;
 /** The longest head: two bytes, a length of 64 bits, a key. */
 const MAX_HEAD = 14;
-/** Size of the largest buffer that is used again. A turn of the loop usually fits in. */
-const LARGEST_KEPT = 65_536 + MAX_HEAD;
+/** Size of the largest buffer that is used again. What a session writes at a time fits in. */
+const LARGEST_KEPT = 263_168 + MAX_HEAD;
 /** Random bytes fetched at a time. */
 const RANDOM_SIZE = 1_024;
 
