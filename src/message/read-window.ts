@@ -48,7 +48,7 @@ export class ReadWindow {
   /** So many bytes more were read. */
   read(bytes: number): void {
     this.#read += bytes;
-    if (this.#read < (this.#extra + INITIAL_CREDIT) / 4) return;
+    if (this.#read < (this.#extra + INITIAL_CREDIT) / 2) return;
     this.#end.grant(this.#read);
     this.#read = 0;
   }

@@ -84,7 +84,7 @@ export class Carried {
   #bytes(source: Source | undefined, target: Target | undefined): void {
     const port = this.#open({ sends: source !== undefined, receives: target !== undefined, messages: false });
     if (source !== undefined) {
-      void pump(source, port, this.#values, async (chunk) => port.write(bytesOf(chunk)));
+      void pump(source, port, this.#values, (chunk) => port.write(bytesOf(chunk)));
     }
     if (target !== undefined) void drain(port, target);
   }
@@ -119,7 +119,7 @@ export async function pump(
   source: Source,
   port: Port,
   values: Values,
-  put: (chunk: unknown) => Promise<void>,
+  put: (chunk: unknown) => Promise<void> | undefined,
 ): Promise<void> {
   let done = false;
   port.closed.catch((error: Error) => {
@@ -127,8 +127,10 @@ export async function pump(
     done = true;
   });
   try {
-    for (let next = await source.next(); next.done !== true; next = await source.next())
-      await put(next.value);
+    for (let next = await source.next(); next.done !== true; next = await source.next()) {
+      const left = put(next.value);
+      if (left !== undefined) await left;
+    }
     done = true;
     port.end();
   } catch (error) {

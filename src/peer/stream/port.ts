@@ -9,8 +9,15 @@ import { INITIAL_CREDIT, discardStreams, messageCost } from "../../message/strea
 
 /** What the other end may send ahead of the reader. Bytes. */
 const WINDOW = 1_048_576;
+const NOTHING = new Uint8Array(0);
 /** Sends that may wait for those before them. */
 const MAX_LINE = 1_024;
+
+/** Who waits for what arrives. */
+export interface Taker {
+  resolve(message: Message | undefined): void;
+  reject(error: Error): void;
+}
 
 export class Port implements StreamEvents {
   readonly #end: StreamEnd;
@@ -22,11 +29,11 @@ export class Port implements StreamEvents {
   /** Nobody reads: what arrives is dropped. */
   #ignores = false;
   #receiving: boolean;
-  #awaiting: { resolve(message: Message | undefined): void; reject(error: Error): void } | undefined;
+  #awaiting: Taker | undefined;
   // Leaving.
   #sending: boolean;
   #credit = INITIAL_CREDIT;
-  #onRoom: { resolve(): void; reject(error: Error): void } | undefined;
+  #onRoom: { readonly credit: number; resolve(): void; reject(error: Error): void } | undefined;
   /** Somebody is sending; others stand in line, so that nothing overtakes what waits for credit. */
   #busy = false;
   readonly #line: (() => void)[] = [];
@@ -55,31 +62,44 @@ export class Port implements StreamEvents {
 
   /** The next that arrived; undefined at the end. Rejects when the stream was aborted. One call at a time. */
   take(): Promise<Message | undefined> {
-    if (this.#error !== undefined) return Promise.reject(this.#error);
-    if (this.#receiving) this.#window.open();
-    const message = this.#arrived.take();
-    if (message !== undefined) return Promise.resolve(this.#account(message));
-    if (!this.#receiving) return Promise.resolve(undefined);
-    if (this.#awaiting !== undefined) return Promise.reject(new TypeError("somebody reads from it already"));
-    return new Promise((resolve, reject) => {
-      this.#awaiting = { resolve, reject };
-    });
+    return new Promise((resolve, reject) => this.takeFor({ resolve, reject }));
   }
 
-  /** Sends bytes as credit allows. Resolves when all have left and more may follow. */
-  async write(bytes: Uint8Array): Promise<void> {
+  /** As `take`, without a promise: `taker` is told, at once if something has arrived. */
+  takeFor(taker: Taker): void {
+    if (this.#error !== undefined) return taker.reject(this.#error);
+    if (this.#receiving) this.#window.open();
+    const message = this.#arrived.take();
+    if (message !== undefined) return taker.resolve(this.#account(message));
+    if (!this.#receiving) return taker.resolve(undefined);
+    if (this.#awaiting !== undefined) return taker.reject(new TypeError("somebody reads from it already"));
+    this.#awaiting = taker;
+    return undefined;
+  }
+
+  /** Sends bytes as credit allows. Resolves when all have left and more may follow; undefined when they have already. */
+  write(bytes: Uint8Array): Promise<void> | undefined {
+    const isFree = this.#sending && !this.#ending && !this.#busy;
+    if (!isFree || bytes.length > this.#credit || !this.#end.ready()) return this.#writeInParts(bytes);
+    this.#credit -= bytes.length;
+    if (bytes.length > 0) this.#end.send(Message.ofBytes(bytes));
+    return this.#end.ready() ? undefined : this.#writeInParts(NOTHING);
+  }
+
+  async #writeInParts(bytes: Uint8Array): Promise<void> {
     this.#checkSending();
     if (this.#busy) await this.#stand();
     this.#busy = true;
     try {
       for (let at = 0; at < bytes.length;) {
-        while (this.#credit <= 0 || !this.#end.ready()) await this.#room();
+        while (this.#credit <= 0 || !this.#end.ready()) await this.#room(1);
         this.#checkOpen();
         const length = Math.min(bytes.length - at, this.#credit);
         this.#credit -= length;
         this.#end.send(Message.ofBytes(length === bytes.length ? bytes : viewOf(bytes, at, at + length)));
         at += length;
       }
+      while (!this.#end.ready()) await this.#room(-Infinity); // what was sent may still lie where it was given
     } finally {
       this.#next();
     }
@@ -94,7 +114,7 @@ export class Port implements StreamEvents {
     if (this.#busy) await this.#stand();
     this.#busy = true;
     try {
-      while (this.#credit <= 0 || !this.#end.ready()) await this.#room();
+      while (this.#credit <= 0 || !this.#end.ready()) await this.#room(1);
       this.#checkOpen();
       this.#end.send(message);
       this.#credit -= messageCost(message);
@@ -149,7 +169,7 @@ export class Port implements StreamEvents {
 
   granted(bytes: number): void {
     this.#credit += bytes;
-    if (this.#credit > 0) this.#go();
+    this.#go();
   }
 
   ready(): boolean {
@@ -205,16 +225,17 @@ export class Port implements StreamEvents {
     this.#settle();
   }
 
-  #room(): Promise<void> {
+  /** Resolves when there is this much credit, and the way to the other end has room. */
+  #room(credit: number): Promise<void> {
     this.#checkOpen();
     return new Promise((resolve, reject) => {
-      this.#onRoom = { resolve, reject };
+      this.#onRoom = { credit, resolve, reject };
     });
   }
 
   #go(): void {
     const waiting = this.#onRoom;
-    if (waiting === undefined || this.#credit <= 0 || !this.#end.ready()) return;
+    if (waiting === undefined || this.#credit < waiting.credit || !this.#end.ready()) return;
     this.#onRoom = undefined;
     waiting.resolve();
   }

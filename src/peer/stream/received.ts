@@ -1,9 +1,9 @@
-import type { StreamEnd } from "../../message/message.ts";
+import type { Message, StreamEnd } from "../../message/message.ts";
 import { LintelError } from "../../message/failure.ts";
 import { discardStreams } from "../../message/stream.ts";
 import { bytesOf, failureOf } from "./carried.ts";
 import { Channel } from "./channel.ts";
-import { Port } from "./port.ts";
+import { Port, type Taker } from "./port.ts";
 import { ValueStream } from "./value-stream.ts";
 import type { Values } from "./values.ts";
 
@@ -37,28 +37,54 @@ export function giveUp(stream: ReceivedStream): void {
   else stream.readable.cancel().catch(ignore);
 }
 
-type Read = (message: NonNullable<Awaited<ReturnType<Port["take"]>>>) => unknown;
+type Read = (message: Message) => unknown;
 
 function readable(port: Port, read: Read, kind = ReadableStream<unknown>): ReadableStream<unknown> {
-  return new kind(
-    {
-      async pull(controller) {
-        const message = await port.take();
-        if (message === undefined) return controller.close();
-        try {
-          controller.enqueue(read(message));
-        } catch (error) {
-          discardStreams(message);
-          port.abort(failureOf(error));
-          throw error;
-        }
-      },
-      cancel(reason) {
-        port.abort(canceled(reason));
-      },
-    },
-    { highWaterMark: 0 },
-  );
+  return new kind(new ReceivedSource(port, read), { highWaterMark: 0 });
+}
+
+/** What a stream of the platform reads from. Without promises: there are several for each chunk already. */
+class ReceivedSource implements Taker {
+  readonly #port: Port;
+  readonly #read: Read;
+  #controller: ReadableStreamDefaultController<unknown> | undefined;
+  #isWaiting = false;
+
+  constructor(port: Port, read: Read) {
+    this.#port = port;
+    this.#read = read;
+  }
+
+  pull(controller: ReadableStreamDefaultController<unknown>): void {
+    if (this.#isWaiting) return; // the stream asks again once it has something
+    this.#isWaiting = true;
+    this.#controller = controller;
+    this.#port.takeFor(this);
+  }
+
+  cancel(reason: unknown): void {
+    this.#port.abort(canceled(reason));
+  }
+
+  resolve(message: Message | undefined): void {
+    const controller = this.#controller!;
+    this.#isWaiting = false;
+    if (message === undefined) return controller.close();
+    let value: unknown;
+    try {
+      value = this.#read(message);
+    } catch (error) {
+      discardStreams(message);
+      this.#port.abort(failureOf(error));
+      return controller.error(error);
+    }
+    return controller.enqueue(value);
+  }
+
+  reject(error: Error): void {
+    this.#isWaiting = false;
+    this.#controller!.error(error);
+  }
 }
 
 function writable(port: Port): WritableStream<Uint8Array> {
