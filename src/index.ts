@@ -22,6 +22,7 @@ export type {
   SubscribeOptions,
   Subscription,
 } from "./peer/peer.ts";
+export { firstOf, type Attempt, type Destination, type Destinations } from "./peer/first-of.ts";
 export { type Channel, pipe } from "./peer/stream/channel.ts";
 export { event, type EventOptions, type SequenceEvent } from "./peer/stream/event.ts";
 export type { DuplexStream, ReceivedStream } from "./peer/stream/received.ts";

@@ -57,8 +57,21 @@ export class EnginePeer implements Peer {
 
   /** What routes a peer's messages, for parts that need no values. Throws a TypeError for a peer of another make. */
   static engineOf(peer: Peer): Engine {
+    return EnginePeer.#own(peer).#engine;
+  }
+
+  /** What a request of the peer with these options is written by, and its timeout in milliseconds. Throws likewise. */
+  static defaultsOf(
+    peer: Peer,
+    options: RequestOptions,
+  ): { readonly values: StreamValues; readonly timeoutMs: number } {
+    const own = EnginePeer.#own(peer);
+    return { values: own.#valuesFor(options), timeoutMs: options.timeoutMs ?? own.#timeoutMs };
+  }
+
+  static #own(peer: Peer): EnginePeer {
     if (!(peer instanceof EnginePeer)) throw new TypeError("the peer is none of createHub() or connect()");
-    return peer.#engine;
+    return peer;
   }
 
   request<T>(

@@ -5,6 +5,7 @@ import { createStream } from "../../message/stream-pair.ts";
 import { MAX_STREAMS_PER_MESSAGE } from "../../message/stream.ts";
 import { Channel } from "./channel.ts";
 import { SequenceEvent } from "./event.ts";
+import { Offer } from "./offer.ts";
 import { Port } from "./port.ts";
 import {
   isAsyncIterable,
@@ -24,8 +25,8 @@ import type { Values } from "./values.ts";
 /** True for what travels as a stream: streams of the platform and of Node, async iterables, channels. */
 export function isStream(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
-  if (value instanceof ReadableStream || value instanceof WritableStream || value instanceof Channel)
-    return true;
+  if (value instanceof ReadableStream || value instanceof WritableStream) return true;
+  if (value instanceof Channel || value instanceof Offer) return true;
   return isNodeReadable(value) || isNodeWritable(value) || isAsyncIterable(value);
 }
 
@@ -34,7 +35,8 @@ export class Carried {
   readonly ends: StreamEnd[] = [];
   readonly #values: Values;
   readonly #ports: Port[] = [];
-  readonly #channels: StreamEnd[] = [];
+  /** Ends that came from elsewhere. */
+  readonly #others: StreamEnd[] = [];
   readonly #streams = new Set<object>();
 
   constructor(values: Values) {
@@ -50,9 +52,9 @@ export class Carried {
     if (this.#streams.size >= MAX_STREAMS_PER_MESSAGE)
       throw LintelError.of("TOO_MANY", `a message carries ${MAX_STREAMS_PER_MESSAGE} streams at most`);
     this.#streams.add(stream);
-    if (stream instanceof Channel) {
-      const end = Channel.detach(stream);
-      this.#channels.push(end);
+    if (stream instanceof Channel || stream instanceof Offer) {
+      const end = stream instanceof Channel ? Channel.detach(stream) : stream.next();
+      this.#others.push(end);
       this.ends.push(end);
     } else if (stream instanceof ValueStream) {
       this.#sequence(readableSource(stream));
@@ -73,7 +75,7 @@ export class Carried {
   abort(error: unknown): void {
     const why = failureOf(error);
     for (const port of this.#ports) port.abort(why);
-    for (const end of this.#channels) end.reset(why);
+    for (const end of this.#others) end.reset(why);
   }
 
   /** Calls back for each stream that is aborted, by either end. */

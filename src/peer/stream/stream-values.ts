@@ -64,7 +64,8 @@ export class StreamValues implements Values {
         carried.add(value);
         message = make(undefined, ROOT_LINE);
       } else {
-        message = make(replace(value, carried, new Set()), "");
+        const plain = replaceStreams(value, (stream) => ({ [REFERENCE]: carried.add(stream) }));
+        message = make(plain, "");
       }
       message.streams = carried.ends;
       return { message, carried };
@@ -157,28 +158,37 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** A copy without the streams. `above` holds what the value is in. */
-function replace(value: unknown, carried: Carried, above: Set<object>): unknown {
+/** A copy with something else in the place of each stream. Throws `BAD_PAYLOAD` for a value that contains itself. */
+export function replaceStreams(value: unknown, put: (stream: object) => unknown): unknown {
+  return replace(value, put, new Set());
+}
+
+/** `above` holds what the value is in. */
+function replace(value: unknown, put: (stream: object) => unknown, above: Set<object>): unknown {
   if (typeof value !== "object" || value === null || above.size > MAX_DEPTH) return value;
-  if (isStream(value)) return { [REFERENCE]: carried.add(value) };
+  if (isStream(value)) return put(value);
   if (!Array.isArray(value) && !isPlain(value)) return value;
   if (above.has(value)) throw LintelError.of("BAD_PAYLOAD", "a value that carries streams contains itself");
   above.add(value);
   const copy = Array.isArray(value)
-    ? value.map((member) => replace(member, carried, above))
-    : replaceMembers(value, carried, above);
+    ? value.map((member) => replace(member, put, above))
+    : replaceMembers(value, put, above);
   above.delete(value);
   return copy;
 }
 
-function replaceMembers(value: object, carried: Carried, above: Set<object>): Record<string, unknown> {
+function replaceMembers(
+  value: object,
+  put: (stream: object) => unknown,
+  above: Set<object>,
+): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
   for (const [key, member] of Object.entries(value)) {
     if (key === REFERENCE) {
       throw LintelError.of("BAD_PAYLOAD", `a value that carries streams has no key named ${REFERENCE}`);
     }
     Object.defineProperty(copy, key, {
-      value: replace(member, carried, above),
+      value: replace(member, put, above),
       enumerable: true,
       configurable: true,
       writable: true,

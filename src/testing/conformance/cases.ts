@@ -1,6 +1,7 @@
 /** Everything that must be the same over every transport, in every codec, in every topology. */
 import type { Case } from "./case.ts";
 import { DEADLINES } from "./cases/deadlines.ts";
+import { DESTINATIONS } from "./cases/destinations.ts";
 import { ENDINGS } from "./cases/endings.ts";
 import { FAILURES } from "./cases/failures.ts";
 import { LOSSES } from "./cases/losses.ts";
@@ -20,6 +21,7 @@ export const CASES: readonly Case[] = [
   ...SLOW_CONSUMERS,
   ...PAYLOADS,
   ...STREAMS,
+  ...DESTINATIONS,
   ...ENDINGS,
   ...LOSSES,
 ];
