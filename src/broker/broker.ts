@@ -12,14 +12,25 @@ import type {
   Subscription,
   Worker,
 } from "../message/delivery.ts";
-import { LintelError, failure, type Failure } from "../message/failure.ts";
+import type { Failure } from "../message/failure.ts";
 import { MAX_TIMEOUT, type Limits } from "../message/limits.ts";
-import type { Message } from "../message/message.ts";
+import { Message } from "../message/message.ts";
 import { discardStreams } from "../message/stream.ts";
-import { checkPattern } from "../message/subject.ts";
 import { createInFlight, type InFlight } from "./in-flight.ts";
+import {
+  CALLER_GONE,
+  CLOSED,
+  DEADLINE,
+  DRAINING,
+  IN_FLIGHT_FULL,
+  NO_RESPONDERS,
+  QUEUE_FULL,
+  WORKER_LOST,
+  keptRequest,
+  requestToRepeat,
+} from "./outcomes.ts";
 import { PendingTable } from "./pending-table.ts";
-import { QueueGroup, type Member } from "./queue-group.ts";
+import { pickGroup, takeFrom, type Member, type QueueGroup } from "./queue-group.ts";
 import { RoutingTable, type BrokerRoute } from "./routes.ts";
 import { createStats, type BrokerStats } from "./stats.ts";
 
@@ -28,15 +39,6 @@ export interface BrokerOptions {
   readonly limits: Pick<Limits, "inFlight" | "queue" | "concurrency">;
 }
 
-const NO_RESPONDERS = Object.freeze(failure("NO_RESPONDERS"));
-const QUEUE_FULL = Object.freeze(failure("QUEUE_FULL"));
-const IN_FLIGHT_FULL = Object.freeze(failure("IN_FLIGHT_FULL"));
-const DRAINING = Object.freeze(failure("DRAINING"));
-const DEADLINE = Object.freeze(failure("DEADLINE"));
-const CALLER_GONE = Object.freeze(failure("CALLER_GONE"));
-const WORKER_LOST = Object.freeze(failure("WORKER_LOST"));
-const BAD_PAYLOAD = Object.freeze(failure("BAD_PAYLOAD"));
-const CLOSED = Object.freeze(failure("CLOSED"));
 const READY = Promise.resolve();
 
 export class Broker {
@@ -44,7 +46,6 @@ export class Broker {
   readonly #clock: Clock;
   readonly #limits: BrokerOptions["limits"];
   readonly #table = new RoutingTable();
-  readonly #groups = new Map<string, QueueGroup>();
   readonly #inFlight: PendingTable<InFlight>;
   #onIdle: (() => void)[] = [];
   #state: "open" | "draining" | "closed" = "open";
@@ -92,15 +93,21 @@ export class Broker {
     const member = group.waitingCount > 0 ? undefined : group.choose();
     if (member === undefined) return this.#enqueue(group, target, request, timeout, sink, tag);
     const now = this.#clock.now();
+    const kept = group.attempts === 1 ? undefined : requestToRepeat(request);
+    if (kept !== undefined && !(kept instanceof Message))
+      return this.#refuse("failed", kept, request, sink, tag);
     const row = this.#inFlight.add(now + timeout);
     if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag);
     row.sink = sink;
     row.tag = tag;
     row.group = group;
+    row.route = target;
+    row.message = kept;
+    row.attempt = 1;
     row.member = member;
     member.held++;
     const { id } = row;
-    member.worker.execute(id, target, request, timeout, now);
+    member.worker.execute(id, target, request, timeout, now, 1);
     return row.id === id ? id : 0;
   }
 
@@ -115,13 +122,8 @@ export class Broker {
     if (group.waitingCount >= this.#limits.queue)
       return this.#refuse("queueFull", QUEUE_FULL, request, sink, tag);
     if (this.#inFlight.isFull) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag);
-    let kept: Message;
-    try {
-      kept = request.retain();
-    } catch (error) {
-      const why = error instanceof LintelError ? error.toFailure() : BAD_PAYLOAD;
-      return this.#refuse("failed", why, request, sink, tag);
-    }
+    const kept = keptRequest(request);
+    if (!(kept instanceof Message)) return this.#refuse("failed", kept, request, sink, tag);
     const row = this.#inFlight.add(this.#clock.now() + timeout);
     if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag); // a toJSON made requests
     row.sink = sink;
@@ -129,6 +131,7 @@ export class Broker {
     row.group = group;
     row.route = route;
     row.message = kept;
+    row.attempt = 0;
     group.enqueue(row.id, this.#isWaiting);
     return row.id;
   }
@@ -143,29 +146,17 @@ export class Broker {
   }
 
   subscribe(pattern: string, subscriber: Subscriber): Subscription {
-    checkPattern(pattern);
-    this.#table.subscribers.add(pattern, subscriber);
-    this.#table.changed();
-    let open = true;
-    return {
-      ready: READY,
-      close: () => {
-        if (!open) return;
-        open = false;
-        this.#table.subscribers.remove(pattern, subscriber);
-        this.#table.changed();
-      },
-    };
+    return this.#table.subscribe(pattern, subscriber);
   }
 
   serve(pattern: string, worker: Worker, options: ServeOptions = {}): Registration {
-    checkPattern(pattern);
-    const group = this.#group(pattern, options.queue ?? "");
+    const group = this.#table.group(pattern, options.queue ?? "");
     const asked = Math.floor(options.concurrency ?? this.#limits.concurrency);
     const concurrency = asked >= 1 ? asked : 1;
-    const member: Member = { worker, group, concurrency, held: 0, serving: true };
+    const member: Member = { worker, group, concurrency, held: 0, aside: 0, serving: true };
     group.add(member);
-    this.#table.changed();
+    if (options.attempts !== undefined && options.attempts > group.attempts)
+      group.attempts = options.attempts;
     // Not at once: the worker cannot answer before it has its registration.
     if (group.waitingCount > 0) this.#clock.after(0, () => this.#pull(group));
     return {
@@ -177,6 +168,11 @@ export class Broker {
         return READY;
       },
       lose: () => this.#lose(member),
+      places: {
+        resize: (places) => this.#resize(member, places),
+        setAside: (job) => this.#setAside(member, job),
+        release: (job, request, executed) => this.#release(member, job, request, executed),
+      },
     };
   }
 
@@ -207,17 +203,6 @@ export class Broker {
     sink.failed(tag, why);
     discardStreams(request, why);
     return 0;
-  }
-
-  #group(pattern: string, queue: string): QueueGroup {
-    const key = `${pattern} ${queue}`;
-    let group = this.#groups.get(key);
-    if (group === undefined) {
-      group = new QueueGroup(pattern, queue);
-      this.#groups.set(key, group);
-      this.#table.groups.add(pattern, group);
-    }
-    return group;
   }
 
   readonly #isWaiting = (id: number): boolean => {
@@ -251,13 +236,43 @@ export class Broker {
         continue;
       }
       const { route, message } = row;
-      row.message = undefined;
-      row.route = undefined;
+      if (group.attempts === 1 || message!.streams !== undefined) row.message = undefined;
       row.member = member;
       member.held++;
       group.waitingCount--;
-      member.worker.execute(id, route!, message!, left, now);
+      member.worker.execute(id, route!, message!, left, now, ++row.attempt);
     }
+  }
+
+  #resize(member: Member, places: number): void {
+    const more = places > member.concurrency;
+    member.concurrency = places;
+    if (more && member.serving && member.group.waitingCount > 0) this.#pull(member.group);
+  }
+
+  #setAside(member: Member, job: number): void {
+    const row = this.#inFlight.get(job);
+    if (row === undefined || row.member !== member || row.aside) return;
+    row.aside = true;
+    member.held--;
+    member.aside++;
+  }
+
+  #release(member: Member, job: number, request: Message, executed: boolean): boolean {
+    const row = this.#inFlight.get(job);
+    if (row === undefined || row.member !== member || member.group.members.length === 0) return false;
+    if (!executed) row.attempt--;
+    row.message = request;
+    this.#requeue(row, member);
+    this.#pull(member.group);
+    return true;
+  }
+
+  /** Takes a request from its worker, to be handed out again. */
+  #requeue(row: InFlight, member: Member): void {
+    takeFrom(member, row);
+    row.member = undefined;
+    member.group.requeue(row.id);
   }
 
   #reply(member: Member, job: number, answer: Message): boolean {
@@ -308,7 +323,7 @@ export class Broker {
 
   #free(row: InFlight): void {
     const { member } = row;
-    if (member !== undefined) member.held--;
+    if (member !== undefined) takeFrom(member, row);
     else row.group!.waitingCount--;
     row.sink = undefined;
     row.group = undefined;
@@ -336,9 +351,7 @@ export class Broker {
     const { group } = member;
     group.remove(member);
     if (group.members.length > 0) return;
-    this.#table.groups.remove(group.pattern, group);
-    this.#groups.delete(`${group.pattern} ${group.queue}`);
-    this.#table.changed();
+    this.#table.dropGroup(group);
     this.#abandon(group);
   }
 
@@ -358,26 +371,21 @@ export class Broker {
 
   #lose(member: Member): void {
     this.#leave(member);
-    if (member.held === 0) return;
+    const { group } = member;
+    if (member.held + member.aside === 0) return;
     for (const row of this.#inFlight.live()) {
       if (row.member !== member) continue;
-      const { tag } = row;
-      const sink = row.sink!;
-      this.stats.workerLost++;
-      this.#free(row);
-      sink.failed(tag, WORKER_LOST);
-      this.#ended(member.group);
-      if (member.held === 0) return;
+      if (row.message !== undefined && row.attempt < group.attempts && group.members.length > 0) {
+        this.#requeue(row, member);
+      } else {
+        const { tag } = row;
+        const sink = row.sink!;
+        this.stats.workerLost++;
+        this.#free(row);
+        sink.failed(tag, WORKER_LOST);
+      }
+      this.#ended(group);
+      if (member.held + member.aside === 0) return;
     }
   }
-}
-
-/** A group with a free worker, else the one with the shortest queue. */
-function pickGroup(groups: readonly QueueGroup[]): QueueGroup | undefined {
-  let shortest = groups[0];
-  for (const group of groups) {
-    if (group.isReady) return group;
-    if (group.waitingCount < shortest!.waitingCount) shortest = group;
-  }
-  return shortest;
 }

@@ -10,7 +10,8 @@ import type { Pending } from "./pending-table.ts";
  * | state   | meaning                       | next                                                      |
  * |---------|-------------------------------|-----------------------------------------------------------|
  * | queued  | waits for a free worker       | held, or ended: deadline, canceled, nobody left to serve  |
- * | held    | a worker executes it          | ended: answered, failed, deadline, canceled, worker lost  |
+ * | held    | a worker executes it          | ended: answered, failed, deadline, canceled, worker lost; |
+ * |         |                               | queued again: released, or lost in a group that retries   |
  *
  * A row is `held` when it has a member and `queued` while it has none; ending one frees the row, so a second outcome
  * finds nothing.
@@ -20,9 +21,13 @@ export interface InFlight extends Pending {
   tag: number;
   group: QueueGroup | undefined;
   member: Member | undefined;
-  /** Kept only while queued. */
-  message: Message | undefined;
   route: BrokerRoute | undefined;
+  /** Kept while queued; in a group that hands requests out again, also while held. */
+  message: Message | undefined;
+  /** Times it has been handed to a worker. */
+  attempt: number;
+  /** True when it takes no place of the worker that holds it. */
+  aside: boolean;
 }
 
 export function createInFlight(): InFlight {
@@ -33,7 +38,9 @@ export function createInFlight(): InFlight {
     tag: 0,
     group: undefined,
     member: undefined,
-    message: undefined,
     route: undefined,
+    message: undefined,
+    attempt: 0,
+    aside: false,
   };
 }

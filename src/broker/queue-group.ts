@@ -5,11 +5,20 @@ export interface Member {
   readonly worker: Worker;
   readonly group: QueueGroup;
   /** Requests it takes at a time. */
-  readonly concurrency: number;
-  /** Requests it holds now. */
+  concurrency: number;
+  /** Requests it holds now that take a place. */
   held: number;
+  /** Requests it holds besides. */
+  aside: number;
   /** False once it leaves: it gets nothing new. */
   serving: boolean;
+}
+
+/** The member does not hold the request any longer. */
+export function takeFrom(member: Member, row: { aside: boolean }): void {
+  if (row.aside) member.aside--;
+  else member.held--;
+  row.aside = false;
 }
 
 /** Candidates looked at before the best one so far is taken: choosing must not slow down with the group's size. */
@@ -25,6 +34,8 @@ export class QueueGroup {
   #head = 0;
   /** Queued requests that are still alive. */
   waitingCount = 0;
+  /** Times a request is handed out when workers are lost. */
+  attempts = 1;
   /** True while queued requests are handed out, so that a worker that answers at once does not start it again. */
   pulling = false;
   #cursor = 0;
@@ -88,6 +99,13 @@ export class QueueGroup {
     }
   }
 
+  /** Puts a request that was handed out before all that wait. */
+  requeue(id: number): void {
+    if (this.#head > 0) this.#waiting[--this.#head] = id;
+    else this.#waiting.unshift(id);
+    this.waitingCount++;
+  }
+
   /** The oldest number in the queue, which may have ended meanwhile; undefined when there is none. */
   dequeue(): number | undefined {
     if (this.#head === this.#waiting.length) {
@@ -104,4 +122,14 @@ export class QueueGroup {
     }
     return id;
   }
+}
+
+/** A group with a free worker, else the one with the shortest queue. */
+export function pickGroup(groups: readonly QueueGroup[]): QueueGroup | undefined {
+  let shortest = groups[0];
+  for (const group of groups) {
+    if (group.isReady) return group;
+    if (group.waitingCount < shortest!.waitingCount) shortest = group;
+  }
+  return shortest;
 }

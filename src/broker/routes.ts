@@ -1,7 +1,7 @@
-import type { Route, Subscriber } from "../message/delivery.ts";
-import { checkSubject } from "../message/subject.ts";
+import type { Route, Subscriber, Subscription } from "../message/delivery.ts";
+import { checkPattern, checkSubject } from "../message/subject.ts";
 import { PatternTrie } from "./pattern-trie.ts";
-import type { QueueGroup } from "./queue-group.ts";
+import { QueueGroup } from "./queue-group.ts";
 
 /** A literal subject with what it leads to, looked up again only after a registration has changed. */
 export interface BrokerRoute extends Route {
@@ -14,11 +14,13 @@ export interface BrokerRoute extends Route {
 
 /** Routes kept by subject. Past this the cache starts anew; routes already handed out stay good. */
 const CACHE_SIZE = 65_536;
+const READY = Promise.resolve();
 
 /** Who is interested in what. */
 export class RoutingTable {
-  readonly subscribers: PatternTrie<Subscriber> = new PatternTrie();
-  readonly groups: PatternTrie<QueueGroup> = new PatternTrie();
+  readonly #subscribers: PatternTrie<Subscriber> = new PatternTrie();
+  readonly #groups: PatternTrie<QueueGroup> = new PatternTrie();
+  readonly #groupsByName = new Map<string, QueueGroup>();
   #cache = new Map<string, BrokerRoute>();
   /** The one asked for last: a caller often asks for the same again. */
   #last: BrokerRoute | undefined;
@@ -38,8 +40,40 @@ export class RoutingTable {
     return route;
   }
 
-  /** To be called after every change to `subscribers` or `groups`. */
-  changed(): void {
+  /** Throws `BAD_SUBJECT`. */
+  subscribe(pattern: string, subscriber: Subscriber): Subscription {
+    checkPattern(pattern);
+    this.#subscribers.add(pattern, subscriber);
+    this.#version++;
+    let open = true;
+    return {
+      ready: READY,
+      close: () => {
+        if (!open) return;
+        open = false;
+        this.#subscribers.remove(pattern, subscriber);
+        this.#version++;
+      },
+    };
+  }
+
+  /** The group of this pattern and name. Throws `BAD_SUBJECT`. */
+  group(pattern: string, queue: string): QueueGroup {
+    const key = `${checkPattern(pattern)} ${queue}`;
+    let group = this.#groupsByName.get(key);
+    if (group === undefined) {
+      group = new QueueGroup(pattern, queue);
+      this.#groupsByName.set(key, group);
+      this.#groups.add(pattern, group);
+      this.#version++;
+    }
+    return group;
+  }
+
+  /** The group has no members any more. */
+  dropGroup(group: QueueGroup): void {
+    this.#groups.remove(group.pattern, group);
+    this.#groupsByName.delete(`${group.pattern} ${group.queue}`);
     this.#version++;
   }
 
@@ -48,8 +82,8 @@ export class RoutingTable {
     if (route.version === this.#version) return;
     route.version = this.#version;
     // A subscriber with several matching patterns gets one copy.
-    route.subscribers = [...new Set(this.subscribers.match(route.subject))];
-    const groups = this.groups.match(route.subject);
+    route.subscribers = [...new Set(this.#subscribers.match(route.subject))];
+    const groups = this.#groups.match(route.subject);
     route.groups = groups.filter((group) => group.pattern === groups[0]!.pattern);
   }
 }

@@ -16,9 +16,9 @@ export interface Sink {
 export interface Worker {
   /**
    * `timeoutMs` is what is left until the deadline, counted from `now` by the engine's clock. Job numbers are no secret: the
-   * broker checks who holds a job.
+   * broker checks who holds a job. `attempt` counts from 1 how often the request has been handed to a worker.
    */
-  execute(job: number, route: Route, request: Message, timeoutMs: number, now: number): void;
+  execute(job: number, route: Route, request: Message, timeoutMs: number, now: number, attempt: number): void;
   /** Nobody waits for this job's answer any longer; an answer that comes all the same is counted and dropped. */
   cancel(job: number, why: Failure): void;
 }
@@ -40,8 +40,23 @@ export interface Registration {
   fail(job: number, failure: Failure): boolean;
   /** Takes nothing new; jobs already held may still be answered. Resolves when no more can come: some may be under way. */
   leave(): Promise<void>;
-  /** Leaves at once: jobs still held fail as `WORKER_LOST`. */
+  /** Leaves at once: jobs still held fail as `WORKER_LOST`, or go to others where the group says so. */
   lose(): void;
+  /** For workers that are ready by turns. Undefined where the engine cannot do it. */
+  readonly places?: Places | undefined;
+}
+
+/** A worker's say in how much it takes, and what it keeps. */
+export interface Places {
+  /** From now on the worker takes so many requests at a time, possibly none. What waits is handed out before this returns. */
+  resize(concurrency: number): void;
+  /** The job takes none of the worker's places any more. It is held until it ends all the same. */
+  setAside(job: number): void;
+  /**
+   * Gives a job back, to be handed out before all that waits; `request` is what was given with it. `executed` is false when
+   * nobody has seen it: then it counts as no attempt. False when the job is not held, or nobody is left to take it.
+   */
+  release(job: number, request: Message, executed: boolean): boolean;
 }
 
 /** A subscriber's interest in a pattern. */
@@ -72,4 +87,9 @@ export interface ServeOptions extends Endable {
   readonly queue?: string | undefined;
   /** Requests the worker holds at a time; more wait in the group's queue. */
   readonly concurrency?: number | undefined;
+  /**
+   * Times a request is handed out when workers that hold it are lost. Default 1: at most once. The highest number that
+   * anybody in the group has named counts. Requests that carry streams are handed out once.
+   */
+  readonly attempts?: number | undefined;
 }

@@ -12,6 +12,7 @@ function groupOf(concurrencies: readonly number[]): { group: QueueGroup; members
     group,
     concurrency,
     held: 0,
+    aside: 0,
     serving: true,
   }));
   for (const member of members) group.add(member);

@@ -57,7 +57,7 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
     const now = clock.now();
     const job = jobs.add(id, service, now + timeoutMs);
     if (job === 0) this.#refuse(binding, id, request, IN_FLIGHT_FULL);
-    else service.worker.execute(job, binding.resolved!.route, request, timeoutMs, now);
+    else service.worker.execute(job, binding.resolved!.route, request, timeoutMs, now, 1);
   }
 
   reply(_registration: number, id: number, answer: Message): void {
