@@ -1,0 +1,78 @@
+import type { Message } from "../../message/message.ts";
+
+/**
+ * A request in the hands of a worker that polls: one handing-out of it, with an id of its own. A request that is handed
+ * out again is another job.
+ *
+ * | state     | meaning                                                  | next                       |
+ * |-----------|----------------------------------------------------------|----------------------------|
+ * | ready     | no poll was there to take it                             | offered, withdrawn         |
+ * | offered   | in a response that the connection has not taken yet      | leased, and as leased      |
+ * | leased    | a worker has it, until its lease ends                    | all below                  |
+ * | answered  | by its worker                                            |                            |
+ * | failed    | its worker said that it failed                           |                            |
+ * | released  | its worker gave it back                                  |                            |
+ * | returned  | the connection of its worker ended before it was read    |                            |
+ * | expired   | its lease ran out                                        |                            |
+ * | withdrawn | the caller left, or the deadline passed                  |                            |
+ *
+ * The last six are ends. The id of a job that has ended is remembered for a while.
+ */
+export type JobState =
+  | "ready"
+  | "offered"
+  | "leased"
+  | "answered"
+  | "failed"
+  | "released"
+  | "returned"
+  | "expired"
+  | "withdrawn";
+
+/** How a job may end. */
+export type JobEnd = Exclude<JobState, "ready" | "offered" | "leased">;
+
+const ENDS: readonly JobEnd[] = ["answered", "failed", "released", "returned", "expired", "withdrawn"];
+
+/** Where a job may go from each state. */
+export const NEXT_STATES: Readonly<Record<JobState, readonly JobState[]>> = {
+  ready: ["offered", "withdrawn"],
+  offered: ["leased", ...ENDS],
+  leased: ENDS,
+  answered: [],
+  failed: [],
+  released: [],
+  returned: [],
+  expired: [],
+  withdrawn: [],
+};
+
+/** Who has given a job out. */
+export interface JobOwner {
+  /** Its lease has run out; the owner ends it. */
+  expired(job: Job): void;
+}
+
+export interface Job {
+  /** Unguessable: who knows it was given the job. */
+  readonly id: string;
+  readonly owner: JobOwner;
+  /** The engine's number for it. */
+  readonly number: number;
+  /** Times the request has been handed out, this one included. */
+  readonly attempt: number;
+  /** When its request expires, by the clock. */
+  readonly deadline: number;
+  state: JobState;
+  /** Undefined once it has ended. */
+  request: Message | undefined;
+  /** When its lease ends, by the clock; never after the deadline. */
+  leaseEnds: number;
+  /** Number of its lease in the table, 0 when it has none. */
+  lease: number;
+}
+
+/** True while a worker may answer it. */
+export function isOut(job: Job): boolean {
+  return job.state === "offered" || job.state === "leased";
+}
