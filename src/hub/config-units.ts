@@ -1,6 +1,9 @@
 /** Sizes and times as people write them, shared by the config file and the command line. */
 
-const DURATIONS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+import { parseQuantity } from "../message/quantity.ts";
+
+export { DURATION_FORM, parseDuration } from "../message/quantity.ts";
+
 const SIZES: Readonly<Record<string, number>> = {
   b: 1,
   kb: 1_000,
@@ -11,39 +14,12 @@ const SIZES: Readonly<Record<string, number>> = {
   gib: 1_073_741_824,
 };
 
-const QUANTITY = /^(\d{1,15}(?:\.\d{1,9})?) ?([A-Za-z]*)$/;
-
-/** What `parseDuration` takes, for messages. */
-export const DURATION_FORM = 'a time such as "500ms", "5s", "2m" or "1h"';
 /** What `parseSize` takes, for messages. */
 export const SIZE_FORM = 'a size such as 65536, "64KiB" or "1MiB" (B, KB, KiB, MB, MiB, GB, GiB)';
-
-/**
- * Milliseconds of `500ms`, `5s`, `1.5m` or `2h`; a bare number counts in `bareUnit`. Whole milliseconds, at least one.
- * Undefined when the text is no duration.
- */
-export function parseDuration(text: string, bareUnit: "ms" | "s" = "ms"): number | undefined {
-  return parseQuantity(text, DURATIONS, bareUnit);
-}
 
 /** Bytes of `64KiB`, `1MB` or a bare number. Whole bytes, at least one. Undefined when the text is no size. */
 export function parseSize(text: string): number | undefined {
   return parseQuantity(text, SIZES, "b");
-}
-
-function parseQuantity(
-  text: string,
-  units: Readonly<Record<string, number>>,
-  bareUnit: string,
-): number | undefined {
-  const match = QUANTITY.exec(text.trim());
-  if (match === null) return undefined;
-  const [, digits = "", unit = ""] = match;
-  const name = unit === "" ? bareUnit : unit.toLowerCase();
-  const factor = Object.hasOwn(units, name) ? units[name] : undefined;
-  if (factor === undefined) return undefined;
-  const amount = Math.round(Number(digits) * factor);
-  return amount >= 1 && Number.isSafeInteger(amount) ? amount : undefined;
 }
 
 /** A listening address as the HTTP door takes it. */

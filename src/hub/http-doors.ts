@@ -7,6 +7,7 @@ import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "../gateway/ht
 import type { HttpOptions } from "../gateway/http/options.ts";
 import type { Certificates, HttpFittings } from "../gateway/http/server.ts";
 import type { SessionDoor } from "../gateway/http/sessions.ts";
+import type { JobsGateway } from "../gateway/jobs/jobs-gateway.ts";
 import type { NativeGateway } from "../gateway/native/native-gateway.ts";
 import { LintelError } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
@@ -26,11 +27,19 @@ export class HttpDoors {
   readonly #detach: (() => void)[] = [];
 
   readonly #tls: TlsOptions | undefined;
+  readonly #jobs: JobsGateway | undefined;
 
   /** `tls` is for the port when its options have none. */
-  constructor(engine: Engine, native: NativeGateway, limits: Limits, tls: TlsOptions | undefined) {
+  constructor(
+    engine: Engine,
+    native: NativeGateway,
+    limits: Limits,
+    tls: TlsOptions | undefined,
+    jobs: JobsGateway | undefined,
+  ) {
     this.#engine = engine;
     this.#tls = tls;
+    this.#jobs = jobs;
     this.#native = native;
     this.#limits = limits;
     this.#bodies = new BodyBudget(limits.httpBodies);
@@ -54,6 +63,7 @@ export class HttpDoors {
     const { tls = this.#tls ?? false } = options;
     const fittings: HttpFittings = {
       bodies: this.#bodies,
+      ...(this.#jobs === undefined ? {} : { api: this.#jobs }),
       ...(sessions === undefined ? {} : { sessions }),
       ...(tls === false ? {} : { secure: certificatesOf(tls) }),
     };
@@ -85,10 +95,12 @@ export class HttpDoors {
   }
 
   async drain(): Promise<void> {
+    this.#jobs?.drain(); // workers that wait are no callers to wait for
     await Promise.all([this.#port?.drain(), ...this.#embedded.map((gateway) => gateway.drain())]);
   }
 
   async close(): Promise<void> {
+    this.#jobs?.close();
     for (const gateway of this.#embedded) gateway.close();
     for (const detach of this.#detach.splice(0)) detach();
     await this.#port?.close();
@@ -97,10 +109,19 @@ export class HttpDoors {
   async #embed(options: HandlerOptions): Promise<EmbeddedGateway> {
     const { EmbeddedGateway } = await import("../gateway/http/embedded.ts");
     const sessions = this.#sessionsOf(options, options.path === "/" ? "" : (options.path ?? ""), false);
-    const fittings = { bodies: this.#bodies, ...(sessions === undefined ? {} : { sessions }) };
+    const fittings = {
+      bodies: this.#bodies,
+      ...(options.jobs === true ? { api: this.#jobsFor() } : {}),
+      ...(sessions === undefined ? {} : { sessions }),
+    };
     const gateway = new EmbeddedGateway(this.#engine, this.#settle(options), fittings);
     this.#embedded.push(gateway);
     return gateway;
+  }
+
+  #jobsFor(): JobsGateway {
+    if (this.#jobs !== undefined) return this.#jobs;
+    throw new LintelError("invalid_argument", "option jobs is true, and the hub has `jobs: false`");
   }
 
   /** The options with the limits of the hub where they name none. */

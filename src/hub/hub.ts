@@ -5,6 +5,8 @@ import type { BrokerStats } from "../broker/stats.ts";
 import type { Listening } from "../gateway/gateway.ts";
 import type { HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
+import type { JobsOptions } from "../gateway/jobs/options.ts";
+import type { JobsGateway } from "../gateway/jobs/jobs-gateway.ts";
 import { NativeGateway } from "../gateway/native/native-gateway.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
@@ -17,6 +19,8 @@ import { HttpDoors } from "./http-doors.ts";
 export interface HubConfig extends CodecOptions {
   /** The HTTP door, or false for none. Default: 127.0.0.1:8500. */
   readonly http?: false | HttpOptions;
+  /** Workers over plain HTTP, on the port of the HTTP door: false for none, or how. Default true. */
+  readonly jobs?: boolean | JobsOptions;
   /** Where to listen for the native protocol: URLs, with options where they need any. Default: `tcp://127.0.0.1:4500`. */
   readonly listen?: readonly (string | ListenAt)[];
   /**
@@ -107,7 +111,8 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
       const tls = takesTls && config.tls !== undefined ? { tls: config.tls } : {};
       doors.push(await native.listen(transport, url, { ...tls, ...options }));
     }
-    const http = new HttpDoors(engine, native, limits, config.tls);
+    const jobs = await openJobs(engine, config.jobs);
+    const http = new HttpDoors(engine, native, limits, config.tls, jobs);
     const hub = new RunningHub(engine, native, doors, http, {
       timeoutMs: limits.timeout,
       codecs: codecsOf(config),
@@ -120,6 +125,16 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     await engine.close();
     throw error;
   }
+}
+
+/** Loaded where it is wanted. */
+async function openJobs(
+  engine: LocalEngine,
+  options: boolean | JobsOptions = true,
+): Promise<JobsGateway | undefined> {
+  if (options === false) return undefined;
+  const { JobsGateway } = await import("../gateway/jobs/jobs-gateway.ts");
+  return new JobsGateway(engine, options === true ? {} : options);
 }
 
 class RunningHub extends EnginePeer implements Hub {

@@ -140,6 +140,28 @@ export const REASONS = {
     retryable: false,
     text: "no answer is kept here: unknown, fetched before, or too old",
   },
+  NO_SUCH_JOB: {
+    code: "not_found",
+    retryable: false,
+    text: "no job has this id: it was never given out, or has ended long ago",
+  },
+  JOB_ENDED: {
+    code: "already_exists",
+    retryable: false,
+    text: "the job has been answered, or given back, already",
+  },
+  LEASE_EXPIRED: {
+    code: "aborted",
+    retryable: false,
+    http: 410,
+    text: "the lease of the job ran out before it was answered",
+  },
+  JOB_WITHDRAWN: {
+    code: "canceled",
+    retryable: false,
+    http: 410,
+    text: "nobody waits for the answer any longer: the caller left, or the deadline passed",
+  },
   REQUEST_TIMEOUT: {
     code: "deadline_exceeded",
     retryable: true,

@@ -1,5 +1,6 @@
 /** One caller's connection and the exchanges under way on it. */
 import type { Failure } from "../../message/failure.ts";
+import type { Delivery, HttpCall } from "../http-api.ts";
 import type { BodyBuffer } from "./body.ts";
 import type { Problem } from "./problem.ts";
 import type { Target } from "./router.ts";
@@ -38,6 +39,8 @@ export interface Outgoing {
 export interface Line {
   /** Where the gateway's own paths begin for the caller: empty, or the path under which an app has it. */
   readonly base: string;
+  /** False when what is sent would not reach anybody. */
+  readonly isOpen: boolean;
   /** Reads no more requests until `resume`. */
   pause(): void;
   resume(): void;
@@ -47,10 +50,19 @@ export interface Line {
   cut(): void;
   /** Ends behind a response. One that is not whole is broken off so that the caller can tell. */
   end(response: Outgoing, isWhole: boolean): void;
+  /** Tells what becomes of a response that has been written. */
+  watch(response: Outgoing, delivery: Delivery): void;
   /** Gives a request to the door for native sessions; false when it is not for that. */
   handOver(exchange: Exchange): boolean;
   /** The connection is over. */
   closed(): void;
+}
+
+/** A request that an API answers. */
+export interface PendingCall extends HttpCall {
+  body: Uint8Array;
+  /** The caller has left, or is answered by others. */
+  gone(): void;
 }
 
 /**
@@ -80,6 +92,10 @@ export class Exchange {
   path = "";
   head = "";
   target: Target | undefined;
+  /** What a log says it was about, where it has no target. */
+  subject: string | undefined;
+  /** Set when an API answers it. */
+  call: PendingCall | undefined;
   body: BodyBuffer | undefined;
   /** Bytes of the budget that its body has taken. */
   held = 0;

@@ -4,7 +4,9 @@ import type { Sink } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { Format, Message } from "../../message/message.ts";
 import { discardStreams } from "../../message/stream.ts";
+import type { HttpApi } from "../http-api.ts";
 import { OWN_PATHS, answerPath, serveAnswers } from "./answers-endpoint.ts";
+import { ApiCall } from "./api-call.ts";
 import { AsyncAnswers, type Outcome } from "./async-answers.ts";
 import { BodyBuffer, type BodyBudget } from "./body.ts";
 import { Exchange, type Connection, type Incoming, type Outgoing } from "./connection.ts";
@@ -30,18 +32,20 @@ export class Dispatcher implements Sink {
   readonly #router: Router;
   readonly #head: HeadReader;
   readonly #answers: AsyncAnswers;
+  readonly #api: HttpApi | undefined;
   readonly #running = new Slots<Exchange>();
   /** Why nothing new is taken. */
   #refusal: Failure | undefined;
 
   /** Throws `invalid_argument` for routes that are wrong. */
-  constructor(engine: Engine, settings: HttpSettings, bodies: BodyBudget) {
+  constructor(engine: Engine, settings: HttpSettings, bodies: BodyBudget, api: HttpApi | undefined) {
     this.#engine = engine;
     this.#settings = settings;
     this.#bodies = bodies;
     this.responder = new Responder(settings, bodies, (connection) => this.#freed(connection));
     this.#streams = new StreamedAnswers(this.responder, settings);
-    this.#router = new Router(engine, settings);
+    this.#router = new Router(engine, settings, api);
+    this.#api = api;
     this.#head = new HeadReader(settings.headerLimit, settings.urlLimit);
     this.#answers = new AsyncAnswers(engine, settings, bodies);
   }
@@ -91,11 +95,12 @@ export class Dispatcher implements Sink {
     return undefined;
   }
 
-  /** True when a path leads somewhere: to a subject, or to the gateway's own answers. */
+  /** True when a path leads somewhere: to a subject, to an API, or to the gateway's own answers. */
   serves(url: string): boolean {
     const query = url.indexOf("?");
     const path = query < 0 ? url : url.slice(0, query);
-    return path.startsWith(OWN_PATHS) || (path.startsWith("/") && "byMethod" in this.#router.resolve(path));
+    if (path.startsWith(OWN_PATHS) || this.#api?.claims(path) === true) return true;
+    return path.startsWith("/") && "byMethod" in this.#router.resolve(path);
   }
 
   /** Takes nothing new. */
@@ -113,6 +118,7 @@ export class Dispatcher implements Sink {
         continue;
       }
       this.#withdraw(exchange);
+      exchange.call?.gone();
       this.responder.end(exchange, 499, "CALLER_GONE");
     }
   }
@@ -125,6 +131,7 @@ export class Dispatcher implements Sink {
         continue;
       }
       this.#withdraw(exchange);
+      exchange.call?.gone();
       this.responder.refuse(exchange, why);
     }
   }
@@ -206,6 +213,10 @@ export class Dispatcher implements Sink {
     if (own && this.#handOver(exchange)) return;
     if (bodyLength > this.#settings.bodyLimit) return this.responder.refuse(exchange, failure("TOO_LARGE"));
     if (own) return this.#answerItself(exchange);
+    if (this.#api?.claims(head.path) === true && !this.#router.isRouted(head.path)) {
+      exchange.call = new ApiCall(exchange, this.responder);
+      return this.#begun(exchange, bodyLength);
+    }
     if (this.#refusal !== undefined) return this.responder.refuse(exchange, this.#refusal);
 
     const resolution = this.#router.resolve(head.path);
@@ -224,8 +235,12 @@ export class Dispatcher implements Sink {
     exchange.target = target;
     exchange.head = block;
     exchange.prefer = head.prefer;
-    if (bodyLength === 0) this.#send(exchange, target, NO_BYTES);
-    else this.#receive(exchange, target, bodyLength);
+    this.#begun(exchange, bodyLength);
+  }
+
+  #begun(exchange: Exchange, bodyLength: number): void {
+    if (bodyLength === 0) this.#handOn(exchange, NO_BYTES);
+    else this.#receive(exchange, bodyLength);
   }
 
   /** Answers a method that the routes of a path do not take, or that asks which they take. */
@@ -258,7 +273,7 @@ export class Dispatcher implements Sink {
     else this.responder.problem(exchange, failed, undefined, more);
   }
 
-  #receive(exchange: Exchange, target: Target, length: number): void {
+  #receive(exchange: Exchange, length: number): void {
     const { request, response } = exchange;
     const most = length < 0 ? this.#settings.bodyLimit : length;
     // Not kept for it, since it may never come; but what does not fit now need not begin.
@@ -272,27 +287,36 @@ export class Dispatcher implements Sink {
       if (!this.#bodies.take(piece.length)) return this.responder.refuse(exchange, BODIES_FULL);
       exchange.held += piece.length;
       body.add(piece, most);
-      if (body.received === length) this.#received(exchange, target, body);
+      if (body.received === length) this.#received(exchange, body);
     });
     // A declared length says which piece is the last; otherwise the end has to come.
-    if (length < 0) request.on("end", () => this.#received(exchange, target, body));
+    if (length < 0) request.on("end", () => this.#received(exchange, body));
   }
 
-  #received(exchange: Exchange, target: Target, body: BodyBuffer): void {
+  #received(exchange: Exchange, body: BodyBuffer): void {
     if (exchange.state !== "receiving") return;
     exchange.body = undefined;
     try {
-      this.#send(exchange, target, body.bytes());
+      this.#handOn(exchange, body.bytes());
     } catch (error) {
       this.responder.thrown(exchange, error);
     }
   }
 
-  #send(exchange: Exchange, target: Target, body: Uint8Array): void {
+  /** To who answers it, with its body. */
+  #handOn(exchange: Exchange, body: Uint8Array): void {
+    const { call, target } = exchange;
     exchange.state = "running";
+    if (call === undefined) return this.#send(exchange, target!, body);
+    call.body = body;
+    return this.#api!.take(call);
+  }
+
+  #send(exchange: Exchange, target: Target, body: Uint8Array): void {
     const message = Message.ofBytes(body, exchange.head, Format.typed);
     exchange.head = "";
     if (target.mode === "publish") return this.#publish(exchange, target, message);
+    target.api?.announce(target.route.subject);
     let { timeoutMs } = target;
     if (exchange.prefer !== undefined) {
       const { wait, respondAsync } = parsePrefer(exchange.prefer);

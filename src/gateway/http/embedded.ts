@@ -34,6 +34,8 @@ export interface HandlerOptions extends Pick<
 > {
   /** What its paths begin with, such as `/api`: that part is no part of a subject. Default: nothing. */
   readonly path?: string;
+  /** Workers may poll for jobs here, at paths of the hub that would be the app's otherwise. Default false. */
+  readonly jobs?: boolean;
 }
 
 /** Called with what the app's next middleware, or error handler, is to see. */
@@ -67,9 +69,9 @@ export class EmbeddedGateway implements HttpHandler {
 
   /** Throws `invalid_argument` for options that are wrong. */
   constructor(engine: Engine, options: HandlerOptions, fittings: HttpFittings) {
-    const { sessions, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
+    const { sessions, api, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
     this.#settings = settingsOf(options);
-    this.#dispatcher = new Dispatcher(engine, this.#settings, bodies);
+    this.#dispatcher = new Dispatcher(engine, this.#settings, bodies, api);
     this.#base = baseOf(options);
     this.#sessions = sessions;
     this.#lines = { base: this.#base, clock: this.#settings.clock, sessions };

@@ -1,5 +1,6 @@
 /** Requests and responses as `fetch` has them, in the form the gateway reads and writes. */
 import { LintelError } from "../../message/failure.ts";
+import type { Delivery } from "../http-api.ts";
 import type { Incoming, Line, Outgoing } from "./connection.ts";
 import type { Problem } from "./problem.ts";
 
@@ -194,12 +195,20 @@ export class FetchLine implements Line {
     this.#response = response;
   }
 
+  get isOpen(): boolean {
+    return true; // who aborts it is told to have left
+  }
+
   pause(): void {
     // there is one request
   }
 
   resume(): void {
     // there is one request
+  }
+
+  watch(_response: Outgoing, delivery: Delivery): void {
+    delivery.taken();
   }
 
   cut(): void {

@@ -1,6 +1,7 @@
 /** The line of a request that a server of somebody else's has received: one request, and nothing of its connection. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../message/clock.ts";
+import type { Delivery } from "../http-api.ts";
 import type { Exchange, Line, Outgoing } from "./connection.ts";
 import type { Problem } from "./problem.ts";
 import type { SessionDoor } from "./sessions.ts";
@@ -17,6 +18,7 @@ export class GuestLine implements Line {
   readonly #response: ServerResponse;
   readonly #options: GuestLineOptions;
   #linger: unknown;
+  #delivery: Delivery | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, options: GuestLineOptions) {
     this.#request = request;
@@ -26,6 +28,11 @@ export class GuestLine implements Line {
 
   get base(): string {
     return this.#options.base + mountOf(this.#request);
+  }
+
+  get isOpen(): boolean {
+    const { socket } = this.#request;
+    return socket.writable && !socket.readableEnded;
   }
 
   pause(): void {
@@ -42,6 +49,14 @@ export class GuestLine implements Line {
 
   end(_response: Outgoing, isWhole: boolean): void {
     if (!isWhole) breakOff(this.#response, this.#request.socket); // else it is the server's to close
+  }
+
+  watch(_response: Outgoing, delivery: Delivery): void {
+    this.#delivery = delivery;
+    this.#response.once("finish", () => {
+      this.#delivery = undefined;
+      delivery.taken();
+    });
   }
 
   /**
@@ -69,6 +84,8 @@ export class GuestLine implements Line {
   }
 
   closed(): void {
+    this.#delivery?.lost();
+    this.#delivery = undefined;
     if (this.#linger !== undefined) this.#options.clock.clear(this.#linger);
   }
 }

@@ -2,6 +2,7 @@
 import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { responseOf } from "./answer.ts";
+import type { Delivery } from "../http-api.ts";
 import type { BodyBudget } from "./body.ts";
 import type { Connection, Exchange } from "./connection.ts";
 import type { HttpSettings, RequestRecord } from "./options.ts";
@@ -69,6 +70,23 @@ export class Responder {
     if (answer.status !== 204 && answer.status !== 304)
       headers.push("Content-Length", String(answer.body.length));
     this.#write(exchange, answer.status, headers, answer.body, reason);
+  }
+
+  /** Answers with what an API says; `headers` are complete. */
+  respond(
+    exchange: Exchange,
+    status: number,
+    headers: string[],
+    body: Uint8Array | undefined,
+    delivery: Delivery | undefined,
+  ): void {
+    const { connection, response, state } = exchange;
+    if (state === "done" || connection.state === "closed") {
+      delivery?.lost();
+      return;
+    }
+    this.#write(exchange, status, headers, body, undefined);
+    if (delivery !== undefined) connection.line.watch(response, delivery);
   }
 
   /** Answers without a body. */
@@ -163,7 +181,7 @@ export class Responder {
     this.record({
       method: exchange.request.method ?? "",
       path: exchange.path,
-      subject: exchange.target?.route.subject,
+      subject: exchange.target?.route.subject ?? exchange.subject,
       status,
       reason,
       ms: this.#settings.clock.now() - exchange.startedAt,

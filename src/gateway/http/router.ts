@@ -2,6 +2,7 @@
 import type { Engine } from "../../engine/engine.ts";
 import type { Route } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
+import type { HttpApi } from "../http-api.ts";
 import type { HttpSettings } from "./options.ts";
 import { callerSubject, decodePath, isTokenText, subjectOfTokens } from "./path.ts";
 import { ACCEPTED, compileRoute, type RouteSpec, type Treatment } from "./route-options.ts";
@@ -12,6 +13,8 @@ export interface Target extends Treatment {
   readonly route: Route;
   /** Path parameters as a query string; empty when there are none. */
   readonly params: string;
+  /** The API whose path it is: it wants to know before a request is made. */
+  readonly api: HttpApi | undefined;
 }
 
 /** What a path leads to. */
@@ -41,12 +44,16 @@ export class Router {
   readonly #trie = new RouteTrie();
   readonly #defaultMapping: boolean;
   readonly #defaultTreatment: Treatment;
+  readonly #api: HttpApi | undefined;
+  readonly #hasRoutes: boolean;
   #young = new Map<string, Resolution>();
   #old = new Map<string, Resolution>();
 
   /** Throws `invalid_argument` for routes that are wrong. */
-  constructor(engine: Engine, settings: HttpSettings) {
+  constructor(engine: Engine, settings: HttpSettings, api: HttpApi | undefined) {
     this.#engine = engine;
+    this.#api = api;
+    this.#hasRoutes = settings.routes.length > 0;
     this.#defaultMapping = settings.defaultMapping;
     this.#defaultTreatment = {
       mode: "request",
@@ -64,6 +71,13 @@ export class Router {
     const resolution = this.#old.get(path) ?? this.#find(path);
     if ("byMethod" in resolution) this.#remember(path, resolution);
     return resolution;
+  }
+
+  /** True when a configured route matches the path: it goes before what an API claims. */
+  isRouted(path: string): boolean {
+    if (!this.#hasRoutes) return false;
+    const segments = decodePath(path);
+    return segments !== undefined && this.#trie.match(segments).length > 0;
   }
 
   #remember(path: string, resolution: Resolution): void {
@@ -84,6 +98,8 @@ export class Router {
     }
     const matches = this.#trie.match(segments);
     if (matches.length > 0) return this.#merge(matches, segments);
+    const named = this.#api?.subjectOf(path);
+    if (named !== undefined) return typeof named === "string" ? this.#named(named) : named;
     if (segments.length === 0) return notFound(ROOT_HELP);
     if (!this.#defaultMapping) return notFound("no route matches this path");
     const subject = subjectOfTokens(segments);
@@ -94,8 +110,18 @@ export class Router {
           "and there are 255 characters at the most",
       );
     }
-    const any: Target = { ...this.#defaultTreatment, route: this.#engine.route(subject), params: "" };
+    const any = this.#plain(subject);
     return { byMethod: NO_METHODS, any, routed: false, allow: ALLOW_ANY };
+  }
+
+  /** A path by which an API names a subject: POST asks it. */
+  #named(subject: string): Resolution {
+    const byMethod = new Map([["POST", { ...this.#plain(subject), api: this.#api }]]);
+    return { byMethod, any: undefined, routed: true, allow: "POST, OPTIONS" };
+  }
+
+  #plain(subject: string): Target {
+    return { ...this.#defaultTreatment, route: this.#engine.route(subject), params: "", api: undefined };
   }
 
   /** The most specific route that takes a method gets it; a route for any method takes all that is left. */
@@ -135,7 +161,8 @@ export class Router {
       return failure("BAD_SUBJECT", "the path parameters make a subject that is too long or internal");
     }
     const { mode, timeoutMs, reply, fallback } = spec;
-    return { mode, timeoutMs, reply, fallback, route: this.#engine.route(subject), params: queryOf(values) };
+    const params = queryOf(values);
+    return { mode, timeoutMs, reply, fallback, route: this.#engine.route(subject), params, api: undefined };
   }
 }
 

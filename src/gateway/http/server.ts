@@ -15,6 +15,7 @@ import { failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import type { TlsOptions } from "../../transport/transport.ts";
 import type { Listening } from "../gateway.ts";
+import type { HttpApi } from "../http-api.ts";
 import { BodyBudget } from "./body.ts";
 import { failureOfClientError, type ClientError } from "./client-error.ts";
 import { Connection, type Exchange } from "./connection.ts";
@@ -31,6 +32,8 @@ const LEAST_PARSER_LIMIT = 98_304;
 
 /** What a gateway works with besides an engine. */
 export interface HttpFittings {
+  /** An API on the same port. Default: none. */
+  readonly api?: HttpApi;
   /** The door for native sessions on the same port. Default: none. */
   readonly sessions?: SessionDoor;
   /** Bytes of request bodies at a time, shared with other doors. Default: those of this door, within the default limit. */
@@ -64,6 +67,7 @@ class HttpDoor implements Listening {
   url = "";
   readonly #settings: HttpSettings;
   readonly #sessions: SessionDoor | undefined;
+  readonly #api: HttpApi | undefined;
   readonly #secure: Certificates | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #server: Server;
@@ -74,11 +78,12 @@ class HttpDoor implements Listening {
   readonly #lines: SocketLineOptions;
 
   constructor(engine: Engine, settings: HttpSettings, fittings: HttpFittings) {
-    const { sessions, secure, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
+    const { sessions, api, secure, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
     this.#settings = settings;
     this.#sessions = sessions;
+    this.#api = api;
     this.#secure = secure;
-    this.#dispatcher = new Dispatcher(engine, settings, bodies);
+    this.#dispatcher = new Dispatcher(engine, settings, bodies, api);
     this.#server = createNodeServer(settings, secure);
     this.#lines = {
       clock: settings.clock,
@@ -113,13 +118,13 @@ class HttpDoor implements Listening {
     this.#secure.renew(this.#server as unknown as TlsServer, tls); // it is one where there are certificates
   }
 
-  /** Resolves when every caller has its answer. The port stays open for sessions that need it, until `close`. */
+  /** Resolves when every caller has its answer. The port stays open for those who need it, until `close`. */
   drain(): Promise<void> {
     const { responder } = this.#dispatcher;
     if (this.#leaving === undefined) {
       responder.draining = true;
       this.#dispatcher.drain();
-      if (this.#sessions?.needsPort === true) {
+      if (this.#sessions?.needsPort === true || this.#api?.needsPort === true) {
         this.#dispatcher.stop(failure("DRAINING"));
         this.#server.closeIdleConnections();
       } else this.#server.close();
@@ -195,7 +200,8 @@ class HttpDoor implements Listening {
       socket.destroy(); // its handshake was under way when the door was closed
       return;
     }
-    const connection = new Connection(new SocketLine(socket, this.#lines));
+    const line = new SocketLine(socket, this.#lines);
+    const connection = new Connection(line);
     this.#connections.set(socket, connection);
     socket.on("close", () => {
       this.#connections.delete(socket);
@@ -203,7 +209,16 @@ class HttpDoor implements Listening {
       this.#left(socket);
     });
     // Node stops listening for errors on sockets it gives away (CONNECT). "close" follows and says all that matters.
-    socket.on("error", () => socket.destroy());
+    socket.on("error", () => {
+      line.reset(connection.last);
+      socket.destroy();
+    });
+    // A caller that has ended before it was sent an answer resets the connection when the answer comes, and the end is what
+    // is read first. A socket that has been reset has no other end.
+    if (this.#api !== undefined)
+      socket.on("end", () => {
+        if (socket.remotePort === undefined) line.reset(connection.last);
+      });
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

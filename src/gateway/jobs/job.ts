@@ -1,3 +1,4 @@
+import type { Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 
 /**
@@ -47,9 +48,18 @@ export const NEXT_STATES: Readonly<Record<JobState, readonly JobState[]>> = {
   withdrawn: [],
 };
 
-/** Who has given a job out. */
+/** Who has given a job out, and ends it. */
 export interface JobOwner {
-  /** Its lease has run out; the owner ends it. */
+  readonly subject: string;
+  /** Answers a job that is out. False when the engine waits for it no longer. */
+  answer(job: Job, answer: Message): boolean;
+  /** Fails a job that is out. False as for `answer`. */
+  fail(job: Job, why: Failure): boolean;
+  /** Takes back a job that is out and that its worker does not want. */
+  release(job: Job): void;
+  /** Takes back a job that never reached its worker. */
+  lost(job: Job): void;
+  /** The lease of the job has run out. */
   expired(job: Job): void;
 }
 

@@ -94,6 +94,8 @@ export class PullService implements Worker, JobOwner {
     this.#places?.resize(this.#free);
   }
 
+  // Worker
+
   execute(
     number: number,
     _route: Route,
@@ -129,23 +131,21 @@ export class PullService implements Worker, JobOwner {
     this.#table.end(job, "withdrawn");
   }
 
-  /** Answers a job that is out. False when the engine waits for it no longer. */
+  // JobOwner
+
   answer(job: Job, answer: Message): boolean {
     return this.#end(job, "answered") !== undefined && this.#registration.reply(job.number, answer);
   }
 
-  /** Fails a job that is out. False as for `answer`. */
   fail(job: Job, why: Failure): boolean {
     return this.#end(job, "failed") !== undefined && this.#registration.fail(job.number, why);
   }
 
-  /** Takes back a job that is out and that its worker does not want. */
   release(job: Job): void {
     const request = this.#end(job, "released");
     if (request !== undefined) this.#giveBack(job, request, true);
   }
 
-  /** Takes back a job that never reached its worker. */
   lost(job: Job): void {
     const request = this.#end(job, "returned");
     if (request !== undefined) this.#giveBack(job, request, false);

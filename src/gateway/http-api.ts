@@ -1,0 +1,54 @@
+/**
+ * The place where the HTTP gateway meets an API that has paths of its own on the same port, of which it knows nothing else.
+ * The gateway reads, checks, bounds and logs its requests, and writes its answers.
+ */
+import type { Failure } from "../message/failure.ts";
+
+export interface HttpApi {
+  /** True while callers have to reach the port though it drains. */
+  readonly needsPort: boolean;
+  /**
+   * The subject that a path, without its query, stands for: POST asks whoever serves it, as with a route. A failure when the
+   * path cannot name one; undefined for paths that are not the API's. What is returned for a path stays the same.
+   */
+  subjectOf(path: string): string | Failure | undefined;
+  /** A request for such a subject is about to be made. */
+  announce(subject: string): void;
+  /** True for paths whose requests, whatever their method, `take` answers. */
+  claims(path: string): boolean;
+  /** Answers a request whose body is there, at once or later. */
+  take(call: HttpCall): void;
+}
+
+/** A request, and the way to answer it, once. */
+export interface HttpCall {
+  readonly method: string;
+  /** As sent, without the query. */
+  readonly path: string;
+  /** Without the question mark. */
+  readonly query: string;
+  /** Names and values in turn. */
+  readonly rawHeaders: readonly string[];
+  readonly body: Uint8Array;
+  /** False when an answer would not reach anybody. */
+  readonly isOpen: boolean;
+  /** Called when the caller leaves before it has its answer, or the gateway answers in its place. */
+  onGone: (() => void) | undefined;
+  /** What a log says it was about: the path, which may be secret, is left out then. */
+  note(subject: string | undefined, path: string): void;
+  /** `headers` are names and values in turn, without `Content-Length`. A string is sent as UTF-8. */
+  answer(status: number, headers: string[], body?: string | Uint8Array, delivery?: Delivery): void;
+  /** Answers with a problem. */
+  problem(failed: Failure, headers?: readonly string[]): void;
+}
+
+/** Hears what becomes of an answer. */
+export interface Delivery {
+  /** The connection has taken all of it. */
+  taken(): void;
+  /**
+   * Nobody has read it: the connection ended before it took all of it, or was reset before it was used again. May follow
+   * `taken`.
+   */
+  lost(): void;
+}

@@ -1,0 +1,65 @@
+import type { Failure } from "../../message/failure.ts";
+import type { Delivery } from "../http-api.ts";
+import type { Exchange, PendingCall } from "./connection.ts";
+import type { Responder } from "./responder.ts";
+
+const NO_BYTES = new Uint8Array(0);
+
+/** An exchange as an API sees it. */
+export class ApiCall implements PendingCall {
+  body: Uint8Array = NO_BYTES;
+  onGone: (() => void) | undefined = undefined;
+  readonly #exchange: Exchange;
+  readonly #responder: Responder;
+
+  constructor(exchange: Exchange, responder: Responder) {
+    this.#exchange = exchange;
+    this.#responder = responder;
+  }
+
+  get method(): string {
+    return this.#exchange.request.method ?? "";
+  }
+
+  get path(): string {
+    return this.#exchange.path;
+  }
+
+  get query(): string {
+    const { url } = this.#exchange;
+    const mark = url.indexOf("?");
+    return mark < 0 ? "" : url.slice(mark + 1);
+  }
+
+  get rawHeaders(): readonly string[] {
+    return this.#exchange.request.rawHeaders;
+  }
+
+  get isOpen(): boolean {
+    const { connection, state } = this.#exchange;
+    return state === "running" && connection.state === "open" && connection.line.isOpen;
+  }
+
+  note(subject: string | undefined, path: string): void {
+    this.#exchange.subject = subject;
+    this.#exchange.path = path;
+  }
+
+  answer(status: number, headers: string[], body?: string | Uint8Array, delivery?: Delivery): void {
+    this.onGone = undefined;
+    const bytes = typeof body === "string" ? Buffer.from(body) : body;
+    if (status !== 204) headers.push("Content-Length", String(bytes?.length ?? 0));
+    this.#responder.respond(this.#exchange, status, headers, bytes, delivery);
+  }
+
+  problem(failed: Failure, headers?: readonly string[]): void {
+    this.onGone = undefined;
+    this.#responder.problem(this.#exchange, failed, undefined, headers);
+  }
+
+  gone(): void {
+    const { onGone } = this;
+    this.onGone = undefined;
+    onGone?.();
+  }
+}

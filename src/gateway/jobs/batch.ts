@@ -1,0 +1,57 @@
+/** One call that answers several jobs: a worker that takes many at a time saves the calls. */
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { httpStatus } from "../../message/status.ts";
+import type { HttpCall } from "../http-api.ts";
+import { answerOfEntry, errorOfValue, jsonOf, type AnswerEntry } from "./answer-form.ts";
+import type { Job } from "./job.ts";
+import { MAX_JOBS, badRequest, parametersOf } from "./parameters.ts";
+
+const WITHDRAWN = Object.freeze(failure("JOB_WITHDRAWN"));
+
+/** What became of one entry. */
+interface Result {
+  readonly id: string;
+  readonly status: number;
+  readonly reason?: string;
+  readonly detail?: string;
+}
+
+/** Answers the jobs in the body, each by itself. Throws `BAD_REQUEST` when the body is no array of entries. */
+export function answerSeveral(call: HttpCall, find: (id: string) => Job | Failure): void {
+  parametersOf(call.query, []);
+  const { body } = call;
+  const entries = jsonOf(Buffer.from(body.buffer, body.byteOffset, body.length).toString());
+  if (!Array.isArray(entries) || !entries.every(isEntry))
+    throw badRequest('the body must be an array of objects such as {"id":"...","response":42}');
+  if (entries.length > MAX_JOBS) throw badRequest(`there are more than ${MAX_JOBS} answers`);
+  const results = entries.map((entry) => settle(entry, find(entry.id)));
+  call.answer(200, ["Content-Type", "application/json"], JSON.stringify(results));
+}
+
+function isEntry(value: unknown): value is AnswerEntry {
+  return typeof value === "object" && value !== null && "id" in value && typeof value.id === "string";
+}
+
+function settle(entry: AnswerEntry, job: Job | Failure): Result {
+  const { id } = entry;
+  if ("code" in job) return refused(id, job);
+  try {
+    if (entry.release === true) job.owner.release(job);
+    else if (!end(job, entry)) return refused(id, WITHDRAWN);
+    return { id, status: 200 };
+  } catch (error) {
+    if (!(error instanceof LintelError)) throw error;
+    return refused(id, error.toFailure()); // the job is still out, and may be answered again
+  }
+}
+
+function end(job: Job, entry: AnswerEntry): boolean {
+  const { error } = entry;
+  if (error === undefined) return job.owner.answer(job, answerOfEntry(entry));
+  if (typeof error !== "object" || error === null) throw badRequest("error must be an object");
+  return job.owner.fail(job, errorOfValue(error));
+}
+
+function refused(id: string, why: Failure): Result {
+  return { id, status: httpStatus(why), reason: why.reason, detail: why.message };
+}

@@ -1,0 +1,153 @@
+import type { Pending, PendingTable } from "../../broker/pending-table.ts";
+import type { Clock } from "../../message/clock.ts";
+import type { Failure } from "../../message/failure.ts";
+import type { Delivery, HttpCall } from "../http-api.ts";
+import { oneJob, severalJobs, type JobForm } from "./job-form.ts";
+import type { JobTable } from "./job-table.ts";
+import { isOut, type Job } from "./job.ts";
+import type { Poll, PullService } from "./pull-service.ts";
+
+/** A poll's place among those that wait, until its time is up. */
+export interface Wait extends Pending {
+  poll: HttpPoll | undefined;
+}
+
+/** What polls have in common. */
+export interface PollHost {
+  readonly clock: Clock;
+  readonly table: JobTable;
+  readonly waits: PendingTable<Wait>;
+  /** Calls the poll's `send` at the end of this turn of the loop. */
+  due(poll: HttpPoll): void;
+}
+
+/** What one poll asks for. */
+export interface PollOptions {
+  readonly form: JobForm;
+  /** Undefined: one job, not in an array. */
+  readonly max: number | undefined;
+  readonly leaseMs: number | undefined;
+}
+
+/** A poll takes no more jobs when those it has come to so many bytes. */
+const ENOUGH_BYTES = 4_194_304;
+const EMPTY = ["Cache-Control", "no-store"];
+
+/**
+ * A worker's request for jobs.
+ *
+ * | state   | meaning                                             | next                                          |
+ * |---------|-----------------------------------------------------|-----------------------------------------------|
+ * | waiting | it has no job                                       | due, over (time is up, caller gone, refused)  |
+ * | due     | it has jobs, which go out at the end of this turn   | over, waiting (all of them were withdrawn)    |
+ * | over    | answered, or nobody is there                        |                                               |
+ */
+export class HttpPoll implements Poll, Delivery {
+  room: number;
+  readonly leaseMs: number | undefined;
+  state: "waiting" | "due" | "over" = "waiting";
+  readonly #host: PollHost;
+  readonly #service: PullService;
+  readonly #call: HttpCall;
+  readonly #options: PollOptions;
+  #jobs: Job[] = [];
+  #bytes = 0;
+  #wait = 0;
+
+  constructor(host: PollHost, service: PullService, call: HttpCall, options: PollOptions) {
+    this.#host = host;
+    this.#service = service;
+    this.#call = call;
+    this.#options = options;
+    this.leaseMs = options.leaseMs;
+    this.room = options.max ?? 1;
+  }
+
+  /** Begins to wait, for `waitMs` milliseconds at the most. False, with nothing done, when too many wait already. */
+  begin(waitMs: number): boolean {
+    const wait = this.#host.waits.add(this.#host.clock.now() + waitMs);
+    if (wait === undefined) return false;
+    wait.poll = this;
+    this.#wait = wait.id;
+    this.#call.onGone = () => this.#gone();
+    this.#service.open(this);
+    if (waitMs === 0) this.timeUp();
+    return true;
+  }
+
+  take(job: Job): void {
+    const { payloadStart, end } = job.request!;
+    this.#jobs.push(job);
+    this.#bytes += end - payloadStart;
+    this.room = this.#bytes >= ENOUGH_BYTES ? 0 : this.room - 1;
+    if (this.state !== "waiting") return;
+    this.state = "due";
+    this.#host.due(this);
+  }
+
+  /** Sends what it has. By now the connections that ended in this turn are known. */
+  send(): void {
+    if (this.state !== "due") return;
+    this.#service.close(this);
+    this.#jobs = this.#jobs.filter(isOut); // the others' callers have left since
+    if (this.#jobs.length === 0) return this.#waitOn();
+    this.#end();
+    if (!this.#call.isOpen) return this.lost();
+    const { form, max } = this.#options;
+    const now = this.#host.clock.now();
+    const { subject } = this.#service;
+    const { headers, body } =
+      max === undefined
+        ? oneJob(form, this.#jobs[0]!, subject, now)
+        : severalJobs(form, this.#jobs, subject, now);
+    headers.push("Cache-Control", "no-store");
+    this.#call.answer(200, headers, body, this);
+  }
+
+  /** It has waited long enough. */
+  timeUp(): void {
+    if (this.state !== "waiting") return; // it has something, which goes out
+    this.#service.close(this);
+    this.#end();
+    this.#call.answer(204, [...EMPTY]);
+  }
+
+  refuse(why: Failure): void {
+    if (this.state !== "waiting") return;
+    this.#service.close(this);
+    this.#end();
+    this.#call.problem(why);
+  }
+
+  taken(): void {
+    for (const job of this.#jobs) this.#host.table.taken(job);
+  }
+
+  lost(): void {
+    for (const job of this.#jobs) if (isOut(job)) this.#service.lost(job);
+  }
+
+  /** The worker has left. */
+  #gone(): void {
+    if (this.state === "over") return;
+    this.#service.close(this);
+    this.#end();
+    this.lost();
+  }
+
+  #waitOn(): void {
+    this.state = "waiting";
+    this.#bytes = 0;
+    this.room = this.#options.max ?? 1;
+    if (this.#host.waits.get(this.#wait) === undefined) return this.timeUp(); // its time is up meanwhile
+    this.#service.open(this);
+  }
+
+  #end(): void {
+    this.state = "over";
+    const wait = this.#host.waits.get(this.#wait);
+    if (wait === undefined) return;
+    wait.poll = undefined;
+    this.#host.waits.release(wait);
+  }
+}

@@ -1,0 +1,249 @@
+/** Workers over plain HTTP: they ask for jobs and answer them, by requests of their own. */
+import { randomUUID } from "node:crypto";
+import { PendingTable } from "../../broker/pending-table.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { laterThisTurn } from "../../session/turn.ts";
+import type { HttpApi, HttpCall } from "../http-api.ts";
+import { answerOf, errorOf } from "./answer-form.ts";
+import { answerSeveral } from "./batch.ts";
+import { checkOrigin } from "./foreign-page.ts";
+import { HttpPoll, type PollHost, type Wait } from "./http-poll.ts";
+import { formFor } from "./job-form.ts";
+import { JobTable } from "./job-table.ts";
+import { isOut, type Job } from "./job.ts";
+import { isServiceName, jobsSettings, type JobsOptions, type JobsSettings } from "./options.ts";
+import {
+  MAX_JOBS,
+  badRequest,
+  durationOf,
+  headerOf,
+  numberOf,
+  parametersOf,
+  type Parameters,
+} from "./parameters.ts";
+import { PullServices } from "./pull-services.ts";
+
+const SERVICE = "/service/";
+const JOBS = "/jobs";
+/** Jobs whose end is remembered, so that a late answer learns of it. */
+const REMEMBERED = 10_000;
+
+const NO_SUCH_JOB = Object.freeze(failure("NO_SUCH_JOB"));
+const JOB_ENDED = Object.freeze(failure("JOB_ENDED"));
+const LEASE_EXPIRED = Object.freeze(failure("LEASE_EXPIRED"));
+const JOB_WITHDRAWN = Object.freeze(failure("JOB_WITHDRAWN"));
+const TOO_MANY_POLLS = Object.freeze(failure("IN_FLIGHT_FULL", "too many workers wait for jobs"));
+const METHOD_NOT_ALLOWED = Object.freeze(failure("METHOD_NOT_ALLOWED"));
+const NO_SUCH_PATH: Failure = Object.freeze({
+  code: "not_found",
+  reason: "NOT_FOUND",
+  message: "below a job there are response, error and lease",
+  retryable: false,
+});
+const VERBS: ReadonlySet<string> = new Set(["response", "error", "lease"]);
+const NO_NAME = Object.freeze(
+  failure("BAD_SUBJECT", "a service is named by its subject, such as image.resize"),
+);
+
+export class JobsGateway implements HttpApi {
+  readonly #settings: JobsSettings;
+  readonly #table: JobTable;
+  readonly #services: PullServices;
+  readonly #host: PollHost;
+  /** Polls that have jobs. */
+  #due: HttpPoll[] = [];
+  /** Why polls are not to wait. */
+  #refusal: Failure | undefined;
+
+  /** Throws `invalid_argument` for options that are wrong. */
+  constructor(engine: Engine, options: JobsOptions = {}) {
+    const { clock } = engine;
+    this.#settings = jobsSettings(options);
+    this.#table = new JobTable({ clock, newId: randomUUID, remembered: REMEMBERED });
+    this.#services = new PullServices(engine, this.#table, this.#settings);
+    const atEndOfTurn = laterThisTurn();
+    const waits = new PendingTable<Wait>(
+      clock,
+      this.#settings.maxPolls,
+      () => ({ id: 0, deadline: 0, poll: undefined }),
+      (wait) => {
+        const { poll } = wait;
+        wait.poll = undefined;
+        waits.release(wait);
+        poll?.timeUp();
+      },
+    );
+    this.#host = {
+      clock,
+      table: this.#table,
+      waits,
+      due: (poll) => {
+        if (this.#due.length === 0) atEndOfTurn(() => this.#send());
+        this.#due.push(poll);
+      },
+    };
+  }
+
+  /** Workers have to reach the port to answer what they have, and to fetch what is queued for them. */
+  get needsPort(): boolean {
+    return this.#services.isUsed;
+  }
+
+  subjectOf(path: string): string | Failure | undefined {
+    if (!path.startsWith(SERVICE) || path.includes("/", SERVICE.length)) return undefined;
+    const name = path.slice(SERVICE.length);
+    return isServiceName(name) ? name : NO_NAME;
+  }
+
+  announce(subject: string): void {
+    if (this.#settings.compat === "astrohub") this.#services.open(subject);
+  }
+
+  claims(path: string): boolean {
+    if (path.startsWith(JOBS)) return path.length === JOBS.length || path[JOBS.length] === "/";
+    return path.startsWith(SERVICE) && path.endsWith(JOBS) && serviceNameOf(path) !== undefined;
+  }
+
+  take(call: HttpCall): void {
+    try {
+      checkOrigin(call.rawHeaders);
+      if (call.path.startsWith(SERVICE)) this.#poll(call);
+      else this.#atJobs(call);
+    } catch (error) {
+      if (!(error instanceof LintelError)) throw error;
+      call.problem(error.toFailure());
+    }
+  }
+
+  /** Polls wait no longer: they get what is there. Jobs that are out may still be answered. */
+  drain(): void {
+    this.#refusal ??= failure("DRAINING");
+    for (const poll of this.#waiting()) poll.refuse(this.#refusal);
+  }
+
+  /** Gives every service up. */
+  close(): void {
+    this.#refusal = failure("CLOSED", "the hub was closed");
+    for (const poll of this.#waiting()) poll.refuse(this.#refusal);
+    this.#services.close(this.#refusal);
+    this.#host.waits.stop();
+    this.#table.close();
+  }
+
+  #waiting(): HttpPoll[] {
+    return [...this.#host.waits.live()].flatMap(({ poll }) => poll ?? []);
+  }
+
+  #send(): void {
+    const due = this.#due;
+    this.#due = [];
+    for (const poll of due) poll.send();
+  }
+
+  #poll(call: HttpCall): void {
+    const name = serviceNameOf(call.path)!;
+    if (!isServiceName(name)) return call.problem(NO_NAME);
+    if (!allows(call, "GET")) return;
+    call.note(name, call.path);
+    const { compat, waitMs, maxWaitMs } = this.#settings;
+    const parameters = parametersOf(call.query, ["wait", "max", "lease"]);
+    const form = formFor(headerOf(call.rawHeaders, "accept"), compat ?? "json");
+    const max = numberOf(parameters, "max", 1, MAX_JOBS);
+    const wait = Math.min(durationOf(parameters, "wait") ?? waitMs, maxWaitMs);
+    const leaseMs = leaseOf(parameters);
+    if (form === "raw" && max !== undefined)
+      throw badRequest("max gives an array, which application/octet-stream has no place for");
+    const service = this.#services.open(name);
+    if ("code" in service) return call.problem(service);
+    const poll = new HttpPoll(this.#host, service, call, { form, max, leaseMs });
+    if (!poll.begin(wait)) return call.problem(TOO_MANY_POLLS);
+    if (this.#refusal !== undefined) poll.refuse(this.#refusal); // unless it was given something
+  }
+
+  #atJobs(call: HttpCall): void {
+    const { path } = call;
+    if (path.length <= JOBS.length + 1) {
+      if (allows(call, "POST")) answerSeveral(call, (id) => this.#find(id));
+      return;
+    }
+    const [id = "", verb, ...rest] = path.slice(JOBS.length + 1).split("/");
+    if (rest.length > 0 || (verb !== undefined && !VERBS.has(verb))) return call.problem(NO_SUCH_PATH);
+    if (!allows(call, verb === undefined ? "POST, DELETE" : "POST")) return;
+    const job = this.#find(id);
+    const shown = verb === undefined ? `${JOBS}/*` : `${JOBS}/*/${verb}`; // who reads the log could use the id
+    if ("code" in job) {
+      call.note(undefined, shown);
+      return call.problem(job);
+    }
+    call.note(job.owner.subject, shown);
+    if (call.method === "DELETE") release(call, job);
+    else if (verb === "lease") this.#extend(call, job);
+    else if (verb === "error") fail(call, job);
+    else answer(call, job, this.#settings);
+  }
+
+  /** The job with this id, if it is out. */
+  #find(id: string): Job | Failure {
+    const job = this.#table.find(id);
+    if (job === undefined) return NO_SUCH_JOB;
+    if (isOut(job)) return job;
+    if (job.state === "withdrawn") return JOB_WITHDRAWN;
+    return job.state === "expired" || job.state === "returned" ? LEASE_EXPIRED : JOB_ENDED;
+  }
+
+  #extend(call: HttpCall, job: Job): void {
+    const leaseMs = leaseOf(parametersOf(call.query, ["lease"]));
+    if (leaseMs === undefined) throw badRequest("say for how long: ?lease=10s");
+    this.#table.extend(job, leaseMs);
+    const now = this.#host.clock.now();
+    const left = (until: number): number => Math.max(0, Math.floor(until - now));
+    const body = JSON.stringify({ id: job.id, lease: left(job.leaseEnds), deadline: left(job.deadline) });
+    call.answer(200, ["Content-Type", "application/json"], body);
+  }
+}
+
+function answer(call: HttpCall, job: Job, { compat }: JobsSettings): void {
+  const parameters = parametersOf(call.query, ["status"]);
+  const said = answerOf(call.body, call.rawHeaders, parameters, compat);
+  ended(call, job.owner.answer(job, said));
+}
+
+function fail(call: HttpCall, job: Job): void {
+  const parameters = parametersOf(call.query, ["code", "reason", "message", "retryable"]);
+  ended(call, job.owner.fail(job, errorOf(call.body, parameters)));
+}
+
+function release(call: HttpCall, job: Job): void {
+  parametersOf(call.query, []);
+  job.owner.release(job);
+  call.answer(204, []);
+}
+
+function ended(call: HttpCall, done: boolean): void {
+  if (done) call.answer(200, []);
+  else call.problem(JOB_WITHDRAWN);
+}
+
+/** True for the right method; otherwise the call is answered. */
+function allows(call: HttpCall, methods: string): boolean {
+  if (methods.split(", ").includes(call.method)) return true;
+  const allow = ["Allow", `${methods}, OPTIONS`];
+  if (call.method === "OPTIONS") call.answer(204, allow);
+  else call.problem(METHOD_NOT_ALLOWED, allow);
+  return false;
+}
+
+/** The lease a worker asks for, at least a millisecond. */
+function leaseOf(parameters: Parameters): number | undefined {
+  const leaseMs = durationOf(parameters, "lease");
+  if (leaseMs === 0) throw badRequest("a lease of no time is none");
+  return leaseMs;
+}
+
+/** `name` of `/service/name/jobs`; undefined for paths of another form. */
+function serviceNameOf(path: string): string | undefined {
+  const end = path.length - JOBS.length;
+  const name = path.slice(SERVICE.length, end);
+  return end > SERVICE.length && !name.includes("/") ? name : undefined;
+}

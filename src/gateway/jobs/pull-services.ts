@@ -1,0 +1,79 @@
+import type { Engine } from "../../engine/engine.ts";
+import { failure, type Failure } from "../../message/failure.ts";
+import type { JobTable } from "./job-table.ts";
+import type { JobsSettings } from "./options.ts";
+import { PullService, type PullServiceOptions } from "./pull-service.ts";
+
+const AT_MOST_ONCE: PullServiceOptions = { attempts: 1, leaseMs: undefined };
+const TOO_MANY = Object.freeze(failure("IN_FLIGHT_FULL", "too many services are polled"));
+const UNPOLLED = Object.freeze(failure("NO_RESPONDERS", "nobody polls the service any longer"));
+
+/**
+ * The services that can be polled. One that is configured is there from the beginning and stays; any other begins with its
+ * first poll, and is given up when no worker has been heard of for the linger time: until then its requests are queued.
+ */
+export class PullServices {
+  readonly #engine: Engine;
+  readonly #table: JobTable;
+  readonly #settings: JobsSettings;
+  readonly #configured = new Map<string, PullService>();
+  readonly #polled = new Map<string, PullService>();
+  #sweep: unknown;
+
+  constructor(engine: Engine, table: JobTable, settings: JobsSettings) {
+    this.#engine = engine;
+    this.#table = table;
+    this.#settings = settings;
+    for (const [subject, options] of settings.services)
+      this.#configured.set(subject, this.#create(subject, options));
+  }
+
+  /** True while workers poll, or have done so lately, or have jobs. */
+  get isUsed(): boolean {
+    return this.#polled.size > 0 || [...this.#configured.values()].some((service) => !service.isIdle);
+  }
+
+  /** The service, which begins now if it has to; a failure when there are too many. */
+  open(subject: string): PullService | Failure {
+    const known = this.#configured.get(subject) ?? this.#polled.get(subject);
+    if (known !== undefined) {
+      known.lastSeen = this.#engine.clock.now();
+      return known;
+    }
+    if (this.#polled.size >= this.#settings.maxServices) return TOO_MANY;
+    const service = this.#create(subject, AT_MOST_ONCE);
+    this.#polled.set(subject, service);
+    this.#watch();
+    return service;
+  }
+
+  /** Gives all of them up. */
+  close(why: Failure): void {
+    this.#engine.clock.clear(this.#sweep);
+    for (const service of [...this.#configured.values(), ...this.#polled.values()]) service.leave(why);
+    this.#configured.clear();
+    this.#polled.clear();
+  }
+
+  #create(subject: string, options: PullServiceOptions): PullService {
+    return new PullService(this.#engine, this.#table, subject, options, (why) => {
+      this.#polled.get(subject)?.leave(why); // the next poll tries again
+      this.#polled.delete(subject);
+    });
+  }
+
+  /** Looks often enough that a service is given up within one and a quarter of the linger time. */
+  #watch(): void {
+    const { clock } = this.#engine;
+    this.#sweep ??= clock.after(Math.ceil(this.#settings.lingerMs / 4), () => {
+      this.#sweep = undefined;
+      const before = clock.now() - this.#settings.lingerMs;
+      for (const [subject, service] of this.#polled) {
+        if (!service.isIdle || service.lastSeen > before) continue;
+        this.#polled.delete(subject);
+        service.leave(UNPOLLED);
+      }
+      if (this.#polled.size > 0) this.#watch();
+    });
+  }
+}
