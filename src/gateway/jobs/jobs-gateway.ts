@@ -90,6 +90,11 @@ export class JobsGateway implements HttpApi {
     return this.#services.isUsed;
   }
 
+  /** Polls that wait. */
+  get polls(): number {
+    return this.#host.waits.size;
+  }
+
   subjectOf(path: string): string | Failure | undefined {
     if (!path.startsWith(SERVICE) || path.includes("/", SERVICE.length)) return undefined;
     const name = path.slice(SERVICE.length);
