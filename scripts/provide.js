@@ -18,6 +18,10 @@ const programs = {
     names: ["curl"],
     packages: { "apt-get": "curl", apk: "curl", dnf: "curl", brew: "curl" },
   },
+  jq: {
+    names: ["jq"],
+    packages: { "apt-get": "jq", apk: "jq", dnf: "jq", brew: "jq" },
+  },
   chromium: {
     names: ["chromium", "chromium-browser", "google-chrome"],
     packages: { "apt-get": "chromium", apk: "chromium", dnf: "chromium", brew: "chromium" },

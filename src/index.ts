@@ -1,6 +1,7 @@
 export { connect, type ConnectOptions } from "./peer/connect.ts";
 export { createHub, type Hub, type HubConfig, type HubStats, type ListenAt } from "./hub/hub.ts";
 export type { HandlerOptions, HttpHandler } from "./gateway/http/embedded.ts";
+export type { JobServiceOptions, JobsOptions } from "./gateway/jobs/options.ts";
 export { LintelError, type LintelErrorOptions } from "./message/failure.ts";
 export type { Code, Reason } from "./message/status.ts";
 export type { Overflow } from "./message/overflow.ts";

@@ -25,7 +25,7 @@ const CONFIG_FILE = "lintel.yaml";
 
 const EXAMPLES = `
 Listens for HTTP on 127.0.0.1:8500 and for workers on tcp://127.0.0.1:4500 unless told otherwise; workers may also come
-to the port of HTTP, as ws://127.0.0.1:8500. A lintel.yaml in the current directory is used when --config names no other
+to the port of HTTP, as ws://127.0.0.1:8500, or fetch their jobs there: GET /service/NAME/jobs, POST /jobs/ID. A lintel.yaml in the current directory is used when --config names no other
 file; flags override what the file says.
 URLs begin with tcp, unix, ws, h2c or http1. Those with TLS (tls, wss, h2, http1s) need certificates: --tls-cert and
 --tls-key, or those of the file. With certificates the port of HTTP speaks HTTPS.

@@ -2,10 +2,12 @@
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { HttpOptions } from "../gateway/http/options.ts";
+import type { JobsOptions } from "../gateway/jobs/options.ts";
 import { LintelError } from "../message/failure.ts";
 import { MAX_HEADERS, MAX_TIMEOUT, type Limits } from "../message/limits.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { parseDocument, type Node, type Problem, type Report } from "./config-document.ts";
+import { jobs } from "./config-jobs.ts";
 import { listen, origins, tls } from "./config-listen.ts";
 import { routes } from "./config-routes.ts";
 import { boolean, duration, integer, map, scalar, size, type Shape } from "./config-shape.ts";
@@ -42,6 +44,7 @@ const LIMITS = {
 /** What a config file says, in the form a hub takes. */
 export interface FileConfig {
   http?: false | HttpOptions;
+  jobs?: boolean | JobsOptions;
   listen?: (string | ListenAt)[];
   tls?: TlsOptions;
   limits?: Partial<Limits>;
@@ -95,6 +98,7 @@ const http = (directory: string): Shape<false | HttpOptions> => {
 const file = (directory: string) =>
   map("the file", {
     http: http(directory),
+    jobs,
     listen: listen(directory),
     tls: tls(directory),
     limits: map("limits", LIMITS),

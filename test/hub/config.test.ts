@@ -90,6 +90,52 @@ test("the HTTP door in one word", async () => {
   await accepts("http: false", { http: false });
 });
 
+test("jobs: yes, no, or how", async () => {
+  await accepts("jobs: true", { jobs: true });
+  await accepts("jobs: false", { jobs: false });
+  const source = `
+jobs:
+  compat: astrohub
+  wait: 20s
+  maxWait: 1m
+  linger: 5m
+  maxPolls: 100
+  maxServices: 10
+  services:
+    image.resize: { delivery: at-least-once, lease: 10s, attempts: 3 }
+    mail:
+`;
+  await accepts(source, {
+    jobs: {
+      compat: "astrohub",
+      waitMs: 20_000,
+      maxWaitMs: 60_000,
+      lingerMs: 300_000,
+      maxPolls: 100,
+      maxServices: 10,
+      services: { "image.resize": { delivery: "at-least-once", leaseMs: 10_000, attempts: 3 }, mail: {} },
+    },
+  });
+  const wrong = `jobs:
+  wiat: 5s
+  compat: astro
+  services:
+    a..b: {}
+    _inbox: {}
+    mail: { attempts: 3 }
+    post: { delivery: twice }
+`;
+  assert.deepEqual(await problems(wrong), [
+    'lintel.yaml:2:3: jobs has no key "wiat"; did you mean "wait"?',
+    'lintel.yaml:3:11: compat must be one of astrohub, not "astro"',
+    'lintel.yaml:5:5: jobs option services["a..b"] is no subject such as image.resize',
+    'lintel.yaml:6:5: jobs option services["_inbox"] is no subject such as image.resize',
+    'lintel.yaml:7:5: jobs option services["mail"].attempts is for a delivery at-least-once',
+    'lintel.yaml:8:23: delivery must be one of at-most-once, at-least-once, not "twice"',
+  ]);
+  assert.deepEqual(await problems("jobs: 5"), ["lintel.yaml:1:7: jobs must be true or false, not 5"]);
+});
+
 test("routes open no door of their own: defaults stay", async () => {
   await accepts("routes: [{ path: /a, subject: a }]", { http: { routes: [{ path: "/a", subject: "a" }] } });
 });
@@ -151,7 +197,10 @@ test("what the HTTP door would refuse is found where it stands", async () => {
 
 test("wrong kinds of values", async () => {
   const wrong: [source: string, problem: RegExp][] = [
-    ["- a list", /:1:1: the file must be a map with "http", "listen", "tls", "limits", "routes", not a list/],
+    [
+      "- a list",
+      /:1:1: the file must be a map with "http", "jobs", "listen", "tls", "limits", "routes", not a list/,
+    ],
     ["just text", /:1:1: the file must be a map .*, not "just text"/],
     ["http: true", /:1:7: http must be HOST:PORT .*, or false, or a map, not true/],
     ["http: 127.0.0.1:99999", /:1:7: http must be HOST:PORT/],
