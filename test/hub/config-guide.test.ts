@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseConfig } from "../../src/hub/config.ts";
+import { jobsSettings } from "../../src/gateway/jobs/options.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
 import { root } from "../house/root.ts";
 import { pair } from "../transport/certificates.ts";
@@ -12,7 +13,10 @@ const GUIDE = new URL("../../../docs/guides/configuration.md", import.meta.url);
 test("the guide's example is a legal file that uses every key", async () => {
   const guide = await readFile(GUIDE, "utf8");
   const [, example = ""] = /^```yaml\n([^]*?)^```$/m.exec(guide) ?? [];
-  const { http, listen, limits, tls } = await parseConfig(example, join(root, "test/certificates/the guide"));
+  const { http, jobs, listen, limits, tls } = await parseConfig(
+    example,
+    join(root, "test/certificates/the guide"),
+  );
   assert.ok(http);
   assert.deepEqual(Object.keys(http), [
     "host",
@@ -28,6 +32,18 @@ test("the guide's example is a legal file that uses every key", async () => {
     "routes",
   ]);
   assert.equal(http.routes?.length, 2);
+  assert.ok(typeof jobs === "object");
+  assert.deepEqual(Object.keys(jobs), [
+    "maxPolls",
+    "maxServices",
+    "compat",
+    "services",
+    "waitMs",
+    "maxWaitMs",
+    "lingerMs",
+  ]);
+  for (const [name, value] of Object.entries(jobsSettings({})))
+    if (typeof value === "number") assert.equal(jobs[name as "waitMs"], value, name);
   assert.equal(listen?.length, 2);
   assert.deepEqual(tls, pair("server"));
   for (const [name, value] of Object.entries(limits ?? {}))
