@@ -108,6 +108,11 @@ export const REASONS = {
     retryable: false,
     text: "the message carries streams or channels, and its receiver does not take them",
   },
+  DESCRIPTORS_UNSUPPORTED: {
+    code: "unimplemented",
+    retryable: false,
+    text: "a socket or file cannot be passed as such on this way, and its sender does not let its bytes be sent instead",
+  },
   NOT_ACCEPTED: {
     code: "failed_precondition",
     retryable: false,

@@ -1,0 +1,134 @@
+/** Where sockets that carry descriptors come from. */
+import { closeSync, unlinkSync } from "node:fs";
+import { constants } from "node:os";
+import { attempt } from "../dialing.ts";
+import type { DialOptions, Listener } from "../transport.ts";
+import { checkPath, removeStale } from "../unix-path.ts";
+import { PolledSocket, type DescriptorSocket } from "./descriptor-socket.ts";
+import { AF_UNIX, libc, systemError } from "./libc.ts";
+
+const { EAGAIN, EINTR, EMFILE, ENFILE } = constants.errno;
+
+/** Connections that may wait to be accepted, as in Node. */
+const BACKLOG = 511;
+/** Waits until somebody is accepted, where many want to be, and until there are descriptors again. */
+const RETRY_MS = 10;
+const PAUSE_MS = 100;
+const ACCEPTS = 64;
+
+/**
+ * Listens on a path of the file system, which is removed again by `close`. A socket that nobody listens on any more is
+ * replaced. `accept` must call `open` on the socket, or end it. Rejects with `DESCRIPTORS_UNSUPPORTED` where descriptors
+ * cannot be passed, and as Node's own `listen` does.
+ */
+export async function listenDescriptors(
+  path: string,
+  accept: (socket: DescriptorSocket) => void,
+): Promise<Listener> {
+  const system = libc();
+  checkPath(path);
+  await removeStale(path);
+  const fd = newSocket();
+  if (system.bind(fd, addressOf(path)) < 0) throw closing(fd, systemError("bind"));
+  if (system.listen(fd, BACKLOG) < 0) throw closing(fd, systemError("listen"));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const acceptAll = (): void => {
+    for (let turn = 0; turn < ACCEPTS; turn++) {
+      const accepted = system.accept(fd);
+      if (accepted >= 0) {
+        accept(new PolledSocket(accepted));
+        if (isClosed) return;
+        continue;
+      }
+      const errno = system.errno();
+      if (errno === EMFILE || errno === ENFILE) pause();
+      if (errno !== EINTR && errno !== constants.errno.ECONNABORTED) return;
+    }
+  };
+  // Who waits to be accepted would be told of again and again.
+  const pause = (): void => {
+    watch.start(false, false);
+    timer = setTimeout(() => watch.start(true, false), PAUSE_MS);
+  };
+  let isClosed = false;
+  const watch = system.watch(fd, acceptAll);
+  watch.start(true, false);
+  return {
+    url: `unix://${path}`,
+    close() {
+      if (isClosed) return Promise.resolve();
+      isClosed = true;
+      clearTimeout(timer);
+      watch.close();
+      closeSync(fd);
+      try {
+        unlinkSync(path);
+      } catch {
+        // somebody has removed it already
+      }
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Connects to a path. Rejects with `DESCRIPTORS_UNSUPPORTED`, and as `net.connect` does. */
+export async function dialDescriptors(path: string, options: DialOptions = {}): Promise<DescriptorSocket> {
+  const system = libc();
+  checkPath(path);
+  const address = addressOf(path);
+  const fd = newSocket();
+  return attempt<DescriptorSocket>(options, (succeed, fail) => {
+    const connect = (): void => {
+      if (system.connect(fd, address) === 0) return succeed(new PolledSocket(fd));
+      const errno = system.errno();
+      if (errno !== EAGAIN && errno !== EINTR) return fail(systemError("connect", errno));
+      timer = setTimeout(connect, RETRY_MS); // too many wait to be accepted
+      return undefined;
+    };
+    let timer = setTimeout(connect, 0);
+    return () => {
+      clearTimeout(timer);
+      closeSync(fd);
+    };
+  });
+}
+
+/** Takes a connected stream socket over, by its number. It is closed with what this returns. */
+export function adoptSocket(fd: number): DescriptorSocket {
+  return new PolledSocket(fd);
+}
+
+/**
+ * Two unix stream sockets that are connected with each other: numbers, the caller's to close. `new net.Socket({ fd })` makes
+ * one of Node's of such a number, `adoptSocket` one that carries descriptors.
+ */
+export function socketPair(): [number, number] {
+  const pair = libc().socketPair();
+  if (pair === undefined) throw systemError("socketpair");
+  return pair;
+}
+
+/** Closes a descriptor that nothing else owns. */
+export function closeDescriptor(fd: number): void {
+  closeSync(fd);
+}
+
+function newSocket(): number {
+  const fd = libc().socket();
+  if (fd < 0) throw systemError("socket");
+  return fd;
+}
+
+function closing(fd: number, error: Error): Error {
+  closeSync(fd);
+  return error;
+}
+
+/** A struct sockaddr_un. */
+function addressOf(path: string): Uint8Array {
+  const name = Buffer.from(path);
+  const address = Buffer.alloc(2 + name.length + 1);
+  address.writeUInt16LE(AF_UNIX);
+  name.copy(address, 2);
+  return address;
+}
