@@ -10,6 +10,9 @@ const { EAGAIN, EINTR } = constants.errno;
 const ETOOMANYREFS = 109;
 const TOO_MANY_PAUSE_MS = 10;
 
+/** Whether the other end is still there is asked this often once it sends nothing more: the loop does not tell. */
+const PROBE_MS = 250;
+
 /** Reads in one turn of the loop: others have theirs. */
 const MAX_READS = 16;
 /** What may wait to be sent, for somebody who does not wait himself. Past either it is cut off. */
@@ -23,6 +26,11 @@ export interface DescriptorSocketHandler {
    * they were sent, and that they never come later than the first byte they were sent with.
    */
   data(bytes: Uint8Array, descriptors: readonly number[]): void;
+  /**
+   * The other end sends nothing more, and may still receive. Whoever leaves this out has no use for half a socket: it is
+   * over then. Otherwise it is over once both ends have ended, and soon after the other end has left for good.
+   */
+  ended?(): void;
   /** Everything that `send` kept has been handed to the system. */
   drained(): void;
   /** The socket is over, after `close`, `abort`, the other end's leaving or an error. Called once. */
@@ -43,6 +51,8 @@ export interface DescriptorSocket {
   /** Receives nothing until `resume`. */
   pause(): void;
   resume(): void;
+  /** Sends what it kept, and nothing more; what the other end sends still arrives. */
+  end(): void;
   /** Sends what it kept, then ends. Descriptors that have arrived and were not received are closed by the system. */
   close(): void;
   /** Ends at once. */
@@ -56,6 +66,7 @@ interface Waiting {
 }
 
 const NONE: readonly number[] = [];
+const NO_BYTES = new Uint8Array(0);
 
 /**
  * State of a socket.
@@ -79,6 +90,11 @@ export class PolledSocket implements DescriptorSocket {
   #waitingBytes = 0;
   #waitingDescriptors = 0;
   #isPaused = false;
+  /** The other end sends nothing more. */
+  #hasEnded = false;
+  /** What this end sends. */
+  #output: "open" | "ending" | "ended" = "open";
+  #probing: ReturnType<typeof setInterval> | undefined;
   /** Why it is over. */
   #error: Error | undefined;
   /** Sending again waits for others to receive what is under way, of which the system does not tell. */
@@ -102,7 +118,7 @@ export class PolledSocket implements DescriptorSocket {
     if (descriptors.length > 0 && bytes.length === 0) throw new TypeError("descriptors travel with bytes");
     if (descriptors.length > MAX_DESCRIPTORS)
       throw new TypeError(`${MAX_DESCRIPTORS} descriptors can be sent at a time`);
-    if (this.#state === "closing" || this.#state === "over") return true;
+    if (this.#state === "closing" || this.#state === "over" || this.#output !== "open") return true;
     if (this.#waiting.length > 0) return this.#keep(bytes, descriptors);
     const sent = this.#write(bytes, descriptors);
     if (sent === bytes.length) return true;
@@ -117,6 +133,12 @@ export class PolledSocket implements DescriptorSocket {
   resume(): void {
     this.#isPaused = false;
     this.#expect();
+  }
+
+  end(): void {
+    if (this.#output !== "open" || this.#state === "closing" || this.#state === "over") return;
+    this.#output = "ending";
+    if (this.#waiting.length === 0) this.#shutDown();
   }
 
   close(): void {
@@ -178,7 +200,8 @@ export class PolledSocket implements DescriptorSocket {
 
   #ready(failed: boolean): void {
     if (this.#waiting.length > 0) this.#flush();
-    if (this.#state === "open" && !this.#isPaused) this.#read(failed ? Infinity : MAX_READS);
+    if (this.#state === "open" && !this.#isPaused && !this.#hasEnded)
+      this.#read(failed ? Infinity : MAX_READS);
     if (failed) this.#over(new Error("the socket is in error"));
   }
 
@@ -195,8 +218,15 @@ export class PolledSocket implements DescriptorSocket {
       this.#waiting.shift();
     }
     if (this.#state === "closing") return this.#over(undefined);
+    if (this.#output === "ending") this.#shutDown();
     this.#expect();
     return this.#handler?.drained();
+  }
+
+  #shutDown(): void {
+    this.#output = "ended";
+    this.#libc.endSending(this.#fd);
+    if (this.#hasEnded) this.#over(undefined);
   }
 
   /** Its descriptors are under way. */
@@ -222,17 +252,36 @@ export class PolledSocket implements DescriptorSocket {
         this.#over(LintelError.of("TOO_MANY", "descriptors were lost: this process has too many open"));
         return;
       }
-      if (count === 0) return this.#over(undefined);
+      if (count === 0) return this.#inputEnded();
       this.#handler!.data(message.bytes(count), descriptors);
       if (this.#state !== "open" || this.#isPaused) return;
       if (count < MAX_BYTES && descriptors.length === 0 && most === MAX_READS) return; // if there is more, it is told
     }
   }
 
+  #inputEnded(): void {
+    const handler = this.#handler!;
+    if (handler.ended === undefined) return this.#over(undefined);
+    this.#hasEnded = true;
+    this.#expect();
+    handler.ended();
+    if (this.#output === "ended") return this.#over(undefined);
+    if (this.#state !== "open") return undefined;
+    this.#probing = setInterval(() => this.#probe(), PROBE_MS);
+    return this.#probe();
+  }
+
+  /** Sending nothing fails once nobody could receive it. */
+  #probe(): void {
+    if (outgoingMessage().send(this.#fd, NO_BYTES, NONE) >= 0) return;
+    const errno = this.#libc.errno();
+    if (errno !== EAGAIN && errno !== EINTR) this.#over(undefined);
+  }
+
   /** Watches for what matters now. */
   #expect(): void {
     if (this.#state === "over") return;
-    const readable = this.#state === "open" && !this.#isPaused;
+    const readable = this.#state === "open" && !this.#isPaused && !this.#hasEnded;
     const writable = this.#waiting.length > 0 && this.#timer === undefined;
     this.#watch.start(readable, writable);
   }
@@ -251,6 +300,7 @@ export class PolledSocket implements DescriptorSocket {
     this.#state = "over";
     this.#error = error;
     clearTimeout(this.#timer);
+    clearInterval(this.#probing);
     this.#watch.close();
     closeSync(this.#fd);
     for (const { descriptors } of this.#waiting) closeAll(descriptors);

@@ -1,5 +1,5 @@
 /** Where sockets that carry descriptors come from. */
-import { closeSync, unlinkSync } from "node:fs";
+import { chmodSync, closeSync, fchmodSync, unlinkSync } from "node:fs";
 import { constants } from "node:os";
 import { attempt } from "../dialing.ts";
 import type { DialOptions, Listener } from "../transport.ts";
@@ -18,19 +18,23 @@ const ACCEPTS = 64;
 
 /**
  * Listens on a path of the file system, which is removed again by `close`. A socket that nobody listens on any more is
- * replaced. `accept` must call `open` on the socket, or end it. Rejects with `DESCRIPTORS_UNSUPPORTED` where descriptors
+ * replaced. Whoever may write to the path by its permissions, `mode`, may connect; they are the process's own unless they
+ * are given. `accept` must call `open` on the socket, or end it. Rejects with `DESCRIPTORS_UNSUPPORTED` where descriptors
  * cannot be passed, and as Node's own `listen` does.
  */
 export async function listenDescriptors(
   path: string,
   accept: (socket: DescriptorSocket) => void,
+  mode?: number,
 ): Promise<Listener> {
   const system = libc();
   checkPath(path);
   await removeStale(path);
   const fd = newSocket();
-  if (system.bind(fd, addressOf(path)) < 0) throw closing(fd, systemError("bind"));
-  if (system.listen(fd, BACKLOG) < 0) throw closing(fd, systemError("listen"));
+  if (mode !== undefined) fchmodSync(fd, mode); // the file begins with these, less the mask of the process
+  if (system.bind(fd, addressOf(path)) < 0) throw closing(fd, listenError("bind", path));
+  if (mode !== undefined) chmodSync(path, mode);
+  if (system.listen(fd, BACKLOG) < 0) throw closing(fd, listenError("listen", path));
   let timer: ReturnType<typeof setTimeout> | undefined;
   const acceptAll = (): void => {
     for (let turn = 0; turn < ACCEPTS; turn++) {
@@ -122,6 +126,10 @@ function newSocket(): number {
 function closing(fd: number, error: Error): Error {
   closeSync(fd);
   return error;
+}
+
+function listenError(call: string, path: string): Error {
+  return Object.assign(systemError(call), { address: path });
 }
 
 /** A struct sockaddr_un. */

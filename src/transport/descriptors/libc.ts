@@ -13,6 +13,7 @@ export const MSG_CTRUNC = 0x8;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_CMSG_CLOEXEC = 0x4000_0000;
+const SHUT_WR = 1;
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x8_0000;
@@ -42,6 +43,8 @@ export interface Libc {
   receiveMessage(fd: number, message: bigint, flags: number): number;
   /** Another descriptor of the same. It does not outlive an exec. */
   duplicate(fd: number): number;
+  /** The other end reads to an end, this one may still receive. */
+  endSending(fd: number): number;
   limitSending(fd: number, bytes: number): number;
   errno(): number;
   /** Memory that stays where it is, for as long as the process lasts. */
@@ -102,6 +105,7 @@ function load(): Libc {
   const connect = library.func("int connect(int, const void *, unsigned int)");
   const accept = library.func("int accept4(int, void *, void *, int)");
   const socketpair = library.func("int socketpair(int, int, int, _Out_ int *)");
+  const shutdown = library.func("int shutdown(int, int)");
   const fcntl = library.func("int fcntl(int, int, ...)");
   const setsockopt = library.func("int setsockopt(int, int, int, const void *, unsigned int)");
   const sendmsg = library.func("long sendmsg(int, void *, int)");
@@ -119,6 +123,7 @@ function load(): Libc {
     sendMessage: (fd, message, flags) => Number(sendmsg(fd, message, flags)),
     receiveMessage: (fd, message, flags) => Number(recvmsg(fd, message, flags)),
     duplicate: (fd) => fcntl(fd, F_DUPFD_CLOEXEC, "int", 0) as number,
+    endSending: (fd) => shutdown(fd, SHUT_WR) as number,
     limitSending: (fd, bytes) => setsockopt(fd, SOL_SOCKET, SO_SNDBUF, Int32Array.of(bytes), 4) as number,
     errno: () => koffi.errno(),
     allocate: (size) => {
