@@ -1,0 +1,132 @@
+/** From names and arguments to messages of the hub, and back (B-20 to B-26). */
+import { json } from "../../codec/json.ts";
+import { kv } from "../../codec/kv.ts";
+import { bareType, builtInFor } from "../../codec/values.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { findHeader, headerLine } from "../../message/headers.ts";
+import { Format, Message } from "../../message/message.ts";
+import { isCode } from "../../message/status.ts";
+import { isRoot } from "../../message/stream.ts";
+import { encodeUtf8 } from "../../message/text.ts";
+import type { Argument, BeamMessage } from "./message.ts";
+
+/** Header that says what an answer is called, where it is not `set` or `ack`. */
+const NAME = ":name";
+/** What key-value pairs begin with. */
+const KV_START = "000;";
+const KV_LINE = headerLine("content-type", kv.contentType);
+/** How a value refers to the one stream that a message of beam can carry. */
+const REFERENCE = { $stream: 0 };
+const BRACKET = 0x5b;
+const NO_BYTES = new Uint8Array(0);
+
+/** A message of beam that is to be sent. */
+export interface Outgoing {
+  readonly name: string;
+  readonly args: readonly Argument[];
+}
+
+/** The payload of a request: the list of its arguments; one that is key-value pairs is the payload by itself. */
+export function requestOf({ args }: BeamMessage): Message {
+  const [first = ""] = args;
+  if (args.length === 1 && first.startsWith(KV_START))
+    return Message.ofBytes(encodeUtf8(first), KV_LINE, Format.typed);
+  return Message.ofBytes(encodeUtf8(JSON.stringify(args)), "", Format.typed);
+}
+
+/** What a worker of beam has answered; `attached` says that a stream goes with it. */
+export function answerOf(message: BeamMessage, attached: boolean): Message {
+  const { name, args } = message;
+  const head = name === "set" || name === "ack" ? "" : nameLine(name);
+  if (attached) {
+    if (args.length === 0) return Message.ofBytes(NO_BYTES, `${head}:value:stream\n`, Format.typed);
+    return Message.ofBytes(encodeUtf8(JSON.stringify([...args, REFERENCE])), head, Format.typed);
+  }
+  if (name === "ack" && args.length === 0) return Message.ofBytes(NO_BYTES, head, Format.typed);
+  const answer = requestOf(message);
+  answer.head = head + answer.headText();
+  return answer;
+}
+
+/** A message on a channel: the whole list, and its attachment, if there is one, as the last item. */
+export function channelMessageOf({ name, args }: BeamMessage, attached: boolean): Message {
+  const list = attached ? [name, ...args, REFERENCE] : [name, ...args];
+  return Message.ofBytes(encodeUtf8(JSON.stringify(list)), "", Format.typed);
+}
+
+/** The arguments that carry a payload. Throws `BAD_PAYLOAD` for JSON that is none. */
+export function argumentsOf(message: Message): Argument[] {
+  const payload = message.payload();
+  if (payload.length === 0) return message.format === Format.typed ? [] : [payload];
+  const list =
+    payload[0] === BRACKET && isJson(message) ? textsOf(payload, message.streams?.length === 1) : undefined;
+  return list ?? [payload];
+}
+
+/** An answer as it is sent: `set` with what it carries, `ack` when it carries nothing, or as it says itself. */
+export function outgoingAnswer(answer: Message): Outgoing {
+  const args = argumentsOf(answer);
+  const nothing = args.length === 0 && (isRoot(answer) || answer.end === answer.payloadStart);
+  const name =
+    findHeader(answer.headText(), NAME) ?? (nothing && answer.encoder === undefined ? "ack" : "set");
+  return { name, args };
+}
+
+/** A value on a channel: a list of texts is the message itself, anything else is sent as an answer is. */
+export function outgoingMessage(message: Message): Outgoing {
+  const { name, args } = outgoingAnswer(message);
+  const [first, ...rest] = args;
+  if (name !== "set" || typeof first !== "string") return { name, args };
+  return { name: first, args: rest };
+}
+
+/** A failure, as beam has them: the text first, which is all that its own programs read. */
+export function errorOf({ message, code, reason }: Failure): Outgoing {
+  return { name: "error", args: [message, code, reason] };
+}
+
+/** The failure that a worker of beam has answered with. */
+export function failureOf({ args }: BeamMessage): Failure {
+  const [message = "the worker gave no reason", code, reason] = args;
+  const known = isCode(code) ? code : "unknown";
+  return new LintelError(known, message, isReason(reason) ? { reason } : {}).toFailure();
+}
+
+/** The failure for a message that beam cannot carry, because it carries more than one stream. */
+export function tooManyStreams(): Failure {
+  return failure("BAD_ANSWER", "a message of beam carries one stream, and no more");
+}
+
+function isReason(text: string | undefined): text is string {
+  return text !== undefined && /^[A-Z0-9_]{1,64}$/.test(text);
+}
+
+/** A name may have characters that no header has. */
+function nameLine(name: string): string {
+  try {
+    return headerLine(NAME, name);
+  } catch {
+    return "";
+  }
+}
+
+function isJson(message: Message): boolean {
+  if (message.format !== Format.typed) return false;
+  const contentType = findHeader(message.headText(), "content-type");
+  return (
+    contentType === undefined ||
+    (bareType(contentType) !== kv.contentType && builtInFor(contentType) === json)
+  );
+}
+
+/** The texts of a JSON list, without the reference to the stream at its end; undefined when it has anything else. */
+function textsOf(payload: Uint8Array, hasStream: boolean): string[] | undefined {
+  const list = json.decode(payload, 0, payload.length);
+  if (!Array.isArray(list)) return undefined;
+  const items: unknown[] = hasStream && isReference(list.at(-1)) ? list.slice(0, -1) : list;
+  return items.every((item) => typeof item === "string") ? items : undefined;
+}
+
+function isReference(item: unknown): boolean {
+  return typeof item === "object" && item !== null && "$stream" in item && Number(item.$stream) === 0;
+}

@@ -1,0 +1,117 @@
+import { fstatSync } from "node:fs";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { adoptSocket, closeDescriptor, socketPair } from "../../transport/descriptors/endpoints.ts";
+import { errorOf } from "./arguments.ts";
+import { Link, type LinkEvents } from "./link.ts";
+import type { Site } from "./site.ts";
+
+/** Something that uses a descriptor, until it ends by itself or is ended. */
+export interface InUse {
+  abort(why: Failure): void;
+}
+
+/** For a link nobody listens to any more. */
+const NOBODY: LinkEvents = {
+  message: (_message, attachment) => {
+    if (attachment !== undefined) closeDescriptor(attachment);
+  },
+  finished: () => undefined,
+  drained: () => undefined,
+  closed: () => undefined,
+};
+
+/** The attachments of one connection, however deep they are nested: how many may be in use, and which are. */
+export class Attachments {
+  readonly site: Site;
+  readonly #inUse = new Set<InUse>();
+  readonly #onEmpty: () => void;
+  readonly #reported = new Set<string>();
+
+  /** `onEmpty` is called whenever the last one has ended. */
+  constructor(site: Site, onEmpty: () => void) {
+    this.site = site;
+    this.#onEmpty = onEmpty;
+  }
+
+  get size(): number {
+    return this.#inUse.size;
+  }
+
+  /** A link over a descriptor that has come; undefined when there is none to be had, and then it is closed. */
+  accept(descriptor: number): Link | undefined {
+    const { site } = this;
+    if (this.#inUse.size >= site.settings.maxAttachments) {
+      this.refuse(descriptor, this.#tooMany());
+      return undefined;
+    }
+    return this.#adopt(descriptor);
+  }
+
+  /** Tells whoever holds the other end of an attachment that its message has come to nothing. */
+  refuse(descriptor: number, why: Failure): void {
+    this.site.stats.refused++;
+    const link = this.#adopt(descriptor);
+    if (link === undefined) return;
+    link.open(NOBODY);
+    link.send(errorOf(why));
+    link.close();
+  }
+
+  /** A link, and the descriptor of its other end, to be sent. Throws `TOO_MANY`, and what the system says. */
+  create(): [link: Link, far: number] {
+    const [near, far] = this.pair();
+    const link = this.#adopt(near);
+    if (link !== undefined) return [link, far];
+    closeDescriptor(far);
+    throw LintelError.of("HANDLER_FAILED", "a socket could not be used");
+  }
+
+  /** Two descriptors that are joined. Throws `TOO_MANY`, and what the system says. */
+  pair(): [near: number, far: number] {
+    if (this.#inUse.size >= this.site.settings.maxAttachments) throw LintelError.from(this.#tooMany());
+    return socketPair();
+  }
+
+  add(one: InUse): void {
+    this.#inUse.add(one);
+    this.site.stats.attachments++;
+  }
+
+  delete(one: InUse): void {
+    if (!this.#inUse.delete(one)) return;
+    this.site.stats.attachments--;
+    if (this.#inUse.size === 0) this.#onEmpty();
+  }
+
+  /** Ends all of them. */
+  abort(why: Failure): void {
+    for (const one of this.#inUse) one.abort(why);
+  }
+
+  /** Tells of a failure nobody else hears of. Each reason once: who fails often must not fill the log. */
+  report(why: Failure, where: string): void {
+    if (this.#reported.has(why.reason) || this.#reported.size >= MAX_REPORTED) return;
+    this.#reported.add(why.reason);
+    this.site.report(why, where);
+  }
+
+  #adopt(descriptor: number): Link | undefined {
+    if (!fstatSync(descriptor).isSocket()) {
+      closeDescriptor(descriptor);
+      this.site.stats.refused++;
+      this.report(failure("BAD_FRAME", "an attachment is no socket"), "beam");
+      return undefined;
+    }
+    const link = new Link(adoptSocket(descriptor), this.site.settings.messageLimit, () => this.delete(link));
+    this.add(link);
+    return link;
+  }
+
+  #tooMany(): Failure {
+    const { maxAttachments } = this.site.settings;
+    return failure("TOO_MANY", `the connection has ${maxAttachments} attachments in use`);
+  }
+}
+
+/** Reasons that are reported for each connection. */
+const MAX_REPORTED = 16;

@@ -1,0 +1,159 @@
+import type { Route, Sink } from "../../message/delivery.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import type { Message, StreamEnd } from "../../message/message.ts";
+import { createStream } from "../../message/stream-pair.ts";
+import { discardStreams, isRoot } from "../../message/stream.ts";
+import { errorOf, outgoingAnswer, requestOf } from "./arguments.ts";
+import type { Attachments } from "./attachments.ts";
+import { ChannelBridge, sendCarrying, type BridgeOwner } from "./channel-bridge.ts";
+import type { Link } from "./link.ts";
+import type { BeamMessage } from "./message.ts";
+import { OFFER_LINES, isAccepted } from "./opening.ts";
+
+const CHANNEL = { receives: true, sends: true, messages: true };
+const ANSWERED = Object.freeze(failure("NOT_ACCEPTED", "the caller was answered without a channel"));
+const GONE = Object.freeze(failure("CALLER_GONE"));
+
+/**
+ * A message that came with an attachment: a request, whose answer is written on the attachment, and the offer of a channel
+ * over the same attachment (B-30 to B-36).
+ *
+ * | state    | meaning                                                  | next                                  |
+ * |----------|----------------------------------------------------------|---------------------------------------|
+ * | waiting  | the request has no outcome                               | open, answered                        |
+ * | open     | the handler has accepted: the attachment is a channel    | over                                  |
+ * | answered | an answer or an error was written, or is being written   | over                                  |
+ * | over     | both directions have ended, or the caller has left       |                                       |
+ */
+export class Call implements Sink, BridgeOwner {
+  readonly #message: BeamMessage;
+  readonly #route: Route;
+  readonly #link: Link;
+  readonly #attachments: Attachments;
+  #onOutcome: (() => void) | undefined;
+  #state: "waiting" | "open" | "answered" | "over" = "waiting";
+  #handle = 0;
+  #deadline = 0;
+  #bridge: ChannelBridge | undefined;
+  /** The channel was reset before the request had its outcome. */
+  #reset: Failure | undefined;
+
+  /** `onOutcome` is called once: when the handler has accepted, the answer is with the system, or the caller has left. */
+  constructor(
+    message: BeamMessage,
+    route: Route,
+    link: Link,
+    attachments: Attachments,
+    onOutcome: () => void,
+  ) {
+    this.#message = message;
+    this.#route = route;
+    this.#link = link;
+    this.#attachments = attachments;
+    this.#onOutcome = onOutcome;
+  }
+
+  start(): void {
+    const { engine, settings } = this.#attachments.site;
+    const [near, far] = createStream(CHANNEL);
+    this.#bridge = new ChannelBridge(this.#link, near, this.#attachments, this);
+    this.#deadline = engine.clock.now() + settings.timeoutMs;
+    this.#link.open(this.#bridge);
+    this.#bridge.start();
+    this.#request(far);
+  }
+
+  // Sink
+
+  answered(_tag: number, answer: Message): void {
+    if (this.#state !== "waiting") return discardStreams(answer, GONE);
+    if (isAccepted(answer)) {
+      discardStreams(answer);
+      this.#state = "open";
+      if (this.#reset !== undefined) this.#refuse(this.#reset);
+      return this.#tell();
+    }
+    this.#state = "answered";
+    this.#bridge?.detach(ANSWERED);
+    try {
+      this.#answer(answer);
+    } catch (error) {
+      this.#refuse(error instanceof LintelError ? error.toFailure() : failure("BAD_ANSWER"));
+    }
+    return undefined;
+  }
+
+  failed(_tag: number, why: Failure): void {
+    if (this.#state !== "waiting") return;
+    if (why.reason === "STREAMS_UNSUPPORTED" && this.#bridge !== undefined) return this.#withoutChannel();
+    this.#state = "answered";
+    this.#bridge?.detach(why);
+    this.#refuse(why);
+  }
+
+  // BridgeOwner
+
+  admits(): boolean {
+    return true;
+  }
+
+  carries(): void {
+    // whatever the handler sends comes behind its acceptance
+  }
+
+  wasReset(why: Failure): void {
+    if (this.#state === "open") this.#refuse(why);
+    else this.#reset = why; // the outcome follows
+  }
+
+  /** The caller has left, or the channel has come to its end. */
+  over(): void {
+    if (this.#state === "waiting") this.#attachments.site.engine.cancel(this.#handle);
+    this.#state = "over";
+    this.#tell();
+  }
+
+  #request(far: StreamEnd | undefined): void {
+    const { engine } = this.#attachments.site;
+    const request = requestOf(this.#message);
+    if (far !== undefined) {
+      request.head = OFFER_LINES + request.headText();
+      request.streams = [far];
+    }
+    const handle = engine.request(this.#route, request, this.#deadline - engine.clock.now(), this, 0);
+    if (handle !== 0) this.#handle = handle;
+  }
+
+  /** Whoever has got the request takes no channels: an answer is all it can give. Nothing was executed. */
+  #withoutChannel(): void {
+    const bridge = this.#bridge;
+    this.#bridge = undefined;
+    bridge?.detach(failure("STREAMS_UNSUPPORTED"));
+    this.#request(undefined);
+  }
+
+  #answer(answer: Message): void {
+    const [end] = answer.streams ?? [];
+    const isSequence = end !== undefined && end.messages && !end.sends && isRoot(answer);
+    if (isSequence) {
+      const sequence = new ChannelBridge(this.#link, end, this.#attachments, undefined, outgoingAnswer);
+      this.#link.handOver(sequence);
+      sequence.start();
+      this.#tell();
+    } else {
+      sendCarrying(this.#link, outgoingAnswer(answer), answer, this.#attachments);
+      this.#link.close();
+    }
+  }
+
+  #tell(): void {
+    const tell = this.#onOutcome;
+    this.#onOutcome = undefined;
+    tell?.();
+  }
+
+  #refuse(why: Failure): void {
+    this.#link.send(errorOf(why));
+    this.#link.close();
+  }
+}

@@ -1,0 +1,262 @@
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import type { Message, StreamEnd, StreamEvents } from "../../message/message.ts";
+import { ReadWindow } from "../../message/read-window.ts";
+import { createStream } from "../../message/stream-pair.ts";
+import { INITIAL_CREDIT, discardStreams, messageCost } from "../../message/stream.ts";
+import { closeDescriptor } from "../../transport/descriptors/endpoints.ts";
+import { channelMessageOf, errorOf, outgoingMessage, tooManyStreams, type Outgoing } from "./arguments.ts";
+import type { Attachments } from "./attachments.ts";
+import type { Link, LinkEvents } from "./link.ts";
+import type { BeamMessage } from "./message.ts";
+import { ByteBridge } from "./byte-bridge.ts";
+
+/** How far the hub's side may be ahead of the peer. Bytes. */
+const WINDOW = 262_144;
+const CHANNEL = { receives: true, sends: true, messages: true };
+const GONE = Object.freeze(failure("CALLER_GONE", "the other end of the channel has left"));
+
+/** Who holds the bridge. */
+export interface BridgeOwner {
+  /** Asked of every message that arrives from the peer, and of their end; false, and nothing is made of it. */
+  admits(message: BeamMessage | undefined): boolean;
+  /** A message from the hub's side goes to the peer. */
+  carries(): void;
+  /** The stream was reset from the hub's side, before the link has ended. The bridge is done with both. */
+  wasReset(why: Failure): void;
+  /** The link has ended. */
+  over(): void;
+}
+
+/**
+ * An attachment and a channel of the hub as one: each direction goes as fast as its reader and ends by itself (B-40 to
+ * B-45). Messages may have attachments of their own, which become channels in turn.
+ */
+export class ChannelBridge implements LinkEvents, StreamEvents {
+  readonly #link: Link;
+  readonly #end: StreamEnd;
+  readonly #attachments: Attachments;
+  readonly #owner: BridgeOwner | undefined;
+  readonly #form: (message: Message) => Outgoing;
+  readonly #window: ReadWindow;
+  #isOver = false;
+  #linkOver = false;
+  // From the peer into the hub.
+  #sending: boolean;
+  #credit = INITIAL_CREDIT;
+  #waiting: Message | undefined;
+  #inputEnded = false;
+  #hasSent = false;
+  /** Something was sent to the peer since its own end. */
+  #isAnswered = false;
+  // From the hub to the peer.
+  #receiving: boolean;
+  /** Sent, and not with the system yet. As credit counts it. */
+  #unread = 0;
+
+  /** `owner` is left out where nobody cares; `form` makes messages of what the hub's side sends. */
+  constructor(
+    link: Link,
+    end: StreamEnd,
+    attachments: Attachments,
+    owner?: BridgeOwner,
+    form: (message: Message) => Outgoing = outgoingMessage,
+  ) {
+    this.#link = link;
+    this.#form = form;
+    this.#end = end;
+    this.#attachments = attachments;
+    this.#owner = owner;
+    this.#sending = end.sends;
+    this.#receiving = end.receives;
+    this.#window = new ReadWindow(end, WINDOW, attachments.site.budget);
+  }
+
+  /** Joins the two. The link's events are to come here. */
+  start(): void {
+    this.#end.listen(this);
+    if (this.#receiving) this.#window.open();
+  }
+
+  /** Lets go of both: the other end of the stream hears why, the link is the owner's. */
+  detach(why: Failure): void {
+    if (this.#isOver) return;
+    this.#finish();
+    this.#end.reset(why);
+  }
+
+  // LinkEvents
+
+  message(message: BeamMessage, attachment: number | undefined): void {
+    if (!this.#sending || this.#isOver || this.#owner?.admits(message) === false) {
+      this.#attachments.site.stats.dropped++;
+      if (attachment !== undefined) closeDescriptor(attachment);
+      return;
+    }
+    this.#hasSent = true;
+    const nested = attachment === undefined ? undefined : this.#attachments.accept(attachment);
+    this.#waiting = channelMessageOf(message, nested !== undefined);
+    if (nested !== undefined) this.#waiting.streams = [channelOver(nested, this.#attachments)];
+    this.#pump();
+  }
+
+  finished(): void {
+    if (this.#isOver || this.#owner?.admits(undefined) === false) return;
+    this.#inputEnded = true;
+    this.#pump();
+  }
+
+  drained(): void {
+    this.#taken();
+  }
+
+  closed(why: Failure | undefined): void {
+    if (why?.code === "invalid_argument") this.#attachments.site.stats.malformed++;
+    this.#linkOver = true;
+    // What has come up to its end must still be read: who sends and leaves is heard. A reset would overtake it.
+    const isHeard = this.#hasSent && !this.#isAnswered;
+    const isClean = why === undefined && this.#inputEnded && (isHeard || !this.#receiving);
+    if (!this.#isOver && !isClean) {
+      this.#finish();
+      this.#end.reset(why ?? GONE);
+    }
+    this.#owner?.over();
+  }
+
+  // StreamEvents
+
+  data(message: Message): void {
+    if (this.#isOver) return discardStreams(message, GONE);
+    if (this.#linkOver) {
+      discardStreams(message, GONE);
+      this.#finish();
+      return this.#end.reset(GONE);
+    }
+    this.#owner?.carries();
+    this.#isAnswered = this.#inputEnded;
+    try {
+      sendCarrying(this.#link, this.#form(message), message, this.#attachments);
+    } catch (error) {
+      return this.#fail(error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED"));
+    }
+    this.#unread += messageCost(message);
+    if (this.#link.isReady) this.#taken();
+    return undefined;
+  }
+
+  /** The peer hears why, and that is the end. */
+  reset(why: Failure): void {
+    if (this.#isOver) return;
+    this.#finish();
+    if (this.#owner !== undefined) return this.#owner.wasReset(why);
+    this.#link.send(errorOf(why));
+    return this.#link.close();
+  }
+
+  granted(bytes: number): void {
+    this.#credit += bytes;
+    this.#pump();
+  }
+
+  ready(): boolean {
+    return true; // what may come is bounded by credit
+  }
+
+  writable(): void {
+    this.#pump();
+  }
+
+  ended(): void {
+    this.#receiving = false;
+    this.#link.end();
+    this.#settle();
+  }
+
+  #pump(): void {
+    if (this.#isOver) return;
+    if (this.#waiting !== undefined) {
+      if (this.#credit <= 0 || !this.#end.ready()) return this.#link.pause();
+      const message = this.#waiting;
+      this.#waiting = undefined;
+      this.#credit -= messageCost(message);
+      try {
+        this.#end.send(message);
+      } catch (error) {
+        const why = error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
+        discardStreams(message, why);
+        return this.#fail(why);
+      }
+    }
+    if (this.#inputEnded) this.#endSending();
+    else this.#link.resume();
+    return this.#settle();
+  }
+
+  #endSending(): void {
+    if (!this.#sending) return;
+    this.#sending = false;
+    this.#end.end();
+  }
+
+  /** What the system has taken, the hub's side may send anew. */
+  #taken(): void {
+    if (this.#isOver || this.#unread === 0) return;
+    this.#window.read(this.#unread);
+    this.#unread = 0;
+  }
+
+  #fail(why: Failure): void {
+    this.#end.reset(why);
+    this.reset(why);
+  }
+
+  #settle(): void {
+    if (this.#isOver || this.#sending || this.#receiving) return;
+    this.#finish();
+    this.#link.close();
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#window.close();
+    if (this.#waiting !== undefined) discardStreams(this.#waiting, GONE);
+    this.#waiting = undefined;
+    this.#link.resume(); // or nobody would see it end
+  }
+}
+
+/** The far end of a channel whose near end is a link's. */
+export function channelOver(link: Link, attachments: Attachments): StreamEnd {
+  const [near, far] = createStream(CHANNEL);
+  joinChannel(link, near, attachments);
+  return far;
+}
+
+/**
+ * Sends what was made of a message, and the stream that it carries as an attachment: a channel as a socket with messages,
+ * a byte stream as one with bytes. Throws what tells the sender that it cannot be sent; the streams are ended then.
+ */
+export function sendCarrying(link: Link, made: Outgoing, message: Message, attachments: Attachments): void {
+  const { streams = [] } = message;
+  const [end] = streams;
+  if (end === undefined) return link.send(made);
+  try {
+    if (streams.length > 1) throw LintelError.from(tooManyStreams());
+    if (end.messages) {
+      const [near, far] = attachments.create();
+      joinChannel(near, end, attachments);
+      return link.send(made, far);
+    }
+    const [near, far] = attachments.pair();
+    new ByteBridge(near, end, attachments).start();
+    return link.send(made, far);
+  } catch (error) {
+    discardStreams(message, error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED"));
+    throw error;
+  }
+}
+
+function joinChannel(link: Link, end: StreamEnd, attachments: Attachments): void {
+  const bridge = new ChannelBridge(link, end, attachments);
+  link.open(bridge);
+  bridge.start();
+}

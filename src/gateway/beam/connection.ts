@@ -1,0 +1,82 @@
+import type { Failure } from "../../message/failure.ts";
+import type { DescriptorSocket } from "../../transport/descriptors/descriptor-socket.ts";
+import { closeDescriptor } from "../../transport/descriptors/endpoints.ts";
+import { Attachments } from "./attachments.ts";
+import { Intake } from "./intake.ts";
+import { Link, type LinkEvents } from "./link.ts";
+import type { BeamMessage } from "./message.ts";
+import type { Site } from "./site.ts";
+
+export interface ConnectionEvents {
+  /** Every request that came over it has its outcome. */
+  idle(): void;
+  /** It is closed, and nothing of what came over it is in use. */
+  over(): void;
+}
+
+/**
+ * One connection of a peer. What came over it lives on when it is closed: who has sent a message and leaves may still read
+ * the answer from its own end of the attachment (B-37).
+ */
+export class BeamConnection implements LinkEvents {
+  readonly #site: Site;
+  readonly #events: ConnectionEvents;
+  readonly #link: Link;
+  readonly #attachments: Attachments;
+  readonly #intake: Intake;
+  #isClosed = false;
+
+  constructor(socket: DescriptorSocket, site: Site, events: ConnectionEvents) {
+    this.#site = site;
+    this.#events = events;
+    this.#link = new Link(socket, site.settings.messageLimit, () => undefined);
+    this.#attachments = new Attachments(site, () => this.#settle());
+    this.#intake = new Intake(this.#attachments, () => this.#settle());
+  }
+
+  get isIdle(): boolean {
+    return this.#intake.isIdle;
+  }
+
+  open(): void {
+    this.#link.open(this);
+  }
+
+  /** Ends it, and everything that came over it. */
+  abort(why: Failure): void {
+    this.#link.abort(why);
+    this.#attachments.abort(why);
+  }
+
+  // LinkEvents
+
+  message(message: BeamMessage, attachment: number | undefined): void {
+    if (this.#isClosed) {
+      if (attachment !== undefined) closeDescriptor(attachment);
+      return;
+    }
+    this.#intake.take(message, attachment, this.#link);
+  }
+
+  finished(): void {
+    this.#link.close(); // nothing is ever written here
+  }
+
+  drained(): void {
+    // nothing is written here
+  }
+
+  closed(why: Failure | undefined): void {
+    this.#isClosed = true;
+    if (why?.code === "invalid_argument") {
+      this.#site.stats.malformed++;
+      this.#attachments.report(why, "a connection of beam");
+    }
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#intake.isIdle) this.#events.idle();
+    if (this.#isClosed && this.#intake.isIdle && this.#attachments.size === 0) this.#events.over();
+  }
+}

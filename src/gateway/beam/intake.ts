@@ -1,0 +1,145 @@
+import type { PatternTrie } from "../../broker/pattern-trie.ts";
+import type { Sink } from "../../message/delivery.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import type { Message } from "../../message/message.ts";
+import { discardStreams } from "../../message/stream.ts";
+import { requestOf } from "./arguments.ts";
+import type { Attachments } from "./attachments.ts";
+import { Call } from "./call.ts";
+import type { Link } from "./link.ts";
+import type { BeamMessage } from "./message.ts";
+import { Registrant } from "./registrant.ts";
+
+/** The name by which a peer becomes a worker. */
+const REGISTER = "register";
+
+/** Takes the messages of one connection to the engine: those with an attachment are calls, the others are told nothing. */
+export class Intake implements Sink {
+  readonly #attachments: Attachments;
+  readonly #onIdle: () => void;
+  readonly #paused = new Set<Link>();
+  /** Messages without an attachment that have no outcome. */
+  #pending = 0;
+  /** Calls without an outcome. */
+  #calls = 0;
+
+  /** `onIdle` is called whenever nothing is left without an outcome. */
+  constructor(attachments: Attachments, onIdle: () => void) {
+    this.#attachments = attachments;
+    this.#onIdle = onIdle;
+  }
+
+  /** True when everything has its outcome. */
+  get isIdle(): boolean {
+    return this.#pending === 0 && this.#calls === 0;
+  }
+
+  /** Takes a message that came over a link. `own` has the patterns that whoever sends it serves itself. */
+  take(message: BeamMessage, attachment: number | undefined, link: Link, own?: PatternTrie<true>): void {
+    const { site } = this.#attachments;
+    site.stats.messages++;
+    if (site.refusal !== undefined) return this.#refuse(site.refusal, attachment, message);
+    if (message.name === REGISTER && site.settings.workers) return this.#register(message, attachment);
+    const subject = site.subjectOf(message.name);
+    if (subject === undefined) return this.#refuse(badName(message.name), attachment, message);
+    if (own !== undefined && own.match(subject).length > 0)
+      return this.#refuse(
+        failure("NO_RESPONDERS", "whoever passes it on serves it itself"),
+        attachment,
+        message,
+      ); // B-53
+    if (attachment === undefined) return this.#send(message, subject, link);
+    const accepted = this.#attachments.accept(attachment);
+    if (accepted !== undefined) this.#call(message, subject, accepted);
+    return undefined;
+  }
+
+  // Sink, for messages without an attachment
+
+  answered(_tag: number, answer: Message): void {
+    discardStreams(answer, failure("CALLER_GONE", "the message asked for no answer"));
+    this.#ended();
+  }
+
+  failed(_tag: number, why: Failure): void {
+    this.#lose(why);
+    this.#ended();
+  }
+
+  #send(message: BeamMessage, subject: string, link: Link): void {
+    const { engine, settings } = this.#attachments.site;
+    const route = engine.route(subject);
+    this.#pending++;
+    if (settings.plain === "publish") this.#publish(() => engine.publish(route, requestOf(message)));
+    else engine.request(route, requestOf(message), settings.timeoutMs, this, 0);
+    if (this.#pending < settings.maxPending) return;
+    this.#paused.add(link);
+    link.pause();
+  }
+
+  #publish(publish: () => Promise<void> | undefined): void {
+    const lost = (error: unknown): void =>
+      this.failed(0, error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED"));
+    try {
+      const room = publish();
+      if (room === undefined) this.#ended();
+      else room.then(() => this.#ended(), lost);
+    } catch (error) {
+      lost(error);
+    }
+  }
+
+  #call(message: BeamMessage, subject: string, link: Link): void {
+    const route = this.#attachments.site.engine.route(subject);
+    this.#calls++;
+    const call = new Call(message, route, link, this.#attachments, () => {
+      this.#calls--;
+      if (this.isIdle) this.#onIdle();
+    });
+    call.start();
+  }
+
+  #register({ name, args }: BeamMessage, attachment: number | undefined): void {
+    const { site } = this.#attachments;
+    const patterns: string[] = [];
+    for (const arg of args.length === 0 ? [">"] : args) {
+      const pattern = site.patternOf(arg);
+      if (pattern === undefined) return this.#refuse(badName(arg), attachment, { name, args });
+      patterns.push(pattern);
+    }
+    if (attachment === undefined)
+      return this.#refuse(failure("BAD_FRAME", "a worker registers with an attachment"), attachment, {
+        name,
+        args,
+      });
+    const link = this.#attachments.accept(attachment);
+    if (link !== undefined) new Registrant(link, this, this.#attachments).serve(patterns);
+    return undefined;
+  }
+
+  #refuse(why: Failure, attachment: number | undefined, { name }: BeamMessage): void {
+    if (attachment !== undefined) return this.#attachments.refuse(attachment, why);
+    this.#attachments.site.stats.refused++;
+    return this.#attachments.report(why, `the message ${JSON.stringify(name.slice(0, 64))}`);
+  }
+
+  #lose(why: Failure): void {
+    this.#attachments.site.stats.lost++;
+    this.#attachments.report(why, "a message without an attachment");
+  }
+
+  #ended(): void {
+    this.#pending--;
+    for (const link of this.#paused) {
+      if (this.#pending >= this.#attachments.site.settings.maxPending) break;
+      this.#paused.delete(link);
+      link.resume();
+    }
+    if (this.isIdle) this.#onIdle();
+  }
+}
+
+function badName(name: string): Failure {
+  const shown = JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}...` : name);
+  return failure("BAD_SUBJECT", `${shown} is no name of a subject here`);
+}

@@ -1,0 +1,132 @@
+import { failure, type Failure } from "../../message/failure.ts";
+import { Format, Message, type StreamEnd } from "../../message/message.ts";
+import { discardStreams } from "../../message/stream.ts";
+import { closeDescriptor } from "../../transport/descriptors/endpoints.ts";
+import { answerOf, errorOf, failureOf } from "./arguments.ts";
+import type { Attachments } from "./attachments.ts";
+import { ChannelBridge, channelOver, type BridgeOwner } from "./channel-bridge.ts";
+import type { Link, LinkEvents } from "./link.ts";
+import type { BeamMessage } from "./message.ts";
+import { ACCEPTED_LINE, isOffer } from "./opening.ts";
+
+/** Ends the request. False when nobody waits for it any more. */
+export interface Outcome {
+  answer(message: Message): boolean;
+  fail(why: Failure): void;
+}
+
+const NO_BYTES = new Uint8Array(0);
+const LOST = Object.freeze(failure("WORKER_LOST", "the worker has closed the call without an answer"));
+const LATE = Object.freeze(failure("CALLER_GONE"));
+
+/**
+ * A request that a worker of beam holds. Its first message on the attachment is the answer; where the caller has a channel,
+ * all of them go there.
+ */
+export class Job implements LinkEvents, BridgeOwner {
+  readonly #link: Link;
+  readonly #attachments: Attachments;
+  readonly #outcome: Outcome;
+  #bridge: ChannelBridge | undefined;
+  #isDone = false;
+
+  constructor(link: Link, attachments: Attachments, outcome: Outcome) {
+    this.#link = link;
+    this.#attachments = attachments;
+    this.#outcome = outcome;
+  }
+
+  /** `channel` is what the caller wants to open. */
+  start(request: Message, channel: StreamEnd | undefined): void {
+    if (channel === undefined) return this.#link.open(this);
+    this.#bridge = new ChannelBridge(this.#link, channel, this.#attachments, this);
+    this.#link.open(this.#bridge);
+    // Not now: the registration may not be known yet.
+    if (!isOffer(request)) queueMicrotask(() => this.carries());
+    return this.#bridge.start();
+  }
+
+  /** Nobody waits for it. */
+  cancel(): void {
+    this.#isDone = true;
+    this.#bridge?.detach(LATE);
+    this.#link.abort();
+  }
+
+  // LinkEvents, where the answer is one message
+
+  message(message: BeamMessage, attachment: number | undefined): void {
+    if (this.#isDone) {
+      this.#attachments.site.stats.dropped++;
+      if (attachment !== undefined) closeDescriptor(attachment);
+      return;
+    }
+    this.#isDone = true;
+    const nested = attachment === undefined ? undefined : this.#attachments.accept(attachment);
+    const stream = nested === undefined ? undefined : channelOver(nested, this.#attachments);
+    if (message.name === "error") {
+      stream?.reset(LATE);
+      this.#outcome.fail(failureOf(message));
+    } else {
+      const answer = answerOf(message, stream !== undefined);
+      if (stream !== undefined) answer.streams = [stream];
+      if (!this.#outcome.answer(answer)) discardStreams(answer, LATE);
+    }
+    this.#link.close();
+  }
+
+  finished(): void {
+    if (this.#isDone) return;
+    this.#end(LOST);
+    this.#link.close();
+  }
+
+  drained(): void {
+    // nothing more is sent
+  }
+
+  closed(why: Failure | undefined): void {
+    if (why?.code === "invalid_argument") this.#attachments.site.stats.malformed++;
+    this.#end(LOST);
+  }
+
+  // BridgeOwner, where the caller has a channel
+
+  admits(message: BeamMessage | undefined): boolean {
+    if (this.#isDone) return true;
+    if (message !== undefined && message.name !== "error") return this.#accept();
+    this.#end(message === undefined ? LOST : failureOf(message));
+    this.#bridge?.detach(LATE);
+    this.#link.close();
+    return false;
+  }
+
+  /** The caller goes on before it has heard anything: it takes the request for a conversation. */
+  carries(): void {
+    if (!this.#isDone) this.#accept();
+  }
+
+  wasReset(why: Failure): void {
+    this.#end(why);
+    this.#link.send(errorOf(why));
+    this.#link.close();
+  }
+
+  over(): void {
+    this.#end(LOST);
+  }
+
+  #accept(): boolean {
+    this.#isDone = true;
+    if (this.#outcome.answer(Message.ofBytes(NO_BYTES, ACCEPTED_LINE, Format.typed))) return true;
+    this.#bridge?.detach(LATE);
+    this.#link.close();
+    return false;
+  }
+
+  #end(why: Failure): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#outcome.fail(why);
+  }
+}

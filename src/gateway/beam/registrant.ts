@@ -1,0 +1,126 @@
+import { PatternTrie } from "../../broker/pattern-trie.ts";
+import type { Registration, Route, Worker } from "../../message/delivery.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import type { Message } from "../../message/message.ts";
+import { discardStreams } from "../../message/stream.ts";
+import { argumentsOf, errorOf } from "./arguments.ts";
+import type { Attachments } from "./attachments.ts";
+import { Job } from "./job.ts";
+import type { Link, LinkEvents } from "./link.ts";
+import type { BeamMessage } from "./message.ts";
+import { opensChannel } from "./opening.ts";
+
+/** Takes what a worker sends; `own` has the patterns that it serves itself. */
+export interface Messages {
+  take(message: BeamMessage, attachment: number | undefined, link: Link, own: PatternTrie<true>): void;
+}
+
+/** A peer that has registered as a worker: requests go out on the attachment it came with (B-51 to B-58). */
+export class Registrant implements LinkEvents {
+  readonly #link: Link;
+  readonly #messages: Messages;
+  readonly #attachments: Attachments;
+  readonly #own = new PatternTrie<true>();
+  readonly #services: Service[] = [];
+
+  constructor(link: Link, messages: Messages, attachments: Attachments) {
+    this.#link = link;
+    this.#messages = messages;
+    this.#attachments = attachments;
+  }
+
+  serve(patterns: readonly string[]): void {
+    this.#link.open(this);
+    for (const pattern of patterns) {
+      this.#own.add(pattern, true);
+      this.#services.push(new Service(pattern, this.#link, this.#attachments, (why) => this.#refused(why)));
+    }
+  }
+
+  // LinkEvents
+
+  /** What a worker does not handle itself, and what it asks of others. */
+  message(message: BeamMessage, attachment: number | undefined): void {
+    this.#messages.take(message, attachment, this.#link, this.#own);
+  }
+
+  finished(): void {
+    // it asks nothing, and still answers
+  }
+
+  drained(): void {
+    // what waits for a worker is bounded by what it may hold
+  }
+
+  /** What it holds it may still answer: every request has an attachment of its own. */
+  closed(why: Failure | undefined): void {
+    if (why?.code === "invalid_argument") this.#attachments.site.stats.malformed++;
+    for (const service of this.#services) service.leave();
+  }
+
+  #refused(why: Failure): void {
+    this.#link.send(errorOf(why));
+    this.#link.close();
+  }
+}
+
+/** The requests of one pattern. */
+class Service implements Worker {
+  readonly #link: Link;
+  readonly #attachments: Attachments;
+  readonly #jobs = new Map<number, Job>();
+  #registration: Registration | undefined;
+
+  /** `onEnded` is called when the engine does not take it, or takes it no longer. */
+  constructor(pattern: string, link: Link, attachments: Attachments, onEnded: (why: Failure) => void) {
+    const { engine, settings } = attachments.site;
+    this.#link = link;
+    this.#attachments = attachments;
+    const concurrency = Math.max(1, settings.maxAttachments - 1); // one is what it has registered with
+    this.#registration = engine.serve(pattern, this, { concurrency, onEnded });
+    this.#registration.ready.catch((error: unknown) => onEnded(failureOf(error)));
+  }
+
+  leave(): void {
+    void this.#registration?.leave();
+  }
+
+  // Worker
+
+  execute(job: number, route: Route, request: Message): void {
+    try {
+      this.#jobs.set(job, this.#start(job, route, request));
+    } catch (error) {
+      const why = failureOf(error);
+      discardStreams(request, why);
+      // Joining a group may hand over what is queued there before the registration is known.
+      queueMicrotask(() => this.#registration?.fail(job, why));
+    }
+  }
+
+  cancel(job: number): void {
+    this.#jobs.get(job)?.cancel();
+    this.#jobs.delete(job);
+  }
+
+  #start(number: number, route: Route, request: Message): Job {
+    const { streams = [] } = request;
+    const channel = opensChannel(request) ? streams[0] : undefined;
+    if (streams.length > (channel === undefined ? 0 : 1))
+      throw LintelError.of("STREAMS_UNSUPPORTED", "a worker of beam takes a channel, and no other streams");
+    const name = this.#attachments.site.nameOf(route.subject);
+    const args = argumentsOf(request);
+    const [link, far] = this.#attachments.create();
+    this.#link.send({ name, args }, far);
+    const job = new Job(link, this.#attachments, {
+      answer: (message) => this.#jobs.delete(number) && this.#registration?.reply(number, message) === true,
+      fail: (why) => void (this.#jobs.delete(number) && this.#registration?.fail(number, why)),
+    });
+    job.start(request, channel);
+    return job;
+  }
+}
+
+function failureOf(error: unknown): Failure {
+  return error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
+}

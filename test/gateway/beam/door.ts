@@ -1,0 +1,73 @@
+/** A hub with a beam door, and an original peer connected to it. */
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openBeam, type BeamGateway } from "../../../src/gateway/beam/beam-gateway.ts";
+import type { BeamOptions } from "../../../src/gateway/beam/options.ts";
+import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
+import type { LintelError } from "../../../src/message/failure.ts";
+import { canPassDescriptors } from "../../../src/transport/descriptors/libc.ts";
+import { EnginePeer } from "../../../src/peer/engine-peer.ts";
+import { OriginalPeer, type OriginalEnd } from "./original-peer.ts";
+
+const skip = canPassDescriptors() ? false : "descriptors are passed on Linux with koffi installed";
+
+/** A test that needs a door. */
+export function doorTest(name: string, run: () => Promise<void>): void {
+  void test(name, { skip }, run);
+}
+
+export interface Door extends AsyncDisposable {
+  readonly engine: LocalEngine;
+  /** A peer in the hub's process. */
+  readonly peer: EnginePeer;
+  readonly gateway: BeamGateway;
+  readonly path: string;
+  readonly original: OriginalPeer;
+  readonly connection: OriginalEnd;
+  /** Reasons that were reported. */
+  readonly reported: string[];
+}
+
+export async function openDoor(options: Partial<BeamOptions> = {}): Promise<Door> {
+  const folder = mkdtempSync(join(tmpdir(), "lintel-beam-"));
+  const path = join(folder, "beam.sock");
+  const engine = new LocalEngine();
+  const peer = new EnginePeer(engine, { onError: () => undefined });
+  const reported: string[] = [];
+  const onError = (error: LintelError): void => void reported.push(error.reason);
+  const gateway = await openBeam(engine, { path, onError, ...options });
+  const original = new OriginalPeer(path);
+  const connection = await original.connect();
+  return {
+    engine,
+    peer,
+    gateway,
+    path,
+    original,
+    connection,
+    reported,
+    async [Symbol.asyncDispose]() {
+      await original.kill();
+      await gateway.close();
+      await peer.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** Waits until something holds; a test that waits in vain ends by its own limit. */
+export async function until(holds: () => boolean, what: string): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error(`in vain: ${what}`);
+    await sleep(5);
+  }
+}
+
+/** Descriptors this process has open. */
+export function openDescriptors(): number {
+  return readdirSync("/proc/self/fd").length;
+}

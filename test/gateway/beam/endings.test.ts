@@ -1,0 +1,172 @@
+/** How calls and channels end: callers that leave, deadlines, resets, a hub that drains or closes. No descriptor stays. */
+import assert from "node:assert/strict";
+import { LintelError } from "../../../src/message/failure.ts";
+import { doorTest, openDescriptors, openDoor, until } from "./door.ts";
+
+doorTest(
+  "B-36: a caller that leaves fires the handler's signal, also when it had ended its input before",
+  async () => {
+    await using door = await openDoor();
+    const reasons: string[] = [];
+    await door.peer.serve("slow", (_args, { signal }) => {
+      return new Promise((resolve) => {
+        signal.addEventListener("abort", () => {
+          reasons.push((signal.reason as LintelError).reason);
+          resolve(undefined);
+        });
+      });
+    });
+    for (const mode of ["RW", "R"] as const) {
+      const end = await door.connection.attach(mode, "slow");
+      await until(() => door.engine.inFlight === 1, "the request");
+      await end.close();
+      await until(() => door.engine.inFlight === 0, `the end of the request in mode ${mode}`);
+    }
+    assert.deepEqual(reasons, ["CALLER_GONE", "CALLER_GONE"]);
+  },
+);
+
+doorTest("B-36: so does a caller that is killed", async () => {
+  await using door = await openDoor();
+  let gone = false;
+  await door.peer.serve("slow", (_args, { signal }) => {
+    signal.addEventListener("abort", () => (gone = true));
+    return new Promise(() => undefined);
+  });
+  await door.connection.attach("R", "slow");
+  await door.connection.attach("RW", "slow");
+  await until(() => door.engine.inFlight === 2, "the requests");
+  await door.original.kill();
+  await until(() => gone && door.engine.inFlight === 0, "their ends");
+  await until(() => door.gateway.stats.connections === 0, "the end of the connection");
+  assert.equal(door.gateway.stats.attachments, 0);
+});
+
+doorTest(
+  "B-45: who leaves without having sent anything ends the channel, who has sent is heard to the end",
+  async () => {
+    await using door = await openDoor();
+    const heard: unknown[] = [];
+    let read: () => void = () => undefined;
+    const mayRead = new Promise<void>((resolve) => (read = resolve));
+    await door.peer.serve("talk", async (_args, context) => {
+      const channel = context.accept();
+      context.signal.addEventListener("abort", () => heard.push("aborted"));
+      const over = channel.closed.catch((error: LintelError) => heard.push(error.reason));
+      await mayRead;
+      for await (const message of channel) heard.push(message);
+      await channel.send(["anybody?"]).catch(() => undefined);
+      await over;
+    });
+    for (const mode of ["R", "RW"] as const) {
+      const silent = await door.connection.attach(mode, "talk");
+      await until(() => door.engine.inFlight === 0, "the channel");
+      await silent.close();
+      await until(() => heard.length === 2, `the reset in mode ${mode}`);
+      assert.deepEqual(new Set(heard.splice(0)), new Set(["CALLER_GONE", "aborted"]));
+    }
+    const talking = await door.connection.attach("RW", "talk");
+    await talking.sendTimes(20, "line", "x".repeat(1_000)); // more than is handed on before somebody reads
+    await talking.close();
+    read();
+    await until(() => heard.length === 22, "everything");
+    assert.deepEqual(
+      heard.slice(0, 20),
+      Array.from({ length: 20 }, () => ["line", "x".repeat(1_000)]),
+    );
+    assert.deepEqual(new Set(heard.slice(20)), new Set(["CALLER_GONE", "aborted"]), "an answer finds nobody");
+  },
+);
+
+doorTest("B-45: a channel the handler aborts ends with an `error` message", async () => {
+  await using door = await openDoor();
+  await door.peer.serve("talk", (_args, context) => {
+    context.accept().abort(new LintelError("aborted", "enough", { reason: "ENOUGH" }));
+  });
+  const aborted = await door.connection.attach("RW", "talk");
+  assert.deepEqual(await aborted.hears(), ["error", "enough", "aborted", "ENOUGH"]);
+  assert.equal(await aborted.hears(), undefined);
+});
+
+doorTest("B-32: a worker that takes no channels just answers", async () => {
+  await using door = await openDoor();
+  const { engine } = door;
+  const unsupported = LintelError.of("STREAMS_UNSUPPORTED").toFailure();
+  let refused = 0;
+  const registration = engine.serve("plain", {
+    execute(job, _route, request) {
+      queueMicrotask(() => {
+        if (request.streams !== undefined) {
+          refused++;
+          registration.fail(job, unsupported);
+        } else registration.reply(job, request);
+      });
+    },
+    cancel: () => undefined,
+  });
+  const end = await door.connection.attach("RW", "plain", "a", "b");
+  assert.deepEqual(await end.hears(), ["set", "a", "b"]);
+  assert.equal(refused, 1);
+  assert.equal(await end.hears(), undefined);
+});
+
+doorTest("B-60: a hub that drains takes nothing new, and lets what is under way be answered", async () => {
+  await using door = await openDoor();
+  let answer: (value: string) => void = () => undefined;
+  await door.peer.serve("later", () => new Promise<string>((resolve) => (answer = resolve)));
+  const end = await door.connection.attach("R", "later");
+  await until(() => door.engine.inFlight === 1, "the request");
+  let drained = false;
+  const draining = door.gateway.drain().then(() => (drained = true));
+  const late = await door.connection.attach("R", "later");
+  assert.equal((await late.hears())?.[3], "DRAINING");
+  assert.equal(drained, false);
+  answer("x".repeat(900_000));
+  const message = await end.hears();
+  assert.equal(message?.[1]?.length, 900_000);
+  await draining;
+});
+
+doorTest("B-60: a hub that closes ends everything at once", async () => {
+  await using door = await openDoor();
+  await door.peer.serve("talk", async (_args, context) => {
+    for await (const _ of context.accept());
+  });
+  const end = await door.connection.attach("RW", "talk");
+  await until(() => door.engine.stats.answered === 1, "the channel");
+  await door.gateway.close();
+  assert.equal(await end.hears(), undefined);
+  assert.equal(await door.connection.hears(), undefined);
+  assert.equal(door.gateway.stats.attachments, 0);
+});
+
+doorTest("B-61: no descriptor stays, however things end", async () => {
+  await using door = await openDoor();
+  await door.peer.serve("echo", (args) => args);
+  await door.peer.serve("stuck", () => new Promise(() => undefined));
+  await door.peer.serve("talk", async (_args, context) => {
+    for await (const _ of context.accept());
+  });
+  await door.peer.serve("stream", () => new Blob(["x".repeat(100_000)]).stream());
+  await door.connection.send("echo");
+  await until(() => door.gateway.stats.messages === 1, "the first message");
+  const before = openDescriptors();
+  for (let round = 0; round < 5; round++) {
+    const other = await door.original.connect();
+    const echo = await other.attach("R", "echo", "hi");
+    await echo.hears();
+    const talk = await other.attach("RW", "talk");
+    const nested = await talk.attach("RW", "nested");
+    await nested.send("hello");
+    await other.attach("R", "stuck");
+    await other.attach("R", "no subject");
+    await other.attach("R", "stream"); // its attachment is never taken out of the socket
+    await other.close();
+    for (const end of [talk, nested]) await end.close();
+  }
+  await until(() => door.gateway.stats.attachments === 5, "only what is stuck");
+  assert.equal(openDescriptors() - before, 5, "one for each");
+  await door.original.kill();
+  await until(() => door.gateway.stats.connections === 0, "the end of all connections");
+  await until(() => openDescriptors() <= before, "as many descriptors as before");
+});

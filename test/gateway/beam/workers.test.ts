@@ -1,0 +1,221 @@
+/** Original peers that register as workers: for peers of the hub, and for each other. */
+import assert from "node:assert/strict";
+import type { LintelError } from "../../../src/message/failure.ts";
+import type { OriginalEnd } from "./original-peer.ts";
+import { doorTest, openDescriptors, openDoor, until, type Door } from "./door.ts";
+
+/** Has the peer register, and waits until the hub knows. */
+async function register(door: Door, ...patterns: string[]): Promise<OriginalEnd> {
+  const { attachments } = door.gateway.stats;
+  const worker = await door.connection.attach("RW", "register", ...patterns);
+  await until(() => door.gateway.stats.attachments === attachments + 1, "the registration");
+  return worker;
+}
+
+doorTest("B-51, B-52: requests come as messages with an attachment, on which they are answered", async () => {
+  await using door = await openDoor();
+  const worker = await register(door, "tools.*");
+  const cases: [value: unknown, args: string[]][] = [
+    [
+      ["a", "b"],
+      ["a", "b"],
+    ],
+    ["text", ["text"]],
+    [undefined, []],
+    [{ a: 1 }, ['{"a":1}']],
+  ];
+  for (const [value, args] of cases) {
+    const answering = door.peer.request("tools.run", value);
+    const request = await worker.receive();
+    assert.deepEqual(request?.message, ["tools.run", ...args]);
+    await request.attached!.send("set", "done", ...args);
+    assert.deepEqual(await answering, ["done", ...args]);
+    assert.equal(await request.attached!.hears(), undefined);
+  }
+});
+
+doorTest("B-54: answers: nothing, a name of their own, pairs, errors, none at all", async () => {
+  await using door = await openDoor();
+  const worker = await register(door, "ask");
+  const ask = async (...answer: string[]): Promise<unknown> => {
+    const answering = door.peer.request("ask", undefined, { full: true }).then(
+      ({ value, headers }) => [value, headers.get(":name")],
+      ({ code, reason, message }: LintelError) => ({ code, reason, message }),
+    );
+    const { attached } = (await worker.receive())!;
+    if (answer.length > 0) await attached!.send(...answer);
+    await attached!.close();
+    return answering;
+  };
+  assert.deepEqual(await ask("ack"), [undefined, undefined]);
+  assert.deepEqual(await ask("set"), [[], undefined]);
+  assert.deepEqual(await ask("connected", "x"), [["x"], "connected"]);
+  assert.deepEqual(await ask("error", "no luck"), { code: "unknown", reason: "UNKNOWN", message: "no luck" });
+  assert.deepEqual(await ask("error", "gone", "not_found", "NO_ORDER"), {
+    code: "not_found",
+    reason: "NO_ORDER",
+    message: "gone",
+  });
+  assert.equal(((await ask()) as LintelError).reason, "WORKER_LOST");
+});
+
+doorTest(
+  "B-55: one peer calls another through the hub: names, attachments and modes pass as they are",
+  async () => {
+    await using door = await openDoor();
+    const worker = await register(door, "spawn");
+    const other = await door.original.connect();
+    const end = await other.attach("RW", "spawn", "sh");
+    const request = (await worker.receive())!;
+    assert.deepEqual(request.message, ["spawn", "sh"]);
+    const job = request.attached!;
+    await end.send("stdin", "ls");
+    assert.deepEqual(await job.hears(), ["stdin", "ls"]);
+    const nested = await job.attach("RW", "ack", "started");
+    const answer = (await end.receive())!;
+    assert.deepEqual(answer.message, ["ack", "started"]);
+    await nested.send("log", "hello");
+    assert.deepEqual(await answer.attached!.hears(), ["log", "hello"]);
+    await answer.attached!.send("stop");
+    assert.deepEqual(await nested.hears(), ["stop"]);
+    await end.half();
+    assert.equal(await job.hears(), undefined);
+    await job.send("exit", "0");
+    await job.close();
+    assert.deepEqual(await end.hears(), ["exit", "0"]);
+    assert.equal(await end.hears(), undefined);
+  },
+);
+
+doorTest("B-55: a caller that only waits has a deadline, one that goes on sending has not", async () => {
+  await using door = await openDoor({ timeoutMs: 400 });
+  const worker = await register(door, "wait");
+  const waiting = await door.connection.attach("R", "wait");
+  const sending = await door.connection.attach("W", "wait", "log");
+  await sending.send("line", "1");
+  assert.equal((await waiting.hears())?.[3], "DEADLINE");
+  const [first, second] = [await worker.receive(), await worker.receive()];
+  assert.equal(await first!.attached!.hears(), undefined, "the worker sees that it was canceled");
+  await sending.send("line", "2");
+  assert.deepEqual(await second!.attached!.hears(), ["line", "1"]);
+  assert.deepEqual(await second!.attached!.hears(), ["line", "2"]);
+});
+
+doorTest("B-55: a peer of the hub opens a channel to a worker", async () => {
+  await using door = await openDoor();
+  const worker = await register(door, "talk");
+  const channel = await door.peer.open("talk", ["hello"]);
+  const request = (await worker.receive())!;
+  assert.deepEqual(request.message, ["talk", "hello"]);
+  await channel.send(["one", "1"]);
+  assert.deepEqual(await request.attached!.hears(), ["one", "1"]);
+  await request.attached!.send("two", "2");
+  assert.deepEqual((await channel.receive()).value, ["two", "2"]);
+  channel.close();
+  assert.equal(await request.attached!.hears(), undefined);
+  await request.attached!.close();
+  assert.equal((await channel.receive()).done, true);
+});
+
+doorTest("B-56: other streams than a channel do not fit a request to a worker", async () => {
+  await using door = await openDoor();
+  await register(door, "upload");
+  await assert.rejects(door.peer.request("upload", { file: new Blob(["x"]).stream() }), {
+    reason: "STREAMS_UNSUPPORTED",
+  });
+});
+
+doorTest("B-53: what a worker passes on does not come back to it", async () => {
+  await using door = await openDoor();
+  await door.peer.serve("known", () => "from another");
+  const worker = await register(door); // for everything
+  const answering = assert.rejects(door.peer.request("unknown", ["x"]), { reason: "NO_RESPONDERS" });
+  const { message, attached } = (await worker.receive())!;
+  const passed = await worker.attach("R", ...message);
+  assert.equal((await passed.hears())?.[3], "NO_RESPONDERS");
+  await attached!.send("error", "nobody", "unavailable", "NO_RESPONDERS");
+  await answering;
+  assert.equal(await door.peer.request("known"), "from another");
+});
+
+doorTest("B-53: a worker asks others over what it has registered with", async () => {
+  await using door = await openDoor();
+  await door.peer.serve("add", (numbers: string[]) =>
+    String(numbers.reduce((sum, number) => sum + Number(number), 0)),
+  );
+  const worker = await register(door, "sum");
+  const asked = await worker.attach("R", "add", "1", "2");
+  assert.deepEqual(await asked.hears(), ["set", "3"]);
+});
+
+doorTest("B-57: a worker that leaves is asked no more, and may still answer what it holds", async () => {
+  await using door = await openDoor();
+  const worker = await register(door, "ask");
+  const answering = door.peer.request("ask");
+  const { attached } = (await worker.receive())!;
+  await worker.close();
+  await until(() => door.gateway.stats.attachments === 1, "its leaving");
+  await assert.rejects(door.peer.request("ask"), { reason: "NO_RESPONDERS" });
+  await attached!.send("set", "late");
+  assert.deepEqual(await answering, ["late"]);
+});
+
+doorTest("B-57: a worker that is killed fails what it holds at once", async () => {
+  await using door = await openDoor();
+  const worker = await register(door, "ask");
+  const answering = assert.rejects(door.peer.request("ask"), { reason: "WORKER_LOST", retryable: false });
+  const opened = await Promise.all([door.peer.open("ask"), worker.receive(), worker.receive()]);
+  const before = performance.now();
+  await door.original.kill();
+  await answering;
+  await assert.rejects(opened[0].closed, { reason: "CALLER_GONE" });
+  assert.ok(performance.now() - before < 5_000);
+  await until(
+    () => door.gateway.stats.connections === 0 && door.gateway.stats.attachments === 0,
+    "nothing left",
+  );
+  await assert.rejects(door.peer.request("ask"), { reason: "NO_RESPONDERS" });
+});
+
+doorTest(
+  "B-58: names a worker cannot have are refused, and so is a registration without an attachment",
+  async () => {
+    await using door = await openDoor({ prefix: "legacy" });
+    for (const pattern of ["a..b", "_x", "", "a.>.b"]) {
+      const refused = await door.connection.attach("RW", "register", "fine", pattern);
+      assert.equal((await refused.hears())?.[3], "BAD_SUBJECT", pattern);
+    }
+    await door.connection.send("register", "fine");
+    await until(() => door.reported.includes("BAD_FRAME"), "the refusal");
+    await assert.rejects(door.peer.request("legacy.fine"), { reason: "NO_RESPONDERS" });
+    const worker = await register(door, "fine");
+    const answering = door.peer.request("legacy.fine", ["x"]);
+    const request = (await worker.receive())!;
+    assert.deepEqual(request.message, ["fine", "x"], "it sees names without the prefix");
+    await request.attached!.send("ack");
+    assert.equal(await answering, undefined);
+  },
+);
+
+doorTest("B-58: a door without workers takes `register` for a name like any other", async () => {
+  await using door = await openDoor({ workers: false });
+  await door.peer.serve("register", (args) => args);
+  const end = await door.connection.attach("R", "register", "all");
+  assert.deepEqual(await end.hears(), ["set", "all"]);
+});
+
+doorTest("B-61: requests to workers leave no descriptor behind", async () => {
+  await using door = await openDoor();
+  const worker = await register(door, "ask");
+  const before = openDescriptors();
+  for (let count = 0; count < 20; count++) {
+    const answering = door.peer.request("ask", undefined, { timeoutMs: 5_000 });
+    const { attached } = (await worker.receive())!;
+    if (count % 2 === 0) await attached!.attach("RW", "set", "with a channel");
+    else await attached!.send("set", "without");
+    const value = (await answering) as unknown[];
+    if (count % 2 === 0) (value[1] as { abort(): void }).abort();
+    await attached!.close();
+  }
+  await until(() => door.gateway.stats.attachments === 1 && openDescriptors() <= before, "as many as before");
+});
