@@ -1,5 +1,7 @@
 export { connect, type ConnectOptions } from "./peer/connect.ts";
 export { createHub, type Hub, type HubConfig, type HubStats, type ListenAt } from "./hub/hub.ts";
+export type { BeamOptions, PlainMode } from "./gateway/beam/options.ts";
+export type { BeamStats } from "./gateway/beam/site.ts";
 export type { HandlerOptions, HttpHandler } from "./gateway/http/embedded.ts";
 export type { JobServiceOptions, JobsOptions } from "./gateway/jobs/options.ts";
 export { LintelError, type LintelErrorOptions } from "./message/failure.ts";

@@ -18,6 +18,7 @@ interface Flags {
   readonly listen?: string[];
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly beam?: string;
   readonly log: LogFormat;
 }
 
@@ -29,6 +30,7 @@ to the port of HTTP, as ws://127.0.0.1:8500, or fetch their jobs there: GET /ser
 file; flags override what the file says.
 URLs begin with tcp, unix, ws, h2c or http1. Those with TLS (tls, wss, h2, http1s) need certificates: --tls-cert and
 --tls-key, or those of the file. With certificates the port of HTTP speaks HTTPS.
+--beam makes a socket for programs that speak beam, which only its owner may use.
 SIGINT (Ctrl-C) or SIGTERM finishes what is under way and ends; a second one ends at once.
 
 Examples:
@@ -36,6 +38,7 @@ Examples:
   lintel serve --http 127.0.0.1:0 --listen unix:///run/lintel.sock
   lintel serve --http off --listen tcp://127.0.0.1:4500 --listen unix:///run/lintel.sock
   lintel serve --http 0.0.0.0:8443 --listen tls://0.0.0.0:4501 --tls-cert hub.pem --tls-key hub.key
+  lintel serve --beam /run/user/1000/beam.sock
   lintel serve --config prod.yaml --log json`;
 
 export function define(command: Command): void {
@@ -48,6 +51,7 @@ export function define(command: Command): void {
     )
     .option("--tls-cert <file>", "certificate in PEM, with its chain, for HTTP and for URLs with TLS")
     .option("--tls-key <file>", "the certificate's key in PEM")
+    .option("--beam <path>", "unix socket for programs that speak beam")
     .addOption(
       new Option("--log <format>", "one line on stdout for each request")
         .choices(["text", "json", "off"])
@@ -97,7 +101,7 @@ async function readFile(path: string): Promise<FileConfig> {
 }
 
 /** Flags go before the file. */
-function override(file: FileConfig, { http, listen, tlsCert, tlsKey }: Flags): FileConfig {
+function override(file: FileConfig, { http, listen, tlsCert, tlsKey, beam }: Flags): FileConfig {
   const config = { ...file };
   if (tlsCert !== undefined || tlsKey !== undefined) {
     if (tlsCert === undefined || tlsKey === undefined)
@@ -105,6 +109,7 @@ function override(file: FileConfig, { http, listen, tlsCert, tlsKey }: Flags): F
     config.tls = { ...file.tls, cert: readPem("--tls-cert", tlsCert), key: readPem("--tls-key", tlsKey) };
   }
   if (listen !== undefined) config.listen = listen;
+  if (beam !== undefined) config.beam = { ...file.beam, path: beam };
   if (http === false) config.http = false;
   else if (http !== undefined) config.http = { ...(file.http === false ? {} : file.http), ...http };
   return config;
@@ -147,18 +152,20 @@ function warnOfStrangers(hub: Hub): void {
   }
 }
 
-function jsonBanner({ httpUrl, urls, sessionUrl }: Hub, config: string | undefined): string {
+function jsonBanner({ httpUrl, urls, sessionUrl, beamUrl }: Hub, config: string | undefined): string {
   const time = new Date().toISOString();
-  return `${JSON.stringify({ time, event: "listening", http: httpUrl, listen: urls, sessions: sessionUrl, config })}\n`;
+  const where = { http: httpUrl, listen: urls, sessions: sessionUrl, beam: beamUrl };
+  return `${JSON.stringify({ time, event: "listening", ...where, config })}\n`;
 }
 
-function textBanner({ httpUrl, urls, sessionUrl }: Hub, config: string | undefined): string {
+function textBanner({ httpUrl, urls, sessionUrl, beamUrl }: Hub, config: string | undefined): string {
   const bold = (text: string): string => paint(process.stdout, "bold", text);
   const rows = ["lintel is up"];
   if (config !== undefined) rows.push(`  config   ${config}`);
   if (httpUrl !== undefined) rows.push(`  http     ${bold(httpUrl)}`);
   const workers = urls.length > 0 || sessionUrl === undefined ? urls : [sessionUrl];
   for (const url of workers) rows.push(`  workers  ${bold(url)}`);
+  if (beamUrl !== undefined) rows.push(`  beam     ${bold(beamUrl)}`);
   const [url] = workers;
   if (url !== undefined) {
     const hub = url === DEFAULT_HUB ? "" : ` --hub ${url}`;

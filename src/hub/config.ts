@@ -1,12 +1,14 @@
 /** Reads `lintel.yaml`: every mistake in it is reported at once, with its line and what is allowed there. */
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { BeamOptions } from "../gateway/beam/options.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import type { JobsOptions } from "../gateway/jobs/options.ts";
 import { LintelError } from "../message/failure.ts";
 import { MAX_HEADERS, MAX_TIMEOUT, type Limits } from "../message/limits.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { parseDocument, type Node, type Problem, type Report } from "./config-document.ts";
+import { beam } from "./config-beam.ts";
 import { jobs } from "./config-jobs.ts";
 import { listen, origins, tls } from "./config-listen.ts";
 import { routes } from "./config-routes.ts";
@@ -47,6 +49,7 @@ export interface FileConfig {
   jobs?: boolean | JobsOptions;
   listen?: (string | ListenAt)[];
   tls?: TlsOptions;
+  beam?: BeamOptions;
   limits?: Partial<Limits>;
 }
 
@@ -101,6 +104,7 @@ const file = (directory: string) =>
     jobs,
     listen: listen(directory),
     tls: tls(directory),
+    beam,
     limits: map("limits", LIMITS),
     routes,
   });

@@ -2,6 +2,9 @@ import type { Server } from "node:http";
 import { LocalEngine } from "../engine/local/local-engine.ts";
 import { codecsOf } from "../codec/codecs.ts";
 import type { BrokerStats } from "../broker/stats.ts";
+import type { BeamGateway } from "../gateway/beam/beam-gateway.ts";
+import type { BeamOptions } from "../gateway/beam/options.ts";
+import type { BeamStats } from "../gateway/beam/site.ts";
 import type { Listening } from "../gateway/gateway.ts";
 import type { HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
@@ -28,6 +31,8 @@ export interface HubConfig extends CodecOptions {
    * URLs of `listen` that are encrypted.
    */
   readonly tls?: TlsOptions;
+  /** The door for programs that speak beam over a unix socket. Default: none. */
+  readonly beam?: BeamOptions;
   readonly limits?: Partial<Limits>;
   /** Shown to peers that connect. Default "lintel". */
   readonly name?: string;
@@ -55,6 +60,8 @@ export interface HubStats extends Readonly<BrokerStats> {
   readonly droppedTooLarge: number;
   /** Sessions that were ended because they did not keep up. */
   readonly slowDisconnects: number;
+  /** What the beam door has counted; undefined without one. */
+  readonly beam: BeamStats | undefined;
 }
 
 /** A hub, and a peer of it in the same process. */
@@ -65,6 +72,8 @@ export interface Hub extends Peer {
   readonly httpUrl: string | undefined;
   /** Where native sessions connect on the port of the HTTP door: `ws://127.0.0.1:8500/.lintel/session`. */
   readonly sessionUrl: string | undefined;
+  /** Where programs that speak beam connect: `unix:///run/beam.sock`. */
+  readonly beamUrl: string | undefined;
   /**
    * Opens the HTTP door of a hub that was created with `http: false`, for those who want their workers there first.
    * Resolves with its URL; rejects as `createHub` does.
@@ -103,6 +112,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   });
   const transports = config.transports ?? new TransportRegistry();
   const doors: Listening[] = [];
+  let beam: BeamGateway | undefined;
   try {
     for (const entry of config.listen ?? DEFAULT_LISTEN) {
       const { url, ...options } = typeof entry === "string" ? { url: entry } : entry;
@@ -111,9 +121,10 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
       const tls = takesTls && config.tls !== undefined ? { tls: config.tls } : {};
       doors.push(await native.listen(transport, url, { ...tls, ...options }));
     }
+    beam = await openBeamDoor(engine, config, limits);
     const jobs = await openJobs(engine, config.jobs);
     const http = new HttpDoors(engine, native, limits, config.tls, jobs);
-    const hub = new RunningHub(engine, native, doors, http, {
+    const hub = new RunningHub(engine, native, doors, http, beam, {
       timeoutMs: limits.timeout,
       codecs: codecsOf(config),
       ...(config.onError === undefined ? {} : { onError: config.onError }),
@@ -121,7 +132,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     if (config.http !== false) await hub.openHttp(config.http);
     return hub;
   } catch (error) {
-    await Promise.all(doors.map((door) => door.close()));
+    await Promise.all([beam?.close(), ...doors.map((door) => door.close())]);
     await engine.close();
     throw error;
   }
@@ -137,12 +148,25 @@ async function openJobs(
   return new JobsGateway(engine, options === true ? {} : options);
 }
 
+/** Loaded when it is asked for: it needs what passes sockets, which not every platform has. */
+async function openBeamDoor(
+  engine: LocalEngine,
+  { beam, onError }: HubConfig,
+  { timeout, payload }: Limits,
+): Promise<BeamGateway | undefined> {
+  if (beam === undefined) return undefined;
+  const { openBeam } = await import("../gateway/beam/beam-gateway.ts");
+  const told = onError === undefined ? {} : { onError };
+  return openBeam(engine, { timeoutMs: timeout, messageLimit: payload, ...told, ...beam });
+}
+
 class RunningHub extends EnginePeer implements Hub {
   readonly urls: readonly string[];
   readonly #engine: LocalEngine;
   readonly #native: NativeGateway;
   readonly #doors: readonly Listening[];
   readonly #http: HttpDoors;
+  readonly #beam: BeamGateway | undefined;
   #ending: Promise<void> | undefined;
 
   constructor(
@@ -150,6 +174,7 @@ class RunningHub extends EnginePeer implements Hub {
     native: NativeGateway,
     doors: readonly Listening[],
     http: HttpDoors,
+    beam: BeamGateway | undefined,
     options: EnginePeerOptions,
   ) {
     super(engine, options);
@@ -157,6 +182,7 @@ class RunningHub extends EnginePeer implements Hub {
     this.#native = native;
     this.#doors = doors;
     this.#http = http;
+    this.#beam = beam;
     this.urls = doors.map((door) => door.url);
   }
 
@@ -166,6 +192,10 @@ class RunningHub extends EnginePeer implements Hub {
 
   get sessionUrl(): string | undefined {
     return this.#http.sessionUrl;
+  }
+
+  get beamUrl(): string | undefined {
+    return this.#beam?.url;
   }
 
   async openHttp(options: HttpOptions = {}): Promise<string> {
@@ -194,6 +224,7 @@ class RunningHub extends EnginePeer implements Hub {
       droppedOldest: drops.oldest,
       droppedTooLarge: drops.tooLarge,
       slowDisconnects,
+      beam: this.#beam?.stats,
     };
   }
 
@@ -209,7 +240,7 @@ class RunningHub extends EnginePeer implements Hub {
   override async drain(): Promise<void> {
     for (const door of this.#doors) void door.drain();
     this.#native.goaway();
-    await this.#http.drain(); // first: what has come in over HTTP may still need the engine
+    await Promise.all([this.#http.drain(), this.#beam?.drain()]); // first: what has come in may still need the engine
     await this.#engine.drain();
     await this.close();
   }
@@ -220,7 +251,7 @@ class RunningHub extends EnginePeer implements Hub {
   }
 
   async #end(): Promise<void> {
-    await Promise.all([this.#http.close(), super.close()]);
+    await Promise.all([this.#http.close(), this.#beam?.close(), super.close()]);
     const closing = this.#doors.map((door) => door.close());
     await this.#native.close();
     await Promise.all(closing);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { beamSettings, type BeamSettings } from "../../src/gateway/beam/options.ts";
 import { parseConfig } from "../../src/hub/config.ts";
 import { jobsSettings } from "../../src/gateway/jobs/options.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
@@ -13,7 +14,7 @@ const GUIDE = new URL("../../../docs/guides/configuration.md", import.meta.url);
 test("the guide's example is a legal file that uses every key", async () => {
   const guide = await readFile(GUIDE, "utf8");
   const [, example = ""] = /^```yaml\n([^]*?)^```$/m.exec(guide) ?? [];
-  const { http, jobs, listen, limits, tls } = await parseConfig(
+  const { http, jobs, listen, limits, tls, beam } = await parseConfig(
     example,
     join(root, "test/certificates/the guide"),
   );
@@ -46,9 +47,16 @@ test("the guide's example is a legal file that uses every key", async () => {
     if (typeof value === "number") assert.equal(jobs[name as "waitMs"], value, name);
   assert.equal(listen?.length, 2);
   assert.deepEqual(tls, pair("server"));
+  const defaults = settable(beamSettings({ path: "/run/lintel/beam.sock" }));
+  assert.deepEqual(beam, { ...defaults, prefix: "legacy" });
   for (const [name, value] of Object.entries(limits ?? {}))
     assert.equal(value, DEFAULT_LIMITS[name as "queue"], name);
 });
+
+/** Without what no file can say. */
+function settable({ onError: _, clock: __, ...settings }: Partial<BeamSettings>): Partial<BeamSettings> {
+  return settings;
+}
 
 test("the guide lists every limit", async () => {
   const guide = await readFile(GUIDE, "utf8");
