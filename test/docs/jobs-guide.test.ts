@@ -71,9 +71,9 @@ test("the worker of the guide and of the README is the one of the examples", () 
   const script = readFileSync(join(root, "examples/upper-worker.sh"), "utf8");
   const lines = script.split("\n").filter((line) => line !== "" && !/^# |^#!/.test(line));
   assert.equal(lines.length, 5);
-  const [shown] = blocks.filter(({ mark }) => mark === "file: examples/upper-worker.sh");
+  const shown = blocks.find(({ mark }) => mark === "file: examples/upper-worker.sh");
   assert.equal(shown?.text, lines.join("\n"));
-  const [first] = blocksOf(readDocument("README.md")).filter(
+  const first = blocksOf(readDocument("README.md")).find(
     ({ mark }) => mark === "file: examples/upper-worker.sh",
   );
   assert.equal(first?.text, lines.join("\n"));
