@@ -30,6 +30,7 @@ export class ByteBridge implements StreamEvents, InUse {
   #receiving: boolean;
   #full = false;
   #unread = 0;
+  #granting: ReturnType<typeof setImmediate> | undefined;
 
   constructor(descriptor: number, end: StreamEnd, attachments: Attachments) {
     this.#socket = adoptSocket(descriptor);
@@ -126,8 +127,13 @@ export class ByteBridge implements StreamEvents, InUse {
     return this.#settle();
   }
 
-  /** What the system has taken, the hub's side may send anew. */
+  /** What the system has taken, the hub's side may send anew. Not now, for the reason that a channel has. */
   #taken(): void {
+    if (!this.#full && !this.#isOver) this.#granting ??= setImmediate(() => this.#grant());
+  }
+
+  #grant(): void {
+    this.#granting = undefined;
     if (this.#full || this.#isOver) return;
     this.#window.read(this.#unread);
     this.#unread = 0;
@@ -149,6 +155,7 @@ export class ByteBridge implements StreamEvents, InUse {
 
   #finish(): void {
     this.#isOver = true;
+    clearImmediate(this.#granting);
     this.#window.close();
     this.#waiting.length = 0;
   }

@@ -50,8 +50,9 @@ export class ChannelBridge implements LinkEvents, StreamEvents {
   #isAnswered = false;
   // From the hub to the peer.
   #receiving: boolean;
-  /** Sent, and not with the system yet. As credit counts it. */
+  /** Sent, and not granted anew. As credit counts it. */
   #unread = 0;
+  #granting: ReturnType<typeof setImmediate> | undefined;
 
   /** `owner` is left out where nobody cares; `form` makes messages of what the hub's side sends. */
   constructor(
@@ -139,8 +140,7 @@ export class ChannelBridge implements LinkEvents, StreamEvents {
       return this.#fail(error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED"));
     }
     this.#unread += messageCost(message);
-    if (this.#link.isReady) this.#taken();
-    return undefined;
+    return this.#taken();
   }
 
   /** The peer hears why, and that is the end. */
@@ -197,9 +197,17 @@ export class ChannelBridge implements LinkEvents, StreamEvents {
     this.#end.end();
   }
 
-  /** What the system has taken, the hub's side may send anew. */
+  /**
+   * What the system has taken, the hub's side may send anew. Not now: a sender in this process that never waits would
+   * never let the loop tell that the other end has left.
+   */
   #taken(): void {
-    if (this.#isOver || this.#unread === 0) return;
+    if (!this.#isOver && this.#link.isReady) this.#granting ??= setImmediate(() => this.#grant());
+  }
+
+  #grant(): void {
+    this.#granting = undefined;
+    if (this.#isOver || !this.#link.isReady) return;
     this.#window.read(this.#unread);
     this.#unread = 0;
   }
@@ -217,6 +225,7 @@ export class ChannelBridge implements LinkEvents, StreamEvents {
 
   #finish(): void {
     this.#isOver = true;
+    clearImmediate(this.#granting);
     this.#window.close();
     if (this.#waiting !== undefined) discardStreams(this.#waiting, GONE);
     this.#waiting = undefined;
