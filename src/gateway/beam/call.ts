@@ -13,6 +13,7 @@ import { OFFER_LINES, isAccepted } from "./opening.ts";
 const CHANNEL = { receives: true, sends: true, messages: true };
 const ANSWERED = Object.freeze(failure("NOT_ACCEPTED", "the caller was answered without a channel"));
 const GONE = Object.freeze(failure("CALLER_GONE"));
+const UNSUPPORTED = "STREAMS_UNSUPPORTED";
 
 /**
  * A message that came with an attachment: a request, whose answer is written on the attachment, and the offer of a channel
@@ -85,10 +86,9 @@ export class Call implements Sink, BridgeOwner {
 
   failed(_tag: number, why: Failure): void {
     if (this.#state !== "waiting") return;
-    if (why.reason === "STREAMS_UNSUPPORTED" && this.#bridge !== undefined) return this.#withoutChannel();
-    this.#state = "answered";
-    this.#bridge?.detach(why);
-    this.#refuse(why);
+    // Whoever cannot take the channel resets it for that reason, before it fails the request or at once behind.
+    if (why.reason === UNSUPPORTED && this.#reset === undefined) queueMicrotask(() => this.#end(why));
+    else this.#end(why);
   }
 
   // BridgeOwner
@@ -124,12 +124,15 @@ export class Call implements Sink, BridgeOwner {
     if (handle !== 0) this.#handle = handle;
   }
 
-  /** Whoever has got the request takes no channels: an answer is all it can give. Nothing was executed. */
-  #withoutChannel(): void {
-    const bridge = this.#bridge;
-    this.#bridge = undefined;
-    bridge?.detach(failure("STREAMS_UNSUPPORTED"));
-    this.#request(undefined);
+  #end(why: Failure): void {
+    if (this.#state !== "waiting") return;
+    // No handler has seen it, and an answer is all that this worker can give.
+    const wasUntaken = why.reason === UNSUPPORTED && this.#reset?.reason === UNSUPPORTED;
+    this.#reset = undefined;
+    if (wasUntaken) return this.#request(undefined);
+    this.#state = "answered";
+    this.#bridge?.detach(why);
+    this.#refuse(why);
   }
 
   #answer(answer: Message): void {
