@@ -2,23 +2,13 @@ import { fstatSync } from "node:fs";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { adoptSocket, closeDescriptor, socketPair } from "../../transport/descriptors/endpoints.ts";
 import { errorOf } from "./arguments.ts";
-import { Link, type LinkEvents } from "./link.ts";
+import { Link } from "./link.ts";
 import type { Site } from "./site.ts";
 
 /** Something that uses a descriptor, until it ends by itself or is ended. */
 export interface InUse {
   abort(why: Failure): void;
 }
-
-/** For a link nobody listens to any more. */
-const NOBODY: LinkEvents = {
-  message: (_message, attachment) => {
-    if (attachment !== undefined) closeDescriptor(attachment);
-  },
-  finished: () => undefined,
-  drained: () => undefined,
-  closed: () => undefined,
-};
 
 /** The attachments of one connection, however deep they are nested: how many may be in use, and which are. */
 export class Attachments {
@@ -47,14 +37,12 @@ export class Attachments {
     return this.#adopt(descriptor);
   }
 
-  /** Tells whoever holds the other end of an attachment that its message has come to nothing. */
+  /** Tells whoever holds the other end of an attachment that its message has come to nothing, if there is room to. */
   refuse(descriptor: number, why: Failure): void {
     this.site.stats.refused++;
     const link = this.#adopt(descriptor);
-    if (link === undefined) return;
-    link.open(NOBODY);
-    link.send(errorOf(why));
-    link.close();
+    link?.send(errorOf(why));
+    link?.abort();
   }
 
   /** A link, and the descriptor of its other end, to be sent. Throws `TOO_MANY`, and what the system says. */
@@ -69,7 +57,11 @@ export class Attachments {
   /** Two descriptors that are joined. Throws `TOO_MANY`, and what the system says. */
   pair(): [near: number, far: number] {
     if (this.#inUse.size >= this.site.settings.maxAttachments) throw LintelError.from(this.#tooMany());
-    return socketPair();
+    try {
+      return socketPair();
+    } catch (error) {
+      throw LintelError.of("TOO_MANY", "the hub has too many descriptors open", error);
+    }
   }
 
   add(one: InUse): void {

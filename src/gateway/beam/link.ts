@@ -200,8 +200,7 @@ export class Link implements DescriptorSocketHandler, FrameSink {
     this.#state = "over";
     clearTimeout(this.#timer);
     this.#dropArrived();
-    if (why === undefined) this.#socket.close();
-    else this.#socket.abort();
+    this.#socket.abort(); // what the system has taken still arrives
     this.#onOver(this);
     this.#events?.closed(why);
   }

@@ -111,7 +111,12 @@ class Service implements Worker {
     const name = this.#attachments.site.nameOf(route.subject);
     const args = argumentsOf(request);
     const [link, far] = this.#attachments.create();
-    this.#link.send({ name, args }, far);
+    try {
+      this.#link.send({ name, args }, far);
+    } catch (error) {
+      link.abort();
+      throw error;
+    }
     const job = new Job(link, this.#attachments, {
       answer: (message) => this.#jobs.delete(number) && this.#registration?.reply(number, message) === true,
       fail: (why) => void (this.#jobs.delete(number) && this.#registration?.fail(number, why)),
