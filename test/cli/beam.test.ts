@@ -19,8 +19,8 @@ doorTest("serve --beam opens the door, says so, and tells of messages that came 
   await writeFile(join(directory, "lintel.yaml"), source);
   await using hub = start(["serve", "--beam", path], { cwd: directory });
   await hub.prints(new RegExp(`^ {2}beam {5}unix://${path}$`, "m"));
-  await using original = new OriginalPeer(path);
-  const connection = await original.connect();
+  await using original = new OriginalPeer();
+  const connection = await original.connect(path);
   const [kind, , , reason] = (await (await connection.attach("R", "print")).hears()) ?? [];
   assert.deepEqual([kind, reason], ["error", "NO_RESPONDERS"]);
   await connection.send("bad name");

@@ -28,8 +28,8 @@ doorTest("B-40, B-42, B-51: callers and workers over sessions, HTTP and beam rea
     ];
     for await (const nested of channel) await channel.send(["heard", name, text, ...(nested as string[])]);
   });
-  await using original = new OriginalPeer(path);
-  const connection = await original.connect();
+  await using original = new OriginalPeer();
+  const connection = await original.connect(path);
   const call = await connection.attach("RW", "deep");
   const nested = await call.attach("RW", "outer", "text");
   await nested.send("inner");
@@ -56,8 +56,8 @@ doorTest("B-60: a hub that drains answers what came over beam, removes the socke
   await using hub = await createHub({ ...CLOSED, beam: { path } });
   let answer: (value: string) => void = () => undefined;
   await hub.serve("later", () => new Promise<string>((resolve) => (answer = resolve)));
-  await using original = new OriginalPeer(path);
-  const end = await (await original.connect()).attach("R", "later");
+  await using original = new OriginalPeer();
+  const end = await (await original.connect(path)).attach("R", "later");
   await until(() => hub.stats().inFlight === 1, "the request");
   const drained = hub.drain();
   answer("x".repeat(500_000));

@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openBeam, type BeamGateway } from "../../../src/gateway/beam/beam-gateway.ts";
 import type { BeamOptions } from "../../../src/gateway/beam/options.ts";
@@ -27,11 +27,21 @@ export interface Door extends AsyncDisposable {
   readonly path: string;
   readonly original: OriginalPeer;
   readonly connection: OriginalEnd;
+  /** Another one. */
+  connect(): Promise<OriginalEnd>;
   /** Reasons that were reported. */
   readonly reported: string[];
 }
 
-export async function openDoor(options: Partial<BeamOptions> = {}): Promise<Door> {
+/** Started once for a file of tests: most of them need no process of their own. */
+let shared: OriginalPeer | undefined;
+after(() => shared?.kill());
+
+/** `original` is a process that the test may kill. */
+export async function openDoor(
+  options: Partial<BeamOptions> = {},
+  original: OriginalPeer = (shared ??= new OriginalPeer()),
+): Promise<Door> {
   const folder = mkdtempSync(join(tmpdir(), "lintel-beam-"));
   const path = join(folder, "beam.sock");
   const engine = new LocalEngine();
@@ -39,19 +49,20 @@ export async function openDoor(options: Partial<BeamOptions> = {}): Promise<Door
   const reported: string[] = [];
   const onError = (error: LintelError): void => void reported.push(error.reason);
   const gateway = await openBeam(engine, { path, onError, ...options });
-  const original = new OriginalPeer(path);
-  const connection = await original.connect();
+  const connect = (): Promise<OriginalEnd> => original.connect(path);
+  const connection = await connect();
   return {
     engine,
     peer,
     gateway,
     path,
     original,
+    connect,
     connection,
     reported,
     async [Symbol.asyncDispose]() {
-      await original.kill();
       await gateway.close();
+      if (original !== shared) await original.kill();
       await peer.close();
       rmSync(folder, { recursive: true });
     },

@@ -1,6 +1,8 @@
 /** How calls and channels end: callers that leave, deadlines, resets, a hub that drains or closes. No descriptor stays. */
 import assert from "node:assert/strict";
 import { LintelError } from "../../../src/message/failure.ts";
+import { discardStreams } from "../../../src/message/stream.ts";
+import { OriginalPeer } from "./original-peer.ts";
 import { doorTest, openDescriptors, openDoor, until } from "./door.ts";
 
 doorTest(
@@ -27,7 +29,7 @@ doorTest(
 );
 
 doorTest("B-36: so does a caller that is killed", async () => {
-  await using door = await openDoor();
+  await using door = await openDoor({}, new OriginalPeer());
   let gone = false;
   await door.peer.serve("slow", (_args, { signal }) => {
     signal.addEventListener("abort", () => (gone = true));
@@ -78,6 +80,36 @@ doorTest(
   },
 );
 
+doorTest(
+  "B-45, B-46: a source in the hub that never waits is stopped when its reader is killed",
+  async () => {
+    await using door = await openDoor();
+    let ended = 0;
+    await door.peer.serve("bytes", () => {
+      return new ReadableStream<Uint8Array>({
+        pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+        cancel: () => void ended++,
+      });
+    });
+    await door.peer.serve("values", async function* () {
+      try {
+        while (true) yield ["x".repeat(10_000)];
+      } finally {
+        ended++;
+      }
+    });
+    for (let round = 1; round <= 3; round++) {
+      const other = new OriginalPeer();
+      const connection = await other.connect(door.path);
+      const ends = [await connection.attach("R", "bytes"), await connection.attach("R", "values")];
+      for (const end of ends) await end.receive();
+      await other.kill();
+      await until(() => ended === round * 2, "the end of both");
+    }
+    await until(() => door.gateway.stats.attachments === 0, "no attachment in use");
+  },
+);
+
 doorTest("B-45: a channel the handler aborts ends with an `error` message", async () => {
   await using door = await openDoor();
   await door.peer.serve("talk", (_args, context) => {
@@ -98,16 +130,39 @@ doorTest("B-32: a worker that takes no channels just answers", async () => {
       queueMicrotask(() => {
         if (request.streams !== undefined) {
           refused++;
+          if (refused === 1) discardStreams(request, unsupported);
           registration.fail(job, unsupported);
+          if (refused > 1) discardStreams(request, unsupported);
         } else registration.reply(job, request);
       });
     },
     cancel: () => undefined,
   });
-  const end = await door.connection.attach("RW", "plain", "a", "b");
-  assert.deepEqual(await end.hears(), ["set", "a", "b"]);
-  assert.equal(refused, 1);
-  assert.equal(await end.hears(), undefined);
+  for (let count = 1; count <= 2; count++) {
+    const end = await door.connection.attach("RW", "plain", "a", "b");
+    assert.deepEqual(await end.hears(), ["set", "a", "b"]);
+    assert.equal(refused, count);
+    assert.equal(await end.hears(), undefined);
+  }
+});
+
+doorTest("B-32: a handler that fails for want of streams elsewhere is not called again", async () => {
+  await using door = await openDoor();
+  let calls = 0;
+  await door.peer.serve("nested", () => {
+    calls++;
+    throw LintelError.of("STREAMS_UNSUPPORTED");
+  });
+  await door.peer.serve("later", async () => {
+    calls++;
+    await Promise.resolve();
+    throw LintelError.of("STREAMS_UNSUPPORTED");
+  });
+  for (const name of ["nested", "later"]) {
+    const end = await door.connection.attach("R", name);
+    assert.equal((await end.hears())?.[3], "STREAMS_UNSUPPORTED");
+  }
+  assert.equal(calls, 2);
 });
 
 doorTest("B-60: a hub that drains takes nothing new, and lets what is under way be answered", async () => {
@@ -141,7 +196,7 @@ doorTest("B-60: a hub that closes ends everything at once", async () => {
 });
 
 doorTest("B-61: no descriptor stays, however things end", async () => {
-  await using door = await openDoor();
+  await using door = await openDoor({}, new OriginalPeer());
   await door.peer.serve("echo", (args) => args);
   await door.peer.serve("stuck", () => new Promise(() => undefined));
   await door.peer.serve("talk", async (_args, context) => {
@@ -152,7 +207,7 @@ doorTest("B-61: no descriptor stays, however things end", async () => {
   await until(() => door.gateway.stats.messages === 1, "the first message");
   const before = openDescriptors();
   for (let round = 0; round < 5; round++) {
-    const other = await door.original.connect();
+    const other = await door.connect();
     const echo = await other.attach("R", "echo", "hi");
     await echo.hears();
     const talk = await other.attach("RW", "talk");

@@ -30,7 +30,7 @@ describe("B-6: what breaks the format ends its connection, closes what came with
         const bytes = Buffer.from(hex, "hex");
         for (const kinds of [[], ["socket", "file", "pipe"]] as const) {
           if (kinds.length > 0 && name === "a flag and no descriptor") continue;
-          const other = await door.original.connect();
+          const other = await door.connect();
           await other.raw(bytes, ...kinds);
           assert.equal(await other.hears().catch(() => undefined), undefined, name);
           await other.close();
@@ -51,7 +51,7 @@ describe("B-6: what breaks the format ends its connection, closes what came with
     await using door = await openDoor();
     await until(() => door.gateway.stats.connections === 1, "the connection");
     const before = openDescriptors();
-    const other = await door.original.connect();
+    const other = await door.connect();
     for (let count = 0; count < 20; count++)
       await other.raw(encodeFrame("nobody", [], false), "file").catch(() => undefined);
     assert.equal(await other.hears().catch(() => undefined), undefined);
@@ -74,7 +74,7 @@ describe("B-6: what breaks the format ends its connection, closes what came with
     // The second descriptor of each pair that is sent waits for a frame; this one takes the pipe's.
     assert.equal(door.engine.stats.requests, 0);
     await until(() => door.gateway.stats.refused === 2, "two refusals");
-    const end = await door.original.connect();
+    const end = await door.connect();
     assert.deepEqual(await (await end.attach("R", "echo", "hi")).hears(), ["set", "hi"]);
     await end.close();
     await until(() => openDescriptors() <= before + 1, "all but one that waits are closed");
@@ -103,13 +103,13 @@ doorTest("B-47: attachments past the limit are told so, and those in use go on",
 
 doorTest("B-48: connections past the limit are closed", async () => {
   await using door = await openDoor({ maxConnections: 2 });
-  const second = await door.original.connect();
+  const second = await door.connect();
   await second.attach("R", "nobody");
-  const third = await door.original.connect();
+  const third = await door.connect();
   assert.equal(await third.hears(), undefined);
   await second.close();
   await until(() => door.gateway.stats.connections === 1, "a free place");
-  const fourth = await door.original.connect();
+  const fourth = await door.connect();
   assert.equal((await (await fourth.attach("R", "nobody")).hears())?.[3], "NO_RESPONDERS");
 });
 
@@ -168,4 +168,14 @@ doorTest("options that are wrong are refused, with what is allowed", async () =>
     });
   }
   await assert.rejects(openBeam(engine, { path: "/nowhere/beam.sock" }), { code: "ENOENT" });
+});
+
+doorTest("B-47: who cannot be told that it was refused, for its socket is full, holds nothing", async () => {
+  await using door = await openDoor({ maxAttachments: 2 });
+  await until(() => door.gateway.stats.connections === 1, "the connection");
+  const before = openDescriptors();
+  for (let count = 0; count < 20; count++) await door.connection.raw(encodeFrame("a b", [], true), "full");
+  await until(() => door.gateway.stats.refused === 20, "twenty refusals");
+  assert.equal(door.gateway.stats.attachments, 0);
+  assert.ok(openDescriptors() <= before);
 });

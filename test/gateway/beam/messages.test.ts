@@ -241,7 +241,7 @@ doorTest("B-37: who sends and leaves is heard all the same, and its answer can s
   let answer: (value: string) => void = () => undefined;
   await door.peer.serve("print", (args) => void printed.push(args));
   await door.peer.serve("later", () => new Promise<string>((resolve) => (answer = resolve)));
-  const other = await door.original.connect();
+  const other = await door.connect();
   const end = await other.attach("R", "later");
   await other.send("print", "bye");
   await other.close();

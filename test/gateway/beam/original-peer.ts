@@ -26,8 +26,8 @@ export class OriginalPeer implements AsyncDisposable {
   readonly #waiting = new Map<number, (said: Said) => void>();
   #last = 0;
 
-  constructor(path: string) {
-    this.child = spawn("python3", [`${root}/test/gateway/beam/original_peer.py`, path]);
+  constructor() {
+    this.child = spawn("python3", [`${root}/test/gateway/beam/original_peer.py`]);
     this.child.stdin.on("error", () => undefined); // it was killed
     this.child.stderr.pipe(process.stderr);
     createInterface(this.child.stdout).on("line", (line) => {
@@ -49,8 +49,8 @@ export class OriginalPeer implements AsyncDisposable {
     }).finally(() => clearTimeout(timer));
   }
 
-  async connect(): Promise<OriginalEnd> {
-    return new OriginalEnd(this, (await this.does({ do: "connect" })).id!);
+  async connect(path: string): Promise<OriginalEnd> {
+    return new OriginalEnd(this, (await this.does({ do: "connect", path })).id!);
   }
 
   async kill(): Promise<void> {
@@ -106,7 +106,7 @@ export class OriginalEnd {
     return (await this.receive())?.message;
   }
 
-  async raw(bytes: Uint8Array, ...kinds: ("socket" | "file" | "pipe")[]): Promise<void> {
+  async raw(bytes: Uint8Array, ...kinds: ("socket" | "file" | "pipe" | "full")[]): Promise<void> {
     await this.#do({ do: "raw", hex: Buffer.from(bytes).toString("hex"), kinds });
   }
 

@@ -51,8 +51,14 @@ class End:
     def __init__(self, sock):
         self.socket = sock
         self.descriptors = []
+        self.sending = threading.Lock()
+        self.receiving = threading.Lock()
 
     def send(self, items, descriptor=None):
+        with self.sending:
+            self.write(items, descriptor)
+
+    def write(self, items, descriptor):
         payload = netstring(b"".join(netstring(item.encode()) for item in items))
         header = struct.pack(">I", len(payload) | (0 if descriptor is None else ATTACHED))
         written = 0
@@ -63,7 +69,7 @@ class End:
         self.socket.sendall(payload)
 
     def read(self, size):
-        data = b""
+        data = bytearray()
         while len(data) < size:
             piece, control, flags, _ = self.socket.recvmsg(min(size - len(data), 1 << 16), socket.CMSG_SPACE(4))
             for level, kind, rights in control:
@@ -72,12 +78,16 @@ class End:
                     found.frombytes(rights[: len(rights) - len(rights) % found.itemsize])
                     self.descriptors.extend(found)
             if not piece:
-                return data
+                break
             data += piece
-        return data
+        return bytes(data)
 
     def receive(self):
         """A message and its attachment, or None at the end."""
+        with self.receiving:
+            return self.take()
+
+    def take(self):
         header = self.read(4)
         if len(header) < 4:
             return None
@@ -103,7 +113,7 @@ def raw(end, data, kinds):
     """Sends bytes as they are, with descriptors of these kinds beside the first."""
     opened = []
     for kind in kinds:
-        opened.extend({"file": lambda: [os.open("/dev/null", os.O_RDWR)], "pipe": os.pipe}.get(kind, pair)())
+        opened.extend(OPEN[kind]())
     control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", opened))] if opened else []
     end.socket.sendmsg([data], control)
     for descriptor in opened:
@@ -115,11 +125,26 @@ def pair():
     return [one.detach(), other.detach()]
 
 
-def do(command, path):
+def full():
+    """A socket into which nothing more fits."""
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    try:
+        while True:
+            far.send(bytes(65536))
+    except BlockingIOError:
+        keep(End(near))
+        return [far.detach()]
+
+
+OPEN = {"file": lambda: [os.open("/dev/null", os.O_RDWR)], "pipe": os.pipe, "socket": pair, "full": full}
+
+
+def do(command):
     action = command["do"]
     if action == "connect":
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.connect(path)
+        sock.connect(command["path"])
         return {"id": keep(End(sock))}
     end = ends[command["on"]]
     if action == "send":
@@ -148,12 +173,12 @@ def do(command, path):
     return {}
 
 
-def act(command, path):
+def act(command):
     try:
-        say(n=command["n"], **do(command, path))
+        say(n=command["n"], **do(command))
     except Exception as error:  # whatever it is, the test is to see it
         say(n=command["n"], error=type(error).__name__)
 
 
 for line in sys.stdin:
-    threading.Thread(target=act, args=(json.loads(line), sys.argv[1]), daemon=True).start()
+    threading.Thread(target=act, args=(json.loads(line),), daemon=True).start()

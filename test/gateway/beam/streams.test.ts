@@ -173,7 +173,7 @@ doorTest("B-41: a peer that does not read holds the handler back", async () => {
   });
   const end = await door.connection.attach("RW", "fast");
   assert.deepEqual(await end.hears(), ["line", text]);
-  await until(() => sent > 30, "a window of messages");
+  await until(() => sent > 20, "a window of messages");
   let quiet = sent;
   for (let same = 0; same < 5; quiet = sent) {
     await new Promise((resolve) => setTimeout(resolve, 20));

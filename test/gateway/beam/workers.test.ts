@@ -1,7 +1,7 @@
 /** Original peers that register as workers: for peers of the hub, and for each other. */
 import assert from "node:assert/strict";
 import type { LintelError } from "../../../src/message/failure.ts";
-import type { OriginalEnd } from "./original-peer.ts";
+import { OriginalPeer, type OriginalEnd } from "./original-peer.ts";
 import { doorTest, openDescriptors, openDoor, until, type Door } from "./door.ts";
 
 /** Has the peer register, and waits until the hub knows. */
@@ -64,7 +64,7 @@ doorTest(
   async () => {
     await using door = await openDoor();
     const worker = await register(door, "spawn");
-    const other = await door.original.connect();
+    const other = await door.connect();
     const end = await other.attach("RW", "spawn", "sh");
     const request = (await worker.receive())!;
     assert.deepEqual(request.message, ["spawn", "sh"]);
@@ -161,7 +161,7 @@ doorTest("B-57: a worker that leaves is asked no more, and may still answer what
 });
 
 doorTest("B-57: a worker that is killed fails what it holds at once", async () => {
-  await using door = await openDoor();
+  await using door = await openDoor({}, new OriginalPeer());
   const worker = await register(door, "ask");
   const answering = assert.rejects(door.peer.request("ask"), { reason: "WORKER_LOST", retryable: false });
   const opened = await Promise.all([door.peer.open("ask"), worker.receive(), worker.receive()]);
