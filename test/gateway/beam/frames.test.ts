@@ -17,7 +17,7 @@ interface Vectors {
   readonly truncated: readonly { name: string; hex: string; pending: number }[];
 }
 
-const vectors = JSON.parse(readFileSync(join(root, "spec/vectors/beam.json"), "utf8")) as Vectors;
+const vectors = JSON.parse(readFileSync(join(root, "spec/vectors/beam/messages.json"), "utf8")) as Vectors;
 const SEED = 20_261_121;
 
 /** What was read: each message as a list, and the number of its descriptor. */

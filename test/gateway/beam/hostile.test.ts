@@ -10,7 +10,7 @@ import { LintelError } from "../../../src/message/failure.ts";
 import { root } from "../../house/root.ts";
 import { doorTest, openDescriptors, openDoor, until } from "./door.ts";
 
-const { malformed } = JSON.parse(readFileSync(join(root, "spec/vectors/beam.json"), "utf8")) as {
+const { malformed } = JSON.parse(readFileSync(join(root, "spec/vectors/beam/messages.json"), "utf8")) as {
   malformed: { name: string; hex: string; clause: string }[];
 };
 
