@@ -95,8 +95,9 @@ export class HttpDoors {
   }
 
   async drain(): Promise<void> {
-    this.#jobs?.drain(); // workers that wait are no callers to wait for
-    await Promise.all([this.#port?.drain(), ...this.#embedded.map((gateway) => gateway.drain())]);
+    const drained = Promise.all([this.#port?.drain(), ...this.#embedded.map((gateway) => gateway.drain())]);
+    this.#jobs?.drain(); // workers that wait are no callers to wait for; their answers are the last on their connections
+    await drained;
   }
 
   async close(): Promise<void> {

@@ -12,6 +12,7 @@ import { NativeGateway } from "../../src/gateway/native/native-gateway.ts";
 import { connect, createHub } from "../../src/index.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
 import { createMemoryTransport } from "../../src/transport/memory.ts";
+import { RawCaller } from "../gateway/http/door.ts";
 import { stageOn, until, type GivenJob } from "../gateway/jobs/stage.ts";
 import { pathOf } from "../house/provide.ts";
 import { root } from "../house/root.ts";
@@ -158,6 +159,21 @@ test("a hub that drains lets workers over HTTP finish, and ends", async () => {
   assert.equal(answered.status, 200);
   assert.equal(await (await asked).text(), "done");
   assert.equal((await idle).status, 503);
+  await drained;
+});
+
+test("a worker that waits on a connection it would keep does not hold a hub up that drains", async () => {
+  const hub = await createHub({ http: { port: 0 }, listen: [] });
+  const worker = new RawCaller(Number(new URL(hub.httpUrl!).port));
+  worker.send("GET /service/a/jobs HTTP/1.1\r\nHost: x\r\n\r\n");
+  await until(() => worker.socket.bytesWritten > 0);
+  await fetch(`${hub.httpUrl}/service/a/jobs?wait=0`, { headers: { connection: "close" } }); // the first one waits by now
+  const drained = hub.drain();
+  const response = await worker.response();
+  assert.equal(response?.status, 503);
+  assert.equal(response.headers.get("connection"), "close");
+  await worker.end();
+  worker.close();
   await drained;
 });
 

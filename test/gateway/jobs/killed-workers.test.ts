@@ -1,0 +1,23 @@
+/** Short runs of what `npm run soak:jobs` does at length. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pathOf } from "../../house/provide.ts";
+import { killPollers, killWorkers } from "./killed-workers.ts";
+
+const seed = Date.now() % 1_000_000;
+
+test("workers that poll leave, drop jobs and are killed: nothing that nobody read is lost", async (t) => {
+  t.diagnostic(`seed ${seed}`);
+  const { answered, dropped, unread } = await killPollers(800, 2, 20, seed);
+  assert.equal(answered + dropped, 800);
+  assert.ok(answered > 400, `${answered} were answered`);
+  assert.ok(unread >= 0);
+});
+
+test("the bash worker and a program are killed: every request is answered all the same", async (t) => {
+  t.diagnostic(`seed ${seed}`);
+  pathOf("curl");
+  pathOf("jq");
+  const { bash, program } = await killWorkers(300, 4, seed);
+  assert.equal(bash + program, 300);
+});
