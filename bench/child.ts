@@ -2,12 +2,17 @@
 import type { Command, Outcome } from "./protocol.ts";
 import { openRole, type OpenRole } from "./roles.ts";
 
+const MIB = 1_048_576;
+
 let role: OpenRole | undefined;
+/** Resident memory when the role was ready. Bytes. */
+let atFirst = 0;
 
 async function obey(command: Command): Promise<Outcome> {
   switch (command.do) {
     case "open": {
       role = await openRole(command.role);
+      atFirst = process.memoryUsage.rss();
       const { address, workerAddress } = role;
       return {
         is: "opened",
@@ -15,12 +20,17 @@ async function obey(command: Command): Promise<Outcome> {
       };
     }
     case "measure":
+      if (command.load.kind === "memory") return { is: "measured", sample: { rate: 0, growth: grown() } };
       if (role?.measure === undefined) throw new Error("this role measures nothing");
       return { is: "measured", sample: await role.measure(command.load, command.seconds) };
     case "close":
       await role?.close();
       return { is: "closed" };
   }
+}
+
+function grown(): number {
+  return (process.resourceUsage().maxRSS * 1_024 - atFirst) / MIB;
 }
 
 function tell(outcome: Outcome): void {

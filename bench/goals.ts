@@ -7,7 +7,8 @@ export interface Goal {
   readonly test: string;
   readonly metric: Metric;
   readonly candidate: string;
-  readonly base: string;
+  /** Without one the figure counts, not a ratio. */
+  readonly base?: string;
   /** Exactly one of the two bounds. */
   readonly atLeast?: number;
   readonly atMost?: number;
@@ -63,7 +64,16 @@ const websocket: Goal[] = ["64 B, 64 in flight", "1 KiB, 64 in flight"].map((tes
   atLeast: 3,
 }));
 
-export const GOALS: readonly Goal[] = [...requests, ...fanout, ...edge, ...local, ...websocket];
+const streams: Goal[] = TRANSPORTS.flatMap(
+  (test) =>
+    [
+      { workload: "ST", test, metric: "rate", candidate: "lintel", base: "raw", atLeast: 0.5 },
+      { workload: "ST", test, metric: "rate", candidate: "lintel hub", base: "raw relay", atLeast: 0.8 },
+      { workload: "ST", test, metric: "growth", candidate: "lintel hub", atMost: 64 },
+    ] satisfies Goal[],
+);
+
+export const GOALS: readonly Goal[] = [...requests, ...fanout, ...edge, ...local, ...websocket, ...streams];
 
 export function isMet(goal: Goal, ratio: number): boolean {
   return ratio >= (goal.atLeast ?? 0) && ratio <= (goal.atMost ?? Number.POSITIVE_INFINITY);

@@ -13,6 +13,7 @@ import {
   type Finished,
 } from "./report.ts";
 import { runRounds, type Plan } from "./rounds.ts";
+import { streams } from "./workloads/streams.ts";
 import { natsSettings, w1 } from "./workloads/w1.ts";
 import { w2 } from "./workloads/w2.ts";
 import { w3 } from "./workloads/w3.ts";
@@ -20,7 +21,7 @@ import { w4 } from "./workloads/w4.ts";
 import { websocket } from "./workloads/websocket.ts";
 import { openEntries, type Workload } from "./workloads/workload.ts";
 
-const ALL: readonly Workload[] = [w1, w2, w3, w4, websocket, natsSettings];
+const ALL: readonly Workload[] = [w1, w2, w3, w4, websocket, streams, natsSettings];
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 

@@ -80,7 +80,7 @@ function renderRatios(
 ): string {
   const bases = new Set(shape.columns.map((column) => column.base));
   const titles = shape.columns.map(({ candidate, base }) =>
-    bases.size > 1 ? `${candidate} / ${base}` : candidate,
+    base !== undefined && bases.size > 1 ? `${candidate} / ${base}` : candidate,
   );
   const rows = workload.cases.flatMap((test) => {
     const cells = shape.columns.map(({ candidate, base }) =>
@@ -136,7 +136,7 @@ export function judge(runs: readonly Finished[]): Judged[] {
 export function renderGoals(judged: readonly Judged[], style: Style): string {
   const rows = judged.map(({ goal, ratio, verdict }) => [
     `${goal.workload} ${goal.test}`,
-    `${goal.candidate} / ${goal.base}, ${goal.metric}`,
+    `${goal.candidate}${goal.base === undefined ? "" : ` / ${goal.base}`}, ${goal.metric}`,
     goal.atLeast === undefined ? `at most ${goal.atMost}` : `at least ${goal.atLeast}`,
     ratio === undefined ? "-" : formatRatio(ratio),
     verdict,

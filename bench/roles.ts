@@ -1,8 +1,10 @@
 /** What a process of the bench can be. Implementations are loaded when a role is opened, so that a process holds one candidate only. */
 import type { Answer, Candidate, Open, RequestCandidate, Transport } from "./candidates/candidate.ts";
+import type { StreamTransport } from "./candidates/lintel-stream.ts";
 import type { LintelEdge } from "./candidates/lintel-local.ts";
 import type { NatsSetting } from "./candidates/nats.ts";
 import type { FanoutLoad, Load, Sample } from "./load/sample.ts";
+import type { StreamSource } from "./load/streams.ts";
 
 /** Which implementation: the setting matters to the NATS client only. */
 export type Implementation = "lintel" | "relay" | `nats-${NatsSetting}`;
@@ -40,7 +42,25 @@ export type Role =
   | { readonly is: "bare-http" }
   | { readonly is: "nats-edge"; readonly address: string; readonly setting: NatsSetting }
   | { readonly is: "lintel-edge"; readonly edge: LintelEdge; readonly directory: string }
-  | { readonly is: "calls"; readonly of: "direct" | "lintel" };
+  | { readonly is: "calls"; readonly of: "direct" | "lintel" }
+  | { readonly is: "raw-sink"; readonly transport: "unix" | "tcp"; readonly directory: string }
+  | {
+      readonly is: "raw-relay";
+      readonly transport: "unix" | "tcp";
+      readonly directory: string;
+      readonly address: string;
+    }
+  | {
+      readonly is: "stream-hub";
+      readonly transport: StreamTransport;
+      readonly directory: string;
+      readonly serves: boolean;
+    }
+  | { readonly is: "stream-worker"; readonly address: string }
+  | { readonly is: "stream-source"; readonly of: "raw" | "lintel"; readonly address: string }
+  | { readonly is: "stream-memory" };
+
+type StreamRole = Extract<Role["is"], `raw-${string}` | `stream-${string}`>;
 
 /** Where others reach a role; empty for roles that nobody dials. */
 export interface Addresses {
@@ -74,7 +94,27 @@ export async function openRole(role: Role): Promise<OpenRole> {
       return await (await import("./candidates/lintel-local.ts")).openLintelEdge(role.edge, role.directory);
     case "calls":
       return await openCalls(role.of);
+    default:
+      return await openStreamRole(role);
   }
+}
+
+async function openStreamRole(role: Extract<Role, { is: StreamRole }>): Promise<OpenRole> {
+  const { openRawRelay, openRawSink, openRawSource } = await import("./candidates/raw-stream.ts");
+  if (role.is === "raw-sink") return await openRawSink(role.transport, role.directory);
+  if (role.is === "raw-relay") return await openRawRelay(role.transport, role.directory, role.address);
+  if (role.is === "stream-source" && role.of === "raw") return sending(openRawSource(role.address));
+  const lintel = await import("./candidates/lintel-stream.ts");
+  if (role.is === "stream-hub")
+    return await lintel.openStreamHub(role.transport, role.directory, role.serves);
+  if (role.is === "stream-worker") return await lintel.openStreamWorker(role.address);
+  if (role.is === "stream-memory") return sending(await lintel.openStreamMemory());
+  return sending(await lintel.openStreamCaller(role.address));
+}
+
+async function sending(source: StreamSource & Open): Promise<OpenRole> {
+  const { measureStream } = await import("./load/streams.ts");
+  return { close: () => source.close(), measure: (_load, seconds) => measureStream(source, seconds) };
 }
 
 async function loadForRequests(of: RequestImplementation): Promise<RequestCandidate> {

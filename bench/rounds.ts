@@ -52,8 +52,11 @@ export class Measurements {
     return this.#samples.get(keyOf(test, contender)) ?? [];
   }
 
-  /** Ratios of the rounds in which both were measured; undefined when there is none. */
-  compare(test: Case, contender: string, base: string, metric: Metric): Spread | undefined {
+  /** Ratios of the rounds in which both were measured, or the figures if there is no base; undefined when there is none. */
+  compare(test: Case, contender: string, base: string | undefined, metric: Metric): Spread | undefined {
+    if (base === undefined) {
+      return spreadOf(this.samples(test, contender).flatMap((sample) => sample[metric] ?? []));
+    }
     const bases = this.samples(test, base);
     const ratios = this.samples(test, contender).flatMap((sample, round) => {
       const above = sample[metric];

@@ -1,3 +1,5 @@
+import type { StreamTransport } from "../candidates/lintel-stream.ts";
+
 /** What one measurement of one candidate gave. Absolute figures live only here; the summary is made of ratios. */
 export interface Sample {
   /** Operations per second: requests, deliveries or calls. */
@@ -6,6 +8,8 @@ export interface Sample {
   readonly p50?: number;
   /** Seconds per operation, where the ratio of costs is what a reader wants. */
   readonly cost?: number;
+  /** What a process has taken at its peak beyond what it began with. MiB. */
+  readonly growth?: number;
 }
 
 export type Metric = keyof Sample;
@@ -37,4 +41,15 @@ export interface HttpLoad {
   readonly connections: number;
 }
 
-export type Load = RequestLoad | FanoutLoad | CallLoad | HttpLoad;
+/** One stream at a time. */
+export interface StreamLoad {
+  readonly kind: "stream";
+  readonly transport: StreamTransport;
+}
+
+/** No load: asks a process how much memory the loads before have cost it. */
+export interface MemoryLoad {
+  readonly kind: "memory";
+}
+
+export type Load = RequestLoad | FanoutLoad | CallLoad | HttpLoad | StreamLoad | MemoryLoad;

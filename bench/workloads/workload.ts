@@ -4,7 +4,7 @@ import type { Metric } from "../load/sample.ts";
 import type { ProcessTree } from "../process.ts";
 import type { Case, Contender, Dropout } from "../rounds.ts";
 
-export const WORKLOADS = ["W1", "W2", "W3", "W4", "WS", "NATS"] as const;
+export const WORKLOADS = ["W1", "W2", "W3", "W4", "WS", "ST", "NATS"] as const;
 export type WorkloadName = (typeof WORKLOADS)[number];
 
 /**
@@ -22,7 +22,8 @@ export interface TableShape {
 
 export interface Column {
   readonly candidate: string;
-  readonly base: string;
+  /** Without one the cells are figures, not ratios. */
+  readonly base?: string;
 }
 
 export interface Workload {
