@@ -3,6 +3,7 @@ import type { Failure } from "../message/failure.ts";
 import type { Message, StreamEnd, StreamEvents, StreamShape } from "../message/message.ts";
 import { EventQueue, INITIAL_CREDIT, discardStreams, messageCost } from "../message/stream.ts";
 import { FrameType } from "../wire/frame.ts";
+import type { Borrower } from "./shared-credit.ts";
 
 /** The most credit a frame may give. */
 const MAX_CREDIT = 0x7fff_ffff;
@@ -17,13 +18,17 @@ export interface StreamCarrier {
   /** True when the connection has room; when not, `writable` is called once it has. */
   ready(stream: SessionStream): boolean;
   send(stream: SessionStream, message: Message): void;
+  /** The other end of the connection grants the stream so much. */
+  granted(stream: SessionStream, bytes: number): void;
+  /** The stream sends nothing any more. */
+  finished(stream: SessionStream): void;
   control(type: FrameType, number: number, id: number): void;
   tellReset(number: number, why: Failure): void;
   forget(stream: SessionStream): void;
 }
 
 /** One end of a stream, of which the other is across the connection. */
-export class SessionStream implements StreamEnd {
+export class SessionStream implements StreamEnd, Borrower {
   readonly number: number;
   readonly isOwn: boolean;
   readonly receives: boolean;
@@ -35,6 +40,9 @@ export class SessionStream implements StreamEnd {
   #receiving: boolean;
   /** What the other end may still send. */
   #allowed = INITIAL_CREDIT;
+  /** What this end may still send, as far as its holder knows, and what it does not know of yet. */
+  credit = INITIAL_CREDIT;
+  kept = 0;
 
   constructor(carrier: StreamCarrier, number: number, isOwn: boolean, shape: StreamShape) {
     this.#carrier = carrier;
@@ -68,6 +76,7 @@ export class SessionStream implements StreamEnd {
   end(): void {
     if (!this.#sending) return;
     this.#sending = false;
+    this.#carrier.finished(this);
     this.#carrier.control(FrameType.end, this.number, 0);
     if (!this.#receiving) this.#carrier.forget(this);
   }
@@ -102,8 +111,12 @@ export class SessionStream implements StreamEnd {
 
   credited(bytes: number): string | undefined {
     if (bytes === 0 || bytes > MAX_CREDIT) return `CREDIT of ${bytes} bytes`;
-    if (this.#sending) this.#events.granted(bytes);
+    if (this.#sending) this.#carrier.granted(this, bytes);
     return undefined;
+  }
+
+  handOn(bytes: number): void {
+    this.#events.granted(bytes);
   }
 
   halfClosed(): string | undefined {

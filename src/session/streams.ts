@@ -1,10 +1,11 @@
 /** The streams of one session: numbers for their ends, frames in and out. */
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { Format, type Message, type StreamEnd } from "../message/message.ts";
-import { MAX_STREAMS_PER_MESSAGE, discardStreams, link } from "../message/stream.ts";
+import { MAX_STREAMS_PER_MESSAGE, discardStreams, link, messageCost } from "../message/stream.ts";
 import { FrameType, HEADER_SIZE, writeHeader, type FrameHeader } from "../wire/frame.ts";
 import { writeControl, writeFailure, writeMessage, type BodyLimits } from "./frame-writer.ts";
 import type { Outbox } from "./outbox.ts";
+import { SharedCredit } from "./shared-credit.ts";
 import { SessionStream, readShape, shapeBits, type StreamCarrier } from "./session-stream.ts";
 
 /** Highest number of a stream. */
@@ -18,8 +19,7 @@ const MAX_CHUNK = 262_144;
 /** Bytes from this size on are worth a write of their own, without copying them. */
 const LEAST_BODY = 16_384;
 
-/** What may wait for a connection that is full, for each stream and for all: its receiver has granted it. Bytes. */
-const ROOM = 1_064_960;
+/** What may wait for a connection that is full on account of streams: its receiver has granted it. Bytes. */
 const MAX_ROOM = 67_108_864;
 
 export class SessionStreams implements StreamCarrier {
@@ -37,6 +37,7 @@ export class SessionStreams implements StreamCarrier {
   #ownLimit = 0;
   /** Opened by the other end, for the message that comes next. */
   #opened: SessionStream[] = [];
+  readonly #credit: SharedCredit;
   /** Ends that wait until the connection has room. */
   #waiting = new Set<SessionStream>();
   /** The session is over: nothing is sent any more. */
@@ -45,6 +46,7 @@ export class SessionStreams implements StreamCarrier {
   /** `written` is called when something was added to the outbox. */
   constructor(outbox: Outbox, role: "dialer" | "acceptor", limit: number, written: () => void) {
     this.#outbox = outbox;
+    this.#credit = new SharedCredit(outbox);
     this.#written = written;
     this.#limit = limit;
     this.#nextOwn = role === "dialer" ? 1 : 2;
@@ -56,9 +58,9 @@ export class SessionStreams implements StreamCarrier {
     return this.#ends.size;
   }
 
-  /** What may wait to be sent on account of the streams. Bytes. */
+  /** What may wait to be sent on account of the streams, those included that are over. Bytes. */
   get room(): number {
-    return Math.min(this.#ends.size * ROOM, MAX_ROOM);
+    return Math.min(this.#credit.queued, MAX_ROOM);
   }
 
   /** The other end takes so many streams at a time, and messages of that size. */
@@ -175,6 +177,7 @@ export class SessionStreams implements StreamCarrier {
 
   /** The connection has room again: everybody who waits may send, in turns, until it is full. */
   drained(): void {
+    this.#credit.drained();
     for (const stream of this.#waiting) {
       if (this.#isFull) return;
       this.#waiting.delete(stream);
@@ -202,7 +205,16 @@ export class SessionStreams implements StreamCarrier {
     if (this.#isOver) return discardStreams(message, OVER);
     if (stream.messages) this.#sendMessage(stream, message);
     else this.#sendBytes(stream.number, message);
+    this.#credit.spend(stream, stream.messages ? messageCost(message) : message.end - message.payloadStart);
     return this.#written();
+  }
+
+  granted(stream: SessionStream, bytes: number): void {
+    this.#credit.grant(stream, bytes);
+  }
+
+  finished(stream: SessionStream): void {
+    this.#credit.end(stream);
   }
 
   control(type: FrameType, number: number, id: number): void {
@@ -220,6 +232,7 @@ export class SessionStreams implements StreamCarrier {
   forget(stream: SessionStream): void {
     if (!this.#ends.delete(stream.number)) return;
     this.#waiting.delete(stream);
+    this.#credit.end(stream);
     if (stream.isOwn) this.#own--;
     else this.#theirs--;
   }

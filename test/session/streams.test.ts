@@ -186,7 +186,7 @@ test("P-114: CREDIT without end is added up while nobody listens, and harms nobo
   assert.equal(session.state, "open");
   assert.deepEqual(
     owner.events.filter(({ event }) => event === "credit").map(({ bytes }) => bytes),
-    [100_000 * 0x7fff_ffff],
+    [1_048_576],
   );
 });
 
@@ -309,6 +309,83 @@ test("P-117: the streams of a session that ends are reset, and CLOSE is the last
     assert.equal(why, "CONNECTION_LOST");
     assert.equal(session.streams.size, 0);
   }
+});
+
+/** Streams of bytes that this end opens and sends on, and what their holder has heard of credit. */
+function senders(session: Stage["session"], count: number): { end: StreamEnd; credit: () => number }[] {
+  const pairs = Array.from({ length: count }, () =>
+    createStream({ sends: true, receives: false, messages: false }),
+  );
+  session.reply(0, 1, carrying(...pairs.map(([, far]) => far)));
+  return pairs.map(([end]) => {
+    let credit = 16_384;
+    end.listen({
+      data: () => undefined,
+      ended: () => undefined,
+      granted: (bytes) => (credit += bytes),
+      ready: () => true,
+      writable: () => undefined,
+      reset: () => undefined,
+    });
+    return { end, credit: () => credit };
+  });
+}
+
+const MIB = 1_048_576;
+const SHARED = 33_554_432;
+
+test("P-118: what all streams may send ahead is bounded; as some is sent, the rest of the credit is handed on", async () => {
+  const count = 40;
+  const greeting = { ...GREETING, "max-payload": String(MIB), "max-streams": String(count) };
+  const { session, raw } = await stageOf({ greeting, deaf: true });
+  const ignore = (): void => undefined;
+  raw.connection.open({ data: ignore, drained: ignore, closed: ignore });
+  const streams = senders(session, count);
+  for (let index = 0; index < count; index++) raw.send(control(FrameType.credit, 2 + 2 * index, MIB));
+  await settled();
+  const granted = (): number => streams.reduce((sum, { credit }) => sum + credit() - 16_384, 0);
+  assert.equal(granted(), SHARED);
+  for (const { end, credit } of streams) {
+    assert.ok(credit() >= 16_384, "everybody has what a stream begins with");
+    let sent = 0;
+    while (sent < credit()) {
+      const size = credit() - sent;
+      end.send(Message.ofBytes(new Uint8Array(size)));
+      sent += size;
+      await settled();
+    }
+    assert.equal(sent, MIB + 16_384);
+  }
+  assert.equal(granted(), count * MIB);
+  assert.equal(session.state, "open");
+});
+
+test("P-118: a stream that ends gives back what it did not send; one that is granted too much gets its share", async () => {
+  const { session, raw } = await stageOf();
+  const [greedy, other] = senders(session, 2);
+  raw.send(control(FrameType.credit, 2, 0x7fff_ffff), control(FrameType.credit, 4, MIB));
+  await settled();
+  assert.equal(greedy!.credit(), MIB + 16_384);
+  assert.equal(other!.credit(), MIB + 16_384);
+  const all = senders(session, 8);
+  for (let index = 0; index < 8; index++) raw.send(control(FrameType.credit, 6 + 2 * index, MIB));
+  greedy!.end.reset(failure("CALLER_GONE"));
+  await settled();
+  assert.ok(all.every(({ credit }) => credit() === MIB + 16_384));
+});
+
+test("P-117: bytes that wait for streams are no failure to read, not even when the streams are over", async () => {
+  const { session } = await stageOf({ deaf: true, greeting: { ...GREETING, "max-streams": "100" } });
+  const streams = senders(session, 100);
+  // As if each had been granted a window.
+  const chunk = Message.ofBytes(new Uint8Array(MIB / 4));
+  for (const { end } of streams) end.send(chunk);
+  assert.ok(session.outbox.queued > 20 * MIB);
+  for (const { end } of streams) end.reset(failure("CALLER_GONE"));
+  session.cancel(0, 1, failure("CALLER_GONE"));
+  assert.equal(session.streams.size, 0);
+  assert.equal(session.state, "open");
+  session.abort(failure("CLOSED"));
 });
 
 test("bytes go out in frames that the other end takes", async () => {
