@@ -4,7 +4,7 @@
  */
 import { Arrivals } from "./arrivals.ts";
 import { LintelError, failure, type Failure } from "./failure.ts";
-import { findHeader } from "./headers.ts";
+import { findHeader, headerLine } from "./headers.ts";
 import type { Message, StreamEnd, StreamEvents } from "./message.ts";
 import { encodeUtf8 } from "./text.ts";
 
@@ -17,12 +17,15 @@ export const MESSAGE_COST = 16;
 /** Streams one message may carry. */
 export const MAX_STREAMS_PER_MESSAGE = 256;
 
-/** The header that says that a message's value is its first stream. */
-export const ROOT = ":value";
+const ROOT = ":value";
+const ROOT_STREAM = "stream";
+
+/** The header line that says that a message's value is its first stream. */
+export const ROOT_LINE: string = headerLine(ROOT, ROOT_STREAM);
 
 /** True when the message's value is its first stream, not something that contains it. */
 export function isRoot(message: Message): boolean {
-  return findHeader(message.headText(), ROOT) === "stream";
+  return findHeader(message.headText(), ROOT) === ROOT_STREAM;
 }
 
 /** What the message, whose payload is bytes already, costs where whole messages flow. */

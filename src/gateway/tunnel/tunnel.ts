@@ -3,10 +3,9 @@ import { createServer, type AddressInfo, type Server, type Socket } from "node:n
 import type { Engine } from "../../engine/engine.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
-import { headerLine } from "../../message/headers.ts";
 import { Format, Message, type StreamShape } from "../../message/message.ts";
 import { createStream } from "../../message/stream-pair.ts";
-import { discardStreams } from "../../message/stream.ts";
+import { ROOT_LINE, discardStreams } from "../../message/stream.ts";
 import { formatAddress } from "../../transport/address.ts";
 import { listenOn, stopListening } from "../../transport/sockets.ts";
 import type { Listening } from "../gateway.ts";
@@ -25,8 +24,6 @@ export interface Entrance {
 
 const LOOPBACK = "127.0.0.1";
 const DUPLEX: StreamShape = { receives: true, sends: true, messages: false };
-/** The request's value is the stream itself, for handlers that are no exposures. */
-const HEAD = headerLine(":value", "stream");
 const NOTHING = new Uint8Array(0);
 
 /** A listener whose connections lead to whoever serves a subject. */
@@ -98,7 +95,7 @@ export class Tunnel implements Listening, AsyncDisposable {
       return;
     }
     const [near, far] = createStream(DUPLEX);
-    const request = Message.ofBytes(NOTHING, HEAD, Format.typed);
+    const request = Message.ofBytes(NOTHING, ROOT_LINE, Format.typed); // for handlers that are no exposures
     request.streams = [far];
     const call = new Call();
     const closed = (): void => this.#engine.cancel(call.handle);

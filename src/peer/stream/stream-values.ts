@@ -3,19 +3,16 @@
  * among the streams of the message, so that any codec with objects and numbers can write the rest.
  */
 import type { Codecs } from "../../codec/codecs.ts";
-import { headerLine } from "../../message/headers.ts";
 import { LintelError } from "../../message/failure.ts";
 import { Message, type StreamEnd } from "../../message/message.ts";
 import type { ReadBudget } from "../../message/read-window.ts";
-import { ROOT, isRoot } from "../../message/stream.ts";
+import { ROOT_LINE, discardStreams, isRoot } from "../../message/stream.ts";
 import { Carried, isStream } from "./carried.ts";
 import { isAsyncIterable } from "./stream-sources.ts";
 import type { Values, Written } from "./values.ts";
 import { received, type ReceivedStream } from "./received.ts";
-import { discardStreams } from "../../message/stream.ts";
 
 const REFERENCE = "$stream";
-const ROOT_LINE = headerLine(ROOT, "stream");
 /** Deeper values are not searched: no codec writes them. */
 const MAX_DEPTH = 128;
 /** Objects of a value that are searched without keeping track of them: values that refer to themselves have no end. */
