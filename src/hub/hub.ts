@@ -14,7 +14,7 @@ import { NativeGateway } from "../gateway/native/native-gateway.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
 import { EnginePeer, type EnginePeerOptions } from "../peer/engine-peer.ts";
-import type { CodecOptions, Peer } from "../peer/peer.ts";
+import type { CodecOptions, DrainOptions, Peer } from "../peer/peer.ts";
 import type { ListenOptions, TlsOptions } from "../transport/transport.ts";
 import { TransportRegistry } from "../transport/registry.ts";
 import { HttpDoors } from "./http-doors.ts";
@@ -236,12 +236,13 @@ class RunningHub extends EnginePeer implements Hub {
     door.reload(tls);
   }
 
-  /** Accepts nothing new; requests under way are answered, then every session is told and closed. */
-  override async drain(): Promise<void> {
+  /** Accepts nothing new; requests under way are answered, streams end, then every session is told and closed. */
+  override async drain(options: DrainOptions = {}): Promise<void> {
     for (const door of this.#doors) void door.drain();
     this.#native.goaway();
     await Promise.all([this.#http.drain(), this.#beam?.drain()]); // first: what has come in may still need the engine
     await this.#engine.drain();
+    await Promise.all([this.streamsEnded(options), this.#native.streamsEnded(options.streamGraceMs)]);
     await this.close();
   }
 

@@ -6,9 +6,11 @@ import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders, formatHeaders } from "../message/headers.ts";
 import { DEFAULT_LIMITS } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
+import { OpenStreams, STREAM_GRACE_MS } from "../message/open-streams.ts";
 import { ReadBudget } from "../message/read-window.ts";
 import { discardStreams } from "../message/stream.ts";
 import type {
+  DrainOptions,
   Handler,
   Listener,
   Peer,
@@ -52,7 +54,8 @@ export class EnginePeer implements Peer {
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_LIMITS.timeout;
     this.#onError = options.onError ?? reportToStderr;
     this.#codecs = options.codecs ?? Codecs.builtIn;
-    this.#values = new StreamValues(this.#codecs, new ReadBudget(), this.#onError);
+    const shared = { budget: new ReadBudget(), open: new OpenStreams() };
+    this.#values = new StreamValues(this.#codecs, shared, this.#onError);
   }
 
   /** What routes a peer's messages, for parts that need no values. Throws a TypeError for a peer of another make. */
@@ -153,9 +156,15 @@ export class EnginePeer implements Peer {
     return channelPair(this.#values);
   }
 
-  async drain(): Promise<void> {
+  async drain(options: DrainOptions = {}): Promise<void> {
     await this.#engine.drain();
+    await this.streamsEnded(options);
     await this.close();
+  }
+
+  /** Resolves when no stream is open, or when their time is over. */
+  protected streamsEnded({ streamGraceMs = STREAM_GRACE_MS }: DrainOptions): Promise<void> {
+    return this.#values.open.ended(this.#engine.clock, streamGraceMs);
   }
 
   async close(): Promise<void> {
@@ -209,7 +218,7 @@ export class EnginePeer implements Peer {
   #valuesFor(options: { readonly codec?: Codec }): StreamValues {
     return options.codec === undefined
       ? this.#values
-      : new StreamValues(this.#codecs.preferring(options.codec), this.#values.budget, this.#onError);
+      : new StreamValues(this.#codecs.preferring(options.codec), this.#values, this.#onError);
   }
 
   #codecsFor(options: { readonly codec?: Codec } | undefined): Codecs {

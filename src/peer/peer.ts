@@ -38,6 +38,14 @@ export interface ServeOptions {
   readonly concurrency?: number;
 }
 
+export interface DrainOptions {
+  /**
+   * How long streams that are open may take to end by themselves; those that are left then are cut off. Milliseconds,
+   * default 5,000.
+   */
+  readonly streamGraceMs?: number;
+}
+
 /** How a peer writes values, and which it can read. */
 export interface CodecOptions {
   /** Writes every value that is neither text nor bytes. Default: JSON. */
@@ -137,8 +145,8 @@ export interface Peer extends AsyncDisposable {
   open(subject: string, value?: unknown, options?: RequestOptions): Promise<Channel>;
   /** A channel's two ends: one to keep, one to put into a value, from where it reaches whoever gets the value. */
   createChannel(): [Channel, Channel];
-  /** Takes nothing new, finishes what is under way, then closes. */
-  drain(): Promise<void>;
+  /** Takes nothing new, finishes what is under way, streams too, then closes. */
+  drain(options?: DrainOptions): Promise<void>;
   /** Ends at once: requests under way fail. */
   close(): Promise<void>;
 }

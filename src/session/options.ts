@@ -1,5 +1,6 @@
 import type { Clock } from "../message/clock.ts";
 import type { Limits } from "../message/limits.ts";
+import type { OpenStreams } from "../message/open-streams.ts";
 import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "./events.ts";
 import type { Flusher } from "./outbox.ts";
 
@@ -44,6 +45,8 @@ export interface SessionOptions<R> {
   readonly limits: SessionLimits;
   readonly clock: Clock;
   readonly flusher: Flusher;
+  /** Where the session's streams are counted; it may be shared. */
+  readonly openStreams?: OpenStreams;
   readonly lifecycle: SessionLifecycle;
   readonly calls: SessionCalls<R>;
   readonly registrations: SessionRegistrations;

@@ -63,7 +63,7 @@ export class Session<R> {
     this.remote = connection.remote;
     this.#options = options;
     this.outbox = new Outbox(connection, flusher);
-    this.streams = new SessionStreams(this.outbox, options.role, limits.streams, () => this.#bound());
+    this.streams = new SessionStreams(this.outbox, options, () => this.#bound());
     this.outbox.onDrained = () => {
       this.streams.drained();
       options.lifecycle.drained();

@@ -1,10 +1,12 @@
 /** The streams of one session: numbers for their ends, frames in and out. */
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { Format, type Message, type StreamEnd } from "../message/message.ts";
+import type { OpenStreams } from "../message/open-streams.ts";
 import { MAX_STREAMS_PER_MESSAGE, discardStreams, link, messageCost } from "../message/stream.ts";
 import { FrameType, HEADER_SIZE, writeHeader, type FrameHeader } from "../wire/frame.ts";
 import { writeControl, writeFailure, writeMessage, type BodyLimits } from "./frame-writer.ts";
 import type { Outbox } from "./outbox.ts";
+import type { SessionLimits } from "./options.ts";
 import { SharedCredit } from "./shared-credit.ts";
 import { SessionStream, readShape, shapeBits, type StreamCarrier } from "./session-stream.ts";
 
@@ -22,10 +24,18 @@ const LEAST_BODY = 16_384;
 /** What may wait for a connection that is full on account of streams: its receiver has granted it. Bytes. */
 const MAX_ROOM = 67_108_864;
 
+/** Of a session's options. */
+interface StreamsOptions {
+  readonly role: "dialer" | "acceptor";
+  readonly limits: SessionLimits;
+  readonly openStreams?: OpenStreams;
+}
+
 export class SessionStreams implements StreamCarrier {
   readonly #outbox: Outbox;
   readonly #written: () => void;
   readonly #limit: number;
+  readonly #openStreams: OpenStreams | undefined;
   #peerLimits: BodyLimits = { payload: 0, headers: 0 };
   readonly #ends = new Map<number, SessionStream>();
   /** Ours are odd when we dialed, the other end's are even, or the other way round. */
@@ -44,11 +54,12 @@ export class SessionStreams implements StreamCarrier {
   #isOver = false;
 
   /** `written` is called when something was added to the outbox. */
-  constructor(outbox: Outbox, role: "dialer" | "acceptor", limit: number, written: () => void) {
+  constructor(outbox: Outbox, { role, limits, openStreams }: StreamsOptions, written: () => void) {
     this.#outbox = outbox;
     this.#credit = new SharedCredit(outbox);
     this.#written = written;
-    this.#limit = limit;
+    this.#limit = limits.streams;
+    this.#openStreams = openStreams;
     this.#nextOwn = role === "dialer" ? 1 : 2;
     this.#nextTheirs = role === "dialer" ? 2 : 1;
   }
@@ -112,7 +123,7 @@ export class SessionStreams implements StreamCarrier {
         receives: end.sends,
         messages: end.messages,
       });
-      this.#ends.set(number, stream);
+      this.#add(stream);
       opened.push(stream);
       writeControl(this.#outbox, FrameType.open, shapeBits(stream), number, 0);
     }
@@ -139,7 +150,7 @@ export class SessionStreams implements StreamCarrier {
     this.#nextTheirs += 2;
     this.#theirs++;
     const stream = new SessionStream(this, number, false, shape);
-    this.#ends.set(number, stream);
+    this.#add(stream);
     this.#opened.push(stream);
     return undefined;
   }
@@ -231,10 +242,16 @@ export class SessionStreams implements StreamCarrier {
 
   forget(stream: SessionStream): void {
     if (!this.#ends.delete(stream.number)) return;
+    this.#openStreams?.closed();
     this.#waiting.delete(stream);
     this.#credit.end(stream);
     if (stream.isOwn) this.#own--;
     else this.#theirs--;
+  }
+
+  #add(stream: SessionStream): void {
+    this.#ends.set(stream.number, stream);
+    this.#openStreams?.opened();
   }
 
   /** True while the connection holds bytes it could not send yet. */

@@ -130,3 +130,43 @@ test("pipe() joins two channels, and what nobody may use twice is refused", asyn
   await assert.rejects(other.receive(), { code: "canceled" });
   await itsFar[Symbol.asyncDispose]();
 });
+
+test("drain() lets streams end by themselves, and cuts off those that do not within their time", async () => {
+  const own = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"] });
+  const [caller, worker] = await Promise.all([connect(own.urls[0]!), connect(own.urls[0]!)]);
+  const source = new Readable({ read: () => undefined });
+  await worker.serve("read", () => source);
+  const answer = await caller.request<ReadableStream<Uint8Array>>("read");
+  const text = new Response(answer).text();
+  source.push("begun, ");
+  let drained = false;
+  const draining = worker.drain({ streamGraceMs: 60_000 }).then(() => (drained = true));
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(drained, false);
+  source.push("ended");
+  source.push(null);
+  assert.equal(await text, "begun, ended");
+  await draining;
+  const endless = new Readable({ read: () => undefined });
+  await own.serve("endless", () => endless);
+  const reader = (await caller.request<ReadableStream<Uint8Array>>("endless")).getReader();
+  endless.push("some");
+  await reader.read();
+  await own.drain({ streamGraceMs: 50 });
+  assert.equal(await reasonOf(reader.read()), "CONNECTION_LOST");
+  await caller.close();
+});
+
+test("a hub that drains waits for the streams that go through it", async () => {
+  const own = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"] });
+  const [caller, worker] = await Promise.all([connect(own.urls[0]!), connect(own.urls[0]!)]);
+  const source = new Readable({ read: () => undefined });
+  await worker.serve("read", () => source);
+  const text = new Response(await caller.request<ReadableStream<Uint8Array>>("read")).text();
+  const draining = own.drain({ streamGraceMs: 60_000 });
+  source.push("through");
+  source.push(null);
+  assert.equal(await text, "through");
+  await draining;
+  await Promise.all([caller.close(), worker.close()]);
+});

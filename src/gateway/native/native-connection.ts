@@ -4,6 +4,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import type { OpenStreams } from "../../message/open-streams.ts";
 import { discardStreams } from "../../message/stream.ts";
 import type { Overflow } from "../../message/overflow.ts";
 import type { Binding } from "../../session/bindings.ts";
@@ -33,6 +34,8 @@ export interface ConnectionOptions {
   readonly engine: Engine;
   readonly fanOut: FanOut;
   readonly flusher: Flusher;
+  /** Counts the streams of all sessions. */
+  readonly openStreams: OpenStreams;
   readonly clock: Clock;
   readonly name: string;
   /** Counts what is dropped. */
@@ -72,6 +75,7 @@ export class NativeConnection
       limits: options.limits,
       clock: options.clock,
       flusher: options.flusher,
+      openStreams: options.openStreams,
       lifecycle: this,
       calls: this,
       registrations: this,

@@ -3,6 +3,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { systemClock, type Clock } from "../../message/clock.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
+import { OpenStreams, STREAM_GRACE_MS } from "../../message/open-streams.ts";
 import { Flusher } from "../../session/outbox.ts";
 import type { Connection, Listener, ListenOptions, Transport } from "../../transport/transport.ts";
 import type { Listening } from "../gateway.ts";
@@ -24,6 +25,7 @@ export class NativeGateway {
   readonly #options: NativeGatewayOptions;
   readonly #limits: Limits;
   readonly #flusher = new Flusher();
+  readonly #openStreams = new OpenStreams();
   readonly #fanOut: FanOut;
   readonly #connections = new Set<NativeConnection>();
   #draining = false;
@@ -67,6 +69,7 @@ export class NativeGateway {
       engine: this.#engine,
       fanOut: this.#fanOut,
       flusher: this.#flusher,
+      openStreams: this.#openStreams,
       clock: this.#options.clock ?? systemClock,
       name: this.#options.name ?? "lintel",
       drops: this.#drops,
@@ -86,6 +89,11 @@ export class NativeGateway {
   goaway(): void {
     this.#draining = true;
     for (const { session } of this.#connections) session.goaway(failure("DRAINING"));
+  }
+
+  /** Resolves when no session has a stream open, at the latest after `graceMs`. */
+  streamsEnded(graceMs = STREAM_GRACE_MS): Promise<void> {
+    return this.#openStreams.ended(this.#options.clock ?? systemClock, graceMs);
   }
 
   /** Tells every peer that this is the end, sends what waits, and resolves when all sessions are over. */

@@ -109,7 +109,7 @@ export class Carried {
 
   #open(shape: StreamShape): Port {
     const [near, far] = createStream(shape);
-    const port = new Port(near, this.#values.budget);
+    const port = new Port(near, this.#values);
     this.#ports.push(port);
     this.ends.push(far);
     return port;

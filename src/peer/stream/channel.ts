@@ -118,7 +118,7 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
   #open(): { port: Port; values: Values } {
     if (this.#gone) throw new LintelError("failed_precondition", "the channel was sent to somebody else");
     if (this.#port === undefined) {
-      this.#port = new Port(this.#end, this.#values.budget);
+      this.#port = new Port(this.#end, this.#values);
       if (this.#onAbort !== undefined) this.#port.closed.catch(this.#onAbort);
     }
     return { port: this.#port, values: this.#values };

@@ -4,8 +4,10 @@ import { viewOf } from "../../message/bytes.ts";
 import { defer } from "../../message/deferred.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
-import { ReadWindow, type ReadBudget } from "../../message/read-window.ts";
+import type { OpenStreams } from "../../message/open-streams.ts";
+import { ReadWindow } from "../../message/read-window.ts";
 import { INITIAL_CREDIT, discardStreams, messageCost } from "../../message/stream.ts";
+import type { Values } from "./values.ts";
 
 /** What the other end may send ahead of the reader. Bytes. */
 const WINDOW = 1_048_576;
@@ -22,6 +24,8 @@ export interface Taker {
 export class Port implements StreamEvents {
   readonly #end: StreamEnd;
   readonly #window: ReadWindow;
+  /** Where it is counted, as long as it is. */
+  #open: OpenStreams | undefined;
   readonly #over = defer();
   #error: LintelError | undefined;
   // Arriving.
@@ -40,8 +44,10 @@ export class Port implements StreamEvents {
   /** END follows what is being sent. */
   #ending = false;
 
-  constructor(end: StreamEnd, budget: ReadBudget) {
+  constructor(end: StreamEnd, { budget, open }: Pick<Values, "budget" | "open">) {
     this.#end = end;
+    this.#open = open;
+    open.opened();
     this.#window = new ReadWindow(end, WINDOW, budget);
     this.#arrived = new Arrivals(end.messages);
     this.#receiving = end.receives;
@@ -253,6 +259,8 @@ export class Port implements StreamEvents {
   #settle(): void {
     if (this.isOpen) return;
     this.#window.close();
+    this.#open?.closed();
+    this.#open = undefined;
     if (this.#error === undefined) this.#over.resolve();
     else this.#over.reject(this.#error);
   }

@@ -18,7 +18,7 @@ export type ReceivedStream = ReadableStream<unknown> | WritableStream<Uint8Array
 /** What the receiver of a message gets for an end that came with it. */
 export function received(end: StreamEnd, values: Values): ReceivedStream {
   if (end.messages && end.sends) return new Channel(end, values);
-  const port = new Port(end, values.budget);
+  const port = new Port(end, values);
   if (end.messages) return readable(port, (message) => values.value(message), ValueStream);
   if (!end.sends) return readable(port, (message) => message.payload());
   if (!end.receives) return writable(port);

@@ -5,6 +5,7 @@
 import type { Codecs } from "../../codec/codecs.ts";
 import { LintelError } from "../../message/failure.ts";
 import { Message, type StreamEnd } from "../../message/message.ts";
+import type { OpenStreams } from "../../message/open-streams.ts";
 import type { ReadBudget } from "../../message/read-window.ts";
 import { ROOT_LINE, discardStreams, isRoot } from "../../message/stream.ts";
 import { Carried, isStream } from "./carried.ts";
@@ -21,13 +22,20 @@ const FREE_STEPS = 1_000;
 /** Writes and reads the values of one peer. */
 export class StreamValues implements Values {
   readonly budget: ReadBudget;
+  readonly open: OpenStreams;
   readonly codecs: Codecs;
 
   readonly report: (error: unknown, where: string) => void;
 
-  constructor(codecs: Codecs, budget: ReadBudget, report: (error: unknown, where: string) => void) {
+  /** `of`: what all values of a peer share. */
+  constructor(
+    codecs: Codecs,
+    of: Pick<Values, "budget" | "open">,
+    report: (error: unknown, where: string) => void,
+  ) {
     this.codecs = codecs;
-    this.budget = budget;
+    this.budget = of.budget;
+    this.open = of.open;
     this.report = report;
   }
 

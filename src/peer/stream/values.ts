@@ -1,5 +1,6 @@
 import type { LintelError } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import type { OpenStreams } from "../../message/open-streams.ts";
 import type { ReadBudget } from "../../message/read-window.ts";
 
 /** A message made of a value, and what undoes it if it cannot be sent. */
@@ -14,6 +15,7 @@ export interface Written {
 /** How a stream's end writes and reads the values that flow through it. */
 export interface Values {
   readonly budget: ReadBudget;
+  readonly open: OpenStreams;
   /** A message with this value, its payload written already: credit is counted in bytes. */
   bytes(value: unknown, head?: string): Written;
   /** The value a message carries, with its streams in their places. Throws `BAD_PAYLOAD`. */
