@@ -1,9 +1,9 @@
 /** The `routes` of a config file: which HTTP requests go to which subject, and what answers them. */
 import { compileRoute, type ConstantAnswer, type RouteOptions } from "../gateway/http/route-options.ts";
 import { RouteTrie } from "../gateway/http/routes.ts";
-import { MAX_TIMEOUT } from "../message/limits.ts";
+import { DEFAULT_LIMITS, MAX_TIMEOUT } from "../message/limits.ts";
 import { toValue, type Report } from "./config-document.ts";
-import { duration, integer, list, map, oneOf, record, text, type Shape } from "./config-shape.ts";
+import { duration, integer, list, map, oneOf, record, size, text, type Shape } from "./config-shape.ts";
 
 const anyValue: Shape<unknown> = (node) => toValue(node);
 
@@ -24,7 +24,9 @@ const fields = map(
     method: methods,
     path: text("path"),
     subject: text("subject"),
-    mode: oneOf("mode", ["request", "publish"]),
+    mode: oneOf("mode", ["request", "publish", "app"]),
+    body: oneOf("body", ["whole", "stream"]),
+    bodyLimit: size("bodyLimit", Number.MAX_SAFE_INTEGER),
     timeout: duration("timeout", MAX_TIMEOUT),
     reply: answer("reply"),
     fallback: answer("fallback"),
@@ -46,7 +48,7 @@ export const routes: Shape<RouteOptions[]> = (node, report) => {
     if (!sound || path === undefined || subject === undefined) return [];
     const route: RouteOptions = { ...rest, path, subject };
     try {
-      trie.add(compileRoute(route, index, MAX_TIMEOUT));
+      trie.add(compileRoute(route, index, { timeoutMs: MAX_TIMEOUT, bodyLimit: DEFAULT_LIMITS.payload }));
     } catch (error) {
       report(item, error instanceof Error ? error.message : String(error));
     }

@@ -1,5 +1,6 @@
 /** From a worker's answer to an HTTP response. */
 import { failure, type Failure } from "../../message/failure.ts";
+import { findHeader } from "../../message/headers.ts";
 import { Format, type Message } from "../../message/message.ts";
 import { isHopByHop, namedByConnection } from "./hop-by-hop.ts";
 
@@ -34,13 +35,19 @@ export interface AnswerHead {
 /** Bodies up to this many bytes become a string, which node writes together with the head; longer ones are sent as views. */
 const SHORT_BODY = 4_096;
 
+/** Of a body whose bytes are not at hand. */
+export const LENGTH = /^\d{1,15}$/;
 const STATUS = /^[2-5]\d\d$/;
 const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 // oxlint-disable-next-line no-control-regex -- control characters are what it must find
 const BAD_VALUE = /[^\t -~\u0080-\u00ff]/;
 
-/** The response for an answer; a failure (to be sent as 502) when its headers cannot be sent over HTTP. */
-export function responseOf(answer: Message): Response | Failure {
+/**
+ * The response for an answer; a failure (to be sent as 502) when its headers cannot be sent over HTTP. `isFinal`: a web app
+ * has made it, and what it does not say of its body nobody else does. `isHead`: there is no body, so its length is taken
+ * from the headers.
+ */
+export function responseOf(answer: Message, isFinal: boolean, isHead: boolean): Response | Failure {
   const headless = answer.head === undefined ? answer.headStart === answer.payloadStart : answer.head === "";
   const body = bodyOf(answer);
   if (headless) {
@@ -49,13 +56,19 @@ export function responseOf(answer: Message): Response | Failure {
     const headers = ["Content-Type", TYPES[answer.format]!, "Content-Length", String(body.length)];
     return { status: 200, headers, body };
   }
-  return withHeaders(answer, body);
+  return withHeaders(answer, body, isFinal, isHead);
 }
 
-function withHeaders(answer: Message, body: string | Uint8Array): Response | Failure {
+function withHeaders(
+  answer: Message,
+  body: string | Uint8Array,
+  isFinal: boolean,
+  isHead: boolean,
+): Response | Failure {
   const head = headOf(answer);
   if ("code" in head) return head;
-  const { headers, typed } = head;
+  const { headers } = head;
+  const typed = head.typed || isFinal;
   let { status } = head;
   if (status === 0) status = body.length === 0 && answer.format === Format.typed && !typed ? 204 : 200;
   if (status === 204 || status === 304) return { status, headers, body: undefined };
@@ -63,7 +76,13 @@ function withHeaders(answer: Message, body: string | Uint8Array): Response | Fai
   if (!typed && (body.length > 0 || answer.format !== Format.typed)) {
     headers.push("Content-Type", TYPES[answer.format]!);
   }
-  headers.push("Content-Length", String(body.length));
+  let length: string | undefined = String(body.length);
+  if (isHead && body.length === 0) {
+    length = findHeader(answer.headText(), "content-length") ?? (isFinal ? undefined : "0");
+    if (length !== undefined && !LENGTH.test(length))
+      return badAnswer("its content-length is no number of bytes");
+  }
+  if (length !== undefined) headers.push("Content-Length", length);
   return { status, headers, body };
 }
 
@@ -93,6 +112,11 @@ export function headOf(answer: Message): AnswerHead | Failure {
     headers.push(name, value);
   }
   return { status, headers, typed };
+}
+
+/** True for what can be sent as a line of a head. */
+export function isHeaderField(name: string, value: string): boolean {
+  return NAME.test(name) && !BAD_VALUE.test(value);
 }
 
 /** Without the rule for Connection a worker's answer could name headers that only seem to be for the caller. */

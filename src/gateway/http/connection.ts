@@ -4,6 +4,7 @@ import type { Delivery, HttpCall } from "../http-api.ts";
 import type { BodyBuffer } from "./body.ts";
 import type { Problem } from "./problem.ts";
 import type { Target } from "./router.ts";
+import type { Upload } from "./upload.ts";
 
 /** As much of a request as the gateway reads: node's own, or one made of another form of request. */
 export interface Incoming {
@@ -16,7 +17,9 @@ export interface Incoming {
   readonly complete: boolean;
   on(event: "data", listener: (piece: Buffer) => void): unknown;
   on(event: "end", listener: () => void): unknown;
-  /** Reads and drops what is left of the body. */
+  /** Gives no more data until `resume`. */
+  pause(): unknown;
+  /** Goes on after `pause`; else reads and drops what is left of the body. */
   resume(): unknown;
 }
 
@@ -31,6 +34,8 @@ export interface Outgoing {
   flushHeaders(): void;
   /** Sends a piece of the body; a string is ASCII. False when that is enough for now: "drain" follows. */
   write(piece: string | Uint8Array): boolean;
+  /** To be called before `end`. */
+  addTrailers(trailers: readonly [name: string, value: string][]): void;
   readonly writableNeedDrain: boolean;
   on(event: "drain", listener: () => void): unknown;
 }
@@ -41,6 +46,9 @@ export interface Line {
   readonly base: string;
   /** False when what is sent would not reach anybody. */
   readonly isOpen: boolean;
+  /** The caller's address; undefined where it is not known. */
+  readonly remote: string | undefined;
+  readonly isSecure: boolean;
   /** Reads no more requests until `resume`. */
   pause(): void;
   resume(): void;
@@ -109,6 +117,8 @@ export class Exchange {
   handle = 0;
   /** The answer that is kept for this exchange should it take too long. */
   answerId: string | undefined;
+  /** The body, when it is a stream. */
+  upload: Upload | undefined;
   /** The answer, when it is a stream. */
   stream: { leave(): void; abort(why: Failure): void } | undefined;
 
@@ -127,6 +137,10 @@ export class Exchange {
     this.expectsContinue = expectsContinue;
     this.startedAt = startedAt;
     this.before = connection.last;
+  }
+
+  get isDone(): boolean {
+    return this.state === "done";
   }
 }
 
@@ -149,6 +163,8 @@ export class Connection {
   newest: Exchange | undefined;
   /** The response that goes out last. */
   last: Outgoing | undefined;
+  /** The body that is coming in as a stream. */
+  upload: Upload | undefined;
   /** True while exchanges that waited are being begun. */
   beginning = false;
 
@@ -192,6 +208,7 @@ export class Connection {
     this.waiting.length = 0;
     this.newest = undefined;
     this.last = undefined;
+    this.upload?.forget();
     this.line.closed();
   }
 }

@@ -3,22 +3,25 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Sink } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { Format, Message } from "../../message/message.ts";
-import { discardStreams } from "../../message/stream.ts";
 import type { HttpApi } from "../http-api.ts";
+import { discardStreams } from "../../message/stream.ts";
 import { OWN_PATHS, answerPath, serveAnswers } from "./answers-endpoint.ts";
 import { ApiCall } from "./api-call.ts";
 import { AsyncAnswers, type Outcome } from "./async-answers.ts";
 import { BodyBuffer, type BodyBudget } from "./body.ts";
 import { Exchange, type Connection, type Incoming, type Outgoing } from "./connection.ts";
-import { HeadReader } from "./head.ts";
+import { HeadReader, appLines } from "./head.ts";
 import type { HttpSettings } from "./options.ts";
 import { parsePrefer } from "./prefer.ts";
 import { Responder } from "./responder.ts";
 import { ALLOW_ANY, Router, type Resolution, type Target } from "./router.ts";
 import { Slots } from "./slots.ts";
 import { StreamedAnswers } from "./stream/streamed-answers.ts";
+import { Upload } from "./upload.ts";
 
 const NO_BYTES = new Uint8Array(0);
+const NO_WISHES = parsePrefer("");
+const NOWHERE: Failure = failure("BAD_REQUEST");
 const BODIES_FULL = Object.freeze(
   failure("IN_FLIGHT_FULL", "the requests in flight have too many bytes of bodies"),
 );
@@ -125,15 +128,15 @@ export class Dispatcher implements Sink {
 
   /** Ends what is under way on a connection, and tells the caller why. */
   abandon(connection: Connection, why: Failure): void {
-    for (const exchange of [...connection.pending]) {
-      if (exchange.stream !== undefined) {
-        exchange.stream.abort(why);
-        continue;
-      }
-      this.#withdraw(exchange);
-      exchange.call?.gone();
-      this.responder.refuse(exchange, why);
-    }
+    for (const exchange of [...connection.pending]) this.giveUp(exchange, why);
+  }
+
+  /** Ends an exchange, and tells the caller why. */
+  giveUp(exchange: Exchange, why: Failure): void {
+    if (exchange.stream !== undefined) return exchange.stream.abort(why);
+    this.#withdraw(exchange);
+    exchange.call?.gone();
+    this.responder.refuse(exchange, why);
   }
 
   /** Answers that are streams get a time of grace. To be followed by `drained`, when nobody is left. */
@@ -211,18 +214,20 @@ export class Dispatcher implements Sink {
     const { bodyLength } = head;
     const own = head.path.startsWith(OWN_PATHS) || head.path === "*";
     if (own && this.#handOver(exchange)) return;
-    if (bodyLength > this.#settings.bodyLimit) return this.responder.refuse(exchange, failure("TOO_LARGE"));
-    if (own) return this.#answerItself(exchange);
-    if (this.#api?.claims(head.path) === true && !this.#router.isRouted(head.path)) {
+    const { bodyLimit } = this.#settings;
+    if (own && bodyLength <= bodyLimit) return this.#answerItself(exchange);
+    if (bodyLength <= bodyLimit && this.#api?.claims(head.path) === true && !this.#router.isRouted(head.path)) {
       exchange.call = new ApiCall(exchange, this.responder);
       return this.#begun(exchange, bodyLength);
     }
-    if (this.#refusal !== undefined) return this.responder.refuse(exchange, this.#refusal);
-
-    const resolution = this.#router.resolve(head.path);
-    if (!("byMethod" in resolution)) return this.#early(exchange, resolution);
+    const resolution = own ? NOWHERE : this.#router.resolve(head.path);
     const method = request.method!;
-    const target = resolution.byMethod.get(method) ?? resolution.any;
+    const isSomewhere = "byMethod" in resolution;
+    const target = isSomewhere ? (resolution.byMethod.get(method) ?? resolution.any) : undefined;
+    const most = target !== undefined && "mode" in target ? target.bodyLimit : bodyLimit;
+    if (bodyLength > most) return this.responder.refuse(exchange, failure("TOO_LARGE"));
+    if (this.#refusal !== undefined) return this.responder.refuse(exchange, this.#refusal);
+    if (!isSomewhere) return this.#early(exchange, resolution);
     if (method === "TRACE" || target === undefined || (resolution.routed && method === "OPTIONS")) {
       if (method !== "OPTIONS" || !resolution.byMethod.has(method))
         return this.#refuseMethod(exchange, resolution);
@@ -230,12 +235,19 @@ export class Dispatcher implements Sink {
     if (target === undefined || "code" in target)
       return this.#early(exchange, target ?? failure("METHOD_NOT_ALLOWED"));
 
-    const block = head.block(method, target.params);
+    const streams = bodyLength > target.wholeUpTo || (bodyLength < 0 && target.wholeUpTo < bodyLimit);
+    const length = streams && bodyLength >= 0 ? `content-length:${bodyLength}\n` : "";
+    const { line } = exchange.connection;
+    const block =
+      target.mode === "app"
+        ? head.block(method, target.params, line.base, appLines(line, target.base) + length)
+        : head.block(method, target.params, "", length);
     if (block === undefined) return this.responder.refuse(exchange, failure("HEADERS_TOO_LARGE"));
     exchange.target = target;
     exchange.head = block;
-    exchange.prefer = head.prefer;
-    this.#begun(exchange, bodyLength);
+    if (target.mode !== "app") exchange.prefer = head.prefer;
+    if (streams) this.#sendStream(exchange, target);
+    else this.#begun(exchange, bodyLength);
   }
 
   #begun(exchange: Exchange, bodyLength: number): void {
@@ -303,6 +315,22 @@ export class Dispatcher implements Sink {
     }
   }
 
+  /** Sends a request whose body follows. */
+  #sendStream(exchange: Exchange, target: Target): void {
+    const upload = new Upload(exchange, target.bodyLimit, this.#settings, () =>
+      this.giveUp(exchange, failure("TOO_LARGE")),
+    );
+    const message = upload.message(exchange.head);
+    exchange.upload = upload;
+    exchange.head = "";
+    exchange.state = "running";
+    const { wait } = exchange.prefer === undefined ? NO_WISHES : parsePrefer(exchange.prefer);
+    this.#request(exchange, target, message, wait);
+    if (exchange.isDone) return; // it has been answered already
+    upload.begin();
+    if (exchange.expectsContinue) exchange.response.writeContinue();
+  }
+
   /** To who answers it, with its body. */
   #handOn(exchange: Exchange, body: Uint8Array): void {
     const { call, target } = exchange;
@@ -317,14 +345,17 @@ export class Dispatcher implements Sink {
     exchange.head = "";
     if (target.mode === "publish") return this.#publish(exchange, target, message);
     target.api?.announce(target.route.subject);
+    const wishes = exchange.prefer === undefined ? NO_WISHES : parsePrefer(exchange.prefer);
+    if (wishes.respondAsync) return this.#sendAsync(exchange, target, message, wishes.wait ?? 0);
+    this.#request(exchange, target, message, wishes.wait);
+  }
+
+  /** `wait` is how many seconds the caller likes to wait at the most. */
+  #request(exchange: Exchange, target: Target, message: Message, wait: number | undefined): void {
     let { timeoutMs } = target;
-    if (exchange.prefer !== undefined) {
-      const { wait, respondAsync } = parsePrefer(exchange.prefer);
-      if (respondAsync) return this.#sendAsync(exchange, target, message, wait ?? 0);
-      if (wait !== undefined) {
-        exchange.applied = `wait=${wait}`;
-        timeoutMs = Math.min(timeoutMs, wait * 1_000);
-      }
+    if (wait !== undefined) {
+      exchange.applied = `wait=${wait}`;
+      timeoutMs = Math.min(timeoutMs, wait * 1_000);
     }
     const tag = this.#running.add(exchange);
     exchange.tag = tag;

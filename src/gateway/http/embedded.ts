@@ -108,7 +108,7 @@ export class EmbeddedGateway implements HttpHandler {
       };
       const incoming = new FetchRequest(request, url, onGone);
       const outgoing = new FetchResponse(request.method === "HEAD", { resolve, onOver, onGone });
-      const connection = new Connection(new FetchLine(this.#base, outgoing));
+      const connection = new Connection(new FetchLine(this.#base, url.protocol === "https:", outgoing));
       if (signal.aborted) return onGone();
       signal.addEventListener("abort", onGone);
       this.#connections.add(connection);

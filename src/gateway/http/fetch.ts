@@ -16,6 +16,9 @@ export class FetchRequest implements Incoming {
   #onData: ((piece: Buffer) => void) | undefined;
   #onEnd: (() => void) | undefined;
   #state: "unread" | "reading" | "dropped" | "complete";
+  /** Set while it is paused: reads on. */
+  #onResume: (() => void) | undefined;
+  #isPaused = false;
 
   /** `onCutOff` is called when the body ends before its end. */
   constructor(request: Request, url: URL, onCutOff: () => void) {
@@ -40,8 +43,17 @@ export class FetchRequest implements Incoming {
     if (this.#state === "unread" && this.#body !== null) void this.#read(this.#body);
   }
 
-  /** What is left of the body has no taker: its sender is told so. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /** Goes on after `pause`. Else what is left of the body has no taker: its sender is told so. */
   resume(): void {
+    if (this.#isPaused) {
+      this.#isPaused = false;
+      this.#onResume?.();
+      return;
+    }
     if (this.#state === "unread") this.#body?.cancel().catch(() => undefined);
     if (this.#state !== "complete") this.#state = "dropped";
   }
@@ -57,6 +69,7 @@ export class FetchRequest implements Incoming {
         if (done) break;
         received += value.length;
         this.#onData?.(Buffer.from(value.buffer, value.byteOffset, value.length));
+        if (this.#isPaused) await new Promise<void>((resolve) => (this.#onResume = resolve));
       }
     } catch {
       return this.#onCutOff();
@@ -149,6 +162,10 @@ export class FetchResponse implements Outgoing {
     this.#outcome.onOver();
   }
 
+  addTrailers(): void {
+    // a response of the platform has none
+  }
+
   /** Breaks off a body that comes in pieces. */
   fail(error: Error): void {
     this.#body?.error(error);
@@ -188,10 +205,13 @@ function bytesOf(text: string | Uint8Array): Uint8Array {
 /** The line of a request that has been received by somebody else, who has not told by what means. */
 export class FetchLine implements Line {
   readonly base: string;
+  readonly remote: undefined;
+  readonly isSecure: boolean;
   readonly #response: FetchResponse;
 
-  constructor(base: string, response: FetchResponse) {
+  constructor(base: string, isSecure: boolean, response: FetchResponse) {
     this.base = base;
+    this.isSecure = isSecure;
     this.#response = response;
   }
 

@@ -35,6 +35,14 @@ export class GuestLine implements Line {
     return socket.writable && !socket.readableEnded;
   }
 
+  get remote(): string | undefined {
+    return this.#request.socket.remoteAddress;
+  }
+
+  get isSecure(): boolean {
+    return "encrypted" in this.#request.socket;
+  }
+
   pause(): void {
     // there is one request; the server reads the others
   }

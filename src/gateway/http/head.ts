@@ -3,7 +3,7 @@
  * request, so one reader is reused and each header is looked at once.
  */
 import { failure, type Failure } from "../../message/failure.ts";
-import type { Incoming } from "./connection.ts";
+import type { Incoming, Line } from "./connection.ts";
 import { isHopByHop, namedByConnection } from "./hop-by-hop.ts";
 
 /** What the gateway itself does with a header. */
@@ -83,6 +83,12 @@ export const NO_WEBSOCKET: Failure = Object.freeze({
   retryable: false,
 });
 
+/** What a web app learns besides: what it would know if it listened here itself. */
+export function appLines({ base: mount, remote, isSecure }: Line, base: string): string {
+  const scheme = `:scheme:${isSecure ? "https" : "http"}\n`;
+  return `${scheme}${remote === undefined ? "" : `:remote:${remote}\n`}:base:${mount}${base}\n`;
+}
+
 function lookUp(spelled: string): Known {
   const name = spelled.toLowerCase();
   return KNOWN.get(name) ?? { name, role: name.startsWith("proxy-") ? "drop" : "forward" };
@@ -131,12 +137,12 @@ export class HeadReader {
     );
   }
 
-  /** The header block for the worker; undefined when it is over the limit. */
-  block(method: string, params: string): string | undefined {
-    let block = `:method:${method}\n:path:${this.target}\n`;
+  /** The header block for the worker, with these lines besides; undefined when it is over the limit. */
+  block(method: string, params: string, mount = "", lines = ""): string | undefined {
+    let block = `:method:${method}\n:path:${mount}${this.target}\n`;
     if (this.host !== undefined) block += `:authority:${this.host}\n`;
     if (params !== "") block += `:params:${params}\n`;
-    block += this.#fields;
+    block += lines + this.#fields;
     if (block.length > this.#headerLimit) return undefined;
     // A header value may have bytes above 127, which take two in UTF-8.
     const fits = block.length * 2 <= this.#headerLimit || Buffer.byteLength(block) <= this.#headerLimit;

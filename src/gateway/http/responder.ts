@@ -45,7 +45,8 @@ export class Responder {
 
   /** Answers with what a worker said. */
   answer(exchange: Exchange, answer: Message): void {
-    const response = responseOf(answer);
+    const isApp = exchange.target?.mode === "app";
+    const response = responseOf(answer, isApp, exchange.request.method === "HEAD");
     if ("code" in response) this.problem(exchange, response);
     else this.#write(exchange, response.status, response.headers, response.body, undefined);
   }
@@ -143,6 +144,7 @@ export class Responder {
     exchange.state = "done";
     exchange.before = undefined;
     exchange.body = undefined;
+    exchange.upload?.stop();
     this.#giveBody(exchange);
     exchange.connection.remove(exchange);
     if (this.#settings.onRequest !== undefined) this.#log(exchange, status, reason);

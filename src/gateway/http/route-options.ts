@@ -18,12 +18,25 @@ export interface ConstantAnswer {
 export interface RouteOptions {
   /** Upper-case methods. Default: any. */
   readonly method?: string | readonly string[];
-  /** Literal segments, `{name}` for one segment, a final `{name...}` for one or more. */
+  /**
+   * Literal segments, `{name}` for one segment, a final `{name...}` for one or more. With mode `app` everything at and below
+   * it.
+   */
   readonly path: string;
   /** May contain `{name}` of the path; its value must then be legal in a subject. */
   readonly subject: string;
-  /** `request` waits for a worker's answer, `publish` answers `reply` at once. Default `request`. */
-  readonly mode?: "request" | "publish";
+  /**
+   * `request` waits for a worker's answer, `publish` answers `reply` at once, `app` gives a web app (`serveHttp`) all there is.
+   * Default `request`.
+   */
+  readonly mode?: Mode;
+  /**
+   * `whole` gives the worker the body when it has arrived, within the gateway's `bodyLimit`; `stream` a byte stream at once.
+   * Default `whole`. A web app never sees a difference: what is short comes whole, all else as a stream.
+   */
+  readonly body?: "whole" | "stream";
+  /** Largest body that is streamed. Bytes. Default 1 GiB. */
+  readonly bodyLimit?: number;
   /** Milliseconds, or text like `250ms`, `5s`, `1m`. Default: the gateway's. */
   readonly timeout?: number | string;
   /** Answer of a publish route. */
@@ -44,9 +57,14 @@ export type Segment =
   | { readonly kind: "literal"; readonly text: string }
   | { readonly kind: "param" | "rest"; readonly name: string };
 
+export type Mode = "request" | "publish" | "app";
+
 /** How requests of a route are treated. */
 export interface Treatment {
-  readonly mode: "request" | "publish";
+  readonly mode: Mode;
+  /** Bodies with a declared length up to this are given to the worker whole; -1 where none are. */
+  readonly wholeUpTo: number;
+  readonly bodyLimit: number;
   readonly timeoutMs: number;
   readonly reply: ReadyAnswer;
   readonly fallback: ReadyAnswer | undefined;
@@ -65,6 +83,11 @@ export interface RouteSpec extends Treatment {
 /** What a publish route answers when its configuration names nothing. */
 export const ACCEPTED: ReadyAnswer = { status: 202, headers: [], body: Buffer.alloc(0) };
 
+const MODES: ReadonlySet<unknown> = new Set<Mode>(["request", "publish", "app"]);
+/** Bodies for a web app up to this are worth no stream. Bytes. */
+const APP_WHOLE = 65_536;
+/** Largest streamed body where the route names none. Bytes. */
+const STREAMED_LIMIT = 1_073_741_824;
 /** Methods a route cannot take: one makes tunnels, the other reflects what should not be seen. */
 const UNSERVED = new Set(["CONNECT", "TRACE"]);
 const PARAMETER = /^\{([A-Za-z_][A-Za-z0-9_]*)(\.\.\.)?\}$/;
@@ -73,17 +96,20 @@ const DURATION = /^(\d{1,12})(ms|s|m|h)$/;
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** Checks one route. Throws `invalid_argument` saying which route it is and what to do. */
-export function compileRoute(options: RouteOptions, index: number, defaultTimeoutMs: number): RouteSpec {
+export function compileRoute(
+  options: RouteOptions,
+  index: number,
+  defaults: Pick<Treatment, "timeoutMs" | "bodyLimit">,
+): RouteSpec {
   const label = `route ${index + 1} (${options.path})`;
   const segments = parsePath(label, options.path);
   const mode = options.mode ?? "request";
-  if (mode !== "request" && mode !== "publish") {
-    throw wrong(label, `mode is ${show(mode)}; use "request" or "publish"`);
-  }
+  if (!MODES.has(mode)) throw wrong(label, `mode is ${show(mode)}; use "request", "publish" or "app"`);
+  if (mode === "app") segments.push(below(label, options, segments));
   if (options.reply !== undefined && mode !== "publish") {
     throw wrong(label, 'reply needs mode "publish"; a request is answered by its worker');
   }
-  if (options.fallback !== undefined && mode !== "request") {
+  if (options.fallback !== undefined && mode === "publish") {
     throw wrong(label, 'fallback needs mode "request"; a publication waits for no answer');
   }
   return {
@@ -92,7 +118,8 @@ export function compileRoute(options: RouteOptions, index: number, defaultTimeou
     segments,
     subject: parseSubject(label, options.subject, segments),
     mode,
-    timeoutMs: options.timeout === undefined ? defaultTimeoutMs : parseTimeout(label, options.timeout),
+    ...parseBody(label, mode, options, defaults.bodyLimit),
+    timeoutMs: options.timeout === undefined ? defaults.timeoutMs : parseTimeout(label, options.timeout),
     reply: options.reply === undefined ? ACCEPTED : readyAnswer(label, "reply", options.reply, 202),
     fallback:
       options.fallback === undefined ? undefined : readyAnswer(label, "fallback", options.fallback, 200),
@@ -131,6 +158,34 @@ function parsePath(label: string, path: string): Segment[] {
     if (index !== parts.length - 1) throw wrong(label, `{${name}...} must be the last segment`);
     return { kind: "rest", name };
   });
+}
+
+/** What stands for all that is below the path of a web app. */
+function below(label: string, { body }: RouteOptions, segments: readonly Segment[]): Segment {
+  if (segments.some(({ kind }) => kind === "rest"))
+    throw wrong(label, "an app has everything below its path; leave the {name...} out");
+  if (body !== undefined) throw wrong(label, "an app has its bodies as it likes; leave body out");
+  return { kind: "rest", name: "" };
+}
+
+function parseBody(
+  label: string,
+  mode: Mode,
+  { body = "whole", bodyLimit }: RouteOptions,
+  wholeLimit: number,
+): Pick<Treatment, "wholeUpTo" | "bodyLimit"> {
+  if (body !== "whole" && body !== "stream")
+    throw wrong(label, `body is ${show(body)}; use "whole" or "stream"`);
+  const streams = mode === "app" || body === "stream";
+  if (streams && mode === "publish") throw wrong(label, "a publication cannot carry a stream");
+  if (!streams) {
+    if (bodyLimit !== undefined) throw wrong(label, 'bodyLimit needs body "stream" or mode "app"');
+    return { wholeUpTo: wholeLimit, bodyLimit: wholeLimit };
+  }
+  if (bodyLimit !== undefined && !(Number.isSafeInteger(bodyLimit) && bodyLimit > 0))
+    throw wrong(label, `bodyLimit is ${show(bodyLimit)}; it must be a whole number of bytes`);
+  const limit = bodyLimit ?? STREAMED_LIMIT;
+  return { wholeUpTo: mode === "app" ? Math.min(APP_WHOLE, wholeLimit, limit) : -1, bodyLimit: limit };
 }
 
 function parseMethods(label: string, method: string | readonly string[] | undefined): string[] | undefined {

@@ -15,6 +15,8 @@ export interface Target extends Treatment {
   readonly params: string;
   /** The API whose path it is: it wants to know before a request is made. */
   readonly api: HttpApi | undefined;
+  /** What the path begins with that is not the web app's; empty when the target is none. */
+  readonly base: string;
 }
 
 /** What a path leads to. */
@@ -23,7 +25,7 @@ export interface Resolution {
   readonly byMethod: ReadonlyMap<string, Target | Failure>;
   /** For methods that are not listed. */
   readonly any: Target | Failure | undefined;
-  /** True when a configured route matched, so that the gateway itself answers OPTIONS. */
+  /** True when a configured route matched that is no web app's, so that the gateway itself answers OPTIONS. */
   readonly routed: boolean;
   /** Value of an `Allow` header. */
   readonly allow: string;
@@ -57,11 +59,13 @@ export class Router {
     this.#defaultMapping = settings.defaultMapping;
     this.#defaultTreatment = {
       mode: "request",
+      wholeUpTo: settings.bodyLimit,
+      bodyLimit: settings.bodyLimit,
       timeoutMs: settings.timeoutMs,
       reply: ACCEPTED,
       fallback: undefined,
     };
-    settings.routes.forEach((route, index) => this.#trie.add(compileRoute(route, index, settings.timeoutMs)));
+    settings.routes.forEach((route, index) => this.#trie.add(compileRoute(route, index, settings)));
   }
 
   /** What a raw path, without query, leads to; a failure when it leads nowhere. */
@@ -97,7 +101,7 @@ export class Router {
       );
     }
     const matches = this.#trie.match(segments);
-    if (matches.length > 0) return this.#merge(matches, segments);
+    if (matches.length > 0) return this.#merge(matches, segments, path);
     const named = this.#api?.subjectOf(path);
     if (named !== undefined) return typeof named === "string" ? this.#named(named) : named;
     if (segments.length === 0) return notFound(ROOT_HELP);
@@ -121,15 +125,15 @@ export class Router {
   }
 
   #plain(subject: string): Target {
-    return { ...this.#defaultTreatment, route: this.#engine.route(subject), params: "", api: undefined };
+    return { ...this.#defaultTreatment, route: this.#engine.route(subject), params: "", base: "", api: undefined };
   }
 
   /** The most specific route that takes a method gets it; a route for any method takes all that is left. */
-  #merge(matches: readonly RouteSpec[], segments: readonly string[]): Resolution {
+  #merge(matches: readonly RouteSpec[], segments: readonly string[], path: string): Resolution {
     const byMethod = new Map<string, Target | Failure>();
     let any: Target | Failure | undefined;
     for (const spec of matches) {
-      const target = this.#target(spec, segments);
+      const target = this.#target(spec, segments, path);
       if (spec.methods === undefined) {
         any = target;
         break;
@@ -139,10 +143,11 @@ export class Router {
     const get = byMethod.get("GET");
     if (get !== undefined && any === undefined && !byMethod.has("HEAD")) byMethod.set("HEAD", get);
     const allow = any === undefined ? [...new Set([...byMethod.keys(), "OPTIONS"])].join(", ") : ALLOW_ANY;
-    return { byMethod, any, routed: true, allow };
+    const isApp = any !== undefined && "mode" in any && any.mode === "app";
+    return { byMethod, any, routed: !isApp, allow };
   }
 
-  #target(spec: RouteSpec, segments: readonly string[]): Target | Failure {
+  #target(spec: RouteSpec, segments: readonly string[], path: string): Target | Failure {
     const values = parametersOf(spec, segments);
     let subject = "";
     for (let index = 0; index < spec.subject.length; index++) {
@@ -160,9 +165,11 @@ export class Router {
     if (spec.subject.length > 1 && callerSubject(subject) === undefined) {
       return failure("BAD_SUBJECT", "the path parameters make a subject that is too long or internal");
     }
-    const { mode, timeoutMs, reply, fallback } = spec;
+    const { mode, wholeUpTo, bodyLimit, timeoutMs, reply, fallback } = spec;
+    const base = mode === "app" ? basePath(path, spec.segments.length - 1) : "";
+    const route = this.#engine.route(subject);
     const params = queryOf(values);
-    return { mode, timeoutMs, reply, fallback, route: this.#engine.route(subject), params, api: undefined };
+    return { mode, wholeUpTo, bodyLimit, timeoutMs, reply, fallback, route, params, base, api: undefined };
   }
 }
 
@@ -174,9 +181,19 @@ function parametersOf(spec: RouteSpec, segments: readonly string[]): Map<string,
   const values = new Map<string, readonly string[]>();
   spec.segments.forEach((segment, index) => {
     if (segment.kind === "param") values.set(segment.name, [segments[index]!]);
-    if (segment.kind === "rest") values.set(segment.name, segments.slice(index));
+    if (segment.kind === "rest" && segment.name !== "") values.set(segment.name, segments.slice(index));
   });
   return values;
+}
+
+/** So many segments of a path, as they were sent. */
+function basePath(path: string, segments: number): string {
+  let end = 0;
+  for (let count = 0; count < segments; count++) {
+    const next = path.indexOf("/", end + 1);
+    end = next < 0 ? path.length : next;
+  }
+  return path.slice(0, end);
 }
 
 function queryOf(values: ReadonlyMap<string, readonly string[]>): string {

@@ -65,12 +65,18 @@ function overlap(one: RouteSpec, other: RouteSpec): boolean {
 
 function collect(node: Node, segments: readonly string[], index: number, found: RouteSpec[]): void {
   if (index === segments.length) {
-    found.push(...node.ends);
+    found.push(...node.ends, ...node.rests.filter(isApp));
     return;
   }
   const segment = segments[index]!;
   const literal = node.literals.get(segment);
   if (literal !== undefined) collect(literal, segments, index + 1, found);
   if (node.param !== undefined && segment !== "") collect(node.param, segments, index + 1, found);
-  if (node.rests.length > 0 && !segments.includes("", index)) found.push(...node.rests);
+  if (node.rests.length === 0) return;
+  found.push(...(segments.includes("", index) ? node.rests.filter(isApp) : node.rests));
+}
+
+/** A web app has what is at its path, too, and itself says what empty segments mean. */
+function isApp({ mode }: RouteSpec): boolean {
+  return mode === "app";
 }

@@ -249,6 +249,8 @@ class HttpDoor implements Listening {
     const connection = this.#connections.get(socket);
     if (connection === undefined || connection.state !== "open") return;
     if (error.code === "HPE_CLOSED_CONNECTION") return; // data after the last request; its response closes
+    // How long a body may take that is streamed, its worker says.
+    if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && connection.upload !== undefined) return;
     const failed = failureOfClientError(error);
     if (failed === undefined || !socket.writable) socket.destroy();
     else this.#refuse(socket, failed);
@@ -274,6 +276,9 @@ class HttpDoor implements Listening {
   /** Nothing was read or written for a while: fine while a worker is at it, else the caller is of no use. */
   #quiet(socket: Socket): void {
     const connection = this.#connections.get(socket);
+    const upload = connection?.upload;
+    if (upload?.isAwaited === true && upload.exchange.state === "running")
+      return this.#dispatcher.giveUp(upload.exchange, failure("REQUEST_TIMEOUT"));
     const waits = connection !== undefined && connection.pending.length > 0 && socket.writableLength === 0;
     if (!waits) socket.destroy();
   }

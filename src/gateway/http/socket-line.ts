@@ -44,6 +44,8 @@ const RESET_WINDOW_MS = 2_000;
 
 export class SocketLine implements Line {
   readonly base = "";
+  readonly remote: string | undefined;
+  readonly isSecure: boolean;
   readonly #socket: Socket;
   readonly #options: SocketLineOptions;
   #linger: unknown;
@@ -52,6 +54,8 @@ export class SocketLine implements Line {
 
   constructor(socket: Socket, options: SocketLineOptions) {
     this.#socket = socket;
+    this.remote = socket.remoteAddress;
+    this.isSecure = "encrypted" in socket;
     this.#options = options;
   }
 

@@ -5,13 +5,15 @@ import type { StreamForm } from "./form.ts";
 
 /** Bytes as they come. Callers rely on a length that was announced, so it is held to. */
 export class ByteForm implements StreamForm {
-  readonly eager = false;
+  readonly eager: boolean;
+  readonly trailers = [];
   readonly comment = undefined;
   readonly #length: number | undefined;
   #sent = 0;
 
-  constructor(length: number | undefined) {
+  constructor(length: number | undefined, eager: boolean) {
     this.#length = length;
+    this.eager = eager;
   }
 
   piece(message: Message): Uint8Array | Failure {

@@ -10,6 +10,8 @@ export interface StreamForm {
   readonly eager: boolean;
   /** Written when nothing has been for a while. */
   readonly comment: string | undefined;
+  /** Header fields that follow the body; empty for almost all. */
+  readonly trailers: readonly [name: string, value: string][];
   /** A message's place in the body; a failure when it has none. */
   piece(message: Message): Uint8Array | Failure;
   /** Asked at the stream's end: a failure when something is missing. */

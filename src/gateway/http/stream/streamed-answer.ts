@@ -117,7 +117,9 @@ export class StreamedAnswer implements StreamEvents {
     if (missing !== undefined) return this.reset(missing);
     this.#open();
     this.#stop();
-    this.exchange.response.end();
+    const { response } = this.exchange;
+    if (this.#form.trailers.length > 0) response.addTrailers(this.#form.trailers);
+    response.end();
     this.#owner.over(this, undefined);
   }
 

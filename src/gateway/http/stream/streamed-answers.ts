@@ -5,7 +5,7 @@ import { findHeader } from "../../../message/headers.ts";
 import type { Message, StreamEnd } from "../../../message/message.ts";
 import { ReadBudget } from "../../../message/read-window.ts";
 import { discardStreams, isRoot } from "../../../message/stream.ts";
-import { badAnswer, headOf } from "../answer.ts";
+import { LENGTH, badAnswer, headOf, isHeaderField, type AnswerHead } from "../answer.ts";
 import type { Exchange } from "../connection.ts";
 import type { HttpSettings } from "../options.ts";
 import type { Responder } from "../responder.ts";
@@ -13,11 +13,11 @@ import { ByteForm } from "./byte-form.ts";
 import { EventForm } from "./event-form.ts";
 import type { StreamForm } from "./form.ts";
 import { LineForm } from "./line-form.ts";
+import { PieceForm } from "./piece-form.ts";
 import { StreamedAnswer, type StreamOwner } from "./streamed-answer.ts";
 
 const EVENTS = "text/event-stream";
 const LINES = "application/x-ndjson";
-const LENGTH = /^\d{1,15}$/;
 const DRAINING = Object.freeze(failure("DRAINING"));
 
 /** A response whose body is to come. */
@@ -110,22 +110,35 @@ function planOf(answer: Message, end: StreamEnd, exchange: Exchange): Plan | Fai
   const head = headOf(answer);
   if ("code" in head) return head;
   const status = head.status === 0 ? 200 : head.status;
-  return end.messages
+  const block = answer.headText();
+  if (!end.messages) return bytes(status, head, block, exchange);
+  const trailers = findHeader(block, ":trailers");
+  return trailers === undefined
     ? { status, ...sequence(head.headers, exchange) }
-    : bytes(status, head.headers, head.typed, findHeader(answer.headText(), "content-length"));
+    : pieces(status, head.headers, trailers, exchange);
+}
+
+/** Bytes with trailers, which HTTP/1.0 has not: they are left out then. */
+function pieces(status: number, headers: string[], trailers: string, { request }: Exchange): Plan | Failure {
+  if (!isHeaderField("trailer", trailers)) return badAnswer("it announces trailers that HTTP cannot carry");
+  const form = new PieceForm();
+  if (request.httpVersionMinor > 0) headers.push("Trailer", trailers);
+  return { status, headers, form };
 }
 
 function bytes(
   status: number,
-  headers: string[],
-  typed: boolean,
-  length: string | undefined,
+  { headers, typed }: AnswerHead,
+  block: string,
+  { target }: Exchange,
 ): Plan | Failure {
+  const length = findHeader(block, "content-length");
+  const isFinal = target?.mode === "app";
   if (length !== undefined && !LENGTH.test(length))
     return badAnswer("its content-length is no number of bytes");
-  if (!typed && status !== 204 && status !== 304) headers.push("Content-Type", "application/octet-stream");
+  if (!typed && !isFinal && status !== 204 && status !== 304) headers.push("Content-Type", "application/octet-stream");
   if (length !== undefined && status !== 204) headers.push("Content-Length", length);
-  return { status, headers, form: new ByteForm(length === undefined ? undefined : Number(length)) };
+  return { status, headers, form: new ByteForm(length === undefined ? undefined : Number(length), isFinal) };
 }
 
 /** A sequence of values takes the form that the caller likes better. Nobody on the way may keep or collect it. */
