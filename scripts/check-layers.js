@@ -15,9 +15,11 @@ const layers = [
   ["session"],
   ["engine"],
   ["gateway", "peer"],
-  ["hub", "tunnel"],
+  ["hub", "tunnel", "app"],
   ["cli", "client", "testing", "dashboard", "."],
 ];
+/** Files whose task it is to load programs of other people's. */
+const loaders = new Set(["cli/app-file.ts"]);
 /** Folders whose subfolders are alternatives, none of which may know another. */
 const alternatives = new Set(["engine", "gateway", "transport"]);
 const maxLines = 400;
@@ -98,7 +100,7 @@ function readSource(path) {
   walk(program, (node) => {
     if (node["type"] === "TSAnyKeyword") violations.push(`${path}:${lineAt(node["start"])}: any`);
     const specifier = specifierOf(node);
-    if (node["type"] === "ImportExpression" && specifier === undefined) {
+    if (node["type"] === "ImportExpression" && specifier === undefined && !loaders.has(path)) {
       violations.push(`${path}:${lineAt(node["start"])}: import() of something that is not a plain string`);
     }
     if (!specifier?.startsWith(".")) return;

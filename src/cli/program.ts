@@ -18,6 +18,7 @@ interface CommandEntry {
 const COMMANDS: readonly CommandEntry[] = [
   { name: "serve", summary: "start a hub", load: () => import("./serve.ts") },
   { name: "work", summary: "make any program a worker", load: () => import("./work.ts") },
+  { name: "work-app", summary: "make a web app a worker", load: () => import("./work-app.ts") },
   { name: "request", summary: "send a request and print the answer", load: () => import("./request.ts") },
   { name: "publish", summary: "send a message to every subscriber", load: () => import("./publish.ts") },
   { name: "subscribe", summary: "print messages as they come", load: () => import("./subscribe.ts") },

@@ -1,0 +1,133 @@
+/** Apps that are functions from `Request` to `Response`: Hono and its kin. */
+import { Codecs } from "../codec/codecs.ts";
+import { LintelError, failure, type Failure } from "../message/failure.ts";
+import type { ReadBudget } from "../message/read-window.ts";
+import { giveUp, received } from "../peer/stream/received.ts";
+import { StreamValues } from "../peer/stream/stream-values.ts";
+import { WHOLE, type Answer } from "./answer.ts";
+import type { App, OnError } from "./listener-app.ts";
+import type { AppRequest } from "./request.ts";
+
+/** What a fetch handler gets besides the request, in the form of `@hono/node-server`. */
+export interface FetchEnvironment {
+  readonly incoming: { readonly socket: { readonly remoteAddress: string | undefined } };
+}
+
+export type FetchHandler = (
+  request: Request,
+  environment: FetchEnvironment,
+) => Response | Promise<Response>;
+
+const NO_BYTES = new Uint8Array(0);
+const FAILED = Object.freeze(failure("HANDLER_FAILED"));
+
+export class FetchApp implements App {
+  readonly #handler: FetchHandler;
+  readonly #onError: OnError;
+  readonly #values: StreamValues;
+
+  constructor(handler: FetchHandler, budget: ReadBudget, onError: OnError) {
+    this.#handler = handler;
+    this.#onError = onError;
+    this.#values = new StreamValues(Codecs.builtIn, budget, onError);
+  }
+
+  begin(request: AppRequest, answer: Answer): void {
+    void this.#serve(request, answer);
+  }
+
+  close(): void {
+    // nothing is kept
+  }
+
+  async #serve(about: AppRequest, answer: Answer): Promise<void> {
+    const controller = new AbortController();
+    let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+    answer.onGone((why) => {
+      const error = LintelError.from(why);
+      controller.abort(error);
+      reader?.cancel(error).catch(() => undefined);
+    });
+    try {
+      const request = this.#requestOf(about, controller.signal);
+      if ("code" in request) return answer.fail(request);
+      const { remote } = about;
+      const response: unknown = await this.#handler(request, { incoming: { socket: { remoteAddress: remote } } });
+      if (!isResponse(response)) throw new TypeError("the app answered with what is no Response");
+      if (answer.state !== "open") return void response.body?.cancel().catch(() => undefined);
+      if (response.status < 200)
+        return answer.fail(failure("BAD_ANSWER", "the app answered with an error response, which has no status"));
+      const head = headOf(response);
+      if (response.body === null || about.method === "HEAD") {
+        response.body?.cancel().catch(() => undefined);
+        return answer.whole(head, NO_BYTES);
+      }
+      reader = response.body.getReader();
+      await deliver(head, reader, answer);
+    } catch (error) {
+      if (answer.state === "over") return; // the caller has left, and this is what came of it
+      if (!(error instanceof LintelError)) this.#onError(error, "the app");
+      answer.fail(answer.state === "open" ? FAILED : failure("SOURCE_FAILED"));
+      controller.abort(error);
+    }
+  }
+
+  #requestOf(about: AppRequest, signal: AbortSignal): Request | Failure {
+    const { method, scheme, host, target, headers, body } = about;
+    const mayHaveBody = method !== "GET" && method !== "HEAD";
+    const stream = body === undefined || body instanceof Uint8Array ? undefined : received(body, this.#values);
+    if (stream !== undefined && (!mayHaveBody || !(stream instanceof ReadableStream))) giveUp(stream);
+    try {
+      const request = new Request(`${scheme}://${host}${target}`, {
+        method,
+        headers: [["host", host], ...headers.map(([name, value]): [string, string] => [name, value])],
+        signal,
+        ...(mayHaveBody && body !== undefined
+          ? { body: (stream ?? body) as ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>, duplex: "half" }
+          : {}),
+      });
+      if (about.length !== undefined && mayHaveBody && body !== undefined)
+        request.headers.set("content-length", String(about.length));
+      return request;
+    } catch {
+      if (stream !== undefined) giveUp(stream);
+      return failure("BAD_REQUEST", "the request is none that fetch knows");
+    }
+  }
+}
+
+/** Sends what is there at once whole, and all else as it comes. */
+async function deliver(
+  head: string,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  answer: Answer,
+): Promise<void> {
+  let next = reader.read();
+  const first = await soon(next);
+  if (first?.done === true) return answer.whole(head, NO_BYTES);
+  if (first !== undefined) next = reader.read();
+  const second = first === undefined ? undefined : await soon(next);
+  if (first !== undefined && second?.done === true && first.value.length <= WHOLE)
+    return answer.whole(head, first.value);
+  const port = answer.stream(head, false);
+  if (first !== undefined) await port.write(first.value);
+  for (let result = await next; !result.done; result = await reader.read()) await port.write(result.value);
+  port.end();
+}
+
+/** What a promise resolves with if that is known in this turn of the loop. */
+function soon<T>(promise: Promise<T>): Promise<T | undefined> {
+  const turn = new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)));
+  return Promise.race([promise, turn]);
+}
+
+/** Those of polyfills are no instances of the platform's. */
+function isResponse(value: unknown): value is Response {
+  return typeof value === "object" && value !== null && "status" in value && "headers" in value && "body" in value;
+}
+
+function headOf({ status, headers }: Response): string {
+  let head = `:status:${status}\n`;
+  for (const [name, value] of headers) head += `${name}:${value}\n`;
+  return head;
+}
