@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { LintelError } from "../message/failure.ts";
 import { recogniseApp, type RecognisedApp } from "../app/index.ts";
-import { usage } from "./failure.ts";
+import { CliError, Exit, usage } from "./failure.ts";
 
 /** Names under which a module may export its app, in the order in which they are looked for. */
 const NAMES = ["default", "app", "server", "handler", "fetch"] as const;
@@ -13,18 +13,27 @@ const NAMES = ["default", "app", "server", "handler", "fetch"] as const;
 export async function loadApp(file: string): Promise<RecognisedApp> {
   const path = resolve(file);
   if (!existsSync(path)) throw usage(`there is no file ${path}`);
-  const module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+  const module = await load(path);
   const name = NAMES.find((one) => module[one] !== undefined && !isEmpty(module[one]));
-  if (name === undefined) throw usage(`${file} exports no app: it should have an export default.${hint()}`);
+  if (name === undefined) throw usage(`${file} exports no app: it should have an export default`, hint());
   try {
     return await recogniseApp(module[name]);
   } catch (error) {
     if (!(error instanceof LintelError)) throw error;
-    throw usage(`what ${file} exports as ${name} cannot be served: ${error.message}.${hint()}`);
+    throw usage(`what ${file} exports as ${name} cannot be served: ${error.message}`, hint());
   }
 }
 
-/** Ports that the app has opened by itself. */
+async function load(path: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.stack : String(cause);
+    throw new CliError(Exit.failed, "APP_FAILED", `${path} cannot be loaded: ${why}`, { cause });
+  }
+}
+
+/** True when the app has opened a port by itself. */
 export function hasPort(): boolean {
   return process.getActiveResourcesInfo().includes("TCPServerWrap");
 }
@@ -38,6 +47,6 @@ function isPlain(value: object): boolean {
   return Object.getPrototypeOf(value) === Object.prototype;
 }
 
-function hint(): string {
-  return hasPort() ? " It listens on a port by itself: export the app instead of calling listen()" : "";
+function hint(): string | undefined {
+  return hasPort() ? "it listens on a port by itself: export the app instead of calling listen()" : undefined;
 }

@@ -60,6 +60,8 @@ export function define(command: Command): void {
 async function workApp(file: string, flags: Flags): Promise<void> {
   const { hub: url, subject } = flags;
   using stopping = new Stopping();
+  // What the app has set going, timers and connections of its own, would keep the process for ever.
+  using _leaving = { [Symbol.dispose]: () => void setImmediate(() => process.exit()) };
   const app = await loadApp(file);
   if (hasPort()) note(`${file} has opened a port of its own; it needs none here`);
   const peer = await connectToHub({ url, name: `lintel work-app ${subject}`, timeoutMs: FIRST_CONNECTION_MS });
