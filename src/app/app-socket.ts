@@ -221,16 +221,18 @@ export class AppSocket extends Duplex {
       const head = announced === undefined ? reader.head : `${reader.head}:trailers:${announced}\n`;
       this.#out = answer.stream(head, announced !== undefined);
     }
-    this.#send(this.#out, reader.take(), isWhole).then(
-      () => {
-        if (isWhole && answer === this.#answer) this.#finish();
-        done();
-      },
-      (error: Error) => {
-        done();
-        this.destroy(error);
-      },
-    );
+    void this.#forward(this.#out, answer, isWhole, done);
+  }
+
+  /** Sends what has come of the body; `done` lets the app go on. */
+  async #forward(port: Port, answer: Answer, isWhole: boolean, done: Done): Promise<void> {
+    try {
+      await this.#send(port, this.#reader.take(), isWhole);
+      if (isWhole && answer === this.#answer) this.#finish();
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+    done();
   }
 
   async #send(port: Port, pieces: readonly Uint8Array[], isWhole: boolean): Promise<void> {

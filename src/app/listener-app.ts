@@ -126,4 +126,3 @@ function mount(request: IncomingMessage, about: AppRequest | undefined): void {
   if (about === undefined || about.base === "") return;
   Object.assign(request, { originalUrl: about.original, baseUrl: about.base });
 }
-

@@ -106,7 +106,14 @@ function bodyOf(message: Message): Uint8Array | StreamEnd | Failure | undefined 
     return bytes.length === 0 ? undefined : bytes;
   }
   const [end] = streams;
-  if (end !== undefined && streams.length === 1 && isRoot(message) && end.receives && !end.sends && !end.messages)
+  if (
+    end !== undefined &&
+    streams.length === 1 &&
+    isRoot(message) &&
+    end.receives &&
+    !end.sends &&
+    !end.messages
+  )
     return end;
   return failure("BAD_REQUEST", "the body of a request is one stream of bytes");
 }

@@ -58,13 +58,24 @@ export function define(command: Command): void {
 }
 
 async function workApp(file: string, flags: Flags): Promise<void> {
-  const { hub: url, subject } = flags;
   using stopping = new Stopping();
-  // What the app has set going, timers and connections of its own, would keep the process for ever.
-  using _leaving = { [Symbol.dispose]: () => void setImmediate(() => process.exit()) };
+  try {
+    await serveFile(file, flags, stopping);
+  } finally {
+    // What the app has set going, timers and connections of its own, would keep the process for ever.
+    setImmediate(() => process.exit());
+  }
+}
+
+async function serveFile(file: string, flags: Flags, stopping: Stopping): Promise<void> {
+  const { hub: url, subject } = flags;
   const app = await loadApp(file);
   if (hasPort()) note(`${file} has opened a port of its own; it needs none here`);
-  const peer = await connectToHub({ url, name: `lintel work-app ${subject}`, timeoutMs: FIRST_CONNECTION_MS });
+  const peer = await connectToHub({
+    url,
+    name: `lintel work-app ${subject}`,
+    timeoutMs: FIRST_CONNECTION_MS,
+  });
   try {
     const { serveRecognised } = await import("../app/index.ts");
     const service = await serveRecognised(peer, subject, app, optionsOf(flags));
@@ -90,7 +101,8 @@ function optionsOf({ queue, concurrency, keepPrefix, grace }: Flags): HttpServic
   return {
     graceMs: grace,
     prefix: keepPrefix === true ? "keep" : "strip",
-    onError: (error, where) => note(`${where} failed: ${error instanceof Error ? error.stack : String(error)}`),
+    onError: (error, where) =>
+      note(`${where} failed: ${error instanceof Error ? error.stack : String(error)}`),
     ...(queue === undefined ? {} : { queue }),
     ...(concurrency === undefined ? {} : { concurrency }),
   };

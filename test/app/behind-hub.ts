@@ -14,7 +14,7 @@ export interface BehindHub {
   readonly url: string;
   readonly errors: unknown[];
   /** A raw connection to the door; the test closes it. */
-  call(): RawCaller;
+  readonly call: () => RawCaller;
 }
 
 export interface Setting {

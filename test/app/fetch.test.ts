@@ -8,11 +8,23 @@ import { behindHub, signal } from "./behind-hub.ts";
 
 test("the request is what the caller sent, with its address where Hono looks for it", async (context) => {
   const app = new Hono();
-  app.all("/who", async (c) => c.json([c.req.method, c.req.url, c.req.header("x-a"), getConnInfo(c).remote.address, await c.req.text()]));
+  app.all("/who", async (c) =>
+    c.json([c.req.method, c.req.url, c.req.header("x-a"), getConnInfo(c).remote.address, await c.req.text()]),
+  );
   const { url } = await behindHub(context, app);
   const { host } = new URL(url);
-  const response = await fetch(`${url}/who?a=%20b`, { method: "PROPFIND", body: "text", headers: { "x-a": "1" } });
-  assert.deepEqual(await response.json(), ["PROPFIND", `http://${host}/who?a=%20b`, "1", "127.0.0.1", "text"]);
+  const response = await fetch(`${url}/who?a=%20b`, {
+    method: "PROPFIND",
+    body: "text",
+    headers: { "x-a": "1" },
+  });
+  assert.deepEqual(await response.json(), [
+    "PROPFIND",
+    `http://${host}/who?a=%20b`,
+    "1",
+    "127.0.0.1",
+    "text",
+  ]);
 });
 
 test("the handler's signal fires, and its stream is canceled, when the caller leaves", async (context) => {
@@ -58,7 +70,13 @@ test("status, repeated cookies, and bodies that may not be", async (context) => 
   const answers: Readonly<Record<string, () => Response>> = {
     "/204": () => new Response(null, { status: 204 }),
     "/304": () => new Response(null, { status: 304, headers: { etag: '"1"' } }),
-    "/cookies": () => new Response("x", { headers: [["set-cookie", "a=1"], ["set-cookie", "b=2"]] }),
+    "/cookies": () =>
+      new Response("x", {
+        headers: [
+          ["set-cookie", "a=1"],
+          ["set-cookie", "b=2"],
+        ],
+      }),
     "/bytes": () => new Response(new Uint8Array(300_000)),
     "/see": () => Response.redirect("https://other.example/", 307),
   };
@@ -84,17 +102,29 @@ test("what a handler throws, or answers with instead of a Response, is a failure
     await new Promise((resolve) => setTimeout(resolve, 50));
     throw new Error("three");
   }
-  const expected = { throws: [500, "HANDLER_FAILED"], none: [500, "HANDLER_FAILED"], error: [502, "BAD_ANSWER"] };
+  const expected = {
+    throws: [500, "HANDLER_FAILED"],
+    none: [500, "HANDLER_FAILED"],
+    error: [502, "BAD_ANSWER"],
+  };
   for (const [path, outcome] of Object.entries(expected)) {
     const response = await fetch(`${url}/${path}`);
     assert.deepEqual([response.status, reasonOf(await response.text())], outcome, path);
   }
   await assert.rejects(async () => (await fetch(`${url}/half`)).text());
-  assert.deepEqual(errors.map((error) => (error as Error).message), ["one", "the app answered with what is no Response", "three"]);
+  assert.deepEqual(
+    errors.map((error) => (error as Error).message),
+    ["one", "the app answered with what is no Response", "three"],
+  );
 });
 
 test("a GET with a body is taken without it", async (context) => {
-  const { call } = await behindHub(context, async (request: Request) => new Response(`${request.method}${await request.text()}`));
-  const caller = call().send("GET /app HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+  const { call } = await behindHub(
+    context,
+    async (request: Request) => new Response(`${request.method}${await request.text()}`),
+  );
+  const caller = call().send(
+    "GET /app HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+  );
   assert.equal((await caller.response())?.body, "GET");
 });

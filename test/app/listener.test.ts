@@ -58,10 +58,20 @@ test("the caller's address, scheme and forwarding headers are what they would be
   const app = express();
   app.set("trust proxy", 1);
   app.get("/who", ({ ip, protocol, hostname, socket }, response) => {
-    response.json({ ip, protocol, hostname, remote: socket.remoteAddress, encrypted: "encrypted" in socket && socket.encrypted });
+    response.json({
+      ip,
+      protocol,
+      hostname,
+      remote: socket.remoteAddress,
+      encrypted: "encrypted" in socket && socket.encrypted,
+    });
   });
   const { url } = await behindHub(context, app);
-  const headers = { "x-forwarded-for": "192.0.2.7", "x-forwarded-proto": "https", "x-forwarded-host": "shop.example" };
+  const headers = {
+    "x-forwarded-for": "192.0.2.7",
+    "x-forwarded-proto": "https",
+    "x-forwarded-host": "shop.example",
+  };
   assert.deepEqual(await (await fetch(`${url}/who`, { headers })).json(), {
     ip: "192.0.2.7",
     protocol: "https",
@@ -112,7 +122,12 @@ test("the path of the route is stripped, or kept, and nobody can forge it", asyn
   const strip = await behindHub(context, app);
   assert.deepEqual(await ask(strip.url, ""), ["/", "/app", "/app", "/app"]);
   assert.deepEqual(await ask(strip.url, "?q=1"), ["/?q=1", "/app", "/app", "/app?q=1"]);
-  assert.deepEqual(await ask(strip.url, "//a%2Fb//c/?q=/"), ["//a%2Fb//c/?q=/", "/app", "/app", "/app//a%2Fb//c/?q=/"]);
+  assert.deepEqual(await ask(strip.url, "//a%2Fb//c/?q=/"), [
+    "//a%2Fb//c/?q=/",
+    "/app",
+    "/app",
+    "/app//a%2Fb//c/?q=/",
+  ]);
   const keep = await behindHub(context, app, { service: { prefix: "keep" } });
   assert.deepEqual(await ask(keep.url, "/x"), ["/app/x", "/forged", null, null]);
 });
@@ -180,11 +195,19 @@ test("what an app throws, rejects with, or leaves unanswered is a failure with a
       response.write("half");
       return delay(20).then(() => Promise.reject(new Error("three")));
     }
-    if (request.url === "/short") return void response.writeHead(200, { "content-length": "9" }).write("half", () => request.socket.end());
+    if (request.url === "/short")
+      return void response
+        .writeHead(200, { "content-length": "9" })
+        .write("half", () => request.socket.end());
     if (request.url === "/raw") return void request.socket.write("not HTTP\r\n\r\n");
     return void request.socket.destroy();
   });
-  const expected = { throws: [500, "HANDLER_FAILED"], rejects: [500, "HANDLER_FAILED"], gone: [502, "BAD_ANSWER"], raw: [502, "BAD_ANSWER"] };
+  const expected = {
+    throws: [500, "HANDLER_FAILED"],
+    rejects: [500, "HANDLER_FAILED"],
+    gone: [502, "BAD_ANSWER"],
+    raw: [502, "BAD_ANSWER"],
+  };
   for (const [path, outcome] of Object.entries(expected)) {
     const response = await fetch(`${url}/${path}`);
     assert.deepEqual([response.status, reasonOf(await response.text())], outcome, path);
@@ -192,7 +215,10 @@ test("what an app throws, rejects with, or leaves unanswered is a failure with a
   for (const path of ["breaks", "short"]) {
     await assert.rejects(async () => (await fetch(`${url}/${path}`)).text(), path);
   }
-  assert.deepEqual(errors.map((error) => (error as Error).message), ["one", "two", "three"]);
+  assert.deepEqual(
+    errors.map((error) => (error as Error).message),
+    ["one", "two", "three"],
+  );
   assert.equal((await fetch(`${url}/throws`)).status, 500, "it serves on");
 });
 
@@ -202,7 +228,9 @@ test("an app may refuse a large body without reading it", async (context) => {
   });
   const response = await fetch(url, { method: "POST", body: Buffer.alloc(8_000_000) });
   assert.deepEqual([response.status, await response.text()], [401, "who are you?"]);
-  const caller = call().send("POST /app HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+  const caller = call().send(
+    "POST /app HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+  );
   assert.equal((await caller.response())?.status, 401);
   caller.send(`0\r\n\r\n${GET}`);
   assert.equal((await caller.response())?.status, 401, "the connection is good for more");
@@ -251,7 +279,7 @@ test("an app that does not read holds its caller back, and one that writes is he
       controller.enqueue(new Uint8Array(100_000));
     },
   });
-  const upload = fetch(url, { method: "POST", body, duplex: "half" } as RequestInit);
+  const upload = fetch(url, { method: "POST", body, duplex: "half" });
   const reader = call();
   reader.socket.pause();
   reader.send(GET);
@@ -291,10 +319,15 @@ test("a caller that stops sending is told so, and the app too", async (context) 
   const { call } = await behindHub(
     context,
     (request: IncomingMessage, _response: ServerResponse) =>
-      void request.on("error", () => undefined).on("close", closed.give).resume(),
+      void request
+        .on("error", () => undefined)
+        .on("close", closed.give)
+        .resume(),
     { http: { port: 0, stallMs: 300, routes: [{ path: "/app", subject: "app", mode: "app" }] } },
   );
-  const caller = call().send("POST /app HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+  const caller = call().send(
+    "POST /app HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+  );
   const answer = await caller.response();
   assert.deepEqual([answer?.status, reasonOf(answer?.body ?? "")], [408, "REQUEST_TIMEOUT"]);
   await closed.came;
@@ -303,7 +336,8 @@ test("a caller that stops sending is told so, and the app too", async (context) 
 test("an upload may take longer than whole requests may", async (context) => {
   const { call } = await behindHub(
     context,
-    (request: IncomingMessage, response: ServerResponse) => void request.on("end", () => response.end("all")).resume(),
+    (request: IncomingMessage, response: ServerResponse) =>
+      void request.on("end", () => response.end("all")).resume(),
     { http: { port: 0, requestTimeoutMs: 400, routes: [{ path: "/app", subject: "app", mode: "app" }] } },
   );
   const caller = call().send("POST /app HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -315,11 +349,19 @@ test("an upload may take longer than whole requests may", async (context) => {
 });
 
 test("a WebSocket handshake is refused with 501", async (context) => {
-  const { call } = await behindHub(context, (_request: IncomingMessage, response: ServerResponse) => void response.end("http"));
-  const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
-  const refused = await call().send(GET.replace("\r\n\r\n", `\r\n${upgrade}\r\n\r\n`)).response();
+  const { call } = await behindHub(
+    context,
+    (_request: IncomingMessage, response: ServerResponse) => void response.end("http"),
+  );
+  const upgrade =
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
+  const refused = await call()
+    .send(GET.replace("\r\n\r\n", `\r\n${upgrade}\r\n\r\n`))
+    .response();
   assert.deepEqual([refused?.status, reasonOf(refused?.body ?? "")], [501, "UNIMPLEMENTED"]);
-  const other = await call().send(GET.replace("\r\n\r\n", "\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")).response();
+  const other = await call()
+    .send(GET.replace("\r\n\r\n", "\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"))
+    .response();
   assert.equal(other?.body, "http");
 });
 
@@ -356,13 +398,23 @@ test("requests of peers are taken if they are HTTP, and can smuggle nothing", as
   const { hub } = await behindHub(context, async (request: IncomingMessage, response: ServerResponse) => {
     urls.push(`${request.method} ${request.url}`);
     for await (const _ of request);
-    response.end(`${request.headers.host} ${request.headers["x-a"]}`);
+    response.end(`${request.headers.host} ${String(request.headers["x-a"])}`);
   });
   const send = (headers: Record<string, string>, value?: unknown): Promise<unknown> =>
     hub.request("app", value, { headers, timeoutMs: 2_000 });
   await assert.rejects(send({}), { code: "invalid_argument", reason: "NOT_HTTP" });
   const http = { ":method": "POST", ":path": "/x" };
-  assert.equal(Buffer.from((await send({ ...http, "x-a": "1", "transfer-encoding": "chunked", connection: "close" })) as Uint8Array).toString(), "localhost 1");
+  assert.equal(
+    Buffer.from(
+      (await send({
+        ...http,
+        "x-a": "1",
+        "transfer-encoding": "chunked",
+        connection: "close",
+      })) as Uint8Array,
+    ).toString(),
+    "localhost 1",
+  );
   await assert.rejects(send({ ...http, ":path": "/x HTTP/1.1" }), { reason: "BAD_REQUEST" });
   await assert.rejects(send({ ...http, ":method": "GET /evil HTTP/1.1" }), { reason: "BAD_REQUEST" });
   const body = "abcGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -1,4 +1,4 @@
-/** What the notes of examples/notes-app.js do, wherever they are. */
+/** What the notes of examples/web-apps/notes-app.js do, wherever they are. */
 import assert from "node:assert/strict";
 import request from "supertest";
 import type { Case } from "./shop-suite.ts";
@@ -12,7 +12,10 @@ export const NOTES: Readonly<Record<string, Case>> = {
     const made = await request(url).post("/notes").send({ text: "read" }).expect(201);
     assert.match(made.headers["location"]!, /^\/notes\/\d+$/);
     await request(url).post("/notes").send({ none: 1 }).expect(422, "a note has a text");
-    await request(url).post("/notes").send({ text: "x".repeat(200_000) }).expect(413);
+    await request(url)
+      .post("/notes")
+      .send({ text: "x".repeat(200_000) })
+      .expect(413);
     await request(url).delete("/notes/1").expect(204);
     await request(url).get("/nothing").expect(404, { error: "no such note" });
   },
@@ -52,7 +55,7 @@ export const NOTES: Readonly<Record<string, Case>> = {
     });
     send("one ");
     // The head comes while the body is still being sent; both go on together.
-    const response = await fetch(`${url}/upper`, { method: "POST", body, duplex: "half" } as RequestInit);
+    const response = await fetch(`${url}/upper`, { method: "POST", body, duplex: "half" });
     const reader = response.body!.getReader();
     const read = async (): Promise<string> => Buffer.from((await reader.read()).value ?? []).toString();
     assert.equal(await read(), "ONE ");

@@ -65,7 +65,10 @@ test("what is no app is told what it is", async () => {
 test("a server that listens is refused", async (context) => {
   const server = createServer(listener).listen(0);
   context.after(() => server.close());
-  await assert.rejects(recogniseApp(server), { code: "failed_precondition", message: /without calling listen/ });
+  await assert.rejects(recogniseApp(server), {
+    code: "failed_precondition",
+    message: /without calling listen/,
+  });
 });
 
 test("what an app's own start throws is passed on", async () => {

@@ -26,10 +26,19 @@ const RESPONSES: readonly (readonly [text: string, isHead: boolean, ended: boole
     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nSet-Cookie: a=1\r\nset-cookie: b=\xe9\r\nContent-Length: 5\r\n\r\nhello",
     false,
     false,
-    { ...done, head: ":status:200\ncontent-type:text/plain\nset-cookie:a=1\nset-cookie:b=\xe9\ncontent-length:5\n", body: "hello" },
+    {
+      ...done,
+      head: ":status:200\ncontent-type:text/plain\nset-cookie:a=1\nset-cookie:b=\xe9\ncontent-length:5\n",
+      body: "hello",
+    },
   ],
   ["HTTP/1.1 204 \r\nDate: x\r\n\r\n", false, false, { ...done, head: ":status:204\ndate:x\n", body: "" }],
-  ["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", true, false, { ...done, head: ":status:200\ncontent-length:9\n", body: "" }],
+  [
+    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
+    true,
+    false,
+    { ...done, head: ":status:200\ncontent-length:9\n", body: "" },
+  ],
   [
     "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 304 Not Modified\r\nETag: y\r\n\r\n",
     false,

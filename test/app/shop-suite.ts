@@ -1,4 +1,4 @@
-/** What the shop of examples/shop-app.js does, wherever it is: the tests its author would write, with supertest. */
+/** What the shop of examples/web-apps/shop-app.js does, wherever it is: the tests its author would write, with supertest. */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import request from "supertest";
@@ -18,7 +18,9 @@ export const SHOP: Readonly<Record<string, Case>> = {
   "a resource's life: 201 with Location, 200, 204, 404": async (url, base) => {
     const item = { name: "Jam", cents: 300 };
     await request(url).put("/items/jam").send(item).expect(201).expect("location", `${base}/items/jam`);
-    await request(url).get("/items/jam").expect(200, { id: "jam", ...item });
+    await request(url)
+      .get("/items/jam")
+      .expect(200, { id: "jam", ...item });
     const gone = await request(url).delete("/items/jam").expect(204);
     assert.equal(gone.headers["content-length"], undefined);
     await request(url).get("/items/jam").expect(404, { error: "no jam here" });
@@ -37,7 +39,10 @@ export const SHOP: Readonly<Record<string, Case>> = {
     const agent = request.agent(url);
     await agent.get("/cart").expect(200, { cart: [] });
     await agent.post("/cart").send({ item: "tea" }).expect(200);
-    await agent.post("/cart").send({ item: "milk" }).expect(200, { cart: ["tea", "milk"] });
+    await agent
+      .post("/cart")
+      .send({ item: "milk" })
+      .expect(200, { cart: ["tea", "milk"] });
     await agent.get("/cart").expect(200, { cart: ["tea", "milk"] });
     await request(url).get("/cart").expect(200, { cart: [] });
   },
@@ -66,7 +71,7 @@ export const SHOP: Readonly<Record<string, Case>> = {
       for (let count = 0; count < 20; count++) yield PICTURE.subarray(0, 50_000);
     }
     const options = { method: "POST", body: ReadableStream.from(pieces()), duplex: "half" } as const;
-    const response = await fetch(`${url}/count`, options as RequestInit);
+    const response = await fetch(`${url}/count`, options);
     assert.deepEqual(await response.json(), { bytes: 1_000_000 });
   },
   "compression, and none for who does not like it": async (url) => {
@@ -85,7 +90,11 @@ export const SHOP: Readonly<Record<string, Case>> = {
     assert.equal(await response.text(), "data: 1\n\ndata: 2\n\ndata: 3\n\n");
   },
   "files: whole, a part, and a directory's redirect": async (url, base) => {
-    const whole = await request(url).get("/page/index.html").buffer(true).expect(200).expect("content-type", /html/);
+    const whole = await request(url)
+      .get("/page/index.html")
+      .buffer(true)
+      .expect(200)
+      .expect("content-type", /html/);
     await request(url).get("/page/index.html").set("range", "bytes=0-8").expect(206, whole.text.slice(0, 9));
     await request(url).get("/page").expect(301).expect("location", `${base}/page/`);
     await request(url).get("/page/none.html").expect(404);

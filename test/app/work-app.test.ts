@@ -1,6 +1,14 @@
 /** Unmodified apps behind a real hub, in real processes, held to their own suites; and what they listen on. */
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync, readlinkSync, existsSync, writeFileSync, mkdtempSync, rmSync } from "node:fs";
+import {
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  existsSync,
+  writeFileSync,
+  mkdtempSync,
+  rmSync,
+} from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -20,7 +28,7 @@ interface AppUnderTest {
   readonly subject: string;
   readonly suite: Readonly<Record<string, Case>>;
   /** The app as it would be without a hub. */
-  alone(exported: unknown): RequestListener;
+  readonly alone: (exported: unknown) => RequestListener;
 }
 
 const APPS: readonly AppUnderTest[] = [
@@ -61,7 +69,9 @@ for (const { file, subject, suite, alone } of APPS) {
     let server: Server;
     let url = "";
     before(async () => {
-      const module = (await import(pathToFileURL(join(ROOT, "examples", file)).href)) as { default: unknown };
+      const module = (await import(pathToFileURL(join(ROOT, "examples/web-apps", file)).href)) as {
+        default: unknown;
+      };
       server = createServer(alone(module.default)).listen(0, "127.0.0.1");
       await once(server, "listening");
       url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -88,7 +98,9 @@ for (const { file, subject, suite, alone } of APPS) {
         const [line] = await hub.prints(/^\{.*"event":"listening".*\}$/m);
         const { http, listen } = JSON.parse(line) as { http: string; listen: string[] };
         url = `${http}${base}`;
-        worker = start(["work-app", join("examples", file), "-s", subject, "--hub", listen[0]!], { cwd: ROOT });
+        worker = start(["work-app", join("examples/web-apps", file), "-s", subject, "--hub", listen[0]!], {
+          cwd: ROOT,
+        });
         await worker.prints(/serving .* with the (Express|Hono) app of examples/, "stderr");
       });
       after(async () => {

@@ -36,7 +36,7 @@ export interface AnswerHead {
 const SHORT_BODY = 4_096;
 
 /** Of a body whose bytes are not at hand. */
-export const LENGTH = /^\d{1,15}$/;
+export const LENGTH: RegExp = /^\d{1,15}$/;
 const STATUS = /^[2-5]\d\d$/;
 const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 // oxlint-disable-next-line no-control-regex -- control characters are what it must find

@@ -4,7 +4,6 @@ import type { Delivery, HttpCall } from "../http-api.ts";
 import type { BodyBuffer } from "./body.ts";
 import type { Problem } from "./problem.ts";
 import type { Target } from "./router.ts";
-import type { Upload } from "./upload.ts";
 
 /** As much of a request as the gateway reads: node's own, or one made of another form of request. */
 export interface Incoming {
@@ -38,6 +37,17 @@ export interface Outgoing {
   addTrailers(trailers: readonly [name: string, value: string][]): void;
   readonly writableNeedDrain: boolean;
   on(event: "drain", listener: () => void): unknown;
+}
+
+/** A request body that comes in as a stream. */
+export interface IncomingStream {
+  readonly exchange: Exchange;
+  /** True when it is the caller who keeps everybody waiting. */
+  readonly isAwaited: boolean;
+  /** The exchange is over: what is still to come is dropped. */
+  stop(): void;
+  /** The connection is over. */
+  forget(): void;
 }
 
 /** What a connection does besides carrying requests and responses. */
@@ -118,7 +128,7 @@ export class Exchange {
   /** The answer that is kept for this exchange should it take too long. */
   answerId: string | undefined;
   /** The body, when it is a stream. */
-  upload: Upload | undefined;
+  upload: IncomingStream | undefined;
   /** The answer, when it is a stream. */
   stream: { leave(): void; abort(why: Failure): void } | undefined;
 
@@ -164,7 +174,7 @@ export class Connection {
   /** The response that goes out last. */
   last: Outgoing | undefined;
   /** The body that is coming in as a stream. */
-  upload: Upload | undefined;
+  upload: IncomingStream | undefined;
   /** True while exchanges that waited are being begun. */
   beginning = false;
 

@@ -5,7 +5,7 @@ import { headerLine } from "../../message/headers.ts";
 import { Format, Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
 import { createStream } from "../../message/stream-pair.ts";
 import { INITIAL_CREDIT, ROOT } from "../../message/stream.ts";
-import type { Exchange } from "./connection.ts";
+import type { Exchange, IncomingStream } from "./connection.ts";
 import type { HttpSettings } from "./options.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -22,8 +22,8 @@ const ANSWERED = Object.freeze(failure("CALLER_GONE", "the request has ended bef
  * | dropped | nobody wants the rest: read so that the caller gets to read its answer | complete |
  * | complete| all has come in, or nothing more will              |                   |
  */
-export class Upload implements StreamEvents {
-  readonly #exchange: Exchange;
+export class Upload implements IncomingStream, StreamEvents {
+  readonly exchange: Exchange;
   readonly #end: StreamEnd;
   readonly #far: StreamEnd;
   readonly #most: number;
@@ -45,15 +45,11 @@ export class Upload implements StreamEvents {
     settings: HttpSettings,
     onTooLarge: () => void,
   ) {
-    this.#exchange = exchange;
+    this.exchange = exchange;
     [this.#end, this.#far] = createStream({ sends: true, receives: false, messages: false });
     this.#most = most;
     this.#settings = settings;
     this.#onTooLarge = onTooLarge;
-  }
-
-  get exchange(): Exchange {
-    return this.#exchange;
   }
 
   /** True when it is the caller who keeps everybody waiting. */
@@ -70,7 +66,7 @@ export class Upload implements StreamEvents {
 
   /** To be called when the message has been sent. */
   begin(): void {
-    const { request, connection } = this.#exchange;
+    const { request, connection } = this.exchange;
     connection.upload = this;
     this.#end.listen(this);
     request.on("data", (piece) => this.#arrived(piece));
@@ -81,7 +77,7 @@ export class Upload implements StreamEvents {
   stop(): void {
     if (this.#state === "flowing") this.#end.reset(ANSWERED);
     this.#drop();
-    const { connection } = this.#exchange;
+    const { connection } = this.exchange;
     if (connection.upload !== this) return;
     const { clock, requestTimeoutMs } = this.#settings;
     this.#timer = clock.after(requestTimeoutMs, () => connection.line.cut());
@@ -90,7 +86,7 @@ export class Upload implements StreamEvents {
   /** The connection is over. */
   forget(): void {
     this.#settings.clock.clear(this.#timer);
-    this.#exchange.connection.upload = undefined;
+    this.exchange.connection.upload = undefined;
   }
 
   // StreamEvents
@@ -136,7 +132,7 @@ export class Upload implements StreamEvents {
   #pump(): void {
     while (this.#rest !== undefined) {
       if (this.#credit <= 0 || !this.#end.ready()) {
-        if (!this.#isPaused) this.#exchange.request.pause();
+        if (!this.#isPaused) this.exchange.request.pause();
         this.#isPaused = true;
         return;
       }
@@ -153,7 +149,7 @@ export class Upload implements StreamEvents {
   #proceed(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#exchange.request.resume();
+    this.exchange.request.resume();
   }
 
   #complete(): void {
@@ -173,6 +169,6 @@ export class Upload implements StreamEvents {
     this.#rest = undefined;
     if (this.#hasAll) return this.#finish();
     this.#proceed();
-    this.#exchange.request.resume();
+    this.exchange.request.resume();
   }
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { RouteOptions } from "../../../src/gateway/http/route-options.ts";
 import { compileRoute } from "../../../src/gateway/http/route-options.ts";
-import { Message, type StreamEnd } from "../../../src/message/message.ts";
+import type { Message, StreamEnd } from "../../../src/message/message.ts";
 import { INITIAL_CREDIT } from "../../../src/message/stream.ts";
 import { createHub } from "../../../src/index.ts";
 import { openDoor, RawCaller, text, type Door } from "./door.ts";
@@ -26,9 +26,16 @@ test("everything at and below the path is the app's, as it was sent, in every me
   const targets = ["/shop", "/shop/", "/shop?a=1", "/shop//x/", "/shop/%2Fa%20b/c", "/%73hop/x"];
   const told = ":scheme:http :remote:127.0.0.1 :base:";
   assert.deepEqual(
-    await headsOf(context, [APP], [...targets.map((target) => `GET ${target}`), "OPTIONS /shop/x", "HEAD /shop", "PURGE /shop"]),
+    await headsOf(
+      context,
+      [APP],
+      [...targets.map((target) => `GET ${target}`), "OPTIONS /shop/x", "HEAD /shop", "PURGE /shop"],
+    ),
     [
-      ...targets.map((target) => `shop :method:GET :path:${target} :authority:a ${told}${target.slice(0, target.startsWith("/%") ? 7 : 5)}`),
+      ...targets.map(
+        (target) =>
+          `shop :method:GET :path:${target} :authority:a ${told}${target.slice(0, target.startsWith("/%") ? 7 : 5)}`,
+      ),
       `shop :method:OPTIONS :path:/shop/x :authority:a ${told}/shop`,
       `shop :method:HEAD :path:/shop :authority:a ${told}/shop`,
       `shop :method:PURGE :path:/shop :authority:a ${told}/shop`,
@@ -52,7 +59,10 @@ test("other routes go before an app's, and what is beside it is not its", async 
     "GET /t/a.b/x",
     "DELETE /t/acme/x",
   ]);
-  assert.deepEqual(heads.map((head) => head.split(" ")[0]), ["prices", "shop", "rest", "rest", "app.acme", "rest"]);
+  assert.deepEqual(
+    heads.map((head) => head.split(" ")[0]),
+    ["prices", "shop", "rest", "rest", "app.acme", "rest"],
+  );
   assert.match(heads[3]!, /:path:\/ .*:base:$/);
   assert.match(heads[4]!, /:params:tenant=acme .*:base:\/t\/acme$/);
 });
@@ -79,11 +89,16 @@ test("routes that make no sense are refused", () => {
     [{ mode: "apps" as "app" }, /use "request", "publish" or "app"/],
   ];
   for (const [change, complaint] of wrong)
-    assert.throws(() => compileRoute({ ...APP, ...change }, 0, { timeoutMs: 1, bodyLimit: 1 }), { message: complaint });
+    assert.throws(() => compileRoute({ ...APP, ...change }, 0, { timeoutMs: 1, bodyLimit: 1 }), {
+      message: complaint,
+    });
 });
 
 /** A worker that holds the streams of requests, unread. */
-function holding(door: Door, subject: string): { readonly end: Promise<StreamEnd>; reply(message: Message): void } {
+function holding(
+  door: Door,
+  subject: string,
+): { readonly end: Promise<StreamEnd>; readonly reply: (message: Message) => void } {
   let job = 0;
   let give: ((end: StreamEnd) => void) | undefined;
   const end = new Promise<StreamEnd>((resolve) => (give = resolve));
@@ -144,15 +159,19 @@ test("body: stream gives a handler a stream, however short the body is", async (
     for await (const piece of value as ReadableStream<Uint8Array>) bytes += piece.length;
     return { bytes, declared: headers.get("content-length") };
   });
-  const send = async (body: string | Uint8Array | ReadableStream | undefined): Promise<unknown> =>
-    (await fetch(`${hub.httpUrl}/up`, { method: "POST", body, duplex: "half" } as RequestInit)).json();
-  assert.deepEqual(await send(undefined), { bytes: 0, declared: "0" });
+  const send = async (body: string | Uint8Array | ReadableStream | null): Promise<unknown> =>
+    (await fetch(`${hub.httpUrl}/up`, { method: "POST", body, duplex: "half" })).json();
+  assert.deepEqual(await send(null), { bytes: 0, declared: "0" });
   assert.deepEqual(await send("abc"), { bytes: 3, declared: "3" });
   assert.deepEqual(await send(new Uint8Array(5_000_000)), { bytes: 5_000_000, declared: "5000000" });
   assert.deepEqual(await send(new Blob(["abc"]).stream()), { bytes: 3 });
   const lintel = await hub.handler({ routes: [UP] });
   const embedded = await lintel.fetch(
-    new Request("http://a/up", { method: "POST", body: new Blob([new Uint8Array(3_000_000)]).stream(), duplex: "half" } as RequestInit),
+    new Request("http://a/up", {
+      method: "POST",
+      body: new Blob([new Uint8Array(3_000_000)]).stream(),
+      duplex: "half",
+    }),
   );
   assert.deepEqual(await embedded.json(), { bytes: 3_000_000 });
 });

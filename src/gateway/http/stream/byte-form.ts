@@ -6,7 +6,7 @@ import type { StreamForm } from "./form.ts";
 /** Bytes as they come. Callers rely on a length that was announced, so it is held to. */
 export class ByteForm implements StreamForm {
   readonly eager: boolean;
-  readonly trailers = [];
+  readonly trailers: readonly [name: string, value: string][] = [];
   readonly comment = undefined;
   readonly #length: number | undefined;
   #sent = 0;

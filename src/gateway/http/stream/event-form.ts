@@ -17,7 +17,7 @@ const DIGITS = /^\d{1,16}$/;
 /** Each value an event, its payload unread but for its line ends. */
 export class EventForm implements StreamForm {
   readonly eager = true;
-  readonly trailers = [];
+  readonly trailers: readonly [name: string, value: string][] = [];
   readonly comment = ":\n\n";
 
   piece(message: Message): Uint8Array | Failure {

@@ -13,7 +13,7 @@ const NULL_LINE = Buffer.from("null\n");
 /** Each value a line. JSON is not read: a line end in it can only be white space between its tokens. */
 export class LineForm implements StreamForm {
   readonly eager = false;
-  readonly trailers = [];
+  readonly trailers: readonly [name: string, value: string][] = [];
   readonly comment = undefined;
 
   piece(message: Message): Uint8Array | Failure {

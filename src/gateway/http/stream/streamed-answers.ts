@@ -136,7 +136,8 @@ function bytes(
   const isFinal = target?.mode === "app";
   if (length !== undefined && !LENGTH.test(length))
     return badAnswer("its content-length is no number of bytes");
-  if (!typed && !isFinal && status !== 204 && status !== 304) headers.push("Content-Type", "application/octet-stream");
+  if (!typed && !isFinal && status !== 204 && status !== 304)
+    headers.push("Content-Type", "application/octet-stream");
   if (length !== undefined && status !== 204) headers.push("Content-Length", length);
   return { status, headers, form: new ByteForm(length === undefined ? undefined : Number(length), isFinal) };
 }

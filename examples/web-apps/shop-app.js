@@ -1,8 +1,8 @@
 // @ts-check
 // An Express app as any other, with the middleware such apps have. Nothing in it knows of Lintel, and it opens no port:
 //
-//   npx lintel serve --config examples/web-apps.yaml
-//   npx lintel work-app examples/shop-app.js --subject shop
+//   npx lintel serve --config examples/web-apps/lintel.yaml
+//   npx lintel work-app examples/web-apps/shop-app.js --subject shop
 //   curl -i http://127.0.0.1:8500/shop/items
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
@@ -24,7 +24,7 @@ app.use(cookieParser());
 app.use(session({ name: "cart", secret: "not a secret", resave: false, saveUninitialized: false }));
 app.use(express.json({ limit: "100kb" }));
 app.use(express.urlencoded({ extended: true }));
-app.use("/page", express.static(fileURLToPath(new URL("page", import.meta.url))));
+app.use("/page", express.static(fileURLToPath(new URL("../page", import.meta.url))));
 
 app.get("/items", (_request, response) => {
   response.json([...items.values()]);

@@ -1,8 +1,8 @@
 // @ts-check
 // A Hono app as any other. Nothing in it knows of Lintel, and it opens no port:
 //
-//   npx lintel serve --config examples/web-apps.yaml
-//   npx lintel work-app examples/notes-app.js --subject notes
+//   npx lintel serve --config examples/web-apps/lintel.yaml
+//   npx lintel work-app examples/web-apps/notes-app.js --subject notes
 //   curl -i http://127.0.0.1:8500/notes
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
@@ -39,7 +39,8 @@ app.delete("/notes/:id", (context) => context.body(null, 204));
 
 app.post("/login", async (context) => {
   const { name } = await context.req.parseBody();
-  await setSignedCookie(context, "name", String(name), SECRET, { httpOnly: true });
+  if (typeof name !== "string") return context.json({ error: "a form with a name, please" }, 400);
+  await setSignedCookie(context, "name", name, SECRET, { httpOnly: true });
   setCookie(context, "theme", "dark");
   return context.redirect("me", 303);
 });
@@ -79,9 +80,7 @@ app.get("/broken", () => {
 
 app.notFound((context) => context.json({ error: "no such note" }, 404));
 app.onError((error, context) =>
-  error instanceof HTTPException
-    ? error.getResponse()
-    : context.json({ error: "something went wrong" }, 500),
+  error instanceof HTTPException ? error.getResponse() : context.json({ error: "something went wrong" }, 500),
 );
 
 export default app;
