@@ -5,7 +5,7 @@
 //   node examples/gzip-worker.js
 //   npx lintel request gzip - --stream < huge.log > huge.log.gz
 //
-// Over HTTP the body of a request is bounded (1 MiB), and only the answer is a stream:
+// Over HTTP the body of a request comes whole (1 MiB at the most) unless its route says `body: stream`:
 //
 //   curl --data-binary @small.log -H 'Content-Type: text/plain' http://127.0.0.1:8500/gzip > small.log.gz
 import { connect } from "lintel";

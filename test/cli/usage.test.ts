@@ -8,14 +8,14 @@ test("lintel --help shows every command, examples and exit codes", async () => {
   const { exit, stdout, stderr } = await lintel(["--help"]);
   assert.equal(exit, 0);
   assert.equal(stderr, "");
-  const commands = ["serve", "work", "request", "publish", "subscribe", "expose", "tunnel"];
+  const commands = ["serve", "work", "work-app", "request", "publish", "subscribe", "expose", "tunnel"];
   for (const word of [...commands, "Exit codes:", "curl -d"]) {
     assert.ok(stdout.includes(word), word);
   }
 });
 
 test("each command has help with examples", async () => {
-  const names = ["serve", "work", "request", "publish", "subscribe", "expose", "tunnel"];
+  const names = ["serve", "work", "work-app", "request", "publish", "subscribe", "expose", "tunnel"];
   const all = await Promise.all(names.map((name) => lintel([name, "--help"])));
   for (const [index, { exit, stdout }] of all.entries()) {
     const name = names[index];

@@ -26,6 +26,7 @@ const DOCUMENTS = [
   "docs/guides/api.md",
   "docs/guides/streams.md",
   "docs/guides/embedding.md",
+  "docs/guides/web-apps.md",
   "docs/guides/testing.md",
 ];
 const PATIENCE_MS = 120_000;

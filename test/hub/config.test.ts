@@ -167,7 +167,7 @@ routes:
     'lintel.yaml:7:12: headers must be a size such as 65536, "64KiB" or "1MiB" (B, KB, KiB, MB, MiB, GB, GiB), at most 65535 bytes, not "1MiB"',
     'lintel.yaml:9:5: a route needs "subject"',
     'lintel.yaml:10:5: a route has no key "subjct"; did you mean "subject"?',
-    'lintel.yaml:11:11: mode must be one of request, publish, not "publisch"; did you mean "publish"?',
+    'lintel.yaml:11:11: mode must be one of request, publish, app, not "publisch"; did you mean "publish"?',
     'lintel.yaml:12:5: a route has no key "paht"; did you mean "path"?',
     'lintel.yaml:12:5: a route needs "path"',
     'lintel.yaml:12:5: a route needs "subject"',
