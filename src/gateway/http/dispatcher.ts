@@ -5,12 +5,13 @@ import { failure, type Failure } from "../../message/failure.ts";
 import { Format, Message } from "../../message/message.ts";
 import type { HttpApi } from "../http-api.ts";
 import { discardStreams } from "../../message/stream.ts";
-import { OWN_PATHS, answerPath, serveAnswers } from "./answers-endpoint.ts";
+import { OWN_PATHS, serveAnswers } from "./answers-endpoint.ts";
 import { ApiCall } from "./api-call.ts";
-import { AsyncAnswers, type Outcome } from "./async-answers.ts";
+import { AsyncAnswers } from "./async-answers.ts";
 import { BodyBuffer, type BodyBudget } from "./body.ts";
 import { Exchange, type Connection, type Incoming, type Outgoing } from "./connection.ts";
 import { HeadReader, appLines } from "./head.ts";
+import { answerLater } from "./later.ts";
 import type { HttpSettings } from "./options.ts";
 import { parsePrefer } from "./prefer.ts";
 import { Responder } from "./responder.ts";
@@ -216,7 +217,11 @@ export class Dispatcher implements Sink {
     if (own && this.#handOver(exchange)) return;
     const { bodyLimit } = this.#settings;
     if (own && bodyLength <= bodyLimit) return this.#answerItself(exchange);
-    if (bodyLength <= bodyLimit && this.#api?.claims(head.path) === true && !this.#router.isRouted(head.path)) {
+    if (
+      bodyLength <= bodyLimit &&
+      this.#api?.claims(head.path) === true &&
+      !this.#router.isRouted(head.path)
+    ) {
       exchange.call = new ApiCall(exchange, this.responder);
       return this.#begun(exchange, bodyLength);
     }
@@ -346,7 +351,8 @@ export class Dispatcher implements Sink {
     if (target.mode === "publish") return this.#publish(exchange, target, message);
     target.api?.announce(target.route.subject);
     const wishes = exchange.prefer === undefined ? NO_WISHES : parsePrefer(exchange.prefer);
-    if (wishes.respondAsync) return this.#sendAsync(exchange, target, message, wishes.wait ?? 0);
+    if (wishes.respondAsync)
+      return answerLater(exchange, target, message, wishes.wait ?? 0, this.#answers, this.responder);
     this.#request(exchange, target, message, wishes.wait);
   }
 
@@ -370,36 +376,5 @@ export class Dispatcher implements Sink {
       () => this.responder.ready(exchange, target.reply),
       (error: unknown) => this.responder.thrown(exchange, error),
     );
-  }
-
-  /** Waits for the answer as long as the caller likes to, then tells it where the answer will be. */
-  #sendAsync(exchange: Exchange, target: Target, message: Message, wait: number): void {
-    const { held } = exchange;
-    const id = this.#answers.start(target.route, message, target.timeoutMs, held);
-    if (id === undefined) {
-      return this.responder.problem(
-        exchange,
-        failure("IN_FLIGHT_FULL", "too many answers are kept to be fetched"),
-      );
-    }
-    exchange.held = 0;
-    exchange.answerId = id;
-    if (wait === 0) return this.#later(exchange, id);
-    this.#answers.watch(id, Math.min(wait * 1_000, target.timeoutMs), (outcome) =>
-      this.#watched(exchange, id, outcome),
-    );
-  }
-
-  #watched(exchange: Exchange, id: string, outcome: Outcome | undefined): void {
-    exchange.answerId = undefined;
-    if (outcome === undefined) this.#later(exchange, id);
-    else if (outcome instanceof Message) this.responder.answer(exchange, outcome);
-    else this.responder.fail(exchange, outcome);
-  }
-
-  #later(exchange: Exchange, id: string): void {
-    exchange.answerId = undefined;
-    exchange.applied = "respond-async";
-    this.responder.empty(exchange, 202, ["Location", answerPath(exchange, id), "Retry-After", "1"]);
   }
 }

@@ -125,7 +125,13 @@ export class Router {
   }
 
   #plain(subject: string): Target {
-    return { ...this.#defaultTreatment, route: this.#engine.route(subject), params: "", base: "", api: undefined };
+    return {
+      ...this.#defaultTreatment,
+      route: this.#engine.route(subject),
+      params: "",
+      base: "",
+      api: undefined,
+    };
   }
 
   /** The most specific route that takes a method gets it; a route for any method takes all that is left. */

@@ -39,12 +39,7 @@ export class Upload implements IncomingStream, StreamEvents {
   #timer: unknown;
 
   /** `most` bytes may come; `onTooLarge` is called when there are more. */
-  constructor(
-    exchange: Exchange,
-    most: number,
-    settings: HttpSettings,
-    onTooLarge: () => void,
-  ) {
+  constructor(exchange: Exchange, most: number, settings: HttpSettings, onTooLarge: () => void) {
     this.exchange = exchange;
     [this.#end, this.#far] = createStream({ sends: true, receives: false, messages: false });
     this.#most = most;
