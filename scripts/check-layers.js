@@ -16,6 +16,7 @@ const layers = [
   ["engine"],
   ["gateway", "peer"],
   ["hub", "tunnel", "app"],
+  ["supervisor"],
   ["cli", "client", "testing", "dashboard", "."],
 ];
 /** Files whose task it is to load programs of other people's. */

@@ -1,5 +1,6 @@
 export { connect, type ConnectOptions } from "./peer/connect.ts";
-export { createHub, type Hub, type HubConfig, type HubStats, type ListenAt } from "./hub/hub.ts";
+export { createHub, type Hub, type HubConfig, type HubStats } from "./hub/hub.ts";
+export type { Door, ListenAt } from "./hub/session-doors.ts";
 export type { BeamOptions, PlainMode } from "./gateway/beam/options.ts";
 export type { BeamStats } from "./gateway/beam/site.ts";
 export type { HandlerOptions, HttpHandler } from "./gateway/http/embedded.ts";

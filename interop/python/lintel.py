@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import random
 import re
 from collections import deque
@@ -298,13 +299,17 @@ class Peer:
 
 
 async def connect(
-    url: str,
+    url: Optional[str] = None,
     *,
     name: str = "python",
     timeout: float = 10.0,
     on_state: Callable[[str, Optional[Exception]], Any] = lambda state, error: None,
 ) -> Peer:
-    """Connects to `tcp://HOST:PORT` or `unix:///PATH`. Once connected, a lost connection is made again for ever."""
+    """
+    Connects to `tcp://HOST:PORT` or `unix:///PATH`; without one to the environment variable LINTEL_HUB, else to
+    `tcp://127.0.0.1:4500`. Once connected, a lost connection is made again for ever.
+    """
+    url = url or os.environ.get("LINTEL_HUB") or "tcp://127.0.0.1:4500"
     if not re.match("tcp://[^/]+:[0-9]+$|unix:///", url):
         raise ValueError(f"{url!r} is neither tcp://HOST:PORT nor unix:///PATH")
     peer = Peer(url, name, on_state)

@@ -14,7 +14,7 @@ import {
   type Program,
 } from "./child.ts";
 import { note } from "./hub-link.ts";
-import { LineSplitter } from "./lines.ts";
+import { LineSplitter } from "../supervisor/lines.ts";
 import { printable } from "./paint.ts";
 import { Slots } from "./slots.ts";
 

@@ -17,6 +17,11 @@ interface CommandEntry {
 
 const COMMANDS: readonly CommandEntry[] = [
   { name: "serve", summary: "start a hub", load: () => import("./serve.ts") },
+  { name: "up", summary: "start a hub and the services of a manifest", load: () => import("./up.ts") },
+  { name: "ps", summary: "list the services that run", load: () => import("./ps.ts") },
+  { name: "logs", summary: "print what a service has written", load: () => import("./logs.ts") },
+  { name: "restart", summary: "start a service anew", load: () => import("./restart.ts") },
+  { name: "scale", summary: "run more or fewer instances", load: () => import("./scale.ts") },
   { name: "work", summary: "make any program a worker", load: () => import("./work.ts") },
   { name: "work-app", summary: "make a web app a worker", load: () => import("./work-app.ts") },
   { name: "request", summary: "send a request and print the answer", load: () => import("./request.ts") },

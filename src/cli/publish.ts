@@ -4,7 +4,7 @@ import { readBody, toOutgoing } from "./body.ts";
 import { Interrupted, usage } from "./failure.ts";
 import { headerFlag, hubFlag, parseSubject, type Headers } from "./flags.ts";
 import { SHORT_WAIT_MS, connectToHub } from "./hub-link.ts";
-import { LineSplitter } from "./lines.ts";
+import { LineSplitter } from "../supervisor/lines.ts";
 import { Stopping } from "./stopping.ts";
 
 interface Flags {

@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { FileConfig } from "../hub/config.ts";
 import { ADDRESS_FORM, isLoopback, parseAddress, type Address } from "../hub/config-units.ts";
 import type { Hub } from "../hub/hub.ts";
-import { LintelError } from "../message/failure.ts";
+import { findConfigFile, readConfigFile } from "./config-file.ts";
 import { CliError, Exit } from "./failure.ts";
 import { DEFAULT_HUB, parseUrl } from "./flags.ts";
 import { note } from "./hub-link.ts";
@@ -21,8 +21,6 @@ interface Flags {
   readonly beam?: string;
   readonly log: LogFormat;
 }
-
-const CONFIG_FILE = "lintel.yaml";
 
 const EXAMPLES = `
 Listens for HTTP on 127.0.0.1:8500 and for workers on tcp://127.0.0.1:4500 unless told otherwise; workers may also come
@@ -61,7 +59,7 @@ export function define(command: Command): void {
     .action(serve);
 }
 
-function parseHttp(text: string): Address | false {
+export function parseHttp(text: string): Address | false {
   if (text === "off") return false;
   const address = parseAddress(text);
   if (address === undefined) throw new InvalidArgumentError(`It must be off or ${ADDRESS_FORM}.`);
@@ -75,8 +73,10 @@ function addUrl(url: string, urls: readonly string[] = []): string[] {
 async function serve(flags: Flags): Promise<void> {
   using stopping = new Stopping();
   process.stdout.on("error", () => undefined); // whoever read the log left: the hub goes on without it
-  const file = flags.config ?? (existsSync(CONFIG_FILE) ? CONFIG_FILE : undefined);
-  const config = override(file === undefined ? {} : await readFile(file), flags);
+  const file = flags.config ?? findConfigFile("lintel.yaml");
+  const { services = [], ...read } = file === undefined ? {} : await readConfigFile(file);
+  if (services.length > 0) note("the file has services: `lintel up` starts them, this is the hub alone");
+  const config = override(read, flags);
   const hub = await start(config, flags.log);
   try {
     warnOfStrangers(hub);
@@ -86,17 +86,6 @@ async function serve(flags: Flags): Promise<void> {
     await hub.drain();
   } finally {
     await hub.close();
-  }
-}
-
-async function readFile(path: string): Promise<FileConfig> {
-  const { readConfig } = await import("../hub/config.ts");
-  try {
-    return await readConfig(path);
-  } catch (cause) {
-    if (!(cause instanceof LintelError)) throw cause;
-    const problems = cause.message.includes("\n") ? `\n${cause.message}` : cause.message;
-    throw new CliError(Exit.usage, cause.reason, problems, { cause });
   }
 }
 

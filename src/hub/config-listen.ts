@@ -6,7 +6,7 @@ import { originRule } from "../transport/origins.ts";
 import { serverTls } from "../transport/tls-options.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { boolean, duration, list, map, text, type Shape } from "./config-shape.ts";
-import type { ListenAt } from "./hub.ts";
+import type { ListenAt } from "./session-doors.ts";
 
 /** Origins of web pages, as browsers write them. */
 export const origins: Shape<string[]> = list(

@@ -12,9 +12,10 @@ import { beam } from "./config-beam.ts";
 import { jobs } from "./config-jobs.ts";
 import { listen, origins, tls } from "./config-listen.ts";
 import { routes } from "./config-routes.ts";
+import { services, type ServiceDefinition } from "./config-services.ts";
 import { boolean, duration, integer, map, scalar, size, type Shape } from "./config-shape.ts";
 import { ADDRESS_FORM, parseAddress, type Address } from "./config-units.ts";
-import type { ListenAt } from "./hub.ts";
+import type { ListenAt } from "./session-doors.ts";
 
 const MAX_COUNT = 1_000_000_000;
 const MAX_BYTES = 1_073_741_824;
@@ -51,6 +52,8 @@ export interface FileConfig {
   tls?: TlsOptions;
   beam?: BeamOptions;
   limits?: Partial<Limits>;
+  /** What `lintel up` starts next to the hub. */
+  services?: ServiceDefinition[];
 }
 
 const toAddress = (value: string | number | boolean | null): Address | undefined =>
@@ -107,6 +110,7 @@ const file = (directory: string) =>
     beam,
     limits: map("limits", LIMITS),
     routes,
+    services: services(directory),
   });
 
 /**

@@ -5,19 +5,20 @@ import type { BrokerStats } from "../broker/stats.ts";
 import type { BeamGateway } from "../gateway/beam/beam-gateway.ts";
 import type { BeamOptions } from "../gateway/beam/options.ts";
 import type { BeamStats } from "../gateway/beam/site.ts";
-import type { Listening } from "../gateway/gateway.ts";
 import type { HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import type { JobsOptions } from "../gateway/jobs/options.ts";
 import type { JobsGateway } from "../gateway/jobs/jobs-gateway.ts";
+import type { ServiceListener } from "../gateway/native/native-connection.ts";
 import { NativeGateway } from "../gateway/native/native-gateway.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
 import { EnginePeer, type EnginePeerOptions } from "../peer/engine-peer.ts";
 import type { CodecOptions, DrainOptions, Peer } from "../peer/peer.ts";
-import type { ListenOptions, TlsOptions } from "../transport/transport.ts";
+import type { TlsOptions } from "../transport/transport.ts";
 import { TransportRegistry } from "../transport/registry.ts";
 import { HttpDoors } from "./http-doors.ts";
+import { SessionDoors, type Door, type ListenAt } from "./session-doors.ts";
 
 export interface HubConfig extends CodecOptions {
   /** The HTTP door, or false for none. Default: 127.0.0.1:8500. */
@@ -37,14 +38,14 @@ export interface HubConfig extends CodecOptions {
   /** Shown to peers that connect. Default "lintel". */
   readonly name?: string;
   readonly onSession?: (event: "opened" | "closed", remote: string, why?: Failure) => void;
+  /**
+   * Called when a session serves a pattern, and when it does so no longer; `remote` is the session's, which for a unix
+   * socket is the URL it came to.
+   */
+  readonly onService?: ServiceListener;
   readonly onError?: EnginePeerOptions["onError"];
   /** Transports besides, or instead of, those that come along. */
   readonly transports?: TransportRegistry;
-}
-
-/** A URL to listen on with what its transport needs to know. */
-export interface ListenAt extends ListenOptions {
-  readonly url: string;
 }
 
 export interface HubStats extends Readonly<BrokerStats> {
@@ -74,6 +75,11 @@ export interface Hub extends Peer {
   readonly sessionUrl: string | undefined;
   /** Where programs that speak beam connect: `unix:///run/beam.sock`. */
   readonly beamUrl: string | undefined;
+  /**
+   * Listens for sessions on one more URL, until the door is closed or the hub is; sessions that came by it stay. Rejects as
+   * `createHub` does.
+   */
+  listen(at: string | ListenAt): Promise<Door>;
   /**
    * Opens the HTTP door of a hub that was created with `http: false`, for those who want their workers there first.
    * Resolves with its URL; rejects as `createHub` does.
@@ -109,18 +115,12 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     limits,
     ...(config.name === undefined ? {} : { name: config.name }),
     ...(config.onSession === undefined ? {} : { onSession: config.onSession }),
+    ...(config.onService === undefined ? {} : { onService: config.onService }),
   });
-  const transports = config.transports ?? new TransportRegistry();
-  const doors: Listening[] = [];
+  const doors = new SessionDoors(native, config.transports ?? new TransportRegistry(), config.tls);
   let beam: BeamGateway | undefined;
   try {
-    for (const entry of config.listen ?? DEFAULT_LISTEN) {
-      const { url, ...options } = typeof entry === "string" ? { url: entry } : entry;
-      const transport = await transports.for(url);
-      const takesTls = transport.supports.encrypted && !transport.supports.inProcess;
-      const tls = takesTls && config.tls !== undefined ? { tls: config.tls } : {};
-      doors.push(await native.listen(transport, url, { ...tls, ...options }));
-    }
+    for (const at of config.listen ?? DEFAULT_LISTEN) await doors.listen(at);
     beam = await openBeamDoor(engine, config, limits);
     const jobs = await openJobs(engine, config.jobs);
     const http = new HttpDoors(engine, native, limits, config.tls, jobs);
@@ -132,7 +132,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     if (config.http !== false) await hub.openHttp(config.http);
     return hub;
   } catch (error) {
-    await Promise.all([beam?.close(), ...doors.map((door) => door.close())]);
+    await Promise.all([beam?.close(), doors.close()]);
     await engine.close();
     throw error;
   }
@@ -161,10 +161,9 @@ async function openBeamDoor(
 }
 
 class RunningHub extends EnginePeer implements Hub {
-  readonly urls: readonly string[];
   readonly #engine: LocalEngine;
   readonly #native: NativeGateway;
-  readonly #doors: readonly Listening[];
+  readonly #doors: SessionDoors;
   readonly #http: HttpDoors;
   readonly #beam: BeamGateway | undefined;
   #ending: Promise<void> | undefined;
@@ -172,7 +171,7 @@ class RunningHub extends EnginePeer implements Hub {
   constructor(
     engine: LocalEngine,
     native: NativeGateway,
-    doors: readonly Listening[],
+    doors: SessionDoors,
     http: HttpDoors,
     beam: BeamGateway | undefined,
     options: EnginePeerOptions,
@@ -183,7 +182,10 @@ class RunningHub extends EnginePeer implements Hub {
     this.#doors = doors;
     this.#http = http;
     this.#beam = beam;
-    this.urls = doors.map((door) => door.url);
+  }
+
+  get urls(): readonly string[] {
+    return this.#doors.urls;
   }
 
   get httpUrl(): string | undefined {
@@ -196,6 +198,14 @@ class RunningHub extends EnginePeer implements Hub {
 
   get beamUrl(): string | undefined {
     return this.#beam?.url;
+  }
+
+  async listen(at: string | ListenAt): Promise<Door> {
+    if (this.#ending !== undefined) throw LintelError.of("CLOSED");
+    const door = await this.#doors.listen(at);
+    if (this.#ending === undefined) return door;
+    await door.close();
+    throw LintelError.of("CLOSED");
   }
 
   async openHttp(options: HttpOptions = {}): Promise<string> {
@@ -229,16 +239,13 @@ class RunningHub extends EnginePeer implements Hub {
   }
 
   reloadTls(url: string, tls: TlsOptions): void {
-    const door = this.#doors.find((one) => one.url === url);
-    if (door === undefined && this.#http.reload(url, tls)) return;
-    if (door?.reload === undefined)
+    if (!this.#doors.reload(url, tls) && !this.#http.reload(url, tls))
       throw new TypeError(`"${url}" is no URL of this hub that has certificates`);
-    door.reload(tls);
   }
 
   /** Accepts nothing new; requests under way are answered, streams end, then every session is told and closed. */
   override async drain(options: DrainOptions = {}): Promise<void> {
-    for (const door of this.#doors) void door.drain();
+    void this.#doors.drain();
     this.#native.goaway();
     await Promise.all([this.#http.drain(), this.#beam?.drain()]); // first: what has come in may still need the engine
     await this.#engine.drain();
@@ -253,8 +260,8 @@ class RunningHub extends EnginePeer implements Hub {
 
   async #end(): Promise<void> {
     await Promise.all([this.#http.close(), this.#beam?.close(), super.close()]);
-    const closing = this.#doors.map((door) => door.close());
+    const closing = this.#doors.close();
     await this.#native.close();
-    await Promise.all(closing);
+    await closing;
   }
 }

@@ -7,12 +7,16 @@ export interface ConnectOptions extends DialedPeerOptions {
   readonly transports?: TransportRegistry;
 }
 
+const DEFAULT_URL = "tcp://127.0.0.1:4500";
+
 /**
- * Connects to a hub, for example `tcp://127.0.0.1:4500` or `unix:///run/lintel.sock`. Once connected, a connection that
- * is lost is made again for ever, and services and subscriptions are announced anew; requests fail at once meanwhile.
+ * Connects to a hub: without a URL to the one of the environment variable LINTEL_HUB, else to `tcp://127.0.0.1:4500`.
+ * Another is, for example, `unix:///run/lintel.sock`. Once connected, a connection that is lost is made again for ever, and
+ * services and subscriptions are announced anew; requests fail at once meanwhile.
  * Rejects with `NOT_CONNECTED` when there is no first connection in time, and with a TypeError for a URL that is none.
  */
-export async function connect(url: string, options: ConnectOptions = {}): Promise<Peer> {
+export async function connect(url?: string, options: ConnectOptions = {}): Promise<Peer> {
   const { transports, ...others } = options;
-  return dialPeer(await (transports ?? new TransportRegistry()).for(url), url, others);
+  const hub = url ?? (process.env["LINTEL_HUB"] || DEFAULT_URL);
+  return dialPeer(await (transports ?? new TransportRegistry()).for(hub), hub, others);
 }

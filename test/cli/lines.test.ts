@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { formatRequest, parseAnswer } from "../../src/cli/line-worker.ts";
-import { LineSplitter } from "../../src/cli/lines.ts";
+import { LineSplitter } from "../../src/supervisor/lines.ts";
 import { paint, printable } from "../../src/cli/paint.ts";
 import { jsonLine, textLine } from "../../src/cli/request-log.ts";
 

@@ -30,6 +30,9 @@ const IN_FLIGHT_FULL = Object.freeze(
   failure("IN_FLIGHT_FULL", "this session has too many requests in flight"),
 );
 
+/** Hears that the other end of a session, by the URL it came to, serves a pattern from now on, or no longer. */
+export type ServiceListener = (event: "serving" | "left", pattern: string, remote: string) => void;
+
 export interface ConnectionOptions {
   readonly engine: Engine;
   readonly fanOut: FanOut;
@@ -41,6 +44,7 @@ export interface ConnectionOptions {
   /** Counts what is dropped. */
   readonly drops: PublicationDrops;
   readonly limits: SessionLimits & Pick<Limits, "registrations" | "sessionInFlight">;
+  readonly onService?: ServiceListener | undefined;
   /** Called once when the session is over. */
   readonly onClosed: (connection: NativeConnection, why: Failure) => void;
 }
@@ -60,6 +64,8 @@ export class NativeConnection
   /** The session's requests in flight: its number for each, and the engine's handle. */
   readonly #handles = new NumberMap();
   readonly #workers = new Map<number, RemoteWorker>();
+  /** Those whose serving has been told of. */
+  readonly #announced = new Set<RemoteWorker>();
   readonly #subscriptions = new Map<number, Subscribed>();
   /** What the shared numbers stand for on this session. */
   readonly #feeds: (Feed | undefined)[] = [];
@@ -102,7 +108,10 @@ export class NativeConnection
   ended(): void {
     // P-19: handles first, so that no outcome comes back to a session that cannot send it
     for (const handle of this.#handles.clear()) this.#engine.cancel(handle);
-    for (const worker of this.#workers.values()) worker.lose();
+    for (const worker of this.#workers.values()) {
+      worker.lose();
+      this.#noteLeft(worker);
+    }
     this.#workers.clear();
     for (const { pattern, listener } of this.#subscriptions.values()) {
       this.#options.fanOut.remove(pattern, listener);
@@ -170,10 +179,11 @@ export class NativeConnection
     );
     this.#workers.set(registration, worker);
     const onEnded = (why: Failure): void => this.#refuse(registration, why);
+    const options = { queue, concurrency: concurrency || undefined, onEnded };
     this.#settle(registration, FrameType.serve, () =>
-      worker.join(
-        this.#engine.serve(pattern, worker, { queue, concurrency: concurrency || undefined, onEnded }),
-      ),
+      worker
+        .join(this.#engine.serve(pattern, worker, options))
+        .then(() => this.#noteServing(registration, worker)),
     );
   }
 
@@ -193,7 +203,10 @@ export class NativeConnection
     const confirm = (): void => this.session.ready(registration, FrameType.leave);
     const worker = this.#workers.get(registration);
     if (worker === undefined) confirm();
-    else void worker.leave().then(confirm); // P-55: what the engine has sent on its way meanwhile comes before
+    else {
+      this.#noteLeft(worker);
+      void worker.leave().then(confirm); // P-55: what the engine has sent on its way meanwhile comes before
+    }
   }
 
   ready(): void {
@@ -294,7 +307,20 @@ export class NativeConnection
     }
   }
 
+  #noteServing(registration: number, worker: RemoteWorker): void {
+    if (this.#workers.get(registration) !== worker) return; // the session ended while the engine took it
+    this.#announced.add(worker);
+    this.#options.onService?.("serving", worker.pattern, this.session.remote);
+  }
+
+  #noteLeft(worker: RemoteWorker): void {
+    if (this.#announced.delete(worker))
+      this.#options.onService?.("left", worker.pattern, this.session.remote);
+  }
+
   #refuse(registration: number, why: Failure): void {
+    const worker = this.#workers.get(registration);
+    if (worker !== undefined) this.#noteLeft(worker);
     this.#workers.delete(registration);
     this.#unsubscribe(registration);
     this.session.refuse(registration, why); // P-52

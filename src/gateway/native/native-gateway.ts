@@ -8,7 +8,7 @@ import { Flusher } from "../../session/outbox.ts";
 import type { Connection, Listener, ListenOptions, Transport } from "../../transport/transport.ts";
 import type { Listening } from "../gateway.ts";
 import { FanOut } from "./fan-out.ts";
-import { NativeConnection } from "./native-connection.ts";
+import { NativeConnection, type ServiceListener } from "./native-connection.ts";
 import type { PublicationDrops } from "./slow-consumer.ts";
 
 export interface NativeGatewayOptions {
@@ -18,6 +18,8 @@ export interface NativeGatewayOptions {
   readonly clock?: Clock;
   /** Called when a session opens or is over, for logs. */
   readonly onSession?: (event: "opened" | "closed", remote: string, why?: Failure) => void;
+  /** Called when a session serves a pattern, and when it does so no longer. */
+  readonly onService?: ServiceListener;
 }
 
 export class NativeGateway {
@@ -74,6 +76,7 @@ export class NativeGateway {
       name: this.#options.name ?? "lintel",
       drops: this.#drops,
       limits: this.#limits,
+      onService: this.#options.onService,
       onClosed: (closed, why) => this.#closed(closed, why),
     });
     this.#connections.add(session);

@@ -4,22 +4,25 @@ const RETURN = 0x0d;
 /** Cuts a stream of bytes into lines. Never holds more than one line, and no line over `limit` bytes. */
 export class LineSplitter {
   readonly #limit: number;
+  readonly #tooLong: "refuse" | "cut";
   #pieces: Uint8Array[] = [];
   #held = 0;
 
-  constructor(limit: number) {
+  /** A line over the limit is an error, or is cut into several. */
+  constructor(limit: number, tooLong: "refuse" | "cut" = "refuse") {
     this.#limit = limit;
+    this.#tooLong = tooLong;
   }
 
   /** The lines that these bytes complete, without their line ends. Throws a RangeError for a line over the limit. */
   *push(chunk: Uint8Array): Generator<Uint8Array, void> {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      this.#hold(chunk.subarray(start, end));
+      yield* this.#hold(chunk.subarray(start, end));
       start = end + 1;
       yield this.#take();
     }
-    if (start < chunk.length) this.#hold(chunk.subarray(start));
+    if (start < chunk.length) yield* this.#hold(chunk.subarray(start));
   }
 
   /** What came after the last line end, if anything did. */
@@ -27,10 +30,17 @@ export class LineSplitter {
     return this.#held === 0 ? undefined : this.#take();
   }
 
-  #hold(piece: Uint8Array): void {
-    this.#held += piece.length;
-    if (this.#held > this.#limit) throw new RangeError(`a line is longer than ${this.#limit} bytes`);
-    this.#pieces.push(piece);
+  *#hold(piece: Uint8Array): Generator<Uint8Array, void> {
+    let rest = piece;
+    while (this.#held + rest.length > this.#limit) {
+      if (this.#tooLong === "refuse") throw new RangeError(`a line is longer than ${this.#limit} bytes`);
+      const room = this.#limit - this.#held;
+      this.#pieces.push(rest.subarray(0, room));
+      rest = rest.subarray(room);
+      yield this.#take();
+    }
+    this.#held += rest.length;
+    this.#pieces.push(rest);
   }
 
   #take(): Uint8Array {

@@ -1,0 +1,2 @@
+# Started for every request: its body comes on stdin, the answer goes to stdout.
+tr '[:lower:]' '[:upper:]'

@@ -1,0 +1,73 @@
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { Control, type LogItem } from "../supervisor/control.ts";
+import { PATIENCE_MS, connectToUp, manifestFlag } from "./control-link.ts";
+import { note } from "./hub-link.ts";
+import { Output } from "./output.ts";
+import { ServiceOutput } from "./service-output.ts";
+import { Stopping } from "./stopping.ts";
+
+interface Flags {
+  readonly config?: string;
+  readonly follow?: true;
+  readonly lines?: number;
+}
+
+const EXAMPLES = `
+lintel up keeps about two megabytes of lines of each service in memory; older ones are gone. Control characters are shown
+as \\xNN, and lines longer than 16 KiB in pieces.
+
+Examples:
+  lintel logs greet
+  lintel logs greet --follow
+  lintel logs greet --lines 20`;
+
+export function define(command: Command): void {
+  command
+    .description("Print what the instances of a service have written.")
+    .argument("<name>", "the service")
+    .addOption(manifestFlag())
+    .option("-f, --follow", "go on with what they write from now on")
+    .addOption(
+      new Option("-n, --lines <number>", "begin with the last lines; 0 for none (default: all)").argParser(
+        parseLines,
+      ),
+    )
+    .addHelpText("after", EXAMPLES)
+    .action(logs);
+}
+
+function parseLines(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+}
+
+async function logs(name: string, { config, follow, lines }: Flags): Promise<void> {
+  const peer = await connectToUp(config);
+  const output = new Output();
+  using stopping = new Stopping();
+  const signal = AbortSignal.any([stopping.signal, output.gone]);
+  try {
+    const order = { name, last: lines, follow };
+    const items = await peer.request<AsyncIterable<LogItem>>(Control.logs, order, { timeoutMs: PATIENCE_MS });
+    const format = new ServiceOutput();
+    for await (const item of until(items, signal)) {
+      if ("missed" in item) note(`${item.missed} lines were gone before they could be read`);
+      else await output.write(format.line(item));
+    }
+  } finally {
+    await peer.close();
+  }
+}
+
+/** The items until the signal fires, which then is no failure. */
+async function* until<T>(items: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void> {
+  const iterator = items[Symbol.asyncIterator]();
+  const over = new Promise<undefined>((resolve) =>
+    signal.addEventListener("abort", () => resolve(undefined), { once: true }),
+  );
+  while (!signal.aborted) {
+    const next = await Promise.race([iterator.next(), over]);
+    if (next === undefined || next.done === true) return;
+    yield next.value;
+  }
+}

@@ -1,0 +1,188 @@
+import { openSync, closeSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Option, type Command } from "commander";
+import type { FileConfig } from "../hub/config.ts";
+import { createHub, type Hub } from "../hub/hub.ts";
+import type { Address } from "../hub/config-units.ts";
+import { LintelError } from "../message/failure.ts";
+import { Guard } from "../supervisor/guard.ts";
+import { openControl } from "../supervisor/control.ts";
+import { Presence } from "../supervisor/presence.ts";
+import { RuntimeDirectory } from "../supervisor/runtime-directory.ts";
+import { Supervisor } from "../supervisor/supervisor.ts";
+import { MANIFESTS, findConfigFile, projectOf, readConfigFile } from "./config-file.ts";
+import { CliError, Exit, usage } from "./failure.ts";
+import { note } from "./hub-link.ts";
+import { explainListening } from "./listening.ts";
+import { ManifestWatch } from "./manifest-watch.ts";
+import { paint } from "./paint.ts";
+import { parseHttp } from "./serve.ts";
+import { requestLog, type LogFormat } from "./request-log.ts";
+import { ServiceOutput } from "./service-output.ts";
+import { Stopping } from "./stopping.ts";
+
+interface Flags {
+  readonly config?: string;
+  readonly http?: Address | false;
+  readonly log: LogFormat;
+}
+
+const MAIN = fileURLToPath(new URL("main.js", import.meta.url));
+
+const EXAMPLES = `
+The manifest is lintel.yaml in the current directory, else Astrofile; its \`services\` say what is started. They find the
+hub by the environment variable LINTEL_HUB, a unix socket in a private directory, so the file names no port.
+A service that ends is started again as its \`restart\` says. When the file changes, or on SIGHUP, services whose
+definition is another are restarted; the others go on.
+SIGINT (Ctrl-C) or SIGTERM ends every service, with all it has started, and then the hub; a second one ends all at once.
+\`lintel ps\`, \`logs\`, \`restart\` and \`scale\` talk to it from other terminals.
+
+Examples:
+  lintel up
+  lintel up --config examples/up/lintel.yaml
+  lintel up --log off`;
+
+export function define(command: Command): void {
+  command
+    .description("Start a hub and the services of a manifest, and keep them running.")
+    .option("-c, --config <file>", `manifest (default: ${MANIFESTS.join(" or ")} in this directory)`)
+    .addOption(new Option("--http <host:port>", "where HTTP requests come in, or off").argParser(parseHttp))
+    .addOption(
+      new Option("--log <format>", "one line for each HTTP request").choices(["text", "off"]).default("text"),
+    )
+    .addHelpText("after", EXAMPLES)
+    .action(up);
+}
+
+async function up(flags: Flags): Promise<void> {
+  if (process.platform === "win32")
+    throw usage("lintel up needs process groups, which Windows does not have");
+  const file = flags.config ?? findConfigFile(...MANIFESTS);
+  if (file === undefined)
+    throw usage(`there is no ${MANIFESTS.join(" or ")} here`, "name a manifest with --config");
+  const config = await readConfigFile(file);
+  if (config.services === undefined || config.services.length === 0) {
+    throw usage(`${file} has no services`, "`lintel serve` starts a hub without any");
+  }
+  process.stdout.on("error", () => undefined); // whoever read the output left: the services go on without it
+  const runtime = await claim(projectOf(file));
+  const guard = new Guard(runtime.run);
+  try {
+    await runServices(file, config, flags, runtime);
+  } finally {
+    runtime.release();
+    await guard.dismiss();
+  }
+}
+
+async function claim(project: string): Promise<RuntimeDirectory> {
+  try {
+    return await RuntimeDirectory.claim(project);
+  } catch (cause) {
+    if (!(cause instanceof LintelError)) throw cause;
+    const hint = cause.reason === "ALREADY_RUNNING" ? { hint: "`lintel ps` shows what it runs" } : {};
+    throw new CliError(Exit.failed, cause.reason, cause.message, { ...hint, cause });
+  }
+}
+
+async function runServices(
+  file: string,
+  config: FileConfig,
+  { http, log }: Flags,
+  runtime: RuntimeDirectory,
+): Promise<void> {
+  const presence = new Presence();
+  const output = new ServiceOutput();
+  const hub = await startHub(withHttp(config, http), log, presence, output);
+  const supervisor = new Supervisor({
+    run: runtime.run,
+    httpUrl: hub.httpUrl,
+    presence,
+    lintel: [process.execPath, MAIN],
+    openDoor: () => hub.listen(runtime.socketUrl()),
+    onLine: (line) => void process.stdout.write(output.line(line)),
+    onState: ({ status }) => {
+      const event = output.event(status);
+      if (event !== undefined) note(event);
+    },
+  });
+  using stopping = new Stopping(() => {
+    supervisor.kill();
+    runtime.release();
+  });
+  const control = await openControl(runtime.controlUrl, supervisor, hub.httpUrl);
+  const watch = new ManifestWatch(file, config, (next) => reload(supervisor, next));
+  const onHangUp = (): void =>
+    hasTerminal() ? watch.check(true) : void process.kill(process.pid, "SIGTERM");
+  process.on("SIGHUP", onHangUp);
+  try {
+    process.stdout.write(banner(hub, file));
+    supervisor.apply(config.services ?? []);
+    void supervisor.ready().then(() => stopping.signal.aborted || note("every service is ready"));
+    await stopping.stopped();
+    note("stopping; a second signal ends at once");
+  } finally {
+    process.off("SIGHUP", onHangUp);
+    watch.close();
+    await supervisor.stop();
+    await control.close();
+    await hub.drain();
+  }
+}
+
+async function startHub(
+  { services: _, ...config }: FileConfig,
+  log: LogFormat,
+  presence: Presence,
+  output: ServiceOutput,
+): Promise<Hub> {
+  const write = (line: string): void =>
+    void process.stdout.write(output.line({ instance: "hub", text: line.trimEnd() }));
+  const onRequest = requestLog(log, write);
+  const door = { ...config.http, onFault: (error: unknown) => note(`HTTP: ${String(error)}`) };
+  try {
+    return await createHub({
+      listen: [], // services come by sockets of their own
+      ...config,
+      http: config.http === false ? false : onRequest === undefined ? door : { ...door, onRequest },
+      onService: presence.note,
+      onError: (error, where) => note(`${where} failed: ${String(error)}`),
+    });
+  } catch (error) {
+    throw explainListening(error);
+  }
+}
+
+/** A flag goes before the file. */
+function withHttp(config: FileConfig, http: Address | false | undefined): FileConfig {
+  if (http === undefined) return config;
+  return {
+    ...config,
+    http: http === false ? false : { ...(config.http === false ? {} : config.http), ...http },
+  };
+}
+
+/** Applies a manifest that has changed, and tells what that does. */
+function reload(supervisor: Supervisor, { services = [] }: FileConfig): void {
+  const changes = Object.entries(supervisor.apply(services));
+  for (const [what, names] of changes) if (names.length > 0) note(`${what}: ${names.join(", ")}`);
+}
+
+/** False once the terminal we were started from is gone: then SIGHUP means that, and not "read the file again". */
+function hasTerminal(): boolean {
+  if (!process.stdout.isTTY && !process.stderr.isTTY) return true; // there never was one
+  try {
+    closeSync(openSync("/dev/tty", "r+"));
+    return true;
+  } catch {
+    return false; // ENXIO: hung up
+  }
+}
+
+function banner({ httpUrl, urls }: Hub, file: string): string {
+  const bold = (text: string): string => paint(process.stdout, "bold", text);
+  const rows = ["lintel is up", `  manifest ${file}`];
+  if (httpUrl !== undefined) rows.push(`  http     ${bold(httpUrl)}`);
+  for (const url of urls) rows.push(`  workers  ${bold(url)}`);
+  return `${rows.join("\n")}\n`;
+}

@@ -1,0 +1,29 @@
+import type { RestartPolicy } from "../hub/config-services.ts";
+import type { Random } from "../message/clock.ts";
+
+/** Who has run this long has started well: failures before that count no more. Milliseconds. */
+export const STEADY_MS = 10_000;
+
+/** How one life of an instance went. */
+export interface Life {
+  /** How it ended, in words. */
+  readonly how: string;
+  readonly isFailure: boolean;
+  /** Milliseconds. */
+  readonly ranMs: number;
+}
+
+export type Verdict = "again" | "failed" | "ended";
+
+/** What becomes of an instance that has ended by itself, `failures` times in a row too soon. */
+export function judge({ policy, attempts }: RestartPolicy, life: Life, failures: number): Verdict {
+  if (policy === "never" || (policy === "on-failure" && !life.isFailure))
+    return life.isFailure ? "failed" : "ended";
+  return attempts !== undefined && failures >= attempts ? "failed" : "again";
+}
+
+/** Milliseconds until the next start: they double, and half of them is random, so that many do not start as one. */
+export function backoffMs({ firstMs, lastMs }: RestartPolicy, failures: number, random: Random): number {
+  const longest = Math.min(firstMs * 2 ** Math.min(failures - 1, 30), lastMs);
+  return Math.round(longest * (0.5 + random() / 2));
+}

@@ -1,0 +1,94 @@
+/**
+ * How commands talk to a running `lintel up`: by requests to a hub of its own, on a private socket, that no service and
+ * no HTTP caller reaches.
+ */
+import { chmod } from "node:fs/promises";
+import { createHub, type Hub } from "../hub/hub.ts";
+import { LintelError } from "../message/failure.ts";
+import type { InstanceStatus } from "./instance.ts";
+import type { LogLine, LogRing } from "./log-ring.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** What `logs` streams: lines, and how many were gone before they could be read. */
+export type LogItem = LogLine | { readonly missed: number };
+
+/** Subjects of the control hub. */
+export const Control = {
+  /** No value; answers with a `ControlStatus`. */
+  status: "up.status",
+  /** `{ name, last?, follow? }`; answers with a stream of `LogItem`. */
+  logs: "up.logs",
+  /** `{ name }`; answers when every instance has settled, with the status of the service. */
+  restart: "up.restart",
+  /** `{ name, count }`; answers when there are so many, with the status of the service. */
+  scale: "up.scale",
+} as const;
+
+export interface ControlStatus {
+  readonly pid: number;
+  readonly httpUrl: string | null;
+  readonly instances: readonly InstanceStatus[];
+}
+
+interface Order {
+  readonly name?: unknown;
+  readonly count?: unknown;
+  readonly last?: unknown;
+  readonly follow?: unknown;
+}
+
+/** Takes orders on this URL, of a unix socket in a private directory. */
+export async function openControl(
+  url: string,
+  supervisor: Supervisor,
+  httpUrl: string | undefined,
+): Promise<Hub> {
+  const hub = await createHub({ http: false, listen: [url], name: "lintel up" });
+  await chmod(new URL(url).pathname, 0o600);
+  await hub.serve(Control.status, (): ControlStatus => {
+    return { pid: process.pid, httpUrl: httpUrl ?? null, instances: supervisor.status };
+  });
+  await hub.serve<Order>(Control.restart, async (order) => {
+    const service = supervisor.service(nameIn(order));
+    await service.restart();
+    return service.status;
+  });
+  await hub.serve<Order>(Control.scale, async (order) => {
+    const name = nameIn(order);
+    await supervisor.scale(name, Number(order.count));
+    return supervisor.service(name).status;
+  });
+  await hub.serve<Order>(Control.logs, (order, { signal }) => {
+    const { log } = supervisor.service(nameIn(order));
+    const last = typeof order.last === "number" && order.last >= 0 ? order.last : Number.POSITIVE_INFINITY;
+    return readLog(log, Math.max(0, log.next - last), order.follow === true, signal);
+  });
+  return hub;
+}
+
+async function* readLog(
+  log: LogRing,
+  first: number,
+  follow: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<LogItem, void> {
+  const end = log.next;
+  let wanted = log.read(first)?.number ?? first; // what was gone before is not missed
+  while (!signal.aborted) {
+    const found = log.read(wanted);
+    if (found === undefined) {
+      if (!follow) return;
+      await log.until(wanted, signal);
+      continue;
+    }
+    if (!follow && found.number >= end) return;
+    if (found.number > wanted) yield { missed: found.number - wanted };
+    yield found.line;
+    wanted = found.number + 1;
+  }
+}
+
+function nameIn(order: Order | undefined): string {
+  if (typeof order?.name === "string") return order.name;
+  throw new LintelError("invalid_argument", "name the service", { reason: "NO_SERVICE" });
+}

@@ -1,0 +1,169 @@
+/**
+ * The private directory of one running `lintel up`: its sockets, and the lock that keeps a second one out. It is found by
+ * the directory of the manifest, so commands need no address.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { chmod, link, lstat, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LintelError } from "../message/failure.ts";
+import { endProcesses, sendSignal, statusOf } from "./processes.ts";
+
+/** Who holds a directory. */
+interface Holder {
+  readonly pid: number;
+  /** Of the process, so that another with its number is not taken for it. Empty where the system does not tell. */
+  readonly started: string;
+  /** Random; the processes of this run carry it in their environment. */
+  readonly run: string;
+}
+
+const LOCK = "lock";
+const CONTROL = "control.sock";
+/** What is left of a run that was killed has this long to end by itself. Milliseconds. */
+const ORPHAN_GRACE_MS = 2_000;
+
+/** Name of the variable that marks every process of a run: `RUN/SERVICE.NUMBER`. */
+export const MARK = "LINTEL_INSTANCE";
+
+/** Where the runtime directory of a project is, whether or not something runs there. */
+export function runtimePath(project: string): string {
+  const name = createHash("sha256").update(realpathSync(project)).digest("hex").slice(0, 16);
+  return join(parentPath(), name);
+}
+
+function parentPath(): string {
+  const { XDG_RUNTIME_DIR = "" } = process.env;
+  return XDG_RUNTIME_DIR === "" ? join(tmpdir(), `lintel-${userId()}`) : join(XDG_RUNTIME_DIR, "lintel");
+}
+
+/** The URL where the `lintel up` of a project takes orders. */
+export function controlUrl(project: string): string {
+  return `unix://${join(runtimePath(project), CONTROL)}`;
+}
+
+export class RuntimeDirectory {
+  readonly path: string;
+  /** The mark of this run. */
+  readonly run: string;
+  #sockets = 0;
+
+  private constructor(path: string, run: string) {
+    this.path = path;
+    this.run = run;
+  }
+
+  /**
+   * Takes the directory of a project for this process, and ends what a killed predecessor has left behind. Rejects with
+   * `already_exists` / `ALREADY_RUNNING` while another holds it, and with `failed_precondition` / `NOT_PRIVATE` when
+   * others could get in.
+   */
+  static async claim(project: string): Promise<RuntimeDirectory> {
+    const path = runtimePath(project);
+    await makePrivate(parentPath());
+    await makePrivate(path);
+    const run = randomBytes(12).toString("hex");
+    const started = (await statusOf(process.pid))?.started ?? "";
+    const before = await lock(path, { pid: process.pid, started, run });
+    if (before !== undefined) await endRun(before.run);
+    const others = (await readdir(path)).filter((name) => name !== LOCK);
+    for (const name of others) await rm(join(path, name), { force: true, recursive: true });
+    return new RuntimeDirectory(path, run);
+  }
+
+  get controlUrl(): string {
+    return `unix://${join(this.path, CONTROL)}`;
+  }
+
+  /** A URL that no other socket of this run has. */
+  socketUrl(): string {
+    this.#sockets += 1;
+    return `unix://${join(this.path, `${this.#sockets}.sock`)}`;
+  }
+
+  /** Removes the directory. */
+  release(): void {
+    rmSync(this.path, { force: true, recursive: true });
+  }
+}
+
+/** Ends every process of a run, wherever it has moved to. */
+export async function endRun(run: string): Promise<void> {
+  await endProcesses({ mark: `${MARK}=${run}/` }, ORPHAN_GRACE_MS);
+}
+
+async function makePrivate(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const found = await lstat(path);
+  const isOwn = found.isDirectory() && found.uid === userId();
+  if (isOwn && (found.mode & 0o077) !== 0) await chmod(path, 0o700);
+  if (isOwn) return;
+  const text = `${path} is not a directory of this user: somebody else has put it there`;
+  throw new LintelError("failed_precondition", text, { reason: "NOT_PRIVATE" });
+}
+
+/** Writes the lock, which nobody sees before it is whole. Resolves with who held it and is dead, if anybody. */
+async function lock(path: string, holder: Holder): Promise<Holder | undefined> {
+  const file = join(path, LOCK);
+  const own = `${file}.${holder.pid}`;
+  await writeFile(own, JSON.stringify(holder), { mode: 0o600 });
+  try {
+    if (await links(own, file)) return undefined;
+    const before = await holderOf(file);
+    if (before !== undefined && (await isAlive(before))) throw alreadyRunning(before);
+    // Moved away rather than removed: of two who find it dead only one moves it, and sees what it has moved.
+    const dead = `${own}.dead`;
+    await rename(file, dead).catch(() => undefined);
+    const moved = await holderOf(dead);
+    if (moved?.run !== before?.run) {
+      await links(dead, file);
+      throw alreadyRunning(moved);
+    }
+    if (!(await links(own, file))) throw alreadyRunning(await holderOf(file));
+    return before;
+  } finally {
+    await rm(own, { force: true });
+    await rm(`${own}.dead`, { force: true });
+  }
+}
+
+async function links(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Undefined when there is no lock, or none that can be read: it is written whole, so that is nobody's. */
+async function holderOf(file: string): Promise<Holder | undefined> {
+  try {
+    const { pid, started, run } = JSON.parse(await readFile(file, "utf8")) as Partial<Holder>;
+    if (!Number.isInteger(pid) || typeof started !== "string" || !/^[0-9a-f]{24}$/.test(run ?? ""))
+      return undefined;
+    return { pid: pid!, started, run: run! };
+  } catch {
+    return undefined;
+  }
+}
+
+async function isAlive({ pid, started }: Holder): Promise<boolean> {
+  const status = await statusOf(pid);
+  return status === undefined
+    ? started === "" && sendSignal(pid, 0)
+    : status.isRunning && status.started === started;
+}
+
+function alreadyRunning(holder: Holder | undefined): LintelError {
+  const who = holder === undefined ? "" : `, as process ${holder.pid}`;
+  return new LintelError("already_exists", `lintel up runs in this directory already${who}`, {
+    reason: "ALREADY_RUNNING",
+  });
+}
+
+function userId(): number {
+  return process.getuid?.() ?? 0;
+}

@@ -1,0 +1,172 @@
+/** A service: as many instances as its definition says, or as somebody has asked for since. */
+import type { ServiceDefinition } from "../hub/config-services.ts";
+import type { Door } from "../hub/session-doors.ts";
+import { Instance, type InstanceOptions, type InstanceStatus } from "./instance.ts";
+import { LogRing, type LogLine } from "./log-ring.ts";
+
+/** What services need of whoever starts them. */
+export interface Surroundings extends Pick<InstanceOptions, "run" | "httpUrl" | "presence" | "onState"> {
+  /** What starts the command line of Lintel: a program and its first arguments. */
+  readonly lintel: readonly string[];
+  /** Opens a socket of the hub that nobody else has. */
+  readonly openDoor: () => Promise<Door>;
+  readonly onLine: (line: LogLine) => void;
+}
+
+interface Place {
+  readonly instance: Instance;
+  readonly door: Door;
+}
+
+export class Service {
+  readonly log: LogRing = new LogRing();
+  /** Resolves when every instance of the first start has been ready. */
+  readonly ready: Promise<void>;
+  readonly #surroundings: Surroundings;
+  readonly #places = new Map<number, Place>();
+  #definition: ServiceDefinition;
+  #wanted: number;
+  #after: Promise<unknown>;
+  #isStopping = false;
+  #becameReady: () => void = () => undefined;
+  /** What changes it goes one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Starts it when `after` has resolved. */
+  constructor(definition: ServiceDefinition, surroundings: Surroundings, after: Promise<unknown>) {
+    this.#definition = definition;
+    this.#wanted = definition.instances;
+    this.#surroundings = surroundings;
+    this.#after = after;
+    this.ready = new Promise((resolve) => {
+      this.#becameReady = resolve;
+    });
+    void this.#inTurn(() => this.#adjust());
+  }
+
+  get definition(): ServiceDefinition {
+    return this.#definition;
+  }
+
+  get status(): InstanceStatus[] {
+    return [...this.#places].toSorted(([a], [b]) => a - b).map(([, { instance }]) => instance.status);
+  }
+
+  /**
+   * Starts every instance anew, one after the other, as the definition says, when `after` has resolved; resolves when the
+   * last has settled.
+   */
+  restart(
+    definition: ServiceDefinition = this.#definition,
+    after: Promise<unknown> = this.#after,
+  ): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#after = after;
+      if (definition.instances !== this.#definition.instances) this.#wanted = definition.instances;
+      this.#definition = definition;
+      for (const number of [...this.#places.keys()]) {
+        await this.#remove(number);
+        if (this.#isStopping || number > this.#wanted) continue;
+        await (
+          await this.#start(number)
+        ).settled;
+      }
+      await this.#adjust();
+    });
+  }
+
+  /** Starts or ends instances until there are so many. */
+  scale(count: number): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#wanted = count;
+      await this.#adjust();
+    });
+  }
+
+  /** Takes another definition that differs in nothing but the number of instances. */
+  resize(definition: ServiceDefinition): Promise<void> {
+    this.#definition = definition;
+    return this.scale(definition.instances);
+  }
+
+  /** Ends all instances; resolves when nothing is left of them. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    for (const { instance } of this.#places.values()) void instance.stop();
+    await this.#inTurn(async () => {
+      await Promise.all([...this.#places.keys()].map((number) => this.#remove(number)));
+    });
+  }
+
+  /** Ends all instances with SIGKILL, now. */
+  kill(): void {
+    this.#isStopping = true;
+    for (const { instance } of this.#places.values()) instance.kill();
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(change);
+    this.#turn = done.catch(() => undefined); // whoever asked for it is told
+    return done;
+  }
+
+  async #adjust(): Promise<void> {
+    const surplus = [...this.#places.keys()].filter((number) => number > this.#wanted);
+    await Promise.all(surplus.map((number) => this.#remove(number)));
+    for (let number = 1; number <= this.#wanted && !this.#isStopping; number++)
+      if (!this.#places.has(number)) await this.#start(number);
+    this.#check();
+  }
+
+  async #start(number: number): Promise<Instance> {
+    const { lintel, openDoor, onLine, onState, ...others } = this.#surroundings;
+    const door = await openDoor();
+    const instance = new Instance({
+      ...others,
+      definition: this.#definition,
+      number,
+      command: commandOf(this.#definition, lintel),
+      hubUrl: door.url,
+      after: this.#after,
+      onLine: (line) => {
+        this.log.append(line);
+        onLine(line);
+      },
+      onState: (changed) => {
+        onState(changed);
+        this.#check();
+      },
+    });
+    this.#places.set(number, { instance, door });
+    if (this.#isStopping) void instance.stop(); // it was asked to stop while the door opened
+    return instance;
+  }
+
+  async #remove(number: number): Promise<void> {
+    const place = this.#places.get(number);
+    if (place === undefined) return;
+    await place.instance.stop();
+    await place.door.close();
+    this.#places.delete(number);
+  }
+
+  #check(): void {
+    if (this.#places.size < this.#wanted) return;
+    if (this.status.every(({ state }) => state === "ready")) this.#becameReady();
+  }
+}
+
+/** What is to be run for a service. */
+function commandOf({ program }: ServiceDefinition, lintel: readonly string[]): readonly string[] {
+  if (program.kind === "command") return program.command;
+  if (program.kind === "app") return [...lintel, "work-app", program.module, "--subject", program.subject];
+  const { subject, command, lines, queue, concurrency, type } = program;
+  return [
+    ...[...lintel, "work", subject],
+    ...(lines === true ? ["--lines"] : []),
+    ...(queue === undefined ? [] : ["--queue", queue]),
+    ...(concurrency === undefined ? [] : ["--concurrency", String(concurrency)]),
+    ...(type === undefined ? [] : ["--type", type]),
+    ...["--", ...command],
+  ];
+}
