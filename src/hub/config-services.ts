@@ -68,7 +68,7 @@ const MAX_ATTEMPTS = 1_000_000;
 const NAME = /^[a-z][a-z0-9_-]{0,31}$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Set by `lintel up` itself. */
-const OWN_VARIABLES: readonly string[] = ["LINTEL_HUB", "LINTEL_HTTP", "LINTEL_INSTANCE"];
+const OWN_VARIABLES: ReadonlySet<string> = new Set(["LINTEL_HUB", "LINTEL_HTTP", "LINTEL_INSTANCE"]);
 const DEFAULT_RESTART: RestartPolicy = { policy: "always", firstMs: 200, lastMs: 10_000 };
 const DEFAULT_START_MS = 30_000;
 const DEFAULT_GRACE_MS = 5_000;
@@ -127,7 +127,7 @@ const restart: Shape<RestartPolicy> = (node, report) => {
   return { policy: word, firstMs: first, lastMs: last, ...(attempts === undefined ? {} : { attempts }) };
 };
 
-const value = scalar("a variable", "text, a number, true or false", (one) =>
+const variable = scalar("a variable", "text, a number, true or false", (one) =>
   one === null ? undefined : String(one),
 );
 
@@ -136,9 +136,9 @@ const environment: Shape<Record<string, string>> = (node, report) => {
     for (const { key, offset } of node.entries) {
       if (!VARIABLE.test(key))
         report({ offset }, `"${key}" is not the name of a variable: [A-Za-z_][A-Za-z0-9_]*`);
-      else if (OWN_VARIABLES.includes(key)) report({ offset }, `${key} is set by lintel up`);
+      else if (OWN_VARIABLES.has(key)) report({ offset }, `${key} is set by lintel up`);
     }
-  return record("environment", value)(node, report);
+  return record("environment", variable)(node, report);
 };
 
 const PROGRAMS = ["command", "work", "app"] as const;

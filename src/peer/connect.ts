@@ -15,8 +15,13 @@ const DEFAULT_URL = "tcp://127.0.0.1:4500";
  * services and subscriptions are announced anew; requests fail at once meanwhile.
  * Rejects with `NOT_CONNECTED` when there is no first connection in time, and with a TypeError for a URL that is none.
  */
-export async function connect(url?: string, options: ConnectOptions = {}): Promise<Peer> {
-  const { transports, ...others } = options;
-  const hub = url ?? (process.env["LINTEL_HUB"] || DEFAULT_URL);
-  return dialPeer(await (transports ?? new TransportRegistry()).for(hub), hub, others);
+export function connect(url: string, options?: ConnectOptions): Promise<Peer>;
+export function connect(options?: ConnectOptions): Promise<Peer>;
+export async function connect(
+  first: string | ConnectOptions = {},
+  second: ConnectOptions = {},
+): Promise<Peer> {
+  const { transports, ...options } = typeof first === "string" ? second : first;
+  const url = typeof first === "string" ? first : process.env["LINTEL_HUB"] || DEFAULT_URL;
+  return dialPeer(await (transports ?? new TransportRegistry()).for(url), url, options);
 }

@@ -106,7 +106,7 @@ async function makePrivate(path: string): Promise<void> {
 /** Writes the lock, which nobody sees before it is whole. Resolves with who held it and is dead, if anybody. */
 async function lock(path: string, holder: Holder): Promise<Holder | undefined> {
   const file = join(path, LOCK);
-  const own = `${file}.${holder.pid}`;
+  const own = `${file}.${holder.run}`;
   await writeFile(own, JSON.stringify(holder), { mode: 0o600 });
   try {
     if (await links(own, file)) return undefined;
@@ -133,7 +133,8 @@ async function links(from: string, to: string): Promise<boolean> {
     await link(from, to);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    // Without what is to be linked, somebody else has it and has tidied up.
+    if (["EEXIST", "ENOENT"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
     throw error;
   }
 }

@@ -1,0 +1,78 @@
+/** `lintel up` in a project of its own, as real processes. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect } from "../../src/index.ts";
+import { Control, type ControlStatus } from "../../src/supervisor/control.ts";
+import type { InstanceStatus } from "../../src/supervisor/instance.ts";
+import { controlUrl } from "../../src/supervisor/runtime-directory.ts";
+import { eventually, processesWith } from "../supervisor/process-tree.ts";
+import { lintel, start, type Outcome, type Running } from "./cli-process.ts";
+
+export class Project implements AsyncDisposable {
+  readonly path: string;
+  /** Every process that was started from here has this in its environment. */
+  readonly runtime: string;
+  readonly #root: string;
+
+  private constructor(root: string, path: string) {
+    this.#root = root;
+    this.path = path;
+    this.runtime = join(root, "rt");
+  }
+
+  /** With a manifest of its own, or where there is one already. */
+  static async create(place: { readonly manifest: string } | { readonly path: string }): Promise<Project> {
+    const root = await mkdtemp(join(tmpdir(), "lintel-up-"));
+    const project = new Project(root, "path" in place ? place.path : join(root, "project"));
+    await mkdir(project.runtime);
+    await mkdir(project.path, { recursive: true });
+    if ("manifest" in place) await project.write(place.manifest);
+    return project;
+  }
+
+  write(manifest: string): Promise<void> {
+    return writeFile(join(this.path, "lintel.yaml"), manifest);
+  }
+
+  start(...args: string[]): Running {
+    return start(args, this.#options);
+  }
+
+  /** Starts everything, without a port for HTTP unless it is asked for. */
+  up(...args: string[]): Running {
+    return this.start("up", "--http", args.includes("--http") ? args[1]! : "off");
+  }
+
+  run(...args: string[]): Promise<Outcome> {
+    return lintel(args, this.#options);
+  }
+
+  /** What `lintel ps` shows, asked for as it does, without a process for it. */
+  async ps(): Promise<readonly InstanceStatus[]> {
+    process.env["XDG_RUNTIME_DIR"] = this.runtime; // read when the URL is made
+    await using peer = await connect(controlUrl(this.path));
+    return (await peer.request<ControlStatus>(Control.status)).instances;
+  }
+
+  /** The instance when it is in this state. */
+  becomes(instance: string, state: InstanceStatus["state"]): Promise<InstanceStatus> {
+    return eventually(`${instance} is ${state}`, async () =>
+      (await this.ps()).find((one) => one.instance === instance && one.state === state),
+    );
+  }
+
+  /** Numbers of all processes that were started from here, or by those. */
+  processes(): number[] {
+    return processesWith(this.runtime);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const pid of this.processes()) process.kill(pid, "SIGKILL");
+    await rm(this.#root, { recursive: true, force: true });
+  }
+
+  get #options(): { readonly cwd: string; readonly env: Readonly<Record<string, string>> } {
+    return { cwd: this.path, env: { XDG_RUNTIME_DIR: this.runtime } };
+  }
+}
