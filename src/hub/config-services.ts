@@ -1,7 +1,7 @@
 /** The `services` of a config file: what `lintel up` starts next to the hub, and how. None of it names a port. */
 import { resolve } from "node:path";
 import { MAX_TIMEOUT } from "../message/limits.ts";
-import { checkPattern, checkSubject } from "../message/subject.ts";
+import { checkPattern } from "../message/subject.ts";
 import type { MapNode, Node, Report } from "./config-document.ts";
 import {
   boolean,
@@ -149,7 +149,7 @@ function service(directory: string, name: string): Shape<ServiceDefinition> {
     command,
     work,
     app: text("app", notEmpty),
-    subject: text("subject", checkSubject),
+    subject: pattern("subject"),
     subjects: list("subjects", pattern("a subject")),
     instances: integer("instances", 0, MAX_INSTANCES),
     environment,
@@ -169,7 +169,7 @@ function service(directory: string, name: string): Shape<ServiceDefinition> {
       name,
       program,
       instances: read.instances ?? 1,
-      subjects: read.subjects ?? (program.kind === "work" ? [program.subject] : []),
+      subjects: read.subjects ?? (program.kind === "command" ? [] : [program.subject]),
       environment: read.environment ?? {},
       directory: where,
       restart: read.restart ?? DEFAULT_RESTART,
