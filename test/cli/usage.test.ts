@@ -4,21 +4,35 @@ import { lintel } from "./cli-process.ts";
 
 const NOWHERE = { env: { LINTEL_HUB: "tcp://127.0.0.1:1" } };
 
+const COMMANDS = [
+  "serve",
+  "work",
+  "work-app",
+  "request",
+  "publish",
+  "subscribe",
+  "expose",
+  "tunnel",
+  "up",
+  "ps",
+  "logs",
+  "restart",
+  "scale",
+];
+
 test("lintel --help shows every command, examples and exit codes", async () => {
   const { exit, stdout, stderr } = await lintel(["--help"]);
   assert.equal(exit, 0);
   assert.equal(stderr, "");
-  const commands = ["serve", "work", "work-app", "request", "publish", "subscribe", "expose", "tunnel"];
-  for (const word of [...commands, "Exit codes:", "curl -d"]) {
+  for (const word of [...COMMANDS, "Exit codes:", "curl -d"]) {
     assert.ok(stdout.includes(word), word);
   }
 });
 
 test("each command has help with examples", async () => {
-  const names = ["serve", "work", "work-app", "request", "publish", "subscribe", "expose", "tunnel"];
-  const all = await Promise.all(names.map((name) => lintel([name, "--help"])));
+  const all = await Promise.all(COMMANDS.map((name) => lintel([name, "--help"])));
   for (const [index, { exit, stdout }] of all.entries()) {
-    const name = names[index];
+    const name = COMMANDS[index];
     assert.equal(exit, 0, name);
     assert.match(stdout, new RegExp(`^Usage: lintel ${name}\\b`), name);
     assert.match(stdout, new RegExp(`Examples:\n  (.*\\| )?lintel ${name}\\b`), name);
@@ -84,6 +98,10 @@ const REFUSED: readonly [args: string[], stderr: RegExp][] = [
     ["tunnel", "--listen", "1", "--subject", "a", "--max-connections", "0"],
     /It must be a whole number from 1/,
   ],
+  [["scale", "greet"], /It must be NAME=NUMBER, such as greet=3/],
+  [["logs"], /missing required argument 'name'/],
+  [["logs", "a", "--lines", "some"], /It must be a whole number/],
+  [["up", "--config", "/nonexistent.yaml"], /^lintel: NO_CONFIG: cannot read \/nonexistent\.yaml/],
   [["serve", "--http", "nonsense:port"], /It must be off or HOST:PORT/],
   [["serve", "--listen", "4500"], /It must be a URL such as/],
   [["serve", "--log", "xml"], /Allowed choices are text, json, off/],

@@ -42,6 +42,10 @@ const LEGAL = [
   "http: { listen: 0, bodyLimit: 1MiB, timeout: 1.5s, origins: ['*'], tls: false, sessions: true }",
   "listen: [tcp://127.0.0.1:0, { url: 'ws://127.0.0.1:0', handshakeTimeout: 5s }]",
   "tls: { cert: server.pem, key: server.key }",
+  "jobs: false",
+  "jobs: { wait: 1s, services: { a.b: { delivery: at-least-once, lease: 5s }, c: } }",
+  "beam: /run/beam.sock",
+  "beam: { path: b.sock, mode: '0660', plain: publish, messageLimit: 1MiB, maxPending: 3 }",
   "limits: { payload: 64 KiB, timeout: 5, queue: 3 }",
   "routes: [{ path: /a, subject: a, method: [GET, PUT], fallback: { status: 503, headers: { a: [b, c] }, body: { c: 1 } } }]",
   "services: {}",
@@ -63,6 +67,11 @@ const ILLEGAL = [
   "listen: [4500]",
   "listen: [{ tls: {} }]",
   "tls: { cert: server.pem }",
+  "jobs: 5",
+  "jobs: { services: { _a: {} } }",
+  "jobs: { services: { a: { attempts: 0 } } }",
+  "beam: ''",
+  "beam: { path: b.sock, mode: 660 }",
   "limits: { queue: 0 }",
   "limits: { queue: many }",
   "limits: { timeout: 5 bananas }",
@@ -100,13 +109,13 @@ test("what one takes the other takes, and what one refuses the other refuses", a
 });
 
 test("the examples and the guides are legal by both", async () => {
-  const guides = ["configuration.md", "services.md"].flatMap((name) => [
-    ...readFileSync(join(root, "docs/guides", name), "utf8").matchAll(/^```yaml\n([^]*?)^```$/gm),
-  ]);
-  const sources = guides.map(([, source = ""]) => source);
-  assert.ok(sources.length >= 3);
-  for (const source of [...sources, readFileSync(join(root, "examples/up/lintel.yaml"), "utf8")])
-    await agree(source, true);
+  const [guide = "", services = ""] = ["configuration.md", "services.md"].map((name) => {
+    const text = readFileSync(join(root, "docs/guides", name), "utf8");
+    return /^```yaml\n([^]*?)^```$/m.exec(text)?.[1] ?? assert.fail(`${name} has no example`);
+  });
+  const example = readFileSync(join(root, "examples/up/lintel.yaml"), "utf8");
+  for (const source of [guide, services, example]) await agree(source, true);
+  assert.deepEqual(parse(services), parse(example), "the guide shows the example");
 });
 
 /** Paths to maps of the file, each with a source in which XXX stands for a key of that map. */
@@ -114,6 +123,12 @@ const MAPS: readonly [path: string, source: string][] = [
   ["", "XXX: 1"],
   ["/properties/http/anyOf/2", "http: { XXX: 1 }"],
   ["/properties/listen/items/anyOf/1", "listen: [{ url: 'tcp:a', XXX: 1 }]"],
+  ["/properties/jobs/anyOf/1", "jobs: { XXX: 1 }"],
+  [
+    "/properties/jobs/anyOf/1/properties/services/additionalProperties/anyOf/1",
+    "jobs: { services: { a: { XXX: 1 } } }",
+  ],
+  ["/properties/beam/anyOf/1", "beam: { XXX: 1 }"],
   ["/properties/limits", "limits: { XXX: 1 }"],
   ["/properties/routes/items", "routes: [{ XXX: 1 }]"],
   ["/properties/routes/items/properties/reply", "routes: [{ reply: { XXX: 1 } }]"],
