@@ -8,10 +8,22 @@ const COLORS = ["cyan", "green", "magenta", "yellow", "blue"] as const;
 export class ServiceOutput {
   readonly #colors = new Map<string, (typeof COLORS)[number]>();
   #width = 0;
+  #waiting = "";
 
   /** `greet.1 | text`, as wide as the longest name so far, each service in a color of its own. */
   line({ instance, text }: Pick<LogLine, "instance" | "text">): string {
-    return `${this.#prefix(instance)} ${printable(text.replaceAll("\t", "    "))}\n`;
+    return this.behind(instance, `${printable(text.replaceAll("\t", "    "))}\n`);
+  }
+
+  /** The same for a line of our own, which ends and may have colors. */
+  behind(name: string, line: string): string {
+    return `${this.#prefix(name)} ${line}`;
+  }
+
+  /** Prints a line, together with all others of this turn of the loop: a write for each would hold up the hub. */
+  write(line: string): void {
+    if (this.#waiting === "") setImmediate(() => this.#flush());
+    this.#waiting += line;
   }
 
   /** One line on a state that somebody at the terminal wants to know of; undefined for others. */
@@ -31,6 +43,11 @@ export class ServiceOutput {
       case "stopping":
         return undefined;
     }
+  }
+
+  #flush(): void {
+    process.stdout.write(this.#waiting);
+    this.#waiting = "";
   }
 
   #prefix(instance: string): string {

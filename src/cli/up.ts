@@ -64,7 +64,8 @@ async function up(flags: Flags): Promise<void> {
   if (config.services === undefined || config.services.length === 0) {
     throw usage(`${file} has no services`, "`lintel serve` starts a hub without any");
   }
-  process.stdout.on("error", () => undefined); // whoever read the output left: the services go on without it
+  // Whoever read the output left: the services go on without it.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   const runtime = await claim(projectOf(file));
   const guard = new Guard(runtime.run);
   try {
@@ -100,7 +101,8 @@ async function runServices(
     presence,
     lintel: [process.execPath, MAIN],
     openDoor: () => hub.listen(runtime.socketUrl()),
-    onLine: (line) => void process.stdout.write(output.line(line)),
+    onLine: (line) => output.write(output.line(line)),
+    onError: (error) => note(`cannot change the services: ${String(error)}`),
     onState: ({ status }) => {
       const event = output.event(status);
       if (event !== undefined) note(event);
@@ -136,9 +138,7 @@ async function startHub(
   presence: Presence,
   output: ServiceOutput,
 ): Promise<Hub> {
-  const write = (line: string): void =>
-    void process.stdout.write(output.line({ instance: "hub", text: line.trimEnd() }));
-  const onRequest = requestLog(log, write);
+  const onRequest = requestLog(log, (line) => output.write(output.behind("hub", line)));
   const door = { ...config.http, onFault: (error: unknown) => note(`HTTP: ${String(error)}`) };
   try {
     return await createHub({

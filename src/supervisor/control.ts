@@ -61,27 +61,26 @@ export async function openControl(
   await hub.serve<Order>(Control.logs, (order, { signal }) => {
     const { log } = supervisor.service(nameIn(order));
     const last = typeof order.last === "number" && order.last >= 0 ? order.last : Number.POSITIVE_INFINITY;
-    return readLog(log, Math.max(0, log.next - last), order.follow === true, signal);
+    return readLog(log, last, order.follow === true, signal);
   });
   return hub;
 }
 
+/** The last lines as they are now, and then, if they are followed, those that come. */
 async function* readLog(
   log: LogRing,
-  first: number,
+  last: number,
   follow: boolean,
   signal: AbortSignal,
 ): AsyncGenerator<LogItem, void> {
-  const end = log.next;
-  let wanted = log.read(first)?.number ?? first; // what was gone before is not missed
-  while (!signal.aborted) {
+  let wanted = log.next;
+  yield* log.last(last);
+  while (follow && !signal.aborted) {
     const found = log.read(wanted);
     if (found === undefined) {
-      if (!follow) return;
       await log.until(wanted, signal);
       continue;
     }
-    if (!follow && found.number >= end) return;
     if (found.number > wanted) yield { missed: found.number - wanted };
     yield found.line;
     wanted = found.number + 1;

@@ -165,8 +165,12 @@ export class Instance {
     const { definition, presence, hubUrl, run } = this.#options;
     const startedAt = performance.now();
     const child = this.#spawn();
-    this.#pid = child.pid;
+    this.#pid = child instanceof Error ? undefined : child.pid;
     this.#become("starting");
+    if (child instanceof Error) {
+      this.#become("stopping");
+      return { how: cannotStart(child), isFailure: true, ranMs: 0 };
+    }
     const over = new AbortController();
     const stopped = fired(this.#stop.signal, over.signal);
     const exited = exitOf(child);
@@ -225,7 +229,8 @@ export class Instance {
     await exited;
   }
 
-  #spawn(): Child {
+  /** The process, or why there is none: also a word of the command with a NUL in it. */
+  #spawn(): Child | Error {
     const { definition, command, run, hubUrl, httpUrl } = this.#options;
     const [program = "", ...args] = command;
     const env: NodeJS.ProcessEnv = {
@@ -236,12 +241,16 @@ export class Instance {
     };
     if (httpUrl !== undefined) env["LINTEL_HTTP"] = httpUrl;
     // A group of its own: what it starts ends with it, and a Ctrl-C at the terminal reaches only us.
-    return spawn(program, args, {
-      cwd: definition.directory,
-      env,
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true,
-    });
+    try {
+      return spawn(program, args, {
+        cwd: definition.directory,
+        env,
+        stdio: ["ignore", "pipe", "pipe"],
+        detached: true,
+      });
+    } catch (error) {
+      return error as Error;
+    }
   }
 
   async #read(child: Child, stream: "stdout" | "stderr"): Promise<void> {
@@ -274,7 +283,7 @@ export class Instance {
 function exitOf(child: Child): Promise<Exit> {
   return new Promise((resolve) => {
     child.once("error", (error) => {
-      if (child.pid === undefined) resolve({ how: `cannot be started: ${error.message}`, isFailure: true });
+      if (child.pid === undefined) resolve({ how: cannotStart(error), isFailure: true });
     });
     child.once("exit", (code, signal) =>
       resolve({
@@ -283,6 +292,10 @@ function exitOf(child: Child): Promise<Exit> {
       }),
     );
   });
+}
+
+function cannotStart({ message }: Error): string {
+  return `cannot be started: ${message}`;
 }
 
 /** Resolves when the signal fires; never, once `over` has. */

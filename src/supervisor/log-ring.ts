@@ -44,6 +44,11 @@ export class LogRing {
     for (const wake of this.#waiting) wake();
   }
 
+  /** The last lines, at most so many, oldest first. */
+  last(count: number): LogLine[] {
+    return this.#lines.slice(Math.max(this.#head, this.#lines.length - count));
+  }
+
   /** The line of this number, or the oldest there is if that is gone; undefined when there is none yet. */
   read(number: number): { readonly line: LogLine; readonly number: number } | undefined {
     const at = Math.max(number, this.#first);

@@ -21,6 +21,8 @@ interface Holder {
 
 const LOCK = "lock";
 const CONTROL = "control.sock";
+/** What the kernel allows for the path of a socket, 107 bytes, less the longest name in the directory. */
+const MAX_PATH = 90;
 /** What is left of a run that was killed has this long to end by itself. Milliseconds. */
 const ORPHAN_GRACE_MS = 2_000;
 
@@ -57,10 +59,14 @@ export class RuntimeDirectory {
   /**
    * Takes the directory of a project for this process, and ends what a killed predecessor has left behind. Rejects with
    * `already_exists` / `ALREADY_RUNNING` while another holds it, and with `failed_precondition` / `NOT_PRIVATE` when
-   * others could get in.
+   * others could get in, or `PATH_TOO_LONG`.
    */
   static async claim(project: string): Promise<RuntimeDirectory> {
     const path = runtimePath(project);
+    if (Buffer.byteLength(path) > MAX_PATH) {
+      const text = `${path} is too long for sockets; set XDG_RUNTIME_DIR to a shorter path`;
+      throw new LintelError("failed_precondition", text, { reason: "PATH_TOO_LONG" });
+    }
     await makePrivate(parentPath());
     await makePrivate(path);
     const run = randomBytes(12).toString("hex");

@@ -11,6 +11,8 @@ export interface Surroundings extends Pick<InstanceOptions, "run" | "httpUrl" | 
   /** Opens a socket of the hub that nobody else has. */
   readonly openDoor: () => Promise<Door>;
   readonly onLine: (line: LogLine) => void;
+  /** Told of changes that failed and that nobody waits for. */
+  readonly onError: (error: unknown) => void;
 }
 
 interface Place {
@@ -41,7 +43,7 @@ export class Service {
     this.ready = new Promise((resolve) => {
       this.#becameReady = resolve;
     });
-    void this.#inTurn(() => this.#adjust());
+    this.#inTurn(() => this.#adjust()).catch(surroundings.onError);
   }
 
   get definition(): ServiceDefinition {
@@ -119,7 +121,7 @@ export class Service {
   }
 
   async #start(number: number): Promise<Instance> {
-    const { lintel, openDoor, onLine, onState, ...others } = this.#surroundings;
+    const { lintel, openDoor, onLine, onState, onError: _, ...others } = this.#surroundings;
     const door = await openDoor();
     const instance = new Instance({
       ...others,

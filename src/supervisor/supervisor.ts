@@ -72,10 +72,10 @@ export class Supervisor {
       } else if (isSame(service.definition, definition)) continue;
       else if (isSame({ ...service.definition, instances: definition.instances }, definition)) {
         scaled.push(name);
-        void service.resize(definition);
+        service.resize(definition).catch(this.#surroundings.onError);
       } else {
         restarted.push(name);
-        void service.restart(definition, this.#before(definition));
+        service.restart(definition, this.#before(definition)).catch(this.#surroundings.onError);
       }
     }
     return { started, stopped, restarted, scaled };

@@ -2,7 +2,8 @@
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+/** The command line's program. */
+export const MAIN: string = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 
 /** What is waited for comes within this, or never. */
 const PATIENCE_MS = 20_000;

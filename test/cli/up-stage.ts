@@ -7,7 +7,8 @@ import { Control, type ControlStatus } from "../../src/supervisor/control.ts";
 import type { InstanceStatus } from "../../src/supervisor/instance.ts";
 import { controlUrl } from "../../src/supervisor/runtime-directory.ts";
 import { eventually, processesWith } from "../supervisor/process-tree.ts";
-import { lintel, start, type Outcome, type Running } from "./cli-process.ts";
+import { root } from "../house/root.ts";
+import { MAIN, Running, lintel, start, type Outcome } from "./cli-process.ts";
 
 export class Project implements AsyncDisposable {
   readonly path: string;
@@ -42,6 +43,13 @@ export class Project implements AsyncDisposable {
   /** Starts everything, without a port for HTTP unless it is asked for. */
   up(...args: string[]): Running {
     return this.start("up", "--http", args.includes("--http") ? args[1]! : "off");
+  }
+
+  /** Starts everything in a terminal, which hangs up when the pattern has been printed. */
+  inTerminal(pattern: string, env: Readonly<Record<string, string>> = {}): Running {
+    const { cwd, env: own } = this.#options;
+    const args = [join(root, "test/cli/terminal.py"), pattern, process.execPath, MAIN, "up", "--http", "off"];
+    return new Running("python3", args, { cwd, env: { ...own, TERM: "xterm-256color", ...env } });
   }
 
   run(...args: string[]): Promise<Outcome> {

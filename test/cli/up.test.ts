@@ -88,6 +88,20 @@ test("a second signal ends all at once; a second lintel up is refused", async ()
   await eventually("nothing is left", () => project.processes().length === 0);
 });
 
+test("names are in colors on a terminal, and a terminal that is closed ends all", async () => {
+  const manifest = "services:\n  a:\n    command: printf '\\033[31mred\\n'; exec sleep 1000\n";
+  await using project = await Project.create({ manifest });
+  const colored = await project.inTerminal("a.1 \\|.*red").ended;
+  assert.ok(
+    colored.stdout.includes("\x1b[36ma.1 |\x1b[39m \\x1b[31mred\r\n"),
+    JSON.stringify(colored.stdout),
+  );
+  assert.deepEqual(project.processes(), []);
+  const plain = await project.inTerminal("a.1 \\|.*red", { NO_COLOR: "1" }).ended;
+  assert.ok(plain.stdout.includes("\na.1 | \\x1b[31mred\r\n"), JSON.stringify(plain.stdout));
+  assert.deepEqual(project.processes(), []);
+});
+
 test("only what has changed in the manifest is restarted", async () => {
   const service = (name: string, rest = ""): string => `  ${name}: { command: exec sleep 1000${rest} }\n`;
   const manifest = `services:\n${service("same")}${service("other")}${service("gone")}${service("more")}`;
@@ -155,7 +169,7 @@ services:
     Number(ms),
   );
   for (const [index, ms] of waited.entries())
-    assert.ok(ms >= 10 * 2 ** index && ms <= 20 * 2 ** index, `${waited.join()}`);
+    assert.ok(ms >= 10 * 2 ** index && ms <= 20 * 2 ** index, waited.join());
   const { stdout } = await project.run("ps");
   assert.match(stdout, /^NAME +INSTANCE +PID +STATE +SINCE +RESTARTS +SUBJECTS +LAST END$/m);
   assert.match(stdout, /^mute +1 +- +failed +\d+s +0 +0\/1 +was not ready within 50 ms$/m);
@@ -203,12 +217,12 @@ test("scale and restart change what runs and tell what came of it", async () => 
   await up.prints(/a\.1 is ready/, "stderr");
   assert.match((await project.run("scale", "a=2")).stdout, /^a +2 /m);
   await Promise.all(["a.1", "a.2"].map((name) => project.becomes(name, "ready")));
-  const before = (await project.ps()).map(({ pid }) => pid);
+  const before = new Set((await project.ps()).map(({ pid }) => pid));
   const { exit, stdout } = await project.run("restart", "a");
   assert.equal(exit, 0);
   assert.equal(stdout.match(/ ready .* 1\/1/g)?.length, 2);
   const after = (await project.ps()).map(({ pid }) => pid);
-  assert.ok(after.every((pid) => !before.includes(pid)));
+  assert.ok(after.every((pid) => !before.has(pid)));
   assert.equal((await project.run("scale", "a=0")).exit, 0);
   assert.deepEqual(await project.ps(), []);
   assert.match((await project.run("scale", "a=999")).stderr, /BAD_COUNT: .* from 0 to 256/);

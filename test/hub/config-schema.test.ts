@@ -20,7 +20,7 @@ async function problemsIn(source: string): Promise<string[]> {
     (error: unknown) => error,
   );
   if (outcome === undefined) return [];
-  assert.ok(outcome instanceof LintelError, String(outcome));
+  if (!(outcome instanceof LintelError)) throw outcome;
   return outcome.message.split("\n");
 }
 

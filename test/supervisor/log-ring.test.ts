@@ -15,6 +15,12 @@ test("the ring keeps the newest lines, and each keeps its number", () => {
   assert.ok(oldest.line.text.startsWith(`${oldest.number} `));
   assert.ok(ring.read(999)?.line.text.startsWith("999 "));
   assert.equal(ring.read(1_000), undefined);
+  assert.deepEqual(
+    ring.last(2).map(({ text }) => text.slice(0, 3)),
+    ["998", "999"],
+  );
+  assert.equal(ring.last(Number.POSITIVE_INFINITY).length, 1_000 - oldest.number);
+  assert.deepEqual(ring.last(0), []);
 });
 
 test("empty lines are bounded too, through many rounds", () => {

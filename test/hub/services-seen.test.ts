@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { connect, createHub, type Hub } from "../../src/index.ts";
+import { Presence } from "../../src/supervisor/presence.ts";
+import { eventually } from "../supervisor/process-tree.ts";
+
+let directory = "";
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "lintel-seen-"));
+});
+after(() => rm(directory, { recursive: true }));
+
+/** A hub that notes who serves what, as `event pattern socket`. */
+async function watchedHub(): Promise<{ hub: Hub; events: string[]; door: (name: string) => string }> {
+  const events: string[] = [];
+  const hub = await createHub({
+    http: false,
+    listen: [],
+    onService: (event, pattern, remote) => events.push(`${event} ${pattern} ${remote.split("/").at(-1)}`),
+  });
+  return { hub, events, door: (name) => `unix://${join(directory, name)}` };
+}
+
+test("a hub tells who serves what, by the socket it came to, and when it does so no longer", async () => {
+  const { hub, events, door } = await watchedHub();
+  await using _ = hub;
+  await hub.listen(door("a"));
+  await hub.listen(door("b"));
+  assert.deepEqual(hub.urls, [door("a"), door("b")]);
+  const one = await connect(door("a"));
+  await using other = await connect(door("b"));
+  const service = await one.serve("left.by.itself", () => 1);
+  await one.serve("left.>", () => 1);
+  await other.serve("stays", () => 1);
+  await service.close();
+  await eventually("it has left", () => events.length === 4);
+  await one.close();
+  await eventually("its session is over", () => events.length === 5);
+  assert.deepEqual(events, [
+    "serving left.by.itself a",
+    "serving left.> a",
+    "serving stays b",
+    "left left.by.itself a",
+    "left left.> a",
+  ]);
+});
+
+test("a door that is closed takes nobody new, and keeps who is there", async () => {
+  const { hub, door } = await watchedHub();
+  await using _ = hub;
+  const opened = await hub.listen({ url: door("c") });
+  await using peer = await connect(opened.url);
+  await opened.close();
+  await assert.rejects(connect(opened.url, { timeoutMs: 200 }), { reason: "NOT_CONNECTED" });
+  await hub.serve("still", () => "there");
+  assert.equal(await peer.request("still"), "there");
+  assert.deepEqual(hub.urls, []);
+  await hub.close();
+  await assert.rejects(hub.listen(door("d")), { reason: "CLOSED" });
+});
+
+test("presence: a subject is served by its own pattern or one that covers it, through that socket", async () => {
+  const presence = new Presence();
+  presence.note("serving", "a.*", "one");
+  presence.note("serving", "a.*", "one");
+  presence.note("serving", "b.>", "one");
+  const cases = ["a.x", "a.*", "a", "a.x.y", "b.c.d", "b.>", "c"] as const;
+  assert.deepEqual(
+    cases.filter((subject) => presence.isServed("one", subject)),
+    ["a.x", "a.*", "b.c.d", "b.>"],
+  );
+  assert.ok(!presence.isServed("two", "a.x"));
+  presence.note("left", "a.*", "one");
+  assert.ok(presence.isServed("one", "a.x"));
+  presence.note("left", "a.*", "one");
+  assert.ok(!presence.isServed("one", "a.x"));
+
+  const leaving = new AbortController();
+  let both = false;
+  void presence.until("one", ["b.c", "d"], leaving.signal).then(() => (both = true));
+  await presence.until("one", ["b.c"], leaving.signal);
+  assert.equal(both, false);
+  presence.note("serving", "d", "one");
+  await presence.until("one", ["d"], leaving.signal);
+  assert.equal(both, true);
+});
