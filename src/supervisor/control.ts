@@ -89,5 +89,5 @@ async function* readLog(
 
 function nameIn(order: Order | undefined): string {
   if (typeof order?.name === "string") return order.name;
-  throw new LintelError("invalid_argument", "name the service", { reason: "NO_SERVICE" });
+  throw new LintelError("invalid_argument", "the order names no service");
 }

@@ -3,6 +3,7 @@ import { spawn, type ChildProcessByStdio } from "node:child_process";
 import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ServiceDefinition } from "../hub/config-services.ts";
+import { LintelError } from "../message/failure.ts";
 import { STEADY_MS, backoffMs, judge, type Life } from "./backoff.ts";
 import { LineSplitter } from "./lines.ts";
 import { MAX_LINE, type LogLine } from "./log-ring.ts";
@@ -271,7 +272,7 @@ export class Instance {
 
   #become(state: InstanceState): void {
     if (!TRANSITIONS[this.#state].includes(state))
-      throw new Error(`${this.name} cannot go from ${this.#state} to ${state}`);
+      throw new LintelError("internal", `${this.name} cannot go from ${this.#state} to ${state}`);
     this.#state = state;
     this.#since = Date.now();
     if (state === "ready") this.#settle(true);

@@ -14,18 +14,18 @@ export class Project implements AsyncDisposable {
   readonly path: string;
   /** Every process that was started from here has this in its environment. */
   readonly runtime: string;
-  readonly #root: string;
+  readonly #own: string;
 
-  private constructor(root: string, path: string) {
-    this.#root = root;
+  private constructor(own: string, path: string) {
+    this.#own = own;
     this.path = path;
-    this.runtime = join(root, "rt");
+    this.runtime = join(own, "rt");
   }
 
   /** With a manifest of its own, or where there is one already. */
   static async create(place: { readonly manifest: string } | { readonly path: string }): Promise<Project> {
-    const root = await mkdtemp(join(tmpdir(), "lintel-up-"));
-    const project = new Project(root, "path" in place ? place.path : join(root, "project"));
+    const own = await mkdtemp(join(tmpdir(), "lintel-up-"));
+    const project = new Project(own, "path" in place ? place.path : join(own, "project"));
     await mkdir(project.runtime);
     await mkdir(project.path, { recursive: true });
     if ("manifest" in place) await project.write(place.manifest);
@@ -77,7 +77,7 @@ export class Project implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const pid of this.processes()) process.kill(pid, "SIGKILL");
-    await rm(this.#root, { recursive: true, force: true });
+    await rm(this.#own, { recursive: true, force: true });
   }
 
   get #options(): { readonly cwd: string; readonly env: Readonly<Record<string, string>> } {

@@ -20,7 +20,7 @@ async function problemsIn(source: string): Promise<string[]> {
     (error: unknown) => error,
   );
   if (outcome === undefined) return [];
-  if (!(outcome instanceof LintelError)) throw outcome;
+  assert.ok(outcome instanceof LintelError);
   return outcome.message.split("\n");
 }
 
