@@ -49,7 +49,13 @@ export class ApiCall implements PendingCall {
     this.onGone = undefined;
     const bytes = typeof body === "string" ? Buffer.from(body) : body;
     if (status !== 204) headers.push("Content-Length", String(bytes?.length ?? 0));
-    this.#responder.respond(this.#exchange, status, headers, bytes, delivery);
+    try {
+      this.#responder.respond(this.#exchange, status, headers, bytes, delivery);
+    } catch (error) {
+      this.#responder.thrown(this.#exchange, error); // a defect: nothing can be sent any more
+      this.#exchange.connection.line.cut();
+      delivery?.lost();
+    }
   }
 
   problem(failed: Failure, headers?: readonly string[]): void {

@@ -23,6 +23,7 @@ const BRACE = 0x7b;
 const BRACKET = 0x5b;
 // oxlint-disable-next-line no-control-regex -- control characters are what it must find
 const BAD_VALUE = /[^\t -~\u0080-\u00ff]/;
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
 /** The form a worker likes best by its Accept header. */
 export function formFor(accept: string | undefined, usual: JobForm): JobForm {
@@ -93,16 +94,16 @@ function jobText(form: JobForm, { id, request }: Job, terms: Terms): string {
   const head = request!.headText();
   const [encoding, value] = valueText(request!, head);
   const { service, attempts, deadline, lease } = terms;
-  const headers: Record<string, string> = {};
-  let pseudo = "";
-  for (const [name, text] of linesOf(head)) {
-    if (name === ":method" || name === ":path") pseudo += `,"${name.slice(1)}":${JSON.stringify(text)}`;
-    else if (!name.startsWith(":"))
-      headers[name] = headers[name] === undefined ? text : `${headers[name]}, ${text}`;
+  let from = "";
+  for (const name of [":method", ":path"]) {
+    const text = findHeader(head, name);
+    if (text !== undefined) from += `,"${name.slice(1)}":${JSON.stringify(text)}`;
   }
+  const headers = request!.headers.toJSON();
+  for (const name of Object.keys(headers)) if (name.startsWith(":")) delete headers[name];
   return (
     `{"id":"${id}","originalRequest":${value},"encoding":"${encoding}","service":"${service}",` +
-    `"attempts":${attempts},"deadline":${deadline},"lease":${lease}${pseudo},"headers":${JSON.stringify(headers)}}`
+    `"attempts":${attempts},"deadline":${deadline},"lease":${lease}${from},"headers":${JSON.stringify(headers)}}`
   );
 }
 
@@ -144,19 +145,11 @@ function contentTypeOf(request: Message): string {
 /** The request's headers, under names of their own. Those that HTTP cannot carry are left out. */
 function requestHeaders(request: Message): string[] {
   const headers: string[] = [];
-  for (const [name, value] of linesOf(request.headText())) {
+  for (const [name, value] of request.headers) {
     if (BAD_VALUE.test(value)) continue;
     if (name === ":method") headers.push("Lintel-Method", value);
     else if (name === ":path") headers.push("Lintel-Path", value);
-    else if (!name.startsWith(":")) headers.push(`Lintel-Header-${name}`, value);
+    else if (TOKEN.test(name)) headers.push(`Lintel-Header-${name}`, value);
   }
   return headers;
-}
-
-function* linesOf(head: string): Generator<[name: string, value: string]> {
-  if (head === "") return;
-  for (const line of head.split("\n")) {
-    const colon = line.indexOf(":", 1);
-    if (colon > 0) yield [line.slice(0, colon), line.slice(colon + 1)];
-  }
 }

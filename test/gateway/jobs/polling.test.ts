@@ -243,6 +243,23 @@ test("a header that HTTP cannot carry stays out of a raw job", async (context) =
   assert.equal((await stage.poll("a")).headers["x-name"], "\u4f60");
 });
 
+test("headers that are none do no harm", async (context) => {
+  const stage = await openStage(context, { jobs: { services: { a: {} } } });
+  // A hub forwards header blocks unread: there is no telling what is in one.
+  const head =
+    ":path:/one\n:path:/two\nx y:1\n\r:2\nno colon\n__proto__:3\nx:4\u0000\nx-good:5\nx-good:6\n:\u0000:7\n";
+  const sink = { answered: () => undefined, failed: () => undefined };
+  for (let round = 0; round < 2; round++)
+    stage.engine.request(stage.engine.route("a"), text("hello", head), 5_000, sink, 0);
+  const raw = await stage.call("/service/a/jobs", { headers: { accept: "application/octet-stream" } });
+  assert.equal(await raw.text(), "hello");
+  assert.equal(raw.headers.get("lintel-header-x-good"), "5, 6");
+  const job = await stage.poll("a");
+  assert.equal(job.path, "/one");
+  assert.equal(job.headers["x-good"], "5, 6");
+  assert.equal(Object.getOwnPropertyDescriptor(job.headers, "__proto__")?.value, "3");
+});
+
 test("what AstroHub's workers get and send", async (context) => {
   const stage = await openStage(context, { jobs: { compat: "astrohub" } });
   const asked = stage.ask("adder", '{"a":1}'); // before anybody has polled

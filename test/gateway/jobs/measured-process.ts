@@ -1,0 +1,45 @@
+/**
+ * One part of what `measure.ts` measures. Prints a line when it is ready.
+ *
+ *   node measured-process.js hub             a hub; prints its URLs, and its memory for each line it reads
+ *   node measured-process.js push URL        a program that serves "push", 64 requests at a time
+ *   node measured-process.js pull PORT N     a worker that polls "pull" for N jobs at a time, and answers them in one call
+ */
+import { createInterface } from "node:readline";
+import { connect, createHub } from "../../../src/index.ts";
+import { RawHttp } from "./raw-http.ts";
+import type { GivenJob } from "./stage.ts";
+
+const [part, where = "", max = "1"] = process.argv.slice(2);
+
+async function hub(): Promise<void> {
+  const { httpUrl, urls } = await createHub({ http: { port: 0 }, listen: ["tcp://127.0.0.1:0"] });
+  console.log(JSON.stringify({ httpUrl, url: urls[0] }));
+  createInterface(process.stdin).on("line", () => {
+    for (let round = 0; round < 6; round++) globalThis.gc?.();
+    console.log(process.memoryUsage.rss());
+  });
+}
+
+async function push(): Promise<void> {
+  const peer = await connect(where);
+  await peer.serve("push", (value) => value, { concurrency: 64 });
+  console.log("ready");
+}
+
+async function pull(): Promise<void> {
+  const worker = new RawHttp(Number(where));
+  console.log("ready");
+  for (;;) {
+    const body = await worker.call("GET", `/service/pull/jobs?max=${max}`);
+    if (body === "") continue;
+    const jobs = JSON.parse(body) as GivenJob[];
+    await worker.call(
+      "POST",
+      "/jobs",
+      JSON.stringify(jobs.map(({ id, originalRequest }) => ({ id, response: originalRequest }))),
+    );
+  }
+}
+
+await (part === "hub" ? hub() : part === "push" ? push() : pull());
