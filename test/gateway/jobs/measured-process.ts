@@ -1,7 +1,7 @@
 /**
  * One part of what `measure.ts` measures. Prints a line when it is ready.
  *
- *   node measured-process.js hub             a hub; prints its URLs, and its memory for each line it reads
+ *   node measured-process.js hub             a hub; prints its URLs, and for each line it reads what it has used
  *   node measured-process.js push URL        a program that serves "push", 64 requests at a time
  *   node measured-process.js pull PORT N     a worker that polls "pull" for N jobs at a time, and answers them in one call
  */
@@ -17,7 +17,8 @@ async function hub(): Promise<void> {
   console.log(JSON.stringify({ httpUrl, url: urls[0] }));
   createInterface(process.stdin).on("line", () => {
     for (let round = 0; round < 6; round++) globalThis.gc?.();
-    console.log(process.memoryUsage.rss());
+    const { user, system } = process.cpuUsage();
+    console.log(JSON.stringify({ rss: process.memoryUsage.rss(), cpu: user + system }));
   });
 }
 
