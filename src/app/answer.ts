@@ -1,21 +1,19 @@
 /** The answer to one request of a web app, as the hub gets it. */
 import { LintelError, failure, type Failure } from "../message/failure.ts";
-import { headerLine } from "../message/headers.ts";
 import { Format, Message } from "../message/message.ts";
-import type { ReadBudget } from "../message/read-window.ts";
 import { createStream } from "../message/stream-pair.ts";
-import { ROOT } from "../message/stream.ts";
+import { ROOT_LINE } from "../message/stream.ts";
 import { Port } from "../peer/stream/port.ts";
+import type { SharedByStreams } from "../peer/stream/values.ts";
 
 /** Longer bodies are streamed: no limit on messages holds for them. Bytes. */
 export const WHOLE = 65_536;
 
 const NO_BYTES = new Uint8Array(0);
-const ROOT_LINE = headerLine(ROOT, "stream");
 
 /** Where answers go: what a registration offers. */
 export interface AnswerOwner {
-  readonly budget: ReadBudget;
+  readonly streams: SharedByStreams;
   /** False when nobody waits for it any longer. */
   reply(job: number, message: Message): boolean;
   fail(job: number, why: Failure): boolean;
@@ -62,7 +60,7 @@ export class Answer {
   /** Answers with a head; the body goes into the port. With `trailers` the port takes messages, else bytes. */
   stream(head: string, trailers: boolean): Port {
     const [near, far] = createStream({ sends: true, receives: false, messages: trailers });
-    const port = new Port(near, this.#owner.budget);
+    const port = new Port(near, this.#owner.streams);
     this.#port = port;
     const message = Message.ofBytes(NO_BYTES, head + ROOT_LINE, Format.typed);
     message.streams = [far];

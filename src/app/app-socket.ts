@@ -2,7 +2,7 @@
 import { Duplex } from "node:stream";
 import { LintelError, failure } from "../message/failure.ts";
 import { Message } from "../message/message.ts";
-import type { ReadBudget } from "../message/read-window.ts";
+import type { SharedByStreams } from "../peer/stream/values.ts";
 import { Port } from "../peer/stream/port.ts";
 import { WHOLE, type Answer } from "./answer.ts";
 import type { AppRequest } from "./request.ts";
@@ -19,7 +19,7 @@ const FAILED = Object.freeze(failure("HANDLER_FAILED"));
 
 /** Who owns sockets learns what becomes of them. */
 export interface AppSocketOwner {
-  readonly budget: ReadBudget;
+  readonly streams: SharedByStreams;
   /** The exchange is over: the socket can take another one. */
   free(socket: AppSocket): void;
   closed(socket: AppSocket): void;
@@ -73,7 +73,7 @@ export class AppSocket extends Duplex {
       return;
     }
     this.#left = request.length;
-    this.#in = body === undefined ? undefined : new Port(body, this.#owner.budget);
+    this.#in = body === undefined ? undefined : new Port(body, this.#owner.streams);
     if (this.push(head)) this.#pull();
   }
 

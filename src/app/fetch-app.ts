@@ -1,7 +1,7 @@
 /** Apps that are functions from `Request` to `Response`: Hono and its kin. */
 import { Codecs } from "../codec/codecs.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
-import type { ReadBudget } from "../message/read-window.ts";
+import type { SharedByStreams } from "../peer/stream/values.ts";
 import { giveUp, received } from "../peer/stream/received.ts";
 import { StreamValues } from "../peer/stream/stream-values.ts";
 import { WHOLE, type Answer } from "./answer.ts";
@@ -24,10 +24,10 @@ export class FetchApp implements App {
   readonly #onError: OnError;
   readonly #values: StreamValues;
 
-  constructor(handler: FetchHandler, budget: ReadBudget, onError: OnError) {
+  constructor(handler: FetchHandler, streams: SharedByStreams, onError: OnError) {
     this.#handler = handler;
     this.#onError = onError;
-    this.#values = new StreamValues(Codecs.builtIn, budget, onError);
+    this.#values = new StreamValues(Codecs.builtIn, streams, onError);
   }
 
   begin(request: AppRequest, answer: Answer): void {

@@ -33,7 +33,13 @@ export async function serveRecognised(
   app: RecognisedApp,
   options: HttpServiceOptions = {},
 ): Promise<HttpService> {
-  const service = new HttpService(EnginePeer.engineOf(peer), checkPattern(subject), app, options);
+  const service = new HttpService(
+    EnginePeer.engineOf(peer),
+    EnginePeer.defaultsOf(peer, {}).values,
+    checkPattern(subject),
+    app,
+    options,
+  );
   await service.ready;
   return service;
 }

@@ -1,6 +1,6 @@
 /** Apps that are listeners of `node:http`: Express and its kin. A real server calls them, on connections in memory. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { ReadBudget } from "../message/read-window.ts";
+import type { SharedByStreams } from "../peer/stream/values.ts";
 import type { Answer } from "./answer.ts";
 import { AppSocket, type AppSocketOwner } from "./app-socket.ts";
 import type { AppRequest } from "./request.ts";
@@ -23,7 +23,7 @@ const MAX_IDLE = 64;
 const MAX_HEADER_SIZE = 262_144;
 
 export class ListenerApp implements App, AppSocketOwner {
-  readonly budget: ReadBudget;
+  readonly streams: SharedByStreams;
   readonly #listener: Listener;
   readonly #onError: OnError;
   readonly #server: Server;
@@ -32,9 +32,9 @@ export class ListenerApp implements App, AppSocketOwner {
   #idleCount = 0;
   #isClosed = false;
 
-  constructor(listener: Listener, budget: ReadBudget, onError: OnError) {
+  constructor(listener: Listener, streams: SharedByStreams, onError: OnError) {
     this.#listener = listener;
-    this.budget = budget;
+    this.streams = streams;
     this.#onError = onError;
     // No times of its own: a request has a deadline, and its caller a door that watches it.
     this.#server = createServer({

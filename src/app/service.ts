@@ -3,7 +3,7 @@ import { defer } from "../message/deferred.ts";
 import type { Registration, Route, Worker } from "../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import type { Message } from "../message/message.ts";
-import { ReadBudget } from "../message/read-window.ts";
+import type { SharedByStreams } from "../peer/stream/values.ts";
 import { discardStreams } from "../message/stream.ts";
 import { Answer, type AnswerOwner } from "./answer.ts";
 import { FetchApp } from "./fetch-app.ts";
@@ -34,7 +34,7 @@ const DRAINING = Object.freeze(failure("DRAINING"));
 /** A web app behind a subject. */
 export class HttpService implements Worker, AnswerOwner, AsyncDisposable {
   readonly subject: string;
-  readonly budget: ReadBudget = new ReadBudget();
+  readonly streams: SharedByStreams;
   readonly #app: App;
   readonly #prefix: Prefix;
   readonly #graceMs: number;
@@ -46,16 +46,24 @@ export class HttpService implements Worker, AnswerOwner, AsyncDisposable {
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(engine: Engine, subject: string, app: RecognisedApp, options: HttpServiceOptions) {
+  /** `streams` is what those of the service's peer share. */
+  constructor(
+    engine: Engine,
+    streams: SharedByStreams,
+    subject: string,
+    app: RecognisedApp,
+    options: HttpServiceOptions,
+  ) {
     const { queue, concurrency, prefix = "strip", graceMs = GRACE_MS, onError = reportToStderr } = options;
     this.subject = subject;
+    this.streams = streams;
     this.#prefix = prefix;
     this.#graceMs = graceMs;
     this.#onError = onError;
     this.#app =
       "listener" in app
-        ? new ListenerApp(app.listener, this.budget, onError)
-        : new FetchApp(app.fetch, this.budget, onError);
+        ? new ListenerApp(app.listener, streams, onError)
+        : new FetchApp(app.fetch, streams, onError);
     this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`
     const onEnded = (why: Failure): void => this.#over.reject(LintelError.from(why));
     this.#registration = engine.serve(subject, this, { queue, concurrency, onEnded });

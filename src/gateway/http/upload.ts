@@ -1,15 +1,13 @@
 /** Request bodies that reach their worker as they arrive. */
 import { viewOf } from "../../message/bytes.ts";
 import { failure, type Failure } from "../../message/failure.ts";
-import { headerLine } from "../../message/headers.ts";
 import { Format, Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
 import { createStream } from "../../message/stream-pair.ts";
-import { INITIAL_CREDIT, ROOT } from "../../message/stream.ts";
+import { INITIAL_CREDIT, ROOT_LINE } from "../../message/stream.ts";
 import type { Exchange, IncomingStream } from "./connection.ts";
 import type { HttpSettings } from "./options.ts";
 
 const NO_BYTES = new Uint8Array(0);
-const ROOT_LINE = headerLine(ROOT, "stream");
 const ANSWERED = Object.freeze(failure("CALLER_GONE", "the request has ended before its body"));
 
 /**

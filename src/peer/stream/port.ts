@@ -7,7 +7,7 @@ import { Message, type StreamEnd, type StreamEvents } from "../../message/messag
 import type { OpenStreams } from "../../message/open-streams.ts";
 import { ReadWindow } from "../../message/read-window.ts";
 import { INITIAL_CREDIT, discardStreams, messageCost } from "../../message/stream.ts";
-import type { Values } from "./values.ts";
+import type { SharedByStreams } from "./values.ts";
 
 /** What the other end may send ahead of the reader. Bytes. */
 const WINDOW = 1_048_576;
@@ -44,7 +44,7 @@ export class Port implements StreamEvents {
   /** END follows what is being sent. */
   #ending = false;
 
-  constructor(end: StreamEnd, { budget, open }: Pick<Values, "budget" | "open">) {
+  constructor(end: StreamEnd, { budget, open }: SharedByStreams) {
     this.#end = end;
     this.#open = open;
     open.opened();

@@ -10,7 +10,7 @@ import type { ReadBudget } from "../../message/read-window.ts";
 import { ROOT_LINE, discardStreams, isRoot } from "../../message/stream.ts";
 import { Carried, isStream } from "./carried.ts";
 import { isAsyncIterable } from "./stream-sources.ts";
-import type { Values, Written } from "./values.ts";
+import type { SharedByStreams, Values, Written } from "./values.ts";
 import { received, type ReceivedStream } from "./received.ts";
 
 const REFERENCE = "$stream";
@@ -28,11 +28,7 @@ export class StreamValues implements Values {
   readonly report: (error: unknown, where: string) => void;
 
   /** `of`: what all values of a peer share. */
-  constructor(
-    codecs: Codecs,
-    of: Pick<Values, "budget" | "open">,
-    report: (error: unknown, where: string) => void,
-  ) {
+  constructor(codecs: Codecs, of: SharedByStreams, report: (error: unknown, where: string) => void) {
     this.codecs = codecs;
     this.budget = of.budget;
     this.open = of.open;

@@ -12,10 +12,14 @@ export interface Written {
     | undefined;
 }
 
-/** How a stream's end writes and reads the values that flow through it. */
-export interface Values {
+/** What all streams of a peer share. */
+export interface SharedByStreams {
   readonly budget: ReadBudget;
   readonly open: OpenStreams;
+}
+
+/** How a stream's end writes and reads the values that flow through it. */
+export interface Values extends SharedByStreams {
   /** A message with this value, its payload written already: credit is counted in bytes. */
   bytes(value: unknown, head?: string): Written;
   /** The value a message carries, with its streams in their places. Throws `BAD_PAYLOAD`. */
