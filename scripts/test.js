@@ -96,13 +96,13 @@ async function runTests(paths, concurrency) {
 
   /** @param {{ file?: string, name: string }} event a file that fails as a whole has its path for a name */
   const resultOf = ({ file = "", name }) => {
-    const path = file === "" ? name : file;
+    const path = compiled(file === "" ? name : file);
     const result = results.get(path) ?? { file: path, passed: 0, skipped: 0, failures: [] };
     results.set(path, result);
     return result;
   };
   const events = run({ files: paths, concurrency, timeout: limit, signal: stop });
-  events.on("test:start", (event) => unfinished.delete(event.file ?? event.name));
+  events.on("test:start", (event) => unfinished.delete(compiled(event.file ?? event.name)));
   events.on("test:pass", (event) => {
     if (event.details.type === "suite") return;
     if (event.skip || event.todo) resultOf(event).skipped++;
@@ -122,6 +122,11 @@ async function runTests(paths, concurrency) {
 /** @param {unknown} error */
 function isOnlySubtests(error) {
   return error instanceof Error && "failureType" in error && error.failureType === "subtestsFailed";
+}
+
+/** @param {string} path of a compiled test, or of its source, which source maps make of it */
+function compiled(path) {
+  return path.endsWith(".ts") ? join(root, "build", relative(root, path)).replace(/\.ts$/, ".js") : path;
 }
 
 /** @param {string} path of a compiled test */

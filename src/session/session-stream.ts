@@ -41,7 +41,7 @@ export class SessionStream implements StreamEnd, Borrower {
   /** What the other end may still send. */
   #allowed = INITIAL_CREDIT;
   /** What this end may still send, as far as its holder knows, and what it does not know of yet. */
-  credit = INITIAL_CREDIT;
+  credit: number = INITIAL_CREDIT;
   kept = 0;
 
   constructor(carrier: StreamCarrier, number: number, isOwn: boolean, shape: StreamShape) {

@@ -95,7 +95,7 @@ export class NativeGateway {
   }
 
   /** Resolves when no session has a stream open, at the latest after `graceMs`. */
-  streamsEnded(graceMs = STREAM_GRACE_MS): Promise<void> {
+  streamsEnded(graceMs: number = STREAM_GRACE_MS): Promise<void> {
     return this.#openStreams.ended(this.#options.clock ?? systemClock, graceMs);
   }
 
