@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../house/root.ts";
@@ -265,7 +266,7 @@ function listeningPorts(pid: number): number[] {
   });
 }
 
-test("a manifest without services, and none at all, are refused", async () => {
+test("a manifest without services, and none at all, are refused; an Astrofile is one too", async () => {
   await using project = await Project.create({ manifest: "limits: { queue: 5 }" });
   const { exit, stderr } = await project.up().ended;
   assert.equal(exit, 2);
@@ -275,4 +276,9 @@ test("a manifest without services, and none at all, are refused", async () => {
     (await empty.up().ended).stderr,
     /^lintel: USAGE: there is no lintel\.yaml or Astrofile here\n/,
   );
+  await writeFile(join(empty.path, "Astrofile"), "services: { a: { command: exec sleep 1000 } }");
+  const up = empty.up();
+  await up.prints(/^ {2}manifest Astrofile$/m);
+  await up.prints(/a\.1 is ready/, "stderr");
+  assert.equal((await up.stop()).exit, 0);
 });
