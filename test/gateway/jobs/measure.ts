@@ -1,6 +1,6 @@
 /**
- * What polls cost: memory of the hub for each that is idle, and requests per second of a worker that polls, to those of one
- * that is sent its requests, in turn.
+ * What polls cost: memory of the hub for each that is idle; and requests per second, and time of the hub's processor, of
+ * workers that poll for many jobs (`pull`) or for one (`single`), to those of one that is sent its requests (`push`), in turn.
  *
  *   npm run measure:jobs -- --polls 10000 --rounds 5 --seconds 2
  */
@@ -106,21 +106,29 @@ console.log(`${polls.length} idle polls: ${each.toFixed(2)} KiB of the hub's res
 for (const socket of polls) socket.destroy();
 await delay(1_000);
 
-const push = await start("push", url);
-const pull = await start("pull", String(port), String(CONCURRENCY));
+const workers = [
+  await start("push", url),
+  await start("pull", String(port), String(CONCURRENCY)),
+  await start("single", String(port), String(CONCURRENCY)),
+];
 await delay(500);
-const rates: number[] = [];
-const costs: number[] = [];
+const ratios: Record<string, { readonly rates: number[]; readonly costs: number[] }> = {
+  pull: { rates: [], costs: [] },
+  single: { rates: [], costs: [] },
+};
 for (let round = 0; round < Number(values.rounds); round++) {
   const pushed = await throughput("push");
-  const pulled = await throughput("pull");
-  rates.push(pulled.perSecond / pushed.perSecond);
-  costs.push(pulled.cpu / pushed.cpu);
-  for (const [name, { perSecond, cpu }] of Object.entries({ pushed, pulled }))
-    console.log(`${name}: ${Math.round(perSecond)}/s, ${cpu.toFixed(1)} us of the hub each`);
+  console.log(`push: ${Math.round(pushed.perSecond)}/s, ${pushed.cpu.toFixed(1)} us of the hub each`);
+  for (const [service, { rates, costs }] of Object.entries(ratios)) {
+    const { perSecond, cpu } = await throughput(service);
+    console.log(`${service}: ${Math.round(perSecond)}/s, ${cpu.toFixed(1)} us of the hub each`);
+    rates.push(perSecond / pushed.perSecond);
+    costs.push(cpu / pushed.cpu);
+  }
 }
-console.log(`pulled to pushed, medians: rate ${median(rates)}, cost ${median(costs)}`);
-for (const { child } of [push, pull, hub]) {
+for (const [service, { rates, costs }] of Object.entries(ratios))
+  console.log(`${service} to push, medians: rate ${median(rates)}, cost ${median(costs)}`);
+for (const { child } of [...workers, hub]) {
   child.kill();
   await once(child, "exit");
 }

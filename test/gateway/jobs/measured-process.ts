@@ -3,6 +3,7 @@
  *
  *   node measured-process.js hub             a hub; prints its URLs, and for each line it reads what it has used
  *   node measured-process.js push URL        a program that serves "push", 64 requests at a time
+ *   node measured-process.js single PORT N   N workers that poll "single" for one job, and answer it
  *   node measured-process.js pull PORT N     a worker that polls "pull" for N jobs at a time, and answers them in one call
  */
 import { createInterface } from "node:readline";
@@ -43,4 +44,20 @@ async function pull(): Promise<void> {
   }
 }
 
-await (part === "hub" ? hub() : part === "push" ? push() : pull());
+async function single(): Promise<void> {
+  const worker = new RawHttp(Number(where));
+  for (;;) {
+    const body = await worker.call("GET", "/service/single/jobs");
+    if (body === "") continue;
+    const { id, originalRequest } = JSON.parse(body) as GivenJob;
+    await worker.call("POST", `/jobs/${id}`, JSON.stringify(originalRequest));
+  }
+}
+
+async function singles(): Promise<void> {
+  console.log("ready");
+  await Promise.all(Array.from({ length: Number(max) }, single));
+}
+
+const parts = { hub, push, pull, single: singles };
+await parts[part as keyof typeof parts]();
