@@ -39,6 +39,16 @@ test("status line, repeated headers, and bodies that may not be", async (context
   assert.deepEqual([bare.headers.get("content-type"), await bare.text()], [null, "no type"]);
 });
 
+test("a body that ends with the app's connection is whole", async (context) => {
+  const { url } = await behindHub(context, (_request: IncomingMessage, response: ServerResponse) => {
+    response.useChunkedEncodingByDefault = false;
+    response.write("as long ");
+    setTimeout(() => response.end("as it lasts"), 20);
+  });
+  assert.equal(await (await fetch(url)).text(), "as long as it lasts");
+  assert.equal(await (await fetch(url)).text(), "as long as it lasts");
+});
+
 test("trailers follow an answer that announces them", async (context) => {
   const { call } = await behindHub(context, (_request: IncomingMessage, response: ServerResponse) => {
     response.setHeader("trailer", "x-sum");

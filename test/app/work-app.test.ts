@@ -89,6 +89,12 @@ for (const { file, subject, suite, alone } of APPS) {
       let hub: Running;
       let worker: Running;
       let url = "";
+      let listen: string[] = [];
+      const startWorker = async (): Promise<void> => {
+        const args = ["work-app", join("examples/web-apps", file), "-s", subject, "--hub", listen[0]!];
+        worker = start(args, { cwd: ROOT });
+        await worker.prints(/serving .* with the (Express|Hono) app of examples/, "stderr");
+      };
       before(async () => {
         const path = base === "" ? "/" : base;
         const config = { routes: [{ path, subject, mode: "app" }] };
@@ -96,12 +102,10 @@ for (const { file, subject, suite, alone } of APPS) {
         const flags = ["--http", "0", "--listen", "tcp://127.0.0.1:0", "--log", "json"];
         hub = start(["serve", "--config", join(folder, "lintel.yaml"), ...flags]);
         const [line] = await hub.prints(/^\{.*"event":"listening".*\}$/m);
-        const { http, listen } = JSON.parse(line) as { http: string; listen: string[] };
-        url = `${http}${base}`;
-        worker = start(["work-app", join("examples/web-apps", file), "-s", subject, "--hub", listen[0]!], {
-          cwd: ROOT,
-        });
-        await worker.prints(/serving .* with the (Express|Hono) app of examples/, "stderr");
+        const opened = JSON.parse(line) as { http: string; listen: string[] };
+        listen = opened.listen;
+        url = `${opened.http}${base}`;
+        await startWorker();
       });
       after(async () => {
         await worker[Symbol.asyncDispose]();
@@ -115,8 +119,21 @@ for (const { file, subject, suite, alone } of APPS) {
         assert.equal(listeningSockets(hub.child.pid!).length, 2);
       });
 
+      test("killed in the middle of an answer, it is cut off; another process takes its place", async () => {
+        const events = await fetch(`${url}/events?count=1000000`);
+        const reader = events.body!.getReader();
+        await reader.read();
+        await worker.stop("SIGKILL");
+        await assert.rejects(async () => {
+          while (!(await reader.read()).done);
+        });
+        await startWorker();
+        assert.equal((await fetch(`${url}/nothing`)).status, 404);
+      });
+
       test("it ends when it is told to, with 0", async () => {
         assert.equal((await worker.stop()).exit, 0);
+        assert.equal((await fetch(url)).status, 503);
       });
     });
   }

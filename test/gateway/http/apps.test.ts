@@ -43,6 +43,19 @@ test("everything at and below the path is the app's, as it was sent, in every me
   );
 });
 
+test("inside a server of somebody else's the base begins with where the hub is", async (context) => {
+  const hub = await createHub({ http: false, listen: [] });
+  context.after(() => hub.close());
+  await hub.serve("shop", (_value, { headers }) => [
+    headers.get(":path"),
+    headers.get(":base"),
+    headers.get(":remote"),
+  ]);
+  const lintel = await hub.handler({ path: "/api", routes: [APP] });
+  const response = await lintel.fetch(new Request("http://a.example/api/shop/x?y"));
+  assert.deepEqual(await response.json(), ["/api/shop/x?y", "/api/shop", null]);
+});
+
 test("other routes go before an app's, and what is beside it is not its", async (context) => {
   const routes: RouteOptions[] = [
     APP,
