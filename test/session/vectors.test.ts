@@ -14,6 +14,8 @@ import { openStage, settled, type Stage } from "./stage.ts";
 type Fields = GoodFrame["fields"];
 
 const TYPES: Readonly<Record<string, number>> = FrameType;
+/** What one stream may have under way. */
+const MAX_SHARE = 1_048_576;
 const GREETINGS = new Set(["hello", "welcome"]);
 
 /** What the owner of a session is told of a frame, from the vector's fields. */
@@ -34,6 +36,9 @@ function expectedEvent({ type, fields }: GoodFrame): Record<string, unknown> | u
     case "bind": // seen in the requests and publications that name it
     case "open": // seen in the message that carries it
       return undefined;
+    case "credit":
+      // P-118: of very much a session hands on its share first
+      return { event: type, ...fields, bytes: Math.min(Number(fields["bytes"]), MAX_SHARE) };
     default:
       return { event: type, ...fields };
   }
