@@ -23,6 +23,7 @@ import type {
   Subscription,
 } from "./peer.ts";
 import { channelPair, type Channel } from "./stream/channel.ts";
+import { DroppedStreams } from "./stream/dropped-streams.ts";
 import { giveUp, type ReceivedStream } from "./stream/received.ts";
 import { StreamValues, containsStream } from "./stream/stream-values.ts";
 import { HandlerService, type OnError } from "./service.ts";
@@ -54,7 +55,7 @@ export class EnginePeer implements Peer {
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_LIMITS.timeout;
     this.#onError = options.onError ?? reportToStderr;
     this.#codecs = options.codecs ?? Codecs.builtIn;
-    const shared = { budget: new ReadBudget(), open: new OpenStreams() };
+    const shared = { budget: new ReadBudget(), open: new OpenStreams(), dropped: new DroppedStreams() };
     this.#values = new StreamValues(this.#codecs, shared, this.#onError);
   }
 

@@ -1,6 +1,8 @@
 /** What the conformance suite does not say of streams: values that are odd, and senders that do not wait. */
 import assert from "node:assert/strict";
 import { PassThrough, Readable } from "node:stream";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { after, before, test } from "node:test";
 import type { Channel } from "../../src/peer/stream/channel.ts";
 import { connect, createHub, pipe, type Hub, type LintelError, type Peer } from "../../src/index.ts";
@@ -169,4 +171,48 @@ test("a hub that drains waits for the streams that go through it", async () => {
   assert.equal(await text, "through");
   await draining;
   await Promise.all([caller.close(), worker.close()]);
+});
+
+/** Collects garbage until the condition holds. */
+async function collected(condition: () => boolean): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  for (let round = 0; round < 1_000 && !condition(); round++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.ok(condition());
+}
+
+test("a stream that its receiver has dropped unread ends its source, and does not hold up a drain", async () => {
+  const canceled: string[] = [];
+  const source = (name: string): ReadableStream<Uint8Array> =>
+    new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(4_096)),
+      cancel: () => void canceled.push(name),
+    });
+  let kept: ReadableStream<Uint8Array> | undefined;
+  const own = await connect(hub.urls[0]!);
+  await own.serve("drops", ({ keep }: { keep: ReadableStream<Uint8Array> }) => {
+    kept = keep;
+    return "ignored";
+  });
+  await own.serve("half", async ({ half }: { half: { readable: ReadableStream<Uint8Array> } }) => {
+    const { readable } = half; // the other half is dropped
+    return new Response(readable).text();
+  });
+  await peer.request("drops", { keep: source("kept"), drop: source("dropped") });
+  await collected(() => canceled.length > 0);
+  assert.deepEqual(canceled, ["dropped"]);
+  const reader = kept!.getReader();
+  assert.equal((await reader.read()).value?.length, 4_096);
+  await reader.cancel();
+  const both = new PassThrough();
+  const text = peer.request("half", { half: both });
+  both.write("one ");
+  await collected(() => true);
+  for (let round = 0; round < 5; round++) await collected(() => true);
+  both.end("two");
+  assert.equal(await text, "one two");
+  await own.drain();
 });

@@ -19,13 +19,22 @@ export type ReceivedStream = ReadableStream<unknown> | WritableStream<Uint8Array
 export function received(end: StreamEnd, values: Values): ReceivedStream {
   if (end.messages && end.sends) return new Channel(end, values);
   const port = new Port(end, values);
-  if (end.messages) return readable(port, (message) => values.value(message), ValueStream);
-  if (!end.sends) return readable(port, (message) => message.payload());
-  if (!end.receives) return writable(port);
-  return {
-    readable: readable(port, (message) => message.payload()) as ReadableStream<Uint8Array>,
-    writable: writable(port),
-  };
+  const bytes = (message: Message): Uint8Array => message.payload();
+  const reads = end.messages
+    ? readable(port, (message) => values.value(message), ValueStream)
+    : end.receives
+      ? readable(port, bytes)
+      : undefined;
+  const writes = end.sends ? writable(port) : undefined;
+  if (reads === undefined) return watched(values, port, writes!);
+  if (writes === undefined) return watched(values, port, reads);
+  values.dropped.watch(port, reads, writes);
+  return { readable: reads as ReadableStream<Uint8Array>, writable: writes };
+}
+
+function watched<S extends object>(values: Values, port: Port, stream: S): S {
+  values.dropped.watch(port, stream);
+  return stream;
 }
 
 /** Gives up a stream that nobody will use. */
@@ -90,7 +99,8 @@ class ReceivedSource implements Taker {
 function writable(port: Port): WritableStream<Uint8Array> {
   return new WritableStream<Uint8Array>({
     start(controller) {
-      port.closed.catch((error: unknown) => controller.error(error));
+      const weak = new WeakRef(controller); // the port must not keep what nobody writes to any more
+      port.closed.catch((error: unknown) => weak.deref()?.error(error));
     },
     write: async (chunk) => port.write(bytesOf(chunk)),
     close: () => port.end(),

@@ -9,6 +9,7 @@ import type { OpenStreams } from "../../message/open-streams.ts";
 import type { ReadBudget } from "../../message/read-window.ts";
 import { ROOT_LINE, discardStreams, isRoot } from "../../message/stream.ts";
 import { Carried, isStream } from "./carried.ts";
+import type { DroppedStreams } from "./dropped-streams.ts";
 import { isAsyncIterable } from "./stream-sources.ts";
 import type { SharedByStreams, Values, Written } from "./values.ts";
 import { received, type ReceivedStream } from "./received.ts";
@@ -23,6 +24,7 @@ const FREE_STEPS = 1_000;
 export class StreamValues implements Values {
   readonly budget: ReadBudget;
   readonly open: OpenStreams;
+  readonly dropped: DroppedStreams;
   readonly codecs: Codecs;
 
   readonly report: (error: unknown, where: string) => void;
@@ -32,6 +34,7 @@ export class StreamValues implements Values {
     this.codecs = codecs;
     this.budget = of.budget;
     this.open = of.open;
+    this.dropped = of.dropped;
     this.report = report;
   }
 

@@ -2,6 +2,7 @@ import type { LintelError } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import type { OpenStreams } from "../../message/open-streams.ts";
 import type { ReadBudget } from "../../message/read-window.ts";
+import type { DroppedStreams } from "./dropped-streams.ts";
 
 /** A message made of a value, and what undoes it if it cannot be sent. */
 export interface Written {
@@ -16,6 +17,7 @@ export interface Written {
 export interface SharedByStreams {
   readonly budget: ReadBudget;
   readonly open: OpenStreams;
+  readonly dropped: DroppedStreams;
 }
 
 /** How a stream's end writes and reads the values that flow through it. */
