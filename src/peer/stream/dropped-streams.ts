@@ -1,11 +1,15 @@
-import { failure } from "../../message/failure.ts";
-import type { Port } from "./port.ts";
+import { failure, type Failure } from "../../message/failure.ts";
 
 const DROPPED = Object.freeze(failure("CALLER_GONE", "its receiver has dropped the stream"));
 
-/** What is left of a stream: its port, and how many of the objects that lead there. */
+/** The end of a stream that its objects lead to. */
+interface Abortable {
+  abort(why: Failure): void;
+}
+
+/** What is left of a stream: its end, and how many of the objects. */
 interface Held {
-  readonly port: Port;
+  readonly port: Abortable;
   halves: number;
 }
 
@@ -17,7 +21,7 @@ export class DroppedStreams {
   });
 
   /** The port must not lead to the objects. */
-  watch(port: Port, ...halves: readonly object[]): void {
+  watch(port: Abortable, ...halves: readonly object[]): void {
     const held = { port, halves: halves.length };
     for (const half of halves) this.#registry.register(half, held);
   }
