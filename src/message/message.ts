@@ -2,6 +2,7 @@ import { copyOf, viewOf } from "./bytes.ts";
 import type { Failure } from "./failure.ts";
 import { MessageHeaders } from "./headers.ts";
 import type { Loan } from "./loan.ts";
+import type { Attached } from "./attached.ts";
 import { encodeUtf8, readUtf8 } from "./text.ts";
 
 /** How a payload is to be read where its headers do not say it. Travels in two flag bits of the frame. */
@@ -124,6 +125,8 @@ export interface StreamShape {
 
 /** One end of a stream. Credit is its holder's to keep: who sends more than was granted breaks the protocol. */
 export interface StreamEnd extends StreamShape {
+  /** Set where it stands for a socket or file that its holder may take. */
+  readonly attached?: Attached | undefined;
   /** From now on events go there; those that came before come first. To be called once, or never. */
   listen(events: StreamEvents): void;
   /** True when the way to the other end has room; when not, `writable` is called once it has. */

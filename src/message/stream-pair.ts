@@ -1,11 +1,15 @@
 import type { Failure } from "./failure.ts";
+import type { Attached } from "./attached.ts";
 import type { Message, StreamEnd, StreamEvents, StreamShape } from "./message.ts";
 import { EventQueue, discardStreams } from "./stream.ts";
 
-/** A stream inside this process: two ends, of which the first has this shape and the second its counterpart. */
-export function createStream(shape: StreamShape): [StreamEnd, StreamEnd] {
+/**
+ * A stream inside this process: two ends, of which the first has this shape, and stands for what is attached, and the
+ * second is its counterpart.
+ */
+export function createStream(shape: StreamShape, attached?: Attached): [StreamEnd, StreamEnd] {
   const { receives, sends, messages } = shape;
-  const one = new PairEnd({ receives, sends, messages });
+  const one = new PairEnd({ receives, sends, messages }, attached);
   const other = new PairEnd({ receives: sends, sends: receives, messages });
   one.join(other);
   other.join(one);
@@ -16,12 +20,14 @@ class PairEnd implements StreamEnd {
   readonly receives: boolean;
   readonly sends: boolean;
   readonly messages: boolean;
+  readonly attached: Attached | undefined;
   readonly #events: EventQueue;
   #other: PairEnd | undefined;
   #sending: boolean;
   #isOver = false;
 
-  constructor(shape: StreamShape) {
+  constructor(shape: StreamShape, attached?: Attached) {
+    this.attached = attached;
     this.receives = shape.receives;
     this.sends = shape.sends;
     this.messages = shape.messages;

@@ -44,6 +44,11 @@ export function discardStreams(
   for (const end of message.streams) end.reset(why);
 }
 
+/** For receivers that want bytes and nothing else. What cannot come as bytes is reset by its sender. */
+export function takeBytes(end: StreamEnd): void {
+  end.attached?.take("bytes", () => undefined);
+}
+
 /** Makes one stream of two: what arrives at either end goes out at the other. Credit passes through. */
 export function link(one: StreamEnd, other: StreamEnd): void {
   one.listen(new Forward(one, other));

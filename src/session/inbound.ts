@@ -20,10 +20,16 @@ import {
 } from "../wire/frame.ts";
 import type { FrameSink } from "../wire/frame-reader.ts";
 import { BindingTable } from "./bindings.ts";
-import type { BodyLimits } from "./frame-writer.ts";
 import type { SessionStreams } from "./streams.ts";
 import type { SessionCalls } from "./events.ts";
-import { MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
+import type { Understanding } from "./attachments.ts";
+import {
+  MIN_HEADERS,
+  PROTOCOL_VERSION,
+  type Greeting,
+  type SessionOptions,
+  type SessionState,
+} from "./options.ts";
 
 const MAX_QUEUE_NAME = 255;
 const NO_BYTES = new Uint8Array(0);
@@ -36,7 +42,11 @@ const UNKNOWN_POLICY: Failure = Object.freeze(
 interface SessionControl {
   readonly state: SessionState;
   readonly streams: SessionStreams;
-  greeted(version: number, peerLimits: BodyLimits, maxBindings: number, streams: number, name: string): void;
+  greeted(version: number, greeting: Greeting): void;
+  /** The other end asks for a lane. Returns what is wrong with that. */
+  laneWanted(): string | undefined;
+  /** The connection is to be the lane of the session that has given this token out. */
+  laneOpened(token: string): void;
   pong(id: number): void;
   refuse(registration: number, why: Failure): void;
   fail(why: Failure): void;
@@ -184,6 +194,15 @@ export class Inbound<R> implements FrameSink {
         wrong = why && streams.resetByPeer(header, why);
         break;
       }
+      case FrameType.take:
+        wrong = streams.taken(header);
+        break;
+      case FrameType.bytes:
+        wrong = streams.bytesFollow(header);
+        break;
+      case FrameType.lane:
+        wrong = this.#session.laneWanted();
+        break;
       default:
         wrong = `unknown frame type ${header.type}`; // P-4
     }
@@ -197,6 +216,8 @@ export class Inbound<R> implements FrameSink {
       const why = this.#failure(header, bytes, start, end);
       return why && session.closedByPeer(why);
     }
+    if (header.type === FrameType.lane && this.#options.role === "acceptor")
+      return session.laneOpened(readUtf8(bytes, start, end)); // P-124
     const awaited = this.#options.role === "acceptor" ? FrameType.hello : FrameType.welcome;
     if (header.type !== awaited) return this.#break("the first frame is not a greeting"); // P-13
     if (header.aux !== end - start) return this.#break("the greeting is not a header block"); // P-12
@@ -219,8 +240,14 @@ export class Inbound<R> implements FrameSink {
     if (bindings === undefined) return this.#break("the greeting names a max-bindings that is no limit");
     const streams = findHeader(block, "max-streams") === undefined ? 0 : readLimit(block, "max-streams"); // P-110
     if (streams === undefined) return this.#break("the greeting names a max-streams that is no limit");
-    const name = findHeader(block, "name") ?? "";
-    return session.greeted(PROTOCOL_VERSION, { payload, headers }, bindings, streams, name);
+    return session.greeted(PROTOCOL_VERSION, {
+      name: findHeader(block, "name") ?? "",
+      limits: { payload, headers },
+      bindings,
+      streams,
+      attachments: understandingOf(findHeader(block, "attachments")),
+      lane: findHeader(block, "lane") ?? "",
+    });
   }
 
   /** Sets `#message` to a frame's header block and payload. */
@@ -318,6 +345,11 @@ export class Inbound<R> implements FrameSink {
 
 function canceled(code: number): Failure {
   return failure(code === CODES.deadline_exceeded.wire ? "DEADLINE" : "CALLER_GONE");
+}
+
+/** P-120. A word that is not known is one of a version to come. */
+function understandingOf(word: string | undefined): Understanding {
+  return word === "descriptors" || word === "bytes" ? word : "none";
 }
 
 function readLimit(block: string, name: string): number | undefined {

@@ -2,6 +2,9 @@ import type { Clock } from "../message/clock.ts";
 import type { Limits } from "../message/limits.ts";
 import type { OpenStreams } from "../message/open-streams.ts";
 import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "./events.ts";
+import type { BodyLimits } from "./frame-writer.ts";
+import type { Lanes } from "./lane.ts";
+import type { Understanding } from "./attachments.ts";
 import type { Flusher } from "./outbox.ts";
 
 /** Version of the protocol this code speaks. */
@@ -37,6 +40,18 @@ export type SessionLimits = Pick<
   | "heartbeatTimeout"
 >;
 
+/** What the other end has said of itself. */
+export interface Greeting {
+  readonly name: string;
+  /** What it takes. */
+  readonly limits: BodyLimits;
+  readonly bindings: number;
+  readonly streams: number;
+  readonly attachments: Understanding;
+  /** What to show where a lane is opened; empty where none can be. */
+  readonly lane: string;
+}
+
 export interface SessionOptions<R> {
   /** The dialing end says HELLO, the accepting end answers WELCOME. */
   readonly role: "dialer" | "acceptor";
@@ -50,6 +65,8 @@ export interface SessionOptions<R> {
   readonly lifecycle: SessionLifecycle;
   readonly calls: SessionCalls<R>;
   readonly registrations: SessionRegistrations;
+  /** Accepting: where those who open a lane are let in. */
+  readonly lanes?: Lanes;
   /** First number this end gives to subjects by itself; lower ones are its owner's to give. Default 1. */
   readonly firstBinding?: number;
 }

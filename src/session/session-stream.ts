@@ -1,8 +1,10 @@
 /** One stream of a session: what it may still carry, and how it ends. */
 import type { Failure } from "../message/failure.ts";
 import type { Message, StreamEnd, StreamEvents, StreamShape } from "../message/message.ts";
+import type { Attached } from "../message/attached.ts";
 import { EventQueue, INITIAL_CREDIT, discardStreams, messageCost } from "../message/stream.ts";
 import { FrameType } from "../wire/frame.ts";
+import type { AttachedStream } from "./attachments.ts";
 import type { Borrower } from "./shared-credit.ts";
 
 /** The most credit a frame may give. */
@@ -28,12 +30,14 @@ export interface StreamCarrier {
 }
 
 /** One end of a stream, of which the other is across the connection. */
-export class SessionStream implements StreamEnd, Borrower {
+export class SessionStream implements StreamEnd, AttachedStream, Borrower {
   readonly number: number;
   readonly isOwn: boolean;
   readonly receives: boolean;
   readonly sends: boolean;
   readonly messages: boolean;
+  /** What it stands for, set before anybody sees it. */
+  attached: Attached | undefined = undefined;
   readonly #carrier: StreamCarrier;
   readonly #events: EventQueue;
   #sending: boolean;
@@ -54,6 +58,10 @@ export class SessionStream implements StreamEnd, Borrower {
     this.#events = new EventQueue(shape.messages);
     this.#sending = shape.sends;
     this.#receiving = shape.receives;
+  }
+
+  get isOpen(): boolean {
+    return this.#sending || this.#receiving;
   }
 
   listen(events: StreamEvents): void {
@@ -135,6 +143,10 @@ export class SessionStream implements StreamEnd, Borrower {
   lost(why: Failure): void {
     this.#over();
     this.#events.reset(why);
+  }
+
+  handedOver(): void {
+    this.#over();
   }
 
   #over(): void {

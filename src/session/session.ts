@@ -9,7 +9,7 @@ import type { Message } from "../message/message.ts";
 import { discardStreams } from "../message/stream.ts";
 import { OVERFLOWS, type Overflow } from "../message/overflow.ts";
 import { CODES } from "../message/status.ts";
-import type { Connection } from "../transport/transport.ts";
+import type { Connection, DescriptorPassing } from "../transport/transport.ts";
 import { FrameType, HEADER_SIZE, MAX_BINDING, TIMEOUT_SIZE, writeHeader } from "../wire/frame.ts";
 import { FrameReader } from "../wire/frame-reader.ts";
 import { NumberPool, type OutBinding } from "./bindings.ts";
@@ -26,9 +26,11 @@ import {
   MAX_GREETING,
   MIN_HEADERS,
   PROTOCOL_VERSION,
+  type Greeting,
   type SessionOptions,
   type SessionState,
 } from "./options.ts";
+import { Lane, Lanes } from "./lane.ts";
 import { Outbox } from "./outbox.ts";
 import { SessionStreams } from "./streams.ts";
 
@@ -52,6 +54,8 @@ export class Session<R> {
   #why: Failure | undefined;
   /** What the other end takes. */
   #peerLimits: BodyLimits = { payload: 0, headers: 0 };
+  /** Where descriptors pass, where they can. */
+  readonly #lane: Lane | undefined;
   /** Name of the other end, from its greeting. */
   peerName = "";
   /** True when the session has ended by a CLOSE of the other end. */
@@ -63,7 +67,8 @@ export class Session<R> {
     this.remote = connection.remote;
     this.#options = options;
     this.outbox = new Outbox(connection, flusher);
-    this.streams = new SessionStreams(this.outbox, options, () => this.#bound());
+    this.#lane = this.#createLane(connection.descriptors);
+    this.streams = new SessionStreams(this.outbox, options, this.#lane, () => this.#bound());
     this.outbox.onDrained = () => {
       this.streams.drained();
       options.lifecycle.drained();
@@ -106,19 +111,40 @@ export class Session<R> {
   }
 
   /** The greeting of the other end was read and is acceptable. */
-  greeted(version: number, peerLimits: BodyLimits, maxBindings: number, streams: number, name: string): void {
-    const { role, limits, clock } = this.#options;
-    if (role === "acceptor") this.#greet(FrameType.welcome, version, 0);
+  greeted(version: number, greeting: Greeting): void {
+    const { role, limits, clock, lanes } = this.#options;
+    if (role === "acceptor") {
+      if (this.#lane !== undefined && greeting.attachments === "descriptors") lanes?.issue(this.#lane);
+      this.#greet(FrameType.welcome, version, 0);
+    } else if (this.#lane !== undefined) {
+      this.#lane.token = greeting.lane;
+    }
     clock.clear(this.#timer);
     this.#reader.allow(TIMEOUT_SIZE + headersTaken(limits.headers) + limits.payload);
-    this.#peerLimits = { payload: peerLimits.payload, headers: Math.min(peerLimits.headers, MAX_HEADERS) };
-    this.peerName = name;
-    this.streams.allow(streams, this.#peerLimits);
+    const { payload, headers } = greeting.limits;
+    this.#peerLimits = { payload, headers: Math.min(headers, MAX_HEADERS) };
+    this.peerName = greeting.name;
+    const hasLane = this.#lane !== undefined && this.#lane.token !== "";
+    const understood = greeting.attachments === "descriptors" && !hasLane ? "bytes" : greeting.attachments;
+    this.streams.allow(greeting.streams, this.#peerLimits, understood);
     const first = this.#options.firstBinding ?? 1;
-    this.#numbers = new NumberPool(first, Math.min(MAX_BINDING, first - 1 + maxBindings));
+    this.#numbers = new NumberPool(first, Math.min(MAX_BINDING, first - 1 + greeting.bindings));
     this.#state = "open";
     this.#heartbeat.start();
     this.#options.lifecycle.opened();
+  }
+
+  laneWanted(): string | undefined {
+    if (this.#lane === undefined || this.#lane.token === "" || this.#options.role === "acceptor")
+      return "LANE where no lane can be opened";
+    this.#lane.open();
+    return undefined;
+  }
+
+  laneOpened(token: string): void {
+    const refused = (this.#options.lanes ?? new Lanes()).admit(token, this.#connection.descriptors);
+    if (refused !== undefined) return this.fail(refused);
+    return this.#over(failure("CLOSED", "the connection has become the lane of a session"));
   }
 
   /** Announces a subject. `number` of the binding is then what requests and publications name. */
@@ -251,6 +277,7 @@ export class Session<R> {
     this.#heartbeat.stop();
     this.#numbers.clear();
     this.streams.clear();
+    this.#closeLane();
     clock.clear(this.#timer);
     this.#timer = clock.after(CLOSE_GRACE_MS, () => this.#connection.abort());
     lifecycle.ended(why);
@@ -280,8 +307,30 @@ export class Session<R> {
       "max-payload": String(limits.payload),
       "max-headers": String(headersTaken(limits.headers)),
       ...(limits.streams > 0 ? { "max-streams": String(limits.streams) } : {}), // P-110
+      ...(limits.streams > 0 ? { attachments: this.#lane === undefined ? "bytes" : "descriptors" } : {}), // P-120
+      ...(role === "acceptor" && this.#lane !== undefined && this.#lane.token !== ""
+        ? { lane: this.#lane.token }
+        : {}),
       ...(role === "acceptor" ? { "max-bindings": String(limits.bindings) } : {}), // P-25
     });
+  }
+
+  #createLane(passing: DescriptorPassing | undefined): Lane | undefined {
+    const { role, clock, limits } = this.#options;
+    if (passing === undefined || limits.streams === 0) return undefined;
+    return new Lane({
+      passing,
+      clock,
+      passed: (stream, passed) => this.streams.passed(stream, passed),
+      broken: (why) => this.fail(why),
+      ...(role === "acceptor" ? { ask: () => this.#control(FrameType.lane, 0, 0) } : {}),
+    });
+  }
+
+  #closeLane(): void {
+    if (this.#lane === undefined) return;
+    this.#options.lanes?.revoke(this.#lane);
+    this.#lane.close();
   }
 
   /** OPEN for each stream, then the message that takes them. Throws what encoding throws, too; its streams are over then. */
@@ -312,6 +361,7 @@ export class Session<R> {
     this.outbox.close();
     this.#numbers.clear();
     this.streams.clear();
+    this.#closeLane();
     if (!hadEnded) lifecycle.ended(why);
     lifecycle.closed(why);
   }

@@ -1,9 +1,12 @@
 /** The streams of one session: numbers for their ends, frames in and out. */
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { Format, type Message, type StreamEnd } from "../message/message.ts";
+import type { Passed } from "../message/attached.ts";
 import type { OpenStreams } from "../message/open-streams.ts";
 import { MAX_STREAMS_PER_MESSAGE, discardStreams, link, messageCost } from "../message/stream.ts";
 import { FrameType, HEADER_SIZE, writeHeader, type FrameHeader } from "../wire/frame.ts";
+import type { Lane } from "./lane.ts";
+import { SessionAttachments, type Understanding } from "./attachments.ts";
 import { writeControl, writeFailure, writeMessage, type BodyLimits } from "./frame-writer.ts";
 import type { Outbox } from "./outbox.ts";
 import type { SessionLimits } from "./options.ts";
@@ -36,6 +39,7 @@ export class SessionStreams implements StreamCarrier {
   readonly #written: () => void;
   readonly #limit: number;
   readonly #openStreams: OpenStreams | undefined;
+  readonly #attachments: SessionAttachments;
   #peerLimits: BodyLimits = { payload: 0, headers: 0 };
   readonly #ends = new Map<number, SessionStream>();
   /** Ours are odd when we dialed, the other end's are even, or the other way round. */
@@ -53,8 +57,17 @@ export class SessionStreams implements StreamCarrier {
   /** The session is over: nothing is sent any more. */
   #isOver = false;
 
-  /** `written` is called when something was added to the outbox. */
-  constructor(outbox: Outbox, { role, limits, openStreams }: StreamsOptions, written: () => void) {
+  /** `lane` is where descriptors pass, if they can; `written` is called when something was added to the outbox. */
+  constructor(
+    outbox: Outbox,
+    { role, limits, openStreams }: StreamsOptions,
+    lane: Lane | undefined,
+    written: () => void,
+  ) {
+    this.#attachments = new SessionAttachments({
+      lane,
+      control: (type, number, aux) => this.control(type, number, 0, aux),
+    });
     this.#outbox = outbox;
     this.#credit = new SharedCredit(outbox);
     this.#written = written;
@@ -74,8 +87,9 @@ export class SessionStreams implements StreamCarrier {
     return Math.min(this.#credit.queued, MAX_ROOM);
   }
 
-  /** The other end takes so many streams at a time, and messages of that size. */
-  allow(limit: number, peerLimits: BodyLimits): void {
+  /** The other end takes so many streams at a time, and messages of that size, and that is how sockets and files get there. */
+  allow(limit: number, peerLimits: BodyLimits, understood: Understanding): void {
+    this.#attachments.allow(understood);
     this.#ownLimit = limit;
     this.#peerLimits = peerLimits;
   }
@@ -112,6 +126,7 @@ export class SessionStreams implements StreamCarrier {
     if (this.#nextOwn + 2 * ends.length > MAX_NUMBER) {
       throw LintelError.of("TOO_MANY", "this session has used up its streams");
     }
+    this.#attachments.check(ends);
     const opened: SessionStream[] = [];
     for (const end of ends) {
       const number = this.#nextOwn;
@@ -125,7 +140,8 @@ export class SessionStreams implements StreamCarrier {
       });
       this.#add(stream);
       opened.push(stream);
-      writeControl(this.#outbox, FrameType.open, shapeBits(stream), number, 0);
+      const offered = end.attached === undefined ? 0 : this.#attachments.announce(number, end.attached);
+      writeControl(this.#outbox, FrameType.open, shapeBits(stream) | offered, number, 0);
     }
     return opened;
   }
@@ -150,6 +166,7 @@ export class SessionStreams implements StreamCarrier {
     this.#nextTheirs += 2;
     this.#theirs++;
     const stream = new SessionStream(this, number, false, shape);
+    this.#attachments.opened(stream, aux);
     this.#add(stream);
     this.#opened.push(stream);
     return undefined;
@@ -175,6 +192,25 @@ export class SessionStreams implements StreamCarrier {
   ended({ target }: FrameHeader): string | undefined {
     const stream = this.#ends.get(target);
     return stream === undefined ? this.#unknown(target) : stream.halfClosed();
+  }
+
+  taken(header: FrameHeader): string | undefined {
+    const stream = this.#ends.get(header.target);
+    return stream === undefined ? this.#unknown(header.target) : this.#attachments.taken(stream, header);
+  }
+
+  bytesFollow({ target }: FrameHeader): string | undefined {
+    const stream = this.#ends.get(target);
+    return stream === undefined ? this.#unknown(target) : this.#attachments.bytesFollow(stream);
+  }
+
+  /** A descriptor for the stream has come on the lane. */
+  passed(number: number, passed: Passed): string | undefined {
+    return this.#attachments.passed(
+      number,
+      passed,
+      !this.#ends.has(number) && this.#unknown(number) === undefined,
+    );
   }
 
   resetByPeer({ target }: FrameHeader, why: Failure): string | undefined {
@@ -228,9 +264,9 @@ export class SessionStreams implements StreamCarrier {
     this.#credit.end(stream);
   }
 
-  control(type: FrameType, number: number, id: number): void {
+  control(type: FrameType, number: number, id: number, aux = 0): void {
     if (this.#isOver) return;
-    writeControl(this.#outbox, type, 0, number, id);
+    writeControl(this.#outbox, type, aux, number, id);
     this.#written();
   }
 
@@ -245,6 +281,7 @@ export class SessionStreams implements StreamCarrier {
     this.#openStreams?.closed();
     this.#waiting.delete(stream);
     this.#credit.end(stream);
+    this.#attachments.forget(stream.number);
     if (stream.isOwn) this.#own--;
     else this.#theirs--;
   }

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { copyOf } from "../message/bytes.ts";
 import { SocketReads, takeOver } from "./socket-reads.ts";
-import type { Connection, ConnectionHandler } from "./transport.ts";
+import type { Connection, ConnectionHandler, DescriptorPassing } from "./transport.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -15,6 +15,8 @@ export interface SocketConnectionOptions {
   readonly window?: number;
   /** Says for people what an error of the socket means. */
   readonly explain?: (error: Error) => Error;
+  /** How descriptors get to the other end, if they can. */
+  readonly descriptors?: DescriptorPassing | undefined;
   /** How the socket reads, if it was told so when it was made. Default: as Node does by itself. */
   readonly reads?: SocketReads | undefined;
 }
@@ -23,6 +25,7 @@ export interface SocketConnectionOptions {
 export class SocketConnection implements Connection {
   readonly remote: string;
   readonly sendBoth?: (bytes: Uint8Array, body: Uint8Array) => boolean;
+  readonly descriptors: DescriptorPassing | undefined;
   readonly #socket: Socket;
   readonly #window: number;
   readonly #reads: SocketReads | undefined;
@@ -34,24 +37,31 @@ export class SocketConnection implements Connection {
 
   constructor(
     socket: Socket,
-    { remote, window = 0, explain = (error) => error, reads }: SocketConnectionOptions,
+    { remote, window = 0, explain = (error) => error, reads, descriptors }: SocketConnectionOptions,
   ) {
     this.#socket = socket;
     this.#window = window;
     this.#reads = reads;
     this.remote = remote;
     if (window === 0) this.sendBoth = (bytes, body) => this.#sendBoth(bytes, body);
+    this.descriptors = descriptors;
     socket.on("error", (error) => {
       this.#error = explain(error); // 'close' follows and reports it
     });
   }
 
   /** A connection on a socket that was accepted with `pauseOnConnect`; it reads into `buffer` where that can be had. */
-  static accepted(socket: Socket, buffer: Uint8Array, remote: string): SocketConnection {
+  static accepted(
+    socket: Socket,
+    buffer: Uint8Array,
+    remote: string,
+    descriptors?: (socket: Socket) => DescriptorPassing | undefined,
+  ): SocketConnection {
     const reads = new SocketReads(buffer);
     const reading = takeOver(socket, reads);
-    if (reading === undefined) return new SocketConnection(socket, { remote });
-    return new SocketConnection(reading, { remote, reads });
+    if (reading === undefined)
+      return new SocketConnection(socket, { remote, descriptors: descriptors?.(socket) });
+    return new SocketConnection(reading, { remote, reads, descriptors: descriptors?.(reading) });
   }
 
   open(handler: ConnectionHandler): void {

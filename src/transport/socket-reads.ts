@@ -45,7 +45,22 @@ export function readBuffer(): Uint8Array {
 
 /** A socket's handle is private to Node, and so is the option that makes a socket of one. */
 interface HandleOwner {
-  _handle: { readonly useUserBuffer?: unknown } | null;
+  _handle: SocketHandle | null;
+}
+
+export interface SocketHandle {
+  readonly useUserBuffer?: unknown;
+  /** The descriptor; below 0 where there is none. */
+  readonly fd: number;
+  reading: boolean;
+  readStart(): number;
+  readStop(): number;
+}
+
+/** What a socket reads and writes with, while it is open. */
+export function handleOf(socket: Socket): SocketHandle | null {
+  // oxlint-disable-next-line no-underscore-dangle -- its name in Node
+  return (socket as unknown as HandleOwner)._handle;
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { DescriptorSocket } from "./descriptors/descriptor-socket.ts";
+
 /**
  * A transport carries bytes in order between two ends. It knows nothing of frames; nothing outside a transport asks
  * which one it is.
@@ -30,6 +32,21 @@ export interface Connection {
   close(): void;
   /** Ends at once. */
   abort(): void;
+  /** Set where descriptors can get to the other end, provided that it can do with them. */
+  readonly descriptors?: DescriptorPassing | undefined;
+}
+
+/** How descriptors get to the other end of a connection: on a socket beside it, which is made when it is first needed. */
+export interface DescriptorPassing {
+  /** One more socket to where the connection was dialed. A connection that was accepted rejects. */
+  dial(): Promise<DescriptorSocket>;
+  /**
+   * Makes a connection that was accepted itself into such a socket; of the connection nothing more is heard than its end.
+   * One that was dialed throws.
+   */
+  takeOver(): DescriptorSocket;
+  /** Closes a descriptor that has arrived. */
+  close(descriptor: number): void;
 }
 
 export interface Listener {

@@ -36,6 +36,10 @@ export const FrameType = {
   credit: 34,
   end: 35,
   reset: 36,
+  take: 40,
+  bytes: 41,
+  lane: 42,
+  pass: 43,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

@@ -17,9 +17,9 @@ function citationsIn(folder: string, ending: string): Map<string, string> {
   return cited;
 }
 
-/** Each clause with its text, up to the next clause or chapter. */
+/** Each clause with its text, up to the next clause or chapter, or the end. */
 const clauses = new Map(
-  [...page.matchAll(/^- \*\*(P-\d+)\*\*([^]*?)(?=^- \*\*P-|^## )/gm)].map(([, clause, text]) => [
+  [...page.matchAll(/^- \*\*(P-\d+)\*\*([^]*?)(?=^- \*\*P-|^## |(?![^]))/gm)].map(([, clause, text]) => [
     clause!,
     text!,
   ]),

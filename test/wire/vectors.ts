@@ -8,7 +8,7 @@ export interface GoodFrame {
   readonly type: string;
   readonly hex: string;
   /** What both ends must have announced. */
-  readonly needs?: "streams";
+  readonly needs?: "streams" | "attachments";
   /** Names of frames that come first. */
   readonly after?: readonly string[];
   readonly fields: Readonly<Record<string, unknown>>;

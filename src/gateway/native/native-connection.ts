@@ -12,6 +12,7 @@ import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "../..
 import type { Flusher, Outbox } from "../../session/outbox.ts";
 import type { Limits } from "../../message/limits.ts";
 import type { SessionLimits } from "../../session/options.ts";
+import type { Lanes } from "../../session/lane.ts";
 import { Session } from "../../session/session.ts";
 import type { Clock } from "../../message/clock.ts";
 import type { Connection } from "../../transport/transport.ts";
@@ -41,6 +42,8 @@ export interface ConnectionOptions {
   readonly openStreams: OpenStreams;
   readonly clock: Clock;
   readonly name: string;
+  /** Those of all sessions of the gateway. */
+  readonly lanes: Lanes;
   /** Counts what is dropped. */
   readonly drops: PublicationDrops;
   readonly limits: SessionLimits & Pick<Limits, "registrations" | "sessionInFlight">;
@@ -85,6 +88,7 @@ export class NativeConnection
       lifecycle: this,
       calls: this,
       registrations: this,
+      lanes: options.lanes,
       firstBinding: FIRST_OWN_BINDING,
     });
     this.outbox = this.session.outbox;

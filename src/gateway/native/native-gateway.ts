@@ -4,6 +4,7 @@ import { systemClock, type Clock } from "../../message/clock.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
 import { OpenStreams, STREAM_GRACE_MS } from "../../message/open-streams.ts";
+import { Lanes } from "../../session/lane.ts";
 import { Flusher } from "../../session/outbox.ts";
 import type { Connection, Listener, ListenOptions, Transport } from "../../transport/transport.ts";
 import type { Listening } from "../gateway.ts";
@@ -29,6 +30,7 @@ export class NativeGateway {
   readonly #flusher = new Flusher();
   readonly #openStreams = new OpenStreams();
   readonly #fanOut: FanOut;
+  readonly #lanes = new Lanes();
   readonly #connections = new Set<NativeConnection>();
   #draining = false;
   readonly #drops: PublicationDrops = { newest: 0, oldest: 0, tooLarge: 0, untaken: 0 };
@@ -74,6 +76,7 @@ export class NativeGateway {
       openStreams: this.#openStreams,
       clock: this.#options.clock ?? systemClock,
       name: this.#options.name ?? "lintel",
+      lanes: this.#lanes,
       drops: this.#drops,
       limits: this.#limits,
       onService: this.#options.onService,

@@ -3,7 +3,7 @@ import { keptPayload } from "../../message/arrivals.ts";
 import { viewOf } from "../../message/bytes.ts";
 import type { Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
-import { INITIAL_CREDIT } from "../../message/stream.ts";
+import { INITIAL_CREDIT, takeBytes } from "../../message/stream.ts";
 import type { TunnelLimits } from "./limits.ts";
 
 /** What the other end may send ahead of the socket. Bytes. */
@@ -67,6 +67,7 @@ export class SocketStream implements StreamEvents {
       this.#timer = setTimeout(() => this.abort(why), maxDurationMs);
     }
     end.listen(this);
+    takeBytes(end);
     end.grant(WINDOW - INITIAL_CREDIT);
   }
 

@@ -1,7 +1,9 @@
 /** Where sockets that carry descriptors come from. */
 import { chmodSync, closeSync, fchmodSync, unlinkSync } from "node:fs";
+import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { attempt } from "../dialing.ts";
+import { handleOf } from "../socket-reads.ts";
 import type { DialOptions, Listener } from "../transport.ts";
 import { checkPath, removeStale } from "../unix-path.ts";
 import { PolledSocket, type DescriptorSocket } from "./descriptor-socket.ts";
@@ -75,12 +77,21 @@ export async function listenDescriptors(
   };
 }
 
+export interface SocketOptions {
+  /** What may be under way, as the system counts it. Bytes, the system's default where it is left out. */
+  readonly sendBuffer?: number;
+}
+
 /** Connects to a path. Rejects with `DESCRIPTORS_UNSUPPORTED`, and as `net.connect` does. */
-export async function dialDescriptors(path: string, options: DialOptions = {}): Promise<DescriptorSocket> {
+export async function dialDescriptors(
+  path: string,
+  options: DialOptions & SocketOptions = {},
+): Promise<DescriptorSocket> {
   const system = libc();
   checkPath(path);
   const address = addressOf(path);
   const fd = newSocket();
+  if (options.sendBuffer !== undefined) system.limitSending(fd, options.sendBuffer);
   return attempt<DescriptorSocket>(options, (succeed, fail) => {
     const connect = (): void => {
       if (system.connect(fd, address) === 0) return succeed(new PolledSocket(fd));
@@ -100,6 +111,23 @@ export async function dialDescriptors(path: string, options: DialOptions = {}): 
 /** Takes a connected stream socket over, by its number. It is closed with what this returns. */
 export function adoptSocket(fd: number): DescriptorSocket {
   return new PolledSocket(fd);
+}
+
+/**
+ * A socket of Node's, which it must not have read from past what was looked at, as one that carries descriptors: the same
+ * connection, by another descriptor. Throws a system error when there is none left.
+ */
+export function adoptCopy(socket: Socket, options: SocketOptions = {}): DescriptorSocket {
+  const fd = duplicateOf(socket);
+  if (options.sendBuffer !== undefined) libc().limitSending(fd, options.sendBuffer);
+  return new PolledSocket(fd);
+}
+
+/** Another descriptor of the same connection, or open file; the caller's to close. Throws a system error for none. */
+export function duplicateOf(open: Socket | number): number {
+  const fd = libc().duplicate(typeof open === "number" ? open : (handleOf(open)?.fd ?? -1));
+  if (fd < 0) throw systemError("dup");
+  return fd;
 }
 
 /**

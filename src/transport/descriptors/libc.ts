@@ -57,11 +57,15 @@ const ARCHITECTURES = ["x64", "arm64"];
 const PACKAGE = "koffi";
 const require = createRequire(import.meta.url);
 let loaded: Libc | undefined;
+let isThere: boolean | undefined;
 
 /** True where descriptors can be passed: nothing is loaded to find out. */
 export function canPassDescriptors(): boolean {
-  if (loaded !== undefined) return true;
-  if (obstacle() !== undefined) return false;
+  isThere ??= obstacle() === undefined && canResolve();
+  return isThere;
+}
+
+function canResolve(): boolean {
   try {
     require.resolve(PACKAGE);
     return true;

@@ -1,7 +1,7 @@
 import { failure, type Failure } from "../../../message/failure.ts";
 import type { Message, StreamEnd, StreamEvents } from "../../../message/message.ts";
 import { ReadWindow, type ReadBudget } from "../../../message/read-window.ts";
-import { discardStreams, messageCost } from "../../../message/stream.ts";
+import { discardStreams, messageCost, takeBytes } from "../../../message/stream.ts";
 import { badAnswer } from "../answer.ts";
 import type { Exchange } from "../connection.ts";
 import type { HttpSettings } from "../options.ts";
@@ -76,6 +76,7 @@ export class StreamedAnswer implements StreamEvents {
     if (this.#form.eager) this.#flushHead();
     else this.#timer = this.#settings.clock.after(HEAD_WAIT_MS, () => this.#flushHead());
     this.#end.listen(this);
+    takeBytes(this.#end);
     this.#window.open();
   }
 
