@@ -27,6 +27,9 @@ export type {
   Subscription,
 } from "./peer/peer.ts";
 export { firstOf, type Attempt, type Destination, type Destinations } from "./peer/first-of.ts";
+export { attachment, type AttachmentOptions } from "./peer/node-objects.ts";
+export type { OpenFile } from "./peer/open-file.ts";
+export type { Attachment } from "./peer/stream/attachment.ts";
 export { type Channel, pipe } from "./peer/stream/channel.ts";
 export { event, type EventOptions, type SequenceEvent } from "./peer/stream/event.ts";
 export type { DuplexStream, ReceivedStream } from "./peer/stream/received.ts";

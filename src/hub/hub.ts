@@ -14,6 +14,7 @@ import { NativeGateway } from "../gateway/native/native-gateway.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
 import { EnginePeer, type EnginePeerOptions } from "../peer/engine-peer.ts";
+import { nodeObjects } from "../peer/node-objects.ts";
 import type { CodecOptions, DrainOptions, Peer } from "../peer/peer.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { TransportRegistry } from "../transport/registry.ts";
@@ -127,6 +128,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     const hub = new RunningHub(engine, native, doors, http, beam, {
       timeoutMs: limits.timeout,
       codecs: codecsOf(config),
+      objects: nodeObjects,
       ...(config.onError === undefined ? {} : { onError: config.onError }),
     });
     if (config.http !== false) await hub.openHttp(config.http);

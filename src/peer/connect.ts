@@ -1,5 +1,6 @@
 import { TransportRegistry } from "../transport/registry.ts";
 import { dialPeer, type DialedPeerOptions } from "./dial.ts";
+import { nodeObjects } from "./node-objects.ts";
 import type { Peer } from "./peer.ts";
 
 export interface ConnectOptions extends DialedPeerOptions {
@@ -23,5 +24,5 @@ export async function connect(
 ): Promise<Peer> {
   const { transports, ...options } = typeof first === "string" ? second : first;
   const url = typeof first === "string" ? first : process.env["LINTEL_HUB"] || DEFAULT_URL;
-  return dialPeer(await (transports ?? new TransportRegistry()).for(url), url, options);
+  return dialPeer(await (transports ?? new TransportRegistry()).for(url), url, options, nodeObjects);
 }

@@ -4,6 +4,7 @@ import { LintelError } from "../message/failure.ts";
 import type { Transport } from "../transport/transport.ts";
 import { EnginePeer, type EnginePeerOptions } from "./engine-peer.ts";
 import type { CodecOptions, Peer } from "./peer.ts";
+import type { AttachedObjects } from "./stream/values.ts";
 
 export interface DialedPeerOptions extends Omit<RemoteEngineOptions, "clock" | "random">, CodecOptions {
   /** How long to try for the first connection. Milliseconds, default 10,000; later ones are tried for for ever. */
@@ -16,7 +17,12 @@ export interface DialedPeerOptions extends Omit<RemoteEngineOptions, "clock" | "
 const FIRST_CONNECTION_MS = 10_000;
 
 /** A peer whose hub is dialed through this transport. Resolves and rejects as `connect` does. */
-export async function dialPeer(transport: Transport, url: string, options: DialedPeerOptions): Promise<Peer> {
+export async function dialPeer(
+  transport: Transport,
+  url: string,
+  options: DialedPeerOptions,
+  objects?: AttachedObjects,
+): Promise<Peer> {
   const { timeoutMs = FIRST_CONNECTION_MS, requestTimeoutMs, onError, ...engineOptions } = options;
   const engine = new RemoteEngine(transport, url, engineOptions);
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -33,5 +39,6 @@ export async function dialPeer(transport: Transport, url: string, options: Diale
     codecs: codecsOf(options),
     ...(requestTimeoutMs === undefined ? {} : { timeoutMs: requestTimeoutMs }),
     ...(onError === undefined ? {} : { onError }),
+    ...(objects === undefined ? {} : { objects }),
   });
 }

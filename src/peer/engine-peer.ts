@@ -26,6 +26,7 @@ import { channelPair, type Channel } from "./stream/channel.ts";
 import { DroppedStreams } from "./stream/dropped-streams.ts";
 import { giveUp, type ReceivedStream } from "./stream/received.ts";
 import { StreamValues, containsStream } from "./stream/stream-values.ts";
+import type { AttachedObjects } from "./stream/values.ts";
 import { HandlerService, type OnError } from "./service.ts";
 import { ListenerSubscription } from "./subscription.ts";
 
@@ -36,6 +37,8 @@ export interface EnginePeerOptions {
   readonly onError?: OnError;
   /** What reads and writes values. Default: JSON, text, bytes and forms. */
   readonly codecs?: Codecs;
+  /** What makes objects of sockets and files that arrive. Default: they come as bytes. */
+  readonly objects?: AttachedObjects;
 }
 
 const OPEN_HEADER = { ":open": "channel" };
@@ -55,7 +58,12 @@ export class EnginePeer implements Peer {
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_LIMITS.timeout;
     this.#onError = options.onError ?? reportToStderr;
     this.#codecs = options.codecs ?? Codecs.builtIn;
-    const shared = { budget: new ReadBudget(), open: new OpenStreams(), dropped: new DroppedStreams() };
+    const shared = {
+      budget: new ReadBudget(),
+      open: new OpenStreams(),
+      dropped: new DroppedStreams(),
+      objects: options.objects,
+    };
     this.#values = new StreamValues(this.#codecs, shared, this.#onError);
   }
 
@@ -219,7 +227,7 @@ export class EnginePeer implements Peer {
   #valuesFor(options: { readonly codec?: Codec }): StreamValues {
     return options.codec === undefined
       ? this.#values
-      : new StreamValues(this.#codecs.preferring(options.codec), this.#values, this.#onError);
+      : this.#values.with(this.#codecs.preferring(options.codec));
   }
 
   #codecsFor(options: { readonly codec?: Codec } | undefined): Codecs {

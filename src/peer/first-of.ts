@@ -1,9 +1,10 @@
 import { LintelError, failure } from "../message/failure.ts";
 import { EnginePeer } from "./engine-peer.ts";
 import type { Peer, Reply, RequestOptions } from "./peer.ts";
-import { Carried, failureOf } from "./stream/carried.ts";
+import { Carried } from "./stream/carried.ts";
 import type { Channel } from "./stream/channel.ts";
 import { Offer } from "./stream/offer.ts";
+import { failureOf } from "./stream/pumps.ts";
 import { containsStream, replaceStreams, type StreamValues } from "./stream/stream-values.ts";
 
 /** Where a request may go. */

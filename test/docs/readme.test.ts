@@ -25,6 +25,7 @@ const DOCUMENTS = [
   "docs/guides/getting-started.md",
   "docs/guides/api.md",
   "docs/guides/streams.md",
+  "docs/guides/attachments.md",
   "docs/guides/embedding.md",
   "docs/guides/web-apps.md",
   "docs/guides/testing.md",

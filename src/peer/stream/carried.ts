@@ -1,12 +1,14 @@
 /** The streams a message takes with it: what moves bytes and values from their sources into the streams' near ends. */
 import type { StreamEnd, StreamShape } from "../../message/message.ts";
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { LintelError } from "../../message/failure.ts";
 import { createStream } from "../../message/stream-pair.ts";
 import { MAX_STREAMS_PER_MESSAGE } from "../../message/stream.ts";
+import { Attachment } from "./attachment.ts";
 import { Channel } from "./channel.ts";
 import { SequenceEvent } from "./event.ts";
 import { Offer } from "./offer.ts";
 import { Port } from "./port.ts";
+import { bytesOf, drain, failureOf, pump } from "./pumps.ts";
 import {
   isAsyncIterable,
   isNodeReadable,
@@ -22,11 +24,11 @@ import {
 import { ValueStream } from "./value-stream.ts";
 import type { Values } from "./values.ts";
 
-/** True for what travels as a stream: streams of the platform and of Node, async iterables, channels. */
+/** True for what travels as a stream: streams of the platform and of Node, async iterables, channels, attachments. */
 export function isStream(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (value instanceof ReadableStream || value instanceof WritableStream) return true;
-  if (value instanceof Channel || value instanceof Offer) return true;
+  if (value instanceof Channel || value instanceof Attachment || value instanceof Offer) return true;
   return isNodeReadable(value) || isNodeWritable(value) || isAsyncIterable(value);
 }
 
@@ -52,10 +54,12 @@ export class Carried {
     if (this.#streams.size >= MAX_STREAMS_PER_MESSAGE)
       throw LintelError.of("TOO_MANY", `a message carries ${MAX_STREAMS_PER_MESSAGE} streams at most`);
     this.#streams.add(stream);
-    if (stream instanceof Channel || stream instanceof Offer) {
-      const end = stream instanceof Channel ? Channel.detach(stream) : stream.next();
-      this.#others.push(end);
-      this.ends.push(end);
+    if (stream instanceof Channel) {
+      this.#take(Channel.detach(stream));
+    } else if (stream instanceof Attachment) {
+      this.#take(Attachment.detach(stream));
+    } else if (stream instanceof Offer) {
+      this.#take(stream.next());
     } else if (stream instanceof ValueStream) {
       this.#sequence(readableSource(stream));
     } else if (stream instanceof ReadableStream) {
@@ -81,6 +85,11 @@ export class Carried {
   /** Calls back for each stream that is aborted, by either end. */
   onAbort(then: (error: LintelError) => void): void {
     for (const port of this.#ports) port.closed.catch(then);
+  }
+
+  #take(end: StreamEnd): void {
+    this.#others.push(end);
+    this.ends.push(end);
   }
 
   #bytes(source: Source | undefined, target: Target | undefined): void {
@@ -114,59 +123,4 @@ export class Carried {
     this.ends.push(far);
     return port;
   }
-}
-
-/** Moves everything from a source into a port, as fast as the other end takes it. */
-export async function pump(
-  source: Source,
-  port: Port,
-  values: Values,
-  put: (chunk: unknown) => Promise<void> | undefined,
-): Promise<void> {
-  let done = false;
-  port.closed.catch((error: Error) => {
-    if (!done) source.stop(error);
-    done = true;
-  });
-  try {
-    for (let next = await source.next(); next.done !== true; next = await source.next()) {
-      const left = put(next.value);
-      if (left !== undefined) await left;
-    }
-    done = true;
-    port.end();
-  } catch (error) {
-    if (done) return; // it was stopped
-    done = true;
-    if (!(error instanceof LintelError)) values.report(error, "the source of a stream");
-    source.stop(error as Error);
-    port.abort(failureOf(error));
-  }
-}
-
-/** Moves everything that arrives at a port into a target. */
-export async function drain(port: Port, target: Target): Promise<void> {
-  port.closed.catch((error: Error) => target.stop(error));
-  try {
-    for (let message = await port.take(); message !== undefined; message = await port.take()) {
-      await target.write(message.payload());
-    }
-    await target.end();
-  } catch (error) {
-    target.stop(error as Error);
-    port.abort(failureOf(error));
-  }
-}
-
-/** The bytes of a chunk of a byte stream; text as UTF-8. */
-export function bytesOf(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk;
-  if (typeof chunk === "string") return new TextEncoder().encode(chunk);
-  throw new LintelError("invalid_argument", "a byte stream gave a chunk that is neither bytes nor text");
-}
-
-/** What the other end hears. Texts of unexpected errors may hold secrets. */
-export function failureOf(error: unknown): Failure {
-  if (error instanceof LintelError) return error.toFailure();
-  return failure("SOURCE_FAILED");
 }

@@ -1,4 +1,5 @@
 import { Arrivals } from "../../message/arrivals.ts";
+import type { Attached } from "../../message/attached.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message, StreamEnd, StreamEvents } from "../../message/message.ts";
 import { createStream } from "../../message/stream-pair.ts";
@@ -35,7 +36,7 @@ export class Offer implements StreamEvents {
     if (kept === undefined)
       throw new LintelError("failed_precondition", "somebody may have begun to read the stream");
     const before = this.#near;
-    const [far, near] = createStream(this.#end);
+    const [far, near] = createStream(this.#end, this.#attached());
     this.#kept = new Arrivals(this.#end.messages);
     this.#near = near;
     this.#givenUp = undefined;
@@ -49,6 +50,21 @@ export class Offer implements StreamEvents {
       if (this.#hasEnded) near.end();
     }
     return far;
+  }
+
+  /** What the stream stands for: whoever takes it has begun with it. */
+  #attached(): Attached | undefined {
+    const { attached } = this.#end;
+    if (attached === undefined) return undefined;
+    const { kind, fallback } = attached;
+    return {
+      kind,
+      fallback,
+      take: (way, then) => {
+        this.begun();
+        attached.take(way, then);
+      },
+    };
   }
 
   /** It goes to nobody else. One that went to nobody at all ends with `why`. */

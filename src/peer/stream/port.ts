@@ -4,8 +4,8 @@ import { viewOf } from "../../message/bytes.ts";
 import { defer } from "../../message/deferred.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
-import type { OpenStreams } from "../../message/open-streams.ts";
-import { ReadWindow } from "../../message/read-window.ts";
+import { OpenStreams } from "../../message/open-streams.ts";
+import { ReadBudget, ReadWindow } from "../../message/read-window.ts";
 import { INITIAL_CREDIT, discardStreams, messageCost } from "../../message/stream.ts";
 import type { SharedByStreams } from "./values.ts";
 
@@ -44,7 +44,9 @@ export class Port implements StreamEvents {
   /** END follows what is being sent. */
   #ending = false;
 
-  constructor(end: StreamEnd, { budget, open }: SharedByStreams) {
+  /** Without `shared` its window and its end are nobody else's business. */
+  constructor(end: StreamEnd, shared?: Pick<SharedByStreams, "budget" | "open">) {
+    const { budget, open } = shared ?? { budget: new ReadBudget(), open: new OpenStreams() };
     this.#end = end;
     this.#open = open;
     open.opened();

@@ -11,7 +11,7 @@ import { ROOT_LINE, discardStreams, isRoot } from "../../message/stream.ts";
 import { Carried, isStream } from "./carried.ts";
 import type { DroppedStreams } from "./dropped-streams.ts";
 import { isAsyncIterable } from "./stream-sources.ts";
-import type { SharedByStreams, Values, Written } from "./values.ts";
+import type { AttachedObjects, SharedByStreams, Values, Written } from "./values.ts";
 import { received, type ReceivedStream } from "./received.ts";
 
 const REFERENCE = "$stream";
@@ -27,15 +27,22 @@ export class StreamValues implements Values {
   readonly dropped: DroppedStreams;
   readonly codecs: Codecs;
 
+  readonly objects: AttachedObjects | undefined;
   readonly report: (error: unknown, where: string) => void;
 
   /** `of`: what all values of a peer share. */
   constructor(codecs: Codecs, of: SharedByStreams, report: (error: unknown, where: string) => void) {
+    this.objects = of.objects;
     this.codecs = codecs;
     this.budget = of.budget;
     this.open = of.open;
     this.dropped = of.dropped;
     this.report = report;
+  }
+
+  /** The same, with other codecs. */
+  with(codecs: Codecs): StreamValues {
+    return new StreamValues(codecs, this, this.report);
   }
 
   /** A message with this value, and what it carries. `more` are streams the value does not refer to; they come first. */

@@ -1,0 +1,84 @@
+/** Streams of the platform in front of a port. */
+import { LintelError } from "../../message/failure.ts";
+import type { Message, StreamShape } from "../../message/message.ts";
+import { discardStreams } from "../../message/stream.ts";
+import type { Port, Taker } from "./port.ts";
+import { bytesOf, failureOf } from "./pumps.ts";
+import type { DuplexStream } from "./values.ts";
+
+/** The bytes that arrive at a port; both halves where it is written to as well. */
+export function byteStream(port: Port, shape: StreamShape): ReadableStream<Uint8Array> | DuplexStream {
+  const bytes = readable(port, (message) => message.payload()) as ReadableStream<Uint8Array>;
+  return shape.sends ? { readable: bytes, writable: writable(port) } : bytes;
+}
+
+type Read = (message: Message) => unknown;
+
+export function readable(
+  port: Port,
+  read: Read,
+  kind: typeof ReadableStream<unknown> = ReadableStream<unknown>,
+): ReadableStream<unknown> {
+  return new kind(new ReceivedSource(port, read), { highWaterMark: 0 });
+}
+
+/** What a stream of the platform reads from. Without promises: there are several for each chunk already. */
+class ReceivedSource implements Taker {
+  readonly #port: Port;
+  readonly #read: Read;
+  #controller: ReadableStreamDefaultController<unknown> | undefined;
+  #isWaiting = false;
+
+  constructor(port: Port, read: Read) {
+    this.#port = port;
+    this.#read = read;
+  }
+
+  pull(controller: ReadableStreamDefaultController<unknown>): void {
+    if (this.#isWaiting) return; // the stream asks again once it has something
+    this.#isWaiting = true;
+    this.#controller = controller;
+    this.#port.takeFor(this);
+  }
+
+  cancel(reason: unknown): void {
+    this.#port.abort(canceled(reason));
+  }
+
+  resolve(message: Message | undefined): void {
+    const controller = this.#controller!;
+    this.#isWaiting = false;
+    if (message === undefined) return controller.close();
+    let value: unknown;
+    try {
+      value = this.#read(message);
+    } catch (error) {
+      discardStreams(message);
+      this.#port.abort(failureOf(error));
+      return controller.error(error);
+    }
+    return controller.enqueue(value);
+  }
+
+  reject(error: Error): void {
+    this.#isWaiting = false;
+    this.#controller!.error(error);
+  }
+}
+
+export function writable(port: Port): WritableStream<Uint8Array> {
+  return new WritableStream<Uint8Array>({
+    start(controller) {
+      const weak = new WeakRef(controller); // the port must not keep what nobody writes to any more
+      port.closed.catch((error: unknown) => weak.deref()?.error(error));
+    },
+    write: async (chunk) => port.write(bytesOf(chunk)),
+    close: () => port.end(),
+    abort: (reason) => port.abort(canceled(reason)),
+  });
+}
+
+function canceled(reason: unknown): ReturnType<typeof failureOf> {
+  if (reason instanceof LintelError) return reason.toFailure();
+  return new LintelError("canceled", "the other end of the stream has left").toFailure();
+}
