@@ -44,7 +44,6 @@ const RESET_WINDOW_MS = 2_000;
 
 export class SocketLine implements Line {
   readonly base = "";
-  readonly remote: string | undefined;
   readonly isSecure: boolean;
   readonly #socket: Socket;
   readonly #options: SocketLineOptions;
@@ -54,9 +53,13 @@ export class SocketLine implements Line {
 
   constructor(socket: Socket, options: SocketLineOptions) {
     this.#socket = socket;
-    this.remote = socket.remoteAddress;
     this.isSecure = "encrypted" in socket;
     this.#options = options;
+  }
+
+  /** Asked for web apps only: Node remembers the address, and the door tells by one that is unknown that a caller has reset. */
+  get remote(): string | undefined {
+    return this.#socket.remoteAddress;
   }
 
   get isOpen(): boolean {
