@@ -11,8 +11,8 @@ import { encodeUtf8 } from "./text.ts";
 /** What each direction may carry before credit is granted. Bytes; part of the protocol: not configurable. */
 export const INITIAL_CREDIT = 16_384;
 
-/** What a message on a stream costs besides its header block and payload: an empty one is not free. */
-export const MESSAGE_COST = 16;
+/** What a message on a stream costs besides its header block and payload: about what keeping an empty one takes. */
+export const MESSAGE_COST = 256;
 
 /** Streams one message may carry. */
 export const MAX_STREAMS_PER_MESSAGE = 256;
