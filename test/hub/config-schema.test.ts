@@ -48,7 +48,7 @@ const LEGAL = [
   "beam: { path: b.sock, mode: '0660', plain: publish, messageLimit: 1MiB, maxPending: 3 }",
   "limits: { payload: 64 KiB, timeout: 5, queue: 3 }",
   "routes: [{ path: /a, subject: a, method: [GET, PUT], fallback: { status: 503, headers: { a: [b, c] }, body: { c: 1 } } }]",
-  "routes: [{ path: /shop, subject: shop, mode: app, body: stream, bodyLimit: 1GiB }]",
+  "routes: [{ path: /shop, subject: shop, mode: app, bodyLimit: 1GiB }, { path: /up, subject: up, body: stream }]",
   "services: {}",
   "services: { a: { command: x } }",
   "services: { a: { command: [x, y], environment: { A: 1, B: true, C: x }, restart: never, instances: 0 } }",
