@@ -30,7 +30,8 @@ export class Running implements AsyncDisposable {
   #over = false;
 
   constructor(command: string, args: readonly string[], { cwd, env }: SpawnOptions = {}) {
-    const { LINTEL_HUB: _, NO_COLOR: __, FORCE_COLOR: ___, ...inherited } = process.env;
+    // Node takes terminals to have no colors where CI is set.
+    const { LINTEL_HUB: _, NO_COLOR: __, FORCE_COLOR: ___, CI: ____, ...inherited } = process.env;
     this.child = spawn(command, args, { cwd, env: { ...inherited, ...env }, detached: true });
     this.child.stdin.on("error", () => undefined); // a process that ended needs no input
     this.child.stdout.setEncoding("latin1").on("data", (text: string) => this.#printed("stdout", text));
