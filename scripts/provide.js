@@ -55,7 +55,13 @@ const programs = {
 
 /** @type {{ name: keyof typeof programs.chromium.packages, refresh: string[], install: string[], root: boolean }[]} */
 const managers = [
-  { name: "apt-get", refresh: ["update"], install: ["install", "-y", "--no-install-recommends"], root: true },
+  {
+    name: "apt-get",
+    refresh: ["update"],
+    // Tests run side by side, and two may install at the same time.
+    install: ["-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends"],
+    root: true,
+  },
   { name: "apk", refresh: ["update"], install: ["add"], root: true },
   { name: "dnf", refresh: ["makecache"], install: ["install", "-y"], root: true },
   { name: "brew", refresh: ["update"], install: ["install"], root: false },
