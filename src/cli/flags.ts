@@ -4,8 +4,7 @@ import { parseDuration } from "../hub/config-units.ts";
 import { headerLine } from "../message/headers.ts";
 import { MAX_TIMEOUT } from "../message/limits.ts";
 import { checkPattern, checkSubject } from "../message/subject.ts";
-
-export const DEFAULT_HUB = "tcp://127.0.0.1:4500";
+import { DEFAULT_URL } from "../transport/default-url.ts";
 
 /** Headers as they collect; a repeated one becomes an array. */
 export type Headers = Record<string, string | string[]>;
@@ -14,7 +13,7 @@ export type Headers = Record<string, string | string[]>;
 export function hubFlag(): Option {
   return new Option("--hub <url>", "the hub to connect to")
     .env("LINTEL_HUB")
-    .default(DEFAULT_HUB)
+    .default(DEFAULT_URL)
     .argParser(parseUrl);
 }
 

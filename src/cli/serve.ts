@@ -3,9 +3,10 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import type { FileConfig } from "../hub/config.ts";
 import { ADDRESS_FORM, isLoopback, parseAddress, type Address } from "../hub/config-units.ts";
 import type { Hub } from "../hub/hub.ts";
+import { DEFAULT_URL } from "../transport/default-url.ts";
 import { findConfigFile, readConfigFile } from "./config-file.ts";
 import { CliError, Exit } from "./failure.ts";
-import { DEFAULT_HUB, parseUrl } from "./flags.ts";
+import { parseUrl } from "./flags.ts";
 import { note } from "./hub-link.ts";
 import { explainListening } from "./listening.ts";
 import { paint } from "./paint.ts";
@@ -157,7 +158,7 @@ function textBanner({ httpUrl, urls, sessionUrl, beamUrl }: Hub, config: string 
   if (beamUrl !== undefined) rows.push(`  beam     ${bold(beamUrl)}`);
   const [url] = workers;
   if (url !== undefined) {
-    const hub = url === DEFAULT_HUB ? "" : ` --hub ${url}`;
+    const hub = url === DEFAULT_URL ? "" : ` --hub ${url}`;
     rows.push("try", `  lintel work greet${hub} -- cat`);
     if (httpUrl === undefined) rows.push(`  lintel request greet${hub} '{"name":"Ada"}'`);
     else rows.push(`  curl -d '{"name":"Ada"}' ${httpUrl}/greet`);

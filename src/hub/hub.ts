@@ -17,6 +17,7 @@ import { EnginePeer, type EnginePeerOptions } from "../peer/engine-peer.ts";
 import { nodeObjects } from "../peer/node-objects.ts";
 import type { CodecOptions, DrainOptions, Peer } from "../peer/peer.ts";
 import type { TlsOptions } from "../transport/transport.ts";
+import { DEFAULT_URL } from "../transport/default-url.ts";
 import { TransportRegistry } from "../transport/registry.ts";
 import { HttpDoors } from "./http-doors.ts";
 import { SessionDoors, type Door, type ListenAt } from "./session-doors.ts";
@@ -106,8 +107,6 @@ export interface Hub extends Peer {
   reloadTls(url: string, tls: TlsOptions): void;
 }
 
-const DEFAULT_LISTEN = ["tcp://127.0.0.1:4500"];
-
 /** Starts a hub. With everything left out it listens on loopback only: HTTP on 8500, native sessions on 4500. */
 export async function createHub(config: HubConfig = {}): Promise<Hub> {
   const limits: Limits = { ...DEFAULT_LIMITS, ...config.limits };
@@ -121,7 +120,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   const doors = new SessionDoors(native, config.transports ?? new TransportRegistry(), config.tls);
   let beam: BeamGateway | undefined;
   try {
-    for (const at of config.listen ?? DEFAULT_LISTEN) await doors.listen(at);
+    for (const at of config.listen ?? [DEFAULT_URL]) await doors.listen(at);
     beam = await openBeamDoor(engine, config, limits);
     const jobs = await openJobs(engine, config.jobs);
     const http = new HttpDoors(engine, native, limits, config.tls, jobs);

@@ -1,3 +1,4 @@
+import { DEFAULT_URL } from "../transport/default-url.ts";
 import { TransportRegistry } from "../transport/registry.ts";
 import { dialPeer, type DialedPeerOptions } from "./dial.ts";
 import { nodeObjects } from "./node-objects.ts";
@@ -7,8 +8,6 @@ export interface ConnectOptions extends DialedPeerOptions {
   /** Transports besides, or instead of, those that come along. */
   readonly transports?: TransportRegistry;
 }
-
-const DEFAULT_URL = "tcp://127.0.0.1:4500";
 
 /**
  * Connects to a hub: without a URL to the one of the environment variable LINTEL_HUB, else to `tcp://127.0.0.1:4500`.
