@@ -36,7 +36,8 @@ export const DESTINATIONS: readonly Case[] = [
     async run({ caller, worker, subject, write, read }) {
       const { handler, started } = stuck();
       const busy = await worker.serve(subject("busy"), handler, { concurrency: 1 });
-      const held = failureOf(caller.request(subject("busy"), write(0), { timeoutMs: 3_000 }));
+      const controller = new AbortController();
+      const held = failureOf(caller.request(subject("busy"), write(0), { signal: controller.signal }));
       await started;
       await worker.serve(subject("last"), async (_value, { streams: [stream] }) =>
         write((await isWhole(stream)) ? 1 : 0),
@@ -54,6 +55,7 @@ export const DESTINATIONS: readonly Case[] = [
       void busy.close();
       assert.equal(read(await call).n, 1);
       assert.equal(starts, 1);
+      controller.abort();
       await held;
     },
   },
