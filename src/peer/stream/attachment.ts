@@ -82,6 +82,7 @@ export class Attachment implements AsyncDisposable {
 
   #received(handover: Handover, port: Port): unknown {
     const objects = this.#values?.objects;
+    if (handover.way !== "bytes") port.over();
     if (handover.way === "object") return handover.object;
     if (handover.way === "descriptor") return objects!.ofDescriptor(this.kind, handover);
     const stream = byteStream(port, this.#end);

@@ -153,6 +153,13 @@ export class Port implements StreamEvents {
     this.reset(why);
   }
 
+  /** Nothing flows any more, and both ends know: what the stream stood for was handed over. */
+  over(): void {
+    this.#receiving = false;
+    this.#sending = false;
+    this.#settle();
+  }
+
   // StreamEvents
 
   data(message: Message): void {
