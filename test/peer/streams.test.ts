@@ -214,5 +214,8 @@ test("a stream that its receiver has dropped unread ends its source, and does no
   for (let round = 0; round < 5; round++) await collected(() => true);
   both.end("two");
   assert.equal(await text, "one two");
-  await own.drain();
+  let isDrained = false;
+  const drained = own.drain({ streamGraceMs: 60_000 }).then(() => (isDrained = true));
+  await collected(() => isDrained); // with the half that nobody has written to
+  await drained;
 });
