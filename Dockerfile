@@ -1,0 +1,31 @@
+# The hub, and `lintel` with all its commands, in an image: docs/guides/containers.md.
+
+FROM node:24-slim AS build
+WORKDIR /build
+COPY package.json package-lock.json .npmrc ./
+# Without scripts: `prepare` would build, and the sources are not here yet, so that they may change without another install.
+RUN npm ci --ignore-scripts
+COPY tsconfig.base.json tsconfig.build.json ./
+COPY scripts scripts
+COPY src src
+RUN npm run build && npm ci --omit=dev --ignore-scripts
+
+FROM node:24-slim
+ENV NODE_ENV=production
+# As if it had been installed in /srv: what is mounted or copied there imports "lintel".
+WORKDIR /srv/node_modules/lintel
+COPY --from=build /build/node_modules node_modules
+COPY --from=build /build/dist dist
+COPY package.json LICENSE ./
+COPY container container
+RUN ln -s /srv/node_modules/lintel/dist/cli/main.js /usr/local/bin/lintel
+# It says to listen on every address of the container; lintel.yaml in the current directory is found by itself.
+COPY container/lintel.yaml /srv/lintel.yaml
+WORKDIR /srv
+# The user "node" of the base image, by number: Kubernetes cannot tell of a name that it is not root.
+USER 1000:1000
+EXPOSE 8500 4500
+HEALTHCHECK --interval=10s --timeout=5s CMD ["node", "/srv/node_modules/lintel/container/health.js"]
+# No shell: the process is Node, which takes the signals itself.
+ENTRYPOINT ["lintel"]
+CMD ["serve"]
