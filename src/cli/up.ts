@@ -146,6 +146,7 @@ async function startHub(
       ...config,
       http: config.http === false ? false : onRequest === undefined ? door : { ...door, onRequest },
       onService: presence.note,
+      onPoll: presence.notePoll,
       onError: (error, where) => note(`${where} failed: ${String(error)}`),
     });
   } catch (error) {

@@ -9,6 +9,7 @@ import type { HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import type { JobsOptions } from "../gateway/jobs/options.ts";
 import type { JobsGateway } from "../gateway/jobs/jobs-gateway.ts";
+import type { PollListener } from "../gateway/jobs/pull-services.ts";
 import type { ServiceListener } from "../gateway/native/native-connection.ts";
 import { NativeGateway } from "../gateway/native/native-gateway.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
@@ -45,6 +46,11 @@ export interface HubConfig extends CodecOptions {
    * socket is the URL it came to.
    */
   readonly onService?: ServiceListener;
+  /**
+   * Called each time a worker over HTTP asks for jobs of a subject ("polled"), and when none has been heard of for
+   * `jobs.lingerMs` ("left", unless the subject is in `jobs.services`).
+   */
+  readonly onPoll?: PollListener;
   readonly onError?: EnginePeerOptions["onError"];
   /** Transports besides, or instead of, those that come along. */
   readonly transports?: TransportRegistry;
@@ -122,7 +128,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   try {
     for (const at of config.listen ?? [DEFAULT_URL]) await doors.listen(at);
     beam = await openBeamDoor(engine, config, limits);
-    const jobs = await openJobs(engine, config.jobs);
+    const jobs = await openJobs(engine, config);
     const http = new HttpDoors(engine, native, limits, config.tls, jobs);
     const hub = new RunningHub(engine, native, doors, http, beam, {
       timeoutMs: limits.timeout,
@@ -142,11 +148,11 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
 /** Loaded where it is wanted. */
 async function openJobs(
   engine: LocalEngine,
-  options: boolean | JobsOptions = true,
+  { jobs: options = true, onPoll }: HubConfig,
 ): Promise<JobsGateway | undefined> {
   if (options === false) return undefined;
   const { JobsGateway } = await import("../gateway/jobs/jobs-gateway.ts");
-  return new JobsGateway(engine, options === true ? {} : options);
+  return new JobsGateway(engine, options === true ? {} : options, onPoll);
 }
 
 /** Loaded when it is asked for: it needs what passes sockets, which not every platform has. */

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { provide } from "../house/provide.ts";
 import { root } from "../house/root.ts";
 import { eventually, isRunning, processesWith } from "../supervisor/process-tree.ts";
 import { Project } from "./up-stage.ts";
@@ -227,6 +228,37 @@ test("scale and restart change what runs and tell what came of it", async () => 
   assert.equal((await project.run("scale", "a=0")).exit, 0);
   assert.deepEqual(await project.ps(), []);
   assert.match((await project.run("scale", "a=999")).stderr, /BAD_COUNT: .* from 0 to 256/);
+  assert.equal((await up.stop()).exit, 0);
+  assert.deepEqual(project.processes(), []);
+});
+
+test("a service that pulls its jobs over HTTP is ready with its first poll, again after each start", async () => {
+  provide("curl");
+  const manifest = `
+services:
+  pull:
+    command: |
+      until rm begin; do sleep 0.05; done 2>/dev/null
+      while :; do curl -sf "$LINTEL_HTTP/service/pulled/jobs"; done
+    subjects: [pulled]
+    restart: { first: 1ms }
+  after: { command: exec sleep 1000, dependsOn: [pull] }
+`;
+  await using project = await Project.create({ manifest });
+  const up = project.up("--http", "127.0.0.1:0");
+  const starting = await project.becomes("pull.1", "starting");
+  assert.deepEqual(starting.subjects, [{ subject: "pulled", served: false }]);
+  await project.becomes("after.1", "waiting");
+  await writeFile(join(project.path, "begin"), "");
+  const { pid, subjects } = await project.becomes("pull.1", "ready");
+  assert.deepEqual(subjects, [{ subject: "pulled", served: true }]);
+  await project.becomes("after.1", "ready");
+  process.kill(-pid!, "SIGKILL");
+  // The polls of the one before are no sign of this one.
+  const again = await project.becomes("pull.1", "starting");
+  assert.notEqual(again.pid, pid);
+  await writeFile(join(project.path, "begin"), "");
+  await project.becomes("pull.1", "ready");
   assert.equal((await up.stop()).exit, 0);
   assert.deepEqual(project.processes(), []);
 });

@@ -48,6 +48,22 @@ test("a hub tells who serves what, by the socket it came to, and when it does so
   ]);
 });
 
+test("a hub tells of each poll of a worker over HTTP, and when none has come for the linger time", async () => {
+  const events: string[] = [];
+  await using hub = await createHub({
+    http: { port: 0 },
+    listen: [],
+    jobs: { lingerMs: 20, services: { stays: {} } },
+    onPoll: (event, subject) => events.push(`${event} ${subject}`),
+  });
+  const poll = async (subject: string): Promise<number> =>
+    (await fetch(`${hub.httpUrl}/service/${subject}/jobs?wait=1ms`)).status;
+  assert.deepEqual([await poll("stays"), await poll("stays"), await poll("goes")], [204, 204, 204]);
+  assert.equal(await poll("no subject"), 400);
+  await eventually("it was given up", () => events.length >= 4);
+  assert.deepEqual(events, ["polled stays", "polled stays", "polled goes", "left goes"]);
+});
+
 test("a door that is closed takes nobody new, and keeps who is there", async () => {
   const { hub, door } = await watchedHub();
   await using _ = hub;
@@ -86,4 +102,21 @@ test("presence: a subject is served by its own pattern or one that covers it, th
   presence.note("serving", "d", "one");
   await presence.until("one", ["d"], leaving.signal);
   assert.equal(both, true);
+});
+
+test("presence: a poll that comes after the call is as good as a socket, one from before is not", async () => {
+  const presence = new Presence();
+  const over = new AbortController();
+  presence.notePoll("polled", "a");
+  assert.ok(presence.isServed("one", "a"));
+  let isReady = false;
+  const ready = presence.until("one", ["a", "b"], over.signal).then(() => (isReady = true));
+  presence.note("serving", "b", "one");
+  presence.notePoll("polled", "c");
+  await Promise.resolve();
+  assert.equal(isReady, false);
+  presence.notePoll("polled", "a");
+  await ready;
+  presence.notePoll("left", "a");
+  assert.ok(!presence.isServed("one", "a"));
 });

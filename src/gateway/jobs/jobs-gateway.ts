@@ -22,7 +22,7 @@ import {
   parametersOf,
   type Parameters,
 } from "./parameters.ts";
-import { PullServices } from "./pull-services.ts";
+import { PullServices, type PollListener } from "./pull-services.ts";
 
 const SERVICE = "/service/";
 const JOBS = "/jobs";
@@ -50,6 +50,7 @@ export class JobsGateway implements HttpApi {
   readonly #settings: JobsSettings;
   readonly #table: JobTable;
   readonly #services: PullServices;
+  readonly #onPoll: PollListener | undefined;
   readonly #host: PollHost;
   /** Polls that have jobs. */
   #due: HttpPoll[] = [];
@@ -57,11 +58,12 @@ export class JobsGateway implements HttpApi {
   #refusal: Failure | undefined;
 
   /** Throws `invalid_argument` for options that are wrong. */
-  constructor(engine: Engine, options: JobsOptions = {}) {
+  constructor(engine: Engine, options: JobsOptions = {}, onPoll?: PollListener) {
     const { clock } = engine;
     this.#settings = jobsSettings(options);
     this.#table = new JobTable({ clock, newId: randomUUID, remembered: REMEMBERED });
-    this.#services = new PullServices(engine, this.#table, this.#settings);
+    this.#onPoll = onPoll;
+    this.#services = new PullServices(engine, this.#table, this.#settings, onPoll);
     const atEndOfTurn = laterThisTurn();
     const waits = new PendingTable<Wait>(
       clock,
@@ -163,6 +165,7 @@ export class JobsGateway implements HttpApi {
     if ("code" in service) return call.problem(service);
     const poll = new HttpPoll(this.#host, service, call, { form, max, leaseMs });
     if (!poll.begin(wait)) return call.problem(TOO_MANY_POLLS);
+    this.#onPoll?.("polled", name);
     if (this.#refusal !== undefined) poll.refuse(this.#refusal); // unless it was given something
   }
 

@@ -4,6 +4,12 @@ import type { JobTable } from "./job-table.ts";
 import type { JobsSettings } from "./options.ts";
 import { PullService, type PullServiceOptions } from "./pull-service.ts";
 
+/**
+ * Hears that a worker asks for jobs of a subject, each time it does; and that the subject is given up, since no worker was
+ * heard of for the linger time. A subject that is configured is never given up.
+ */
+export type PollListener = (event: "polled" | "left", subject: string) => void;
+
 const AT_MOST_ONCE: PullServiceOptions = { attempts: 1, leaseMs: undefined };
 const TOO_MANY = Object.freeze(failure("IN_FLIGHT_FULL", "too many services are polled"));
 const UNPOLLED = Object.freeze(failure("NO_RESPONDERS", "nobody polls the service any longer"));
@@ -16,14 +22,16 @@ export class PullServices {
   readonly #engine: Engine;
   readonly #table: JobTable;
   readonly #settings: JobsSettings;
+  readonly #onPoll: PollListener | undefined;
   readonly #configured = new Map<string, PullService>();
   readonly #polled = new Map<string, PullService>();
   #sweep: unknown;
 
-  constructor(engine: Engine, table: JobTable, settings: JobsSettings) {
+  constructor(engine: Engine, table: JobTable, settings: JobsSettings, onPoll: PollListener | undefined) {
     this.#engine = engine;
     this.#table = table;
     this.#settings = settings;
+    this.#onPoll = onPoll;
     for (const [subject, options] of settings.services)
       this.#configured.set(subject, this.#create(subject, options));
   }
@@ -57,9 +65,16 @@ export class PullServices {
 
   #create(subject: string, options: PullServiceOptions): PullService {
     return new PullService(this.#engine, this.#table, subject, options, (why) => {
-      this.#polled.get(subject)?.leave(why); // the next poll tries again
-      this.#polled.delete(subject);
+      this.#giveUp(subject, why); // the next poll tries again
     });
+  }
+
+  #giveUp(subject: string, why: Failure): void {
+    const service = this.#polled.get(subject);
+    if (service === undefined) return;
+    this.#polled.delete(subject);
+    service.leave(why);
+    this.#onPoll?.("left", subject);
   }
 
   /** Looks often enough that a service is given up within one and a quarter of the linger time. */
@@ -69,9 +84,7 @@ export class PullServices {
       this.#sweep = undefined;
       const before = clock.now() - this.#settings.lingerMs;
       for (const [subject, service] of this.#polled) {
-        if (!service.isIdle || service.lastSeen > before) continue;
-        this.#polled.delete(subject);
-        service.leave(UNPOLLED);
+        if (service.isIdle && service.lastSeen <= before) this.#giveUp(subject, UNPOLLED);
       }
       if (this.#polled.size > 0) this.#watch();
     });
