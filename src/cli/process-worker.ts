@@ -2,14 +2,8 @@
 import { LintelError } from "../message/failure.ts";
 import type { Context } from "../peer/context.ts";
 import { toOutgoing } from "./body.ts";
-import {
-  describeEnd,
-  endProgram,
-  signalProgram,
-  startProgram,
-  type PipedChild,
-  type Program,
-} from "./child.ts";
+import { endProgram, type PipedChild, type Program } from "./child.ts";
+import { RequestPrograms, outcomeOf } from "./request-programs.ts";
 import { Slots } from "./slots.ts";
 
 export interface ProcessWorkerOptions {
@@ -24,17 +18,15 @@ export interface ProcessWorkerOptions {
   readonly type?: string | undefined;
 }
 
-/** The end of stderr that is kept to find its last line. */
-const TAIL = 4_096;
-
 export class ProcessWorker {
   readonly #options: ProcessWorkerOptions;
   readonly #slots: Slots;
-  readonly #running = new Set<PipedChild>();
+  readonly #programs: RequestPrograms;
 
   constructor(options: ProcessWorkerOptions) {
     this.#options = options;
     this.#slots = new Slots(options.concurrency);
+    this.#programs = new RequestPrograms(options.program);
   }
 
   /** A handler for `serve`. */
@@ -42,20 +34,18 @@ export class ProcessWorker {
     this.#slots.run(context.signal, () => this.#execute(context));
 
   /** Resolves when every program has ended; those of canceled requests may still be about to. */
-  async end(): Promise<void> {
-    await Promise.all(
-      [...this.#running].map((child) => new Promise((resolve) => child.once("close", resolve))),
-    );
+  end(): Promise<void> {
+    return this.#programs.end();
   }
 
   /** Ends every program at once. */
   kill(): void {
-    for (const child of this.#running) signalProgram(child, "SIGKILL");
+    this.#programs.kill();
   }
 
   async #execute(context: Context): Promise<string | Uint8Array | undefined> {
-    const { program, graceMs, maxOutput, type } = this.#options;
-    const child = this.#start(program, context);
+    const { graceMs, maxOutput, type } = this.#options;
+    const child = this.#programs.start(context);
     const stop = (): void => endProgram(child, graceMs);
     context.signal.addEventListener("abort", stop, { once: true });
     try {
@@ -69,71 +59,20 @@ export class ProcessWorker {
       context.signal.removeEventListener("abort", stop);
     }
   }
-
-  #start(program: Program, context: Context): PipedChild {
-    try {
-      const child = startProgram(program, environmentOf(context));
-      this.#running.add(child);
-      child.once("close", () => this.#running.delete(child));
-      return child;
-    } catch (cause) {
-      throw commandFailed(cause instanceof Error ? cause.message : String(cause), {}, cause);
-    }
-  }
-}
-
-/** What a program is told of its request besides the body. */
-export function environmentOf({ subject, deadline, http }: Context): NodeJS.ProcessEnv {
-  const environment: NodeJS.ProcessEnv = {
-    LINTEL_SUBJECT: subject,
-    LINTEL_DEADLINE_MS: String(Math.floor(deadline)),
-  };
-  if (http === undefined) return environment;
-  environment["LINTEL_METHOD"] = http.method;
-  environment["LINTEL_PATH"] = http.path;
-  environment["LINTEL_QUERY"] = http.query.toString();
-  for (const [name, value] of Object.entries(http.params))
-    environment[`LINTEL_PARAM_${name.toUpperCase()}`] = value;
-  return environment;
 }
 
 /** What the program writes until it ends well; rejects with `COMMAND_FAILED` or `TOO_LARGE` when it does not. */
-function collect(child: PipedChild, maxOutput: number, graceMs: number): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const output: Uint8Array[] = [];
-    let size = 0;
-    let complaint = "";
-    child.stdout.on("data", (chunk: Uint8Array) => {
-      const before = size;
-      size += chunk.length;
-      if (size <= maxOutput) output.push(chunk);
-      else if (before <= maxOutput) endProgram(child, graceMs);
-    });
-    child.stderr.on("data", (chunk: Buffer) => {
-      process.stderr.write(chunk);
-      complaint = (complaint + chunk.toString("utf8")).slice(-TAIL);
-    });
-    child.once("error", (cause) => reject(commandFailed(cause.message, {}, cause)));
-    child.once("close", (code, signal) => {
-      if (size > maxOutput)
-        reject(LintelError.of("TOO_LARGE", `the command wrote more than ${maxOutput} bytes`));
-      else if (code === 0) resolve(Buffer.concat(output));
-      else
-        reject(
-          commandFailed(lastLine(complaint) ?? `the command ${describeEnd(code, signal)}`, { code, signal }),
-        );
-    });
+async function collect(child: PipedChild, maxOutput: number, graceMs: number): Promise<Uint8Array> {
+  const output: Uint8Array[] = [];
+  let size = 0;
+  child.stdout.on("data", (chunk: Uint8Array) => {
+    const before = size;
+    size += chunk.length;
+    if (size <= maxOutput) output.push(chunk);
+    else if (before <= maxOutput) endProgram(child, graceMs);
   });
-}
-
-function commandFailed(
-  message: string,
-  details: Readonly<Record<string, unknown>>,
-  cause?: unknown,
-): LintelError {
-  return new LintelError("internal", message, { reason: "COMMAND_FAILED", details, cause });
-}
-
-function lastLine(text: string): string | undefined {
-  return text.trimEnd().split("\n").at(-1)?.trim() || undefined;
+  const failed = await outcomeOf(child);
+  if (size > maxOutput) throw LintelError.of("TOO_LARGE", `the command wrote more than ${maxOutput} bytes`);
+  if (failed !== undefined) throw failed;
+  return Buffer.concat(output);
 }

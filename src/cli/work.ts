@@ -9,12 +9,14 @@ import { connectToHub, note } from "./hub-link.ts";
 import { LineWorker } from "./line-worker.ts";
 import { ProcessWorker } from "./process-worker.ts";
 import { Stopping } from "./stopping.ts";
+import { StreamWorker } from "./stream-worker.ts";
 
 interface Flags {
   readonly hub: string;
   readonly queue?: string;
   readonly concurrency?: number;
   readonly lines?: true;
+  readonly stream?: true;
   readonly type?: string;
   readonly grace: number;
 }
@@ -24,17 +26,20 @@ const FIRST_CONNECTION_MS = 10_000;
 const DEFAULT_GRACE_MS = 2_000;
 
 const EXAMPLES = `
-Without --lines COMMAND is started for every request: the body on stdin; what it writes to stdout is the answer.
+COMMAND is started for every request: the body on stdin; what it writes to stdout is the answer.
   LINTEL_SUBJECT, LINTEL_DEADLINE_MS (milliseconds since the epoch) and, for HTTP requests, LINTEL_METHOD,
   LINTEL_PATH, LINTEL_QUERY and LINTEL_PARAM_NAME for parameters of the route are in its environment.
   An exit code other than 0 fails the request with COMMAND_FAILED and the last line of stderr.
   It is sent SIGTERM when the request is canceled or its deadline passes.
+With --stream stdin is the body as it comes, and the answer goes out as it is written, however much it is. When COMMAND
+  fails after it has begun to write, the answer is cut off with the same error.
 With --lines one COMMAND stays: a line of JSON in for each request, a line of JSON out for each answer, in order;
 {"error":{"code":"not_found","message":"..."}} fails a request. When it exits it is started again.
 
 Examples:
   lintel work greet -- jq -c '{hello: .name}'
   lintel work image.thumb --type image/png -- convert - -resize 100x100 png:-
+  lintel work log.compress --stream --type application/gzip -- gzip -c
   lintel work 'math.*' --lines -- python3 worker.py`;
 
 export function define(command: Command): void {
@@ -51,6 +56,7 @@ export function define(command: Command): void {
         "requests at a time (default: one per CPU; with --lines 1)",
       ).argParser(parseCount),
     )
+    .option("--stream", "the body and the answer are streams of bytes, not read and kept as a whole")
     .option("--lines", "keep one process that speaks a line of JSON each way")
     .option("--type <type>", "content type of the answers (default: JSON where they are, else bytes)")
     .addOption(
@@ -65,6 +71,8 @@ export function define(command: Command): void {
 async function work(subject: string, [command = "", ...args]: string[], flags: Flags): Promise<void> {
   if (flags.lines === true && flags.type !== undefined)
     throw usage("--type is not for --lines, whose answers are JSON");
+  if (flags.lines === true && flags.stream === true)
+    throw usage("--stream starts a process for every request, --lines keeps one: take one of them");
   const program: Program = { command, args };
   checkProgram(program);
   const url = flags.hub;
@@ -77,10 +85,12 @@ async function work(subject: string, [command = "", ...args]: string[], flags: F
 }
 
 async function serveWith(peer: Peer, subject: string, program: Program, flags: Flags): Promise<void> {
-  const { lines = false, queue, type, grace: graceMs } = flags;
+  const { lines = false, stream = false, queue, type, grace: graceMs } = flags;
   const concurrency = flags.concurrency ?? (lines ? 1 : availableParallelism());
   const options = { program, concurrency, graceMs, maxOutput: DEFAULT_LIMITS.payload };
-  const worker = lines ? new LineWorker(options) : new ProcessWorker({ ...options, type });
+  const worker = lines
+    ? new LineWorker(options)
+    : new (stream ? StreamWorker : ProcessWorker)({ ...options, type });
   using stopping = new Stopping(() => worker.kill());
   try {
     const service = await peer.serve(subject, worker.handle, {

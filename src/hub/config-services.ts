@@ -28,6 +28,7 @@ export interface WorkDefinition {
   readonly subject: string;
   readonly command: readonly string[];
   readonly lines?: boolean;
+  readonly stream?: boolean;
   readonly queue?: string;
   readonly concurrency?: number;
   readonly type?: string;
@@ -95,6 +96,7 @@ const work: Shape<WorkDefinition> = (node, report) => {
       subject: pattern("subject"),
       command,
       lines: boolean("lines"),
+      stream: boolean("stream"),
       queue: text("queue"),
       concurrency: integer("concurrency", 1, 65_535),
       type: text("type"),
@@ -103,6 +105,7 @@ const work: Shape<WorkDefinition> = (node, report) => {
   )(node, report);
   if (fields?.lines === true && fields.type !== undefined)
     report(node, "type is not for lines, whose answers are JSON");
+  if (fields?.lines === true && fields.stream === true) report(node, "lines and stream exclude each other");
   if (fields?.subject === undefined || fields.command === undefined) return undefined;
   return { ...fields, subject: fields.subject, command: fields.command };
 };

@@ -162,10 +162,11 @@ export class Service {
 function commandOf({ program }: ServiceDefinition, lintel: readonly string[]): readonly string[] {
   if (program.kind === "command") return program.command;
   if (program.kind === "app") return [...lintel, "work-app", program.module, "--subject", program.subject];
-  const { subject, command, lines, queue, concurrency, type } = program;
+  const { subject, command, lines, stream, queue, concurrency, type } = program;
   return [
     ...[...lintel, "work", subject],
     ...(lines === true ? ["--lines"] : []),
+    ...(stream === true ? ["--stream"] : []),
     ...(queue === undefined ? [] : ["--queue", queue]),
     ...(concurrency === undefined ? [] : ["--concurrency", String(concurrency)]),
     ...(type === undefined ? [] : ["--type", type]),

@@ -54,6 +54,7 @@ const LEGAL = [
   "services: { a: { command: [x, y], environment: { A: 1, B: true, C: x }, restart: never, instances: 0 } }",
   "services: { a: { command: x, restart: { policy: on-failure, first: 1ms, last: 1h, attempts: 3 } } }",
   "services: { a: { work: { subject: 'a.*', command: [x], lines: true, queue: q, concurrency: 2 } } }",
+  "services: { a: { work: { subject: a, command: x, stream: true, type: text/plain } } }",
   "services: { a: { app: ./a.js, subject: a, subjects: ['a.>'], directory: d, startTimeout: 1s, stopGrace: 1s } }",
   "services: { a: { command: x }, b: { command: x, dependsOn: [a] } }",
 ];

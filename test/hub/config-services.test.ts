@@ -116,6 +116,7 @@ test("mistakes are told with their places", async () => {
   h: { work: { subject: "a b", command: [x] } }
   i: { command: [x], subjects: [">.a"], instances: 257 }
   j: { command: " " }
+  k: { work: { subject: k, command: [x], lines: true, stream: true } }
 `;
   assert.deepEqual(await problems(source), [
     `f:2:3: "Bad Name" is not a service's name: a-z, then a-z, 0-9, - or _, at most 32 in all`,
@@ -136,6 +137,7 @@ test("mistakes are told with their places", async () => {
     'f:18:33: a subject: ">.a" is not a pattern: tokens are [A-Za-z0-9_-] joined by dots; a pattern may use * for a token and a final > for the rest',
     "f:18:52: instances must be a whole number from 0 to 256, not 257",
     "f:19:17: command: it is empty",
+    "f:20:14: lines and stream exclude each other",
   ]);
 });
 
