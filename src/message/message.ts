@@ -144,6 +144,8 @@ export interface StreamEnd extends StreamShape {
   resume(): void;
   /** Ends both directions at once; the other end learns why. */
   reset(why: Failure): void;
+  /** As `reset`, and whoever listens to this end, now or later, learns it too. */
+  discard(why: Failure): void;
 }
 
 /** What the holder of an end hears. Calls must not throw. */

@@ -75,4 +75,10 @@ class PairEnd implements StreamEnd {
     this.#sending = other.#sending = false;
     other.#events.reset(why);
   }
+
+  discard(why: Failure): void {
+    if (this.#isOver) return;
+    this.reset(why);
+    this.#events.reset(why);
+  }
 }

@@ -41,7 +41,7 @@ export function discardStreams(
   why: Failure = failure("CALLER_GONE", "nobody takes it"),
 ): void {
   if (message.streams === undefined) return;
-  for (const end of message.streams) end.reset(why);
+  for (const end of message.streams) end.discard(why);
 }
 
 /** For receivers that want bytes and nothing else. What cannot come as bytes is reset by its sender. */

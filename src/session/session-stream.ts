@@ -101,6 +101,12 @@ export class SessionStream implements StreamEnd, AttachedStream, Borrower {
     this.#carrier.tellReset(this.number, why);
   }
 
+  discard(why: Failure): void {
+    if (!this.isOpen) return;
+    this.reset(why);
+    this.#events.reset(why);
+  }
+
   // What the session hears.
 
   arrived(message: Message): string | undefined {

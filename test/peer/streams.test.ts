@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { after, before, test } from "node:test";
 import type { Channel } from "../../src/peer/stream/channel.ts";
-import { connect, createHub, pipe, type Hub, type LintelError, type Peer } from "../../src/index.ts";
+import { LintelError, connect, createHub, pipe, type Hub, type Peer } from "../../src/index.ts";
 
 let hub: Hub;
 let peer: Peer;
@@ -174,6 +174,25 @@ test("a hub that drains waits for the streams that go through it", async () => {
 });
 
 /** Collects garbage until the condition holds. */
+test("a handler that fails ends the streams of its request, also for those who read them", async () => {
+  const own = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"] });
+  const worker = await connect(own.urls[0]!);
+  for (const server of [worker, own]) {
+    const read: Promise<unknown>[] = [];
+    await server.serve("fails", async (_value, { streams: [first, second] }) => {
+      read.push(reasonOf((first as ReadableStream<Uint8Array>).getReader().read()));
+      read.push(reasonOf((second as Channel).receive()));
+      throw await Promise.resolve(new LintelError("not_found", "no such thing"));
+    });
+    const streams = [new Readable({ read: () => undefined }), own.createChannel()[1]];
+    assert.equal(await reasonOf(own.request("fails", 1, { streams })), "NOT_FOUND");
+    assert.deepEqual(await Promise.all(read), ["CALLER_GONE", "CALLER_GONE"]);
+    const begun = performance.now();
+    await server.drain({ streamGraceMs: 20_000 });
+    assert.ok(performance.now() - begun < 10_000, "it waited for streams that are over");
+  }
+});
+
 async function collected(condition: () => boolean): Promise<void> {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;

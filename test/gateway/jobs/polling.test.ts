@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatHeaders } from "../../../src/message/headers.ts";
 import { Format, Message } from "../../../src/message/message.ts";
+import { createStream } from "../../../src/message/stream-pair.ts";
 import { json, serveOn, text } from "../http/door.ts";
 import { openStage, problemOf, until, type GivenJob } from "./stage.ts";
 
@@ -300,20 +301,17 @@ test("a request that carries streams is not for workers that poll", async (conte
   const stage = await openStage(context, { jobs: { services: { a: {} } } });
   const reset: string[] = [];
   const request = text("x");
-  request.streams = [
-    {
-      receives: true,
-      sends: false,
-      messages: false,
-      listen: () => undefined,
-      ready: () => true,
-      send: () => undefined,
-      end: () => undefined,
-      grant: () => undefined,
-      resume: () => undefined,
-      reset: (why) => void reset.push(why.reason),
-    },
-  ];
+  const [source, far] = createStream({ receives: false, sends: true, messages: false });
+  const ignore = (): undefined => undefined;
+  source.listen({
+    data: ignore,
+    ended: ignore,
+    granted: ignore,
+    ready: () => true,
+    writable: ignore,
+    reset: ({ reason }) => reset.push(reason),
+  });
+  request.streams = [far];
   const polling = stage.call("/service/a/jobs?wait=200ms");
   await stage.waiting(1);
   const why = await new Promise<string>((resolve) => {
