@@ -3,12 +3,17 @@
  * with the system's package manager.
  *
  *   node scripts/provide.js nats-server chromium python3 nginx haproxy postgres psql
+ *   node scripts/provide.js protoc grpc_python_plugin python3-grpcio
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** Names of the executables to look for, and the package that brings them, for each package manager. */
+/**
+ * Names of the executables to look for, and the package that brings them, for each package manager. With `module`, it is
+ * the Python that can import it.
+ * @type {Record<string, { names: string[], module?: string, packages: Record<"apt-get" | "apk" | "dnf" | "brew", string> }>}
+ */
 const programs = {
   "nats-server": {
     names: ["nats-server"],
@@ -51,9 +56,27 @@ const programs = {
     names: ["haproxy"],
     packages: { "apt-get": "haproxy", apk: "haproxy", dnf: "haproxy", brew: "haproxy" },
   },
+  protoc: {
+    names: ["protoc"],
+    packages: {
+      "apt-get": "protobuf-compiler",
+      apk: "protoc",
+      dnf: "protobuf-compiler",
+      brew: "protobuf",
+    },
+  },
+  grpc_python_plugin: {
+    names: ["grpc_python_plugin"],
+    packages: { "apt-get": "protobuf-compiler-grpc", apk: "grpc-plugins", dnf: "grpc-plugins", brew: "grpc" },
+  },
+  "python3-grpcio": {
+    names: ["python3"],
+    module: "grpc",
+    packages: { "apt-get": "python3-grpcio", apk: "py3-grpcio", dnf: "python3-grpcio", brew: "grpc" },
+  },
 };
 
-/** @type {{ name: keyof typeof programs.chromium.packages, refresh: string[], install: string[], root: boolean }[]} */
+/** @type {{ name: "apt-get" | "apk" | "dnf" | "brew", refresh: string[], install: string[], root: boolean }[]} */
 const managers = [
   {
     name: "apt-get",
@@ -78,18 +101,19 @@ function folders() {
 
 /**
  * @param {string} name
+ * @param {string} [module] of Python, which it must be able to import
  * @returns {string | undefined} where the executable is
  */
-function find(name) {
+function find(name, module) {
   return folders()
     .map((folder) => join(folder, name))
     .find((path) => {
       try {
         accessSync(path, constants.X_OK);
-        return true;
       } catch {
         return false; // not there, or not for us: keep looking
       }
+      return module === undefined || spawnSync(path, ["-c", `import ${module}`]).status === 0;
     });
 }
 
@@ -113,7 +137,7 @@ function run(program, args, asRoot) {
 function provide(program) {
   const wanted = Object.entries(programs).find(([name]) => name === program)?.[1];
   if (!wanted) return `unknown program; known are ${Object.keys(programs).join(", ")}`;
-  const look = () => wanted.names.map(find).find((path) => path !== undefined);
+  const look = () => wanted.names.map((name) => find(name, wanted.module)).find((path) => path !== undefined);
   const present = look();
   if (present) {
     console.log(`${program}: found ${present}`);
