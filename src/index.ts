@@ -3,6 +3,8 @@ export { createHub, type Hub, type HubConfig, type HubStats } from "./hub/hub.ts
 export type { Door, ListenAt } from "./hub/session-doors.ts";
 export type { BeamOptions, PlainMode } from "./gateway/beam/options.ts";
 export type { BeamStats } from "./gateway/beam/site.ts";
+export type { GrpcOptions } from "./gateway/grpc/options.ts";
+export type { GrpcStats } from "./gateway/grpc/worker-call.ts";
 export type { HandlerOptions, HttpHandler } from "./gateway/http/embedded.ts";
 export type { JobServiceOptions, JobsOptions } from "./gateway/jobs/options.ts";
 export { LintelError, type LintelErrorOptions } from "./message/failure.ts";

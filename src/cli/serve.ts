@@ -20,6 +20,7 @@ interface Flags {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly beam?: string;
+  readonly grpc?: Address;
   readonly log: LogFormat;
 }
 
@@ -29,7 +30,7 @@ to the port of HTTP, as ws://127.0.0.1:8500, or fetch their jobs there: GET /ser
 file; flags override what the file says.
 URLs begin with tcp, unix, ws, h2c or http1. Those with TLS (tls, wss, h2, http1s) need certificates: --tls-cert and
 --tls-key, or those of the file. With certificates the port of HTTP speaks HTTPS.
---beam makes a socket for programs that speak beam, which only its owner may use.
+--beam makes a socket for programs that speak beam, which only its owner may use. --grpc listens for workers that speak gRPC.
 SIGINT (Ctrl-C) or SIGTERM finishes what is under way and ends; a second one ends at once.
 
 Examples:
@@ -38,6 +39,7 @@ Examples:
   lintel serve --http off --listen tcp://127.0.0.1:4500 --listen unix:///run/lintel.sock
   lintel serve --http 0.0.0.0:8443 --listen tls://0.0.0.0:4501 --tls-cert hub.pem --tls-key hub.key
   lintel serve --beam /run/user/1000/beam.sock
+  lintel serve --grpc 127.0.0.1:4510
   lintel serve --config prod.yaml --log json`;
 
 export function define(command: Command): void {
@@ -52,6 +54,9 @@ export function define(command: Command): void {
     .option("--tls-key <file>", "the certificate's key in PEM")
     .option("--beam <path>", "unix socket for programs that speak beam")
     .addOption(
+      new Option("--grpc <host:port>", "where workers that speak gRPC connect").argParser(parseListen),
+    )
+    .addOption(
       new Option("--log <format>", "one line on stdout for each request")
         .choices(["text", "json", "off"])
         .default("text"),
@@ -64,6 +69,12 @@ export function parseHttp(text: string): Address | false {
   if (text === "off") return false;
   const address = parseAddress(text);
   if (address === undefined) throw new InvalidArgumentError(`It must be off or ${ADDRESS_FORM}.`);
+  return address;
+}
+
+function parseListen(text: string): Address {
+  const address = parseAddress(text);
+  if (address === undefined) throw new InvalidArgumentError(`It must be ${ADDRESS_FORM}.`);
   return address;
 }
 
@@ -91,7 +102,7 @@ async function serve(flags: Flags): Promise<void> {
 }
 
 /** Flags go before the file. */
-function override(file: FileConfig, { http, listen, tlsCert, tlsKey, beam }: Flags): FileConfig {
+function override(file: FileConfig, { http, listen, tlsCert, tlsKey, beam, grpc }: Flags): FileConfig {
   const config = { ...file };
   if (tlsCert !== undefined || tlsKey !== undefined) {
     if (tlsCert === undefined || tlsKey === undefined)
@@ -100,6 +111,7 @@ function override(file: FileConfig, { http, listen, tlsCert, tlsKey, beam }: Fla
   }
   if (listen !== undefined) config.listen = listen;
   if (beam !== undefined) config.beam = { ...file.beam, path: beam };
+  if (grpc !== undefined) config.grpc = { ...file.grpc, ...grpc };
   if (http === false) config.http = false;
   else if (http !== undefined) config.http = { ...(file.http === false ? {} : file.http), ...http };
   return config;
@@ -129,8 +141,8 @@ async function start(config: FileConfig, log: LogFormat): Promise<Hub> {
   }
 }
 
-function doors({ httpUrl, urls }: Hub): string[] {
-  return [...(httpUrl === undefined ? [] : [httpUrl]), ...urls];
+function doors({ httpUrl, urls, grpcUrl }: Hub): string[] {
+  return [httpUrl, ...urls, grpcUrl].filter((url) => url !== undefined);
 }
 
 function warnOfStrangers(hub: Hub): void {
@@ -142,13 +154,19 @@ function warnOfStrangers(hub: Hub): void {
   }
 }
 
-function jsonBanner({ httpUrl, urls, sessionUrl, beamUrl }: Hub, config: string | undefined): string {
+function jsonBanner(
+  { httpUrl, urls, sessionUrl, beamUrl, grpcUrl }: Hub,
+  config: string | undefined,
+): string {
   const time = new Date().toISOString();
-  const where = { http: httpUrl, listen: urls, sessions: sessionUrl, beam: beamUrl };
+  const where = { http: httpUrl, listen: urls, sessions: sessionUrl, beam: beamUrl, grpc: grpcUrl };
   return `${JSON.stringify({ time, event: "listening", ...where, config })}\n`;
 }
 
-function textBanner({ httpUrl, urls, sessionUrl, beamUrl }: Hub, config: string | undefined): string {
+function textBanner(
+  { httpUrl, urls, sessionUrl, beamUrl, grpcUrl }: Hub,
+  config: string | undefined,
+): string {
   const bold = (text: string): string => paint(process.stdout, "bold", text);
   const rows = ["lintel is up"];
   if (config !== undefined) rows.push(`  config   ${config}`);
@@ -156,6 +174,7 @@ function textBanner({ httpUrl, urls, sessionUrl, beamUrl }: Hub, config: string 
   const workers = urls.length > 0 || sessionUrl === undefined ? urls : [sessionUrl];
   for (const url of workers) rows.push(`  workers  ${bold(url)}`);
   if (beamUrl !== undefined) rows.push(`  beam     ${bold(beamUrl)}`);
+  if (grpcUrl !== undefined) rows.push(`  grpc     ${bold(grpcUrl)}`);
   const [url] = workers;
   if (url !== undefined) {
     const hub = url === DEFAULT_URL ? "" : ` --hub ${url}`;

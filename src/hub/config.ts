@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { BeamOptions } from "../gateway/beam/options.ts";
+import type { GrpcOptions } from "../gateway/grpc/options.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import type { JobsOptions } from "../gateway/jobs/options.ts";
 import { LintelError } from "../message/failure.ts";
@@ -9,6 +10,7 @@ import { MAX_HEADERS, MAX_TIMEOUT, type Limits } from "../message/limits.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { parseDocument, type Node, type Problem, type Report } from "./config-document.ts";
 import { beam } from "./config-beam.ts";
+import { grpc } from "./config-grpc.ts";
 import { jobs } from "./config-jobs.ts";
 import { listen, origins, tls } from "./config-listen.ts";
 import { routes } from "./config-routes.ts";
@@ -51,6 +53,7 @@ export interface FileConfig {
   listen?: (string | ListenAt)[];
   tls?: TlsOptions;
   beam?: BeamOptions;
+  grpc?: GrpcOptions;
   limits?: Partial<Limits>;
   /** What `lintel up` starts next to the hub. */
   services?: ServiceDefinition[];
@@ -108,6 +111,7 @@ const file = (directory: string) =>
     listen: listen(directory),
     tls: tls(directory),
     beam,
+    grpc: grpc(directory),
     limits: map("limits", LIMITS),
     routes,
     services: services(directory),

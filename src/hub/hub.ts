@@ -5,6 +5,9 @@ import type { BrokerStats } from "../broker/stats.ts";
 import type { BeamGateway } from "../gateway/beam/beam-gateway.ts";
 import type { BeamOptions } from "../gateway/beam/options.ts";
 import type { BeamStats } from "../gateway/beam/site.ts";
+import type { GrpcGateway } from "../gateway/grpc/grpc-gateway.ts";
+import type { GrpcOptions } from "../gateway/grpc/options.ts";
+import type { GrpcStats } from "../gateway/grpc/worker-call.ts";
 import type { HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import type { JobsOptions } from "../gateway/jobs/options.ts";
@@ -32,11 +35,13 @@ export interface HubConfig extends CodecOptions {
   readonly listen?: readonly (string | ListenAt)[];
   /**
    * Certificates for every door that takes some and has none of its own: the HTTP door, which then speaks HTTPS, and the
-   * URLs of `listen` that are encrypted.
+   * URLs of `listen` that are encrypted, and the gRPC door.
    */
   readonly tls?: TlsOptions;
   /** The door for programs that speak beam over a unix socket. Default: none. */
   readonly beam?: BeamOptions;
+  /** The door for workers that speak gRPC. Default: none. */
+  readonly grpc?: GrpcOptions;
   readonly limits?: Partial<Limits>;
   /** Shown to peers that connect. Default "lintel". */
   readonly name?: string;
@@ -71,6 +76,8 @@ export interface HubStats extends Readonly<BrokerStats> {
   readonly slowDisconnects: number;
   /** What the beam door has counted; undefined without one. */
   readonly beam: BeamStats | undefined;
+  /** What the gRPC door has counted; undefined without one. */
+  readonly grpc: GrpcStats | undefined;
 }
 
 /** A hub, and a peer of it in the same process. */
@@ -83,6 +90,8 @@ export interface Hub extends Peer {
   readonly sessionUrl: string | undefined;
   /** Where programs that speak beam connect: `unix:///run/beam.sock`. */
   readonly beamUrl: string | undefined;
+  /** Where workers that speak gRPC connect: `grpc://127.0.0.1:4510`, or `grpcs` with certificates. */
+  readonly grpcUrl: string | undefined;
   /**
    * Listens for sessions on one more URL, until the door is closed or the hub is; sessions that came by it stay. Rejects as
    * `createHub` does.
@@ -107,7 +116,7 @@ export interface Hub extends Peer {
   /** Counters since the start. */
   stats(): HubStats;
   /**
-   * Other certificates for one of `urls`, or `httpUrl`, from the next connection on; sessions that are open stay. Throws a TypeError
+   * Other certificates for one of `urls`, `httpUrl` or `grpcUrl`, from the next connection on; sessions that are open stay. Throws a TypeError
    * when they cannot be used or the URL has none, and then everything stays as it was.
    */
   reloadTls(url: string, tls: TlsOptions): void;
@@ -125,21 +134,30 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   });
   const doors = new SessionDoors(native, config.transports ?? new TransportRegistry(), config.tls);
   let beam: BeamGateway | undefined;
+  let grpc: GrpcGateway | undefined;
   try {
     for (const at of config.listen ?? [DEFAULT_URL]) await doors.listen(at);
     beam = await openBeamDoor(engine, config, limits);
+    grpc = await openGrpcDoor(engine, config, limits);
     const jobs = await openJobs(engine, config);
     const http = new HttpDoors(engine, native, limits, config.tls, jobs);
-    const hub = new RunningHub(engine, native, doors, http, beam, {
-      timeoutMs: limits.timeout,
-      codecs: codecsOf(config),
-      objects: nodeObjects,
-      ...(config.onError === undefined ? {} : { onError: config.onError }),
-    });
+    const hub = new RunningHub(
+      engine,
+      native,
+      doors,
+      http,
+      { beam, grpc },
+      {
+        timeoutMs: limits.timeout,
+        codecs: codecsOf(config),
+        objects: nodeObjects,
+        ...(config.onError === undefined ? {} : { onError: config.onError }),
+      },
+    );
     if (config.http !== false) await hub.openHttp(config.http);
     return hub;
   } catch (error) {
-    await Promise.all([beam?.close(), doors.close()]);
+    await Promise.all([beam?.close(), grpc?.close(), doors.close()]);
     await engine.close();
     throw error;
   }
@@ -167,12 +185,36 @@ async function openBeamDoor(
   return openBeam(engine, { timeoutMs: timeout, messageLimit: payload, ...told, ...beam });
 }
 
+/** Loaded when it is asked for: it needs what reads protobuf, which not everybody has installed. */
+async function openGrpcDoor(
+  engine: LocalEngine,
+  { grpc, tls }: HubConfig,
+  limits: Limits,
+): Promise<GrpcGateway | undefined> {
+  if (grpc === undefined) return undefined;
+  const { openGrpc } = await import("../gateway/grpc/grpc-gateway.ts").catch(explainMissing);
+  return openGrpc(engine, { ...(tls === undefined ? {} : { tls }), ...grpc }, limits);
+}
+
+function explainMissing(cause: unknown): never {
+  if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
+  const text = "the gRPC door needs a package: npm install @bufbuild/protobuf";
+  throw new LintelError("failed_precondition", text, { cause });
+}
+
+/** Doors that are there only when they are asked for. */
+interface SomeDoors {
+  readonly beam: BeamGateway | undefined;
+  readonly grpc: GrpcGateway | undefined;
+}
+
 class RunningHub extends EnginePeer implements Hub {
   readonly #engine: LocalEngine;
   readonly #native: NativeGateway;
   readonly #doors: SessionDoors;
   readonly #http: HttpDoors;
   readonly #beam: BeamGateway | undefined;
+  readonly #grpc: GrpcGateway | undefined;
   #ending: Promise<void> | undefined;
 
   constructor(
@@ -180,7 +222,7 @@ class RunningHub extends EnginePeer implements Hub {
     native: NativeGateway,
     doors: SessionDoors,
     http: HttpDoors,
-    beam: BeamGateway | undefined,
+    { beam, grpc }: SomeDoors,
     options: EnginePeerOptions,
   ) {
     super(engine, options);
@@ -189,6 +231,7 @@ class RunningHub extends EnginePeer implements Hub {
     this.#doors = doors;
     this.#http = http;
     this.#beam = beam;
+    this.#grpc = grpc;
   }
 
   get urls(): readonly string[] {
@@ -205,6 +248,10 @@ class RunningHub extends EnginePeer implements Hub {
 
   get beamUrl(): string | undefined {
     return this.#beam?.url;
+  }
+
+  get grpcUrl(): string | undefined {
+    return this.#grpc?.url;
   }
 
   async listen(at: string | ListenAt): Promise<Door> {
@@ -242,11 +289,13 @@ class RunningHub extends EnginePeer implements Hub {
       droppedTooLarge: drops.tooLarge,
       slowDisconnects,
       beam: this.#beam?.stats,
+      grpc: this.#grpc === undefined ? undefined : { ...this.#grpc.stats },
     };
   }
 
   reloadTls(url: string, tls: TlsOptions): void {
-    if (!this.#doors.reload(url, tls) && !this.#http.reload(url, tls))
+    if (this.#grpc?.url === url) this.#grpc.reload(tls);
+    else if (!this.#doors.reload(url, tls) && !this.#http.reload(url, tls))
       throw new TypeError(`"${url}" is no URL of this hub that has certificates`);
   }
 
@@ -254,6 +303,7 @@ class RunningHub extends EnginePeer implements Hub {
   override async drain(options: DrainOptions = {}): Promise<void> {
     void this.#doors.drain();
     this.#native.goaway();
+    void this.#grpc?.drain();
     await Promise.all([this.#http.drain(), this.#beam?.drain()]); // first: what has come in may still need the engine
     await this.#engine.drain();
     await Promise.all([this.streamsEnded(options), this.#native.streamsEnded(options.streamGraceMs)]);
@@ -267,7 +317,7 @@ class RunningHub extends EnginePeer implements Hub {
 
   async #end(): Promise<void> {
     await Promise.all([this.#http.close(), this.#beam?.close(), super.close()]);
-    const closing = this.#doors.close();
+    const closing = Promise.all([this.#doors.close(), this.#grpc?.close()]);
     await this.#native.close();
     await closing;
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { grpcSettings } from "../../src/gateway/grpc/options.ts";
 import { beamSettings, type BeamSettings } from "../../src/gateway/beam/options.ts";
 import { parseConfig } from "../../src/hub/config.ts";
 import { jobsSettings } from "../../src/gateway/jobs/options.ts";
@@ -14,7 +15,7 @@ const GUIDE = new URL("../../../docs/guides/configuration.md", import.meta.url);
 test("the guide's example is a legal file that uses every key", async () => {
   const guide = await readFile(GUIDE, "utf8");
   const [, example = ""] = /^```yaml\n([^]*?)^```$/m.exec(guide) ?? [];
-  const { http, jobs, listen, limits, tls, beam } = await parseConfig(
+  const { http, jobs, listen, limits, tls, beam, grpc } = await parseConfig(
     example,
     join(root, "test/certificates/the guide"),
   );
@@ -49,6 +50,8 @@ test("the guide's example is a legal file that uses every key", async () => {
   assert.deepEqual(tls, pair("server"));
   const defaults = settable(beamSettings({ path: "/run/lintel/beam.sock" }));
   assert.deepEqual(beam, { ...defaults, prefix: "legacy" });
+  const { limits: _, ...settings } = grpcSettings({ port: 4510 });
+  assert.deepEqual(grpc, settings);
   for (const [name, value] of Object.entries(limits ?? {}))
     assert.equal(value, DEFAULT_LIMITS[name as "queue"], name);
 });
