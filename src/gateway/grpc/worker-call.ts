@@ -6,6 +6,7 @@ import type { Message } from "../../message/message.ts";
 import { isPattern, isSubject } from "../../message/subject.ts";
 import { answerOf, failureOf, sentFailure } from "./answer-form.ts";
 import type { Call, CallEvents } from "./call.ts";
+import { checkFieldCount } from "./field-count.ts";
 import {
   FromHubSchema,
   FromWorkerSchema,
@@ -88,6 +89,7 @@ export class WorkerCall implements CallEvents, WorkerLink {
     this.#watch.heard();
     let said: FromWorker;
     try {
+      checkFieldCount(bytes);
       said = fromBinary(FromWorkerSchema, bytes, { readUnknownFields: false });
     } catch (error) {
       return this.end(failure("BAD_FRAME", `not a FromWorker: ${(error as Error).message}`)); // W-4

@@ -4,11 +4,17 @@ import { once } from "node:events";
 import { constants } from "node:http2";
 import { connect } from "node:net";
 import { test } from "node:test";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { openDoor, until } from "./door.ts";
 import { RawCall, framed, said } from "./raw-call.ts";
 
 const BYTES = new Uint8Array(2_000);
 const REGISTER = said({ case: "register", value: { registration: 1, subject: "work" } });
+
+/** A FromWorker with an answer that has these fields. */
+function answerWith(fields: Uint8Array): Uint8Array {
+  return new BinaryWriter().tag(3, WireType.LengthDelimited).bytes(fields).finish();
+}
 
 test("W-4: messages that cannot be read end the call, and its worker is lost", async () => {
   await using door = await openDoor({}, { payload: 10_000, headers: 1_000 });
@@ -17,6 +23,8 @@ test("W-4: messages that cannot be read end the call, and its worker is lost", a
     ["3 BAD_FRAME", framed(BYTES, 2)],
     ["3 BAD_FRAME", framed(new Uint8Array([255, 255, 255]))],
     ["3 BAD_FRAME", framed(new Uint8Array([0x0a, 0x7f, 0x01]))],
+    ["3 BAD_FRAME", framed(answerWith(Buffer.from("2200".repeat(1_000), "hex")))],
+    ["3 BAD_FRAME", framed(Buffer.from("3a00".repeat(1_001), "hex"))],
     ["8 TOO_LARGE", framed(new Uint8Array(0), 0, 76_537)],
     ["8 TOO_LARGE", framed(new Uint8Array(0), 0, 0xffffffff)],
   ];
@@ -34,7 +42,7 @@ test("W-4: messages that cannot be read end the call, and its worker is lost", a
   cut.stream.end(REGISTER.subarray(0, 7));
   assert.equal(await cut.ended(), "3 BAD_FRAME");
   const { workers, jobs, malformed } = door.gateway.stats;
-  assert.deepEqual({ workers, jobs, malformed }, { workers: 0, jobs: 0, malformed: 6 });
+  assert.deepEqual({ workers, jobs, malformed }, { workers: 0, jobs: 0, malformed: 8 });
 });
 
 test("W-7: a message may come in any pieces, be empty, or have fields that nobody knows", async () => {

@@ -49,6 +49,7 @@ test("an answer's headers, status and media type", async () => {
   const { job, ...rest } = await call.job();
   assert.equal(rest["content_type"], undefined, "no value");
   const headers = [
+    ...Array.from({ length: 900 }, () => ({ name: "x", value: "y" })),
     { name: "Set-Cookie", value: "a=1" },
     { name: "set-cookie", value: "b=2" },
   ];

@@ -655,9 +655,9 @@ export const Worker: GenService<{
    *       and its registrations are gone. A worker that says it is done writing (a half-close) ends the call.
    * W-3   The hub ends the call with a gRPC status, and with the reason in the trailer `lintel-reason`. OK follows a
    *       half-close; UNAVAILABLE and DRAINING say that the hub has ended: a worker connects anew, as after a lost connection.
-   * W-4   A message that cannot be read, or that is longer than limits.payload, limits.headers and 64 KiB together, ends the
-   *       call: INVALID_ARGUMENT with BAD_FRAME, RESOURCE_EXHAUSTED with TOO_LARGE. So does one that is compressed:
-   *       UNIMPLEMENTED.
+   * W-4   A message that cannot be read or has more than 1,000 fields, or that is longer than limits.payload, limits.headers and
+   *       64 KiB together, ends the call: INVALID_ARGUMENT with BAD_FRAME, RESOURCE_EXHAUSTED with TOO_LARGE. So does one that
+   *       is compressed: UNIMPLEMENTED.
    * W-5   A hub that has maxStreams calls refuses further ones: RESOURCE_EXHAUSTED with TOO_MANY. One that is shutting down
    *       says so by the GOAWAY of HTTP/2, and to calls that cross it: UNAVAILABLE with DRAINING.
    * W-6   The hub does not read from a worker that does not read: messages wait at the worker, by the flow control of HTTP/2.
