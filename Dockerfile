@@ -8,7 +8,11 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.base.json tsconfig.build.json ./
 COPY scripts scripts
 COPY src src
-RUN npm run build && npm ci --omit=dev --ignore-scripts
+# What the gRPC door needs, an optional package, comes along as the lock file has it.
+RUN npm run build \
+  && mv node_modules/@bufbuild/protobuf /protobuf \
+  && npm ci --omit=dev --ignore-scripts \
+  && mkdir -p node_modules/@bufbuild && mv /protobuf node_modules/@bufbuild/protobuf
 
 FROM node:24-slim
 ENV NODE_ENV=production
