@@ -1,5 +1,7 @@
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
+/** Of UTF-8. Bytes. */
+const LONGEST_CHARACTER = 4;
 
 /** Cuts a stream of bytes into lines. Never holds more than one line, and no line over `limit` bytes. */
 export class LineSplitter {
@@ -8,7 +10,7 @@ export class LineSplitter {
   #pieces: Uint8Array[] = [];
   #held = 0;
 
-  /** A line over the limit is an error, or is cut into several. */
+  /** A line over the limit is an error, or is cut into several, between two characters of UTF-8. */
   constructor(limit: number, tooLong: "refuse" | "cut" = "refuse") {
     this.#limit = limit;
     this.#tooLong = tooLong;
@@ -37,7 +39,11 @@ export class LineSplitter {
       const room = this.#limit - this.#held;
       this.#pieces.push(rest.subarray(0, room));
       rest = rest.subarray(room);
-      yield this.#take();
+      const full = Buffer.concat(this.#pieces);
+      const end = cutBefore(full, rest[0]!);
+      this.#pieces = [full.subarray(end)];
+      this.#held = full.length - end;
+      yield full.subarray(0, end);
     }
     this.#held += rest.length;
     this.#pieces.push(rest);
@@ -49,4 +55,17 @@ export class LineSplitter {
     this.#held = 0;
     return line.at(-1) === RETURN ? line.subarray(0, -1) : line;
   }
+}
+
+/** Where to cut bytes that go on with `next`: at their end, or before the character that would be cut. */
+function cutBefore(bytes: Uint8Array, next: number): number {
+  let byte = next;
+  let end = bytes.length;
+  while (isInside(byte) && end > 1 && bytes.length - end < LONGEST_CHARACTER - 1) byte = bytes[--end]!;
+  return isInside(byte) ? bytes.length : end;
+}
+
+/** True for a byte of UTF-8 that begins no character. */
+function isInside(byte: number): boolean {
+  return byte >= 0x80 && byte < 0xc0;
 }

@@ -58,3 +58,32 @@ test("lines over the limit are cut, not refused, where that is asked for", () =>
     ["abc", "def", "gh"],
   );
 });
+
+test("a line that is cut is cut between characters, in whatever pieces it comes", () => {
+  const text = "aé€😀".repeat(20);
+  for (let limit = 4; limit <= 12; limit++) {
+    for (let size = 1; size <= 13; size++) {
+      const splitter = new LineSplitter(limit, "cut");
+      const bytes = Buffer.from(text);
+      const pieces: Uint8Array[] = [];
+      for (let at = 0; at < bytes.length; at += size)
+        pieces.push(...splitter.push(bytes.subarray(at, at + size)));
+      pieces.push(splitter.rest() ?? Buffer.alloc(0));
+      const place = `limit ${limit}, pieces of ${size}`;
+      assert.ok(
+        pieces.slice(0, -1).every(({ length }) => length <= limit && length > limit - 4),
+        place,
+      );
+      assert.equal(pieces.map((piece) => Buffer.from(piece).toString()).join(""), text, place);
+    }
+  }
+});
+
+test("bytes that are no UTF-8 are cut at the limit", () => {
+  for (const limit of [1, 3, 4, 5]) {
+    const splitter = new LineSplitter(limit, "cut");
+    const pieces = [...splitter.push(new Uint8Array(20).fill(0x80)), splitter.rest() ?? Buffer.alloc(0)];
+    assert.ok(pieces.every(({ length }) => length <= limit && length > 0));
+    assert.equal(Buffer.concat(pieces).length, 20);
+  }
+});
