@@ -71,7 +71,8 @@ export interface InstanceOptions {
   readonly onState: (instance: Instance) => void;
 }
 
-type Child = ChildProcessByStdio<null, Readable, Readable>;
+/** A process that was started. */
+type Child = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: number };
 
 interface Exit {
   readonly how: string;
@@ -165,12 +166,12 @@ export class Instance {
   async #live(): Promise<Life> {
     const { definition, presence, hubUrl, run } = this.#options;
     const startedAt = performance.now();
-    const child = this.#spawn();
+    const child = await this.#spawn();
     this.#pid = child instanceof Error ? undefined : child.pid;
     this.#become("starting");
     if (child instanceof Error) {
       this.#become("stopping");
-      return { how: cannotStart(child), isFailure: true, ranMs: 0 };
+      return { how: `cannot be started: ${child.message}`, isFailure: true, ranMs: 0 };
     }
     const over = new AbortController();
     const stopped = fired(this.#stop.signal, over.signal);
@@ -215,10 +216,10 @@ export class Instance {
 
   /** Has the first process of the group end, which may take as long as the definition allows. */
   async #endFirst(child: Child, exited: Promise<Exit>, hasEnded: () => boolean): Promise<void> {
-    if (child.pid === undefined) return;
+    const group = -child.pid;
     const done = new AbortController();
     const graceMs = this.#options.definition.stopGraceMs;
-    sendSignal(-child.pid, this.#hurry.signal.aborted ? "SIGKILL" : "SIGTERM");
+    sendSignal(group, this.#hurry.signal.aborted ? "SIGKILL" : "SIGTERM");
     await Promise.race([
       exited,
       pause(graceMs, undefined, { signal: done.signal }).catch(() => undefined),
@@ -226,12 +227,12 @@ export class Instance {
     ]);
     done.abort();
     if (hasEnded()) return;
-    sendSignal(-child.pid, "SIGKILL");
+    sendSignal(group, "SIGKILL");
     await exited;
   }
 
-  /** The process, or why there is none: also a word of the command with a NUL in it. */
-  #spawn(): Child | Error {
+  /** The process, or why there is none: no such program, no descriptors left, a NUL in a word of the command. */
+  async #spawn(): Promise<Child | Error> {
     const { definition, command, run, hubUrl, httpUrl } = this.#options;
     const [program = "", ...args] = command;
     const env: NodeJS.ProcessEnv = {
@@ -243,12 +244,14 @@ export class Instance {
     if (httpUrl !== undefined) env["LINTEL_HTTP"] = httpUrl;
     // A group of its own: what it starts ends with it, and a Ctrl-C at the terminal reaches only us.
     try {
-      return spawn(program, args, {
+      const child = spawn(program, args, {
         cwd: definition.directory,
         env,
         stdio: ["ignore", "pipe", "pipe"],
         detached: true,
       });
+      if (isStarted(child)) return child;
+      return await new Promise<Error>((resolve) => child.once("error", resolve));
     } catch (error) {
       return error as Error;
     }
@@ -281,11 +284,12 @@ export class Instance {
   }
 }
 
+function isStarted(child: ChildProcessByStdio<null, Readable, Readable>): child is Child {
+  return child.pid !== undefined;
+}
+
 function exitOf(child: Child): Promise<Exit> {
   return new Promise((resolve) => {
-    child.once("error", (error) => {
-      if (child.pid === undefined) resolve({ how: cannotStart(error), isFailure: true });
-    });
     child.once("exit", (code, signal) =>
       resolve({
         how: signal === null ? `ended with code ${code}` : `was ended by ${signal}`,
@@ -293,10 +297,6 @@ function exitOf(child: Child): Promise<Exit> {
       }),
     );
   });
-}
-
-function cannotStart({ message }: Error): string {
-  return `cannot be started: ${message}`;
 }
 
 /** Resolves when the signal fires; never, once `over` has. */

@@ -38,9 +38,11 @@ export async function statusOf(pid: number): Promise<ProcessStatus | undefined> 
 
 /** What to give to `process.kill` to reach all of them: numbers of processes, or a negative one for a group. */
 export async function findProcesses(kin: Kin): Promise<number[]> {
-  if (!HAS_PROC) return kin.group !== undefined && sendSignal(-kin.group, 0) ? [-kin.group] : [];
+  // Without descriptors left it cannot be read either.
+  const entries = HAS_PROC ? await readdir("/proc").catch(() => undefined) : undefined;
+  if (entries === undefined) return kin.group !== undefined && sendSignal(-kin.group, 0) ? [-kin.group] : [];
   const found: number[] = [];
-  for (const entry of await readdir("/proc")) {
+  for (const entry of entries) {
     const pid = Number(entry);
     if (Number.isInteger(pid) && pid !== process.pid && (await belongs(pid, kin))) found.push(pid);
   }

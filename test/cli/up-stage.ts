@@ -45,6 +45,16 @@ export class Project implements AsyncDisposable {
     return this.start("up", "--http", args.includes("--http") ? args[1]! : "off");
   }
 
+  /** The same, with no more descriptors than this. */
+  upWithin(descriptors: number): Running {
+    const { cwd, env } = this.#options;
+    const script = `ulimit -n ${descriptors}; exec "$@"`;
+    return new Running("/bin/sh", ["-c", script, "sh", process.execPath, MAIN, "up", "--http", "off"], {
+      cwd,
+      env,
+    });
+  }
+
   /** Starts everything in a terminal, which hangs up when the pattern has been printed. */
   inTerminal(pattern: string, env: Readonly<Record<string, string>> = {}): Running {
     const { cwd, env: own } = this.#options;

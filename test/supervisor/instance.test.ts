@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { test } from "node:test";
+import type { ServiceDefinition } from "../../src/hub/config-services.ts";
+import { Instance, type InstanceState } from "../../src/supervisor/instance.ts";
+import { Presence } from "../../src/supervisor/presence.ts";
+
+interface Watched {
+  readonly instance: Instance;
+  readonly states: InstanceState[];
+  readonly lines: string[];
+}
+
+/** One that is started once. */
+function started(command: readonly string[]): Watched {
+  const states: InstanceState[] = [];
+  const lines: string[] = [];
+  const definition: ServiceDefinition = {
+    name: "a",
+    program: { kind: "command", command },
+    instances: 1,
+    subjects: [],
+    environment: {},
+    directory: "/",
+    restart: { policy: "never", firstMs: 1, lastMs: 1 },
+    startTimeoutMs: 60_000,
+    stopGraceMs: 60_000,
+    dependsOn: [],
+  };
+  const instance = new Instance({
+    definition,
+    number: 1,
+    command,
+    run: randomUUID(),
+    hubUrl: "unix:///nowhere",
+    httpUrl: undefined,
+    presence: new Presence(),
+    after: Promise.resolve(),
+    onLine: ({ text }) => void lines.push(text),
+    onState: ({ status }) => void states.push(status.state),
+  });
+  return { instance, states, lines };
+}
+
+test("what cannot be started is never ready", async () => {
+  for (const command of [["no-such-program-here"], ["/"], ["true", "a\0b"]]) {
+    const { instance, states } = started(command);
+    assert.equal(await instance.settled, false);
+    await instance.finished;
+    assert.deepEqual(states, ["starting", "stopping", "failed"], command.join(" "));
+    assert.match(instance.status.why, /^cannot be started: /);
+  }
+});
