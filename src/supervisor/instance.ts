@@ -198,6 +198,8 @@ export class Instance {
       output,
       pause(LAST_OUTPUT_MS, undefined, { signal: over.signal }).catch(() => undefined),
     ]);
+    for (const pipe of [child.stdout, child.stderr]) pipe.destroy(); // somebody may hold them open for ever
+    await output;
     over.abort();
     this.#pid = undefined;
     const { how, isFailure } = late

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import type { ServiceDefinition } from "../../src/hub/config-services.ts";
 import { Instance, type InstanceState } from "../../src/supervisor/instance.ts";
 import { Presence } from "../../src/supervisor/presence.ts";
+import { eventually } from "./process-tree.ts";
 
 interface Watched {
   readonly instance: Instance;
@@ -41,6 +42,22 @@ function started(command: readonly string[]): Watched {
   });
   return { instance, states, lines };
 }
+
+test("output that somebody holds open is let go of", async () => {
+  const open = (): number => process.getActiveResourcesInfo().filter((one) => one === "PipeWrap").length;
+  const before = open();
+  // Out of the group and without the mark: it cannot be found.
+  const script = "env -i setsid sleep 1000 & echo $!; printf rest; exit 3";
+  const { instance, lines } = started(["/bin/sh", "-c", script]);
+  try {
+    await instance.finished;
+    assert.equal(instance.status.why, "ended with code 3");
+    assert.equal(lines[1], "rest");
+    await eventually("its pipes are closed", () => open() <= before);
+  } finally {
+    process.kill(Number(lines[0]), "SIGKILL");
+  }
+});
 
 test("what cannot be started is never ready", async () => {
   for (const command of [["no-such-program-here"], ["/"], ["true", "a\0b"]]) {
