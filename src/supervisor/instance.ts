@@ -1,7 +1,7 @@
 /** One instance of a service: a process, started again by the rules of its definition, until it is stopped. */
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import type { Readable } from "node:stream";
-import { setTimeout as pause } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as pause } from "node:timers/promises";
 import type { ServiceDefinition } from "../hub/config-services.ts";
 import { LintelError } from "../message/failure.ts";
 import { STEADY_MS, backoffMs, judge, type Life } from "./backoff.ts";
@@ -86,7 +86,7 @@ export class Instance {
   readonly name: string;
   /** Resolves when it has ended and will not be started again. */
   readonly finished: Promise<void>;
-  /** Resolves when its first start has come to something: true if it was ready. */
+  /** Resolves when its first start has come to something, true if it was ready; at once while others are waited for. */
   readonly settled: Promise<boolean>;
   readonly #options: InstanceOptions;
   readonly #stop = new AbortController();
@@ -141,7 +141,9 @@ export class Instance {
   async #run(): Promise<void> {
     const { definition, after } = this.#options;
     const { signal } = this.#stop;
-    await Promise.race([after, fired(signal)]);
+    const due = Promise.race([after, fired(signal)]);
+    if (await Promise.race([due.then(() => false), turn(true)])) this.#settle(false);
+    await due;
     let failures = 0;
     while (!signal.aborted) {
       const life = await this.#live();

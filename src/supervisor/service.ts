@@ -31,7 +31,7 @@ export class Service {
   #after: Promise<unknown>;
   #isStopping = false;
   #becameReady: () => void = () => undefined;
-  /** What changes it goes one after the other. */
+  /** What changes it goes one after the other, each as it is wanted by then: what was asked for last counts. */
   #turn: Promise<unknown> = Promise.resolve();
 
   /** Starts it when `after` has resolved. */
@@ -62,10 +62,10 @@ export class Service {
     definition: ServiceDefinition = this.#definition,
     after: Promise<unknown> = this.#after,
   ): Promise<void> {
+    if (definition.instances !== this.#definition.instances) this.#wanted = definition.instances;
+    this.#definition = definition;
+    this.#after = after;
     return this.#inTurn(async () => {
-      this.#after = after;
-      if (definition.instances !== this.#definition.instances) this.#wanted = definition.instances;
-      this.#definition = definition;
       for (const number of [...this.#places.keys()]) {
         await this.#remove(number);
         if (this.#isStopping || number > this.#wanted) continue;
@@ -79,10 +79,8 @@ export class Service {
 
   /** Starts or ends instances until there are so many. */
   scale(count: number): Promise<void> {
-    return this.#inTurn(async () => {
-      this.#wanted = count;
-      await this.#adjust();
-    });
+    this.#wanted = count;
+    return this.#inTurn(() => this.#adjust());
   }
 
   /** Takes another definition that differs in nothing but the number of instances. */
