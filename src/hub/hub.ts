@@ -158,6 +158,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     return hub;
   } catch (error) {
     await Promise.all([beam?.close(), grpc?.close(), doors.close()]);
+    await native.close(); // some may have come in meanwhile
     await engine.close();
     throw error;
   }

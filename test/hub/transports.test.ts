@@ -136,3 +136,22 @@ test("a hub lets in only clients with a certificate, and says so to others", asy
   }
   await hub.close();
 });
+
+test("a hub that cannot be started keeps no session that came in meanwhile", async () => {
+  const sessions: string[] = [];
+  const transports = new TransportRegistry();
+  let early: Peer | undefined;
+  transports.add({
+    ...ws,
+    scheme: "late",
+    listen: async () => {
+      early = await connect("memory://early", { transports });
+      throw new TypeError("nowhere to listen");
+    },
+  });
+  const options = { listen: ["memory://early", "late://anywhere"], transports };
+  const onSession = (event: string): void => void sessions.push(event);
+  await assert.rejects(createHub({ http: false, ...options, onSession }), /nowhere to listen/);
+  assert.deepEqual(sessions, ["opened", "closed"]);
+  await early?.close();
+});
