@@ -4,7 +4,7 @@ export class Output {
   readonly #gone = new AbortController();
 
   constructor() {
-    // Without a listener EPIPE would end the process with a stack trace; `head` leaving is no failure.
+    // EPIPE: whoever read it has left.
     this.#stream.on("error", () => this.#gone.abort());
   }
 

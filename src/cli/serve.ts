@@ -84,7 +84,6 @@ function addUrl(url: string, urls: readonly string[] = []): string[] {
 
 async function serve(flags: Flags): Promise<void> {
   using stopping = new Stopping();
-  process.stdout.on("error", () => undefined); // whoever read the log left: the hub goes on without it
   const file = flags.config ?? findConfigFile("lintel.yaml");
   const { services = [], ...read } = file === undefined ? {} : await readConfigFile(file);
   if (services.length > 0) note("the file has services: `lintel up` starts them, this is the hub alone");

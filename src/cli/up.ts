@@ -64,8 +64,6 @@ async function up(flags: Flags): Promise<void> {
   if (config.services === undefined || config.services.length === 0) {
     throw usage(`${file} has no services`, "`lintel serve` starts a hub without any");
   }
-  // Whoever read the output left: the services go on without it.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   const runtime = await claim(projectOf(file));
   const guard = new Guard(runtime.run);
   try {
@@ -112,23 +110,28 @@ async function runServices(
     supervisor.kill();
     runtime.release();
   });
-  const control = await openControl(runtime.controlUrl, supervisor, hub.httpUrl);
-  const watch = new ManifestWatch(file, config, (next) => reload(supervisor, next));
-  const onHangUp = (): void =>
-    hasTerminal() ? watch.check(true) : void process.kill(process.pid, "SIGTERM");
+  let control: Hub | undefined;
+  let watch: ManifestWatch | undefined;
+  const onHangUp = (): void => {
+    if (stopping.signal.aborted) return; // a terminal that is closed says so more than once
+    if (hasTerminal()) watch?.check(true);
+    else process.kill(process.pid, "SIGTERM");
+  };
   process.on("SIGHUP", onHangUp);
   try {
+    control = await openControl(runtime.controlUrl, supervisor, hub.httpUrl);
+    watch = new ManifestWatch(file, config, (next) => reload(supervisor, next));
     process.stdout.write(banner(hub, file));
     supervisor.apply(config.services ?? []);
     void supervisor.ready().then(() => stopping.signal.aborted || note("every service is ready"));
     await stopping.stopped();
     note("stopping; a second signal ends at once");
   } finally {
-    process.off("SIGHUP", onHangUp);
-    watch.close();
+    watch?.close();
     await supervisor.stop();
-    await control.close();
+    await control?.close();
     await hub.drain();
+    process.off("SIGHUP", onHangUp);
   }
 }
 

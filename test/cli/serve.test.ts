@@ -187,10 +187,11 @@ test("serve --http off has no HTTP door and suggests none", async () => {
   assert.doesNotMatch(hub.stdout, /http/);
 });
 
-test("the hub outlives whoever reads its log", async () => {
+test("the hub outlives whoever reads its output", async () => {
   await using hub = start(["serve", ...FREE], { cwd: directory });
   const { http } = await addresses(hub);
   hub.child.stdout.destroy();
+  hub.child.stderr.destroy();
   for (let index = 0; index < 5; index++)
     assert.equal((await fetch(`${http}/a`, { method: "POST" })).status, 503);
   assert.equal((await hub.stop("SIGTERM")).exit, 0);
