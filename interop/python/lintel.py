@@ -277,7 +277,9 @@ class Peer:
     async def _dial(self) -> Session:
         loop, url = asyncio.get_running_loop(), urlsplit(self.url)
         if url.scheme == "unix":
-            dialing: Any = loop.create_unix_connection(lambda: Session(self), url.path)
+            dialing: Any = loop.create_unix_connection(
+                lambda: Session(self), self.url[len("unix://") :]
+            )
         else:
             dialing = loop.create_connection(lambda: Session(self), url.hostname or "", url.port or 0)
         session: Session

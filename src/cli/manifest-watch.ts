@@ -12,7 +12,7 @@ const QUIET_MS = 150;
 export class ManifestWatch {
   readonly #file: string;
   readonly #onChange: (config: FileConfig) => void;
-  readonly #watcher: FSWatcher;
+  readonly #watcher: FSWatcher | undefined;
   #last: FileConfig;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
@@ -21,14 +21,7 @@ export class ManifestWatch {
     this.#file = file;
     this.#last = config;
     this.#onChange = onChange;
-    // The directory is watched, as a file that is replaced is another file.
-    const name = basename(file);
-    this.#watcher = watch(dirname(resolve(file)), (_event, changed) => {
-      if (changed === name) this.check();
-    });
-    this.#watcher.on("error", (error) =>
-      note(`cannot watch ${file}: ${error.message}; SIGHUP reads it again`),
-    );
+    this.#watcher = this.#watch();
   }
 
   /** Reads the file soon; when somebody has `asked`, it is told also if nothing has changed. */
@@ -40,7 +33,24 @@ export class ManifestWatch {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    this.#watcher.close();
+    this.#watcher?.close();
+  }
+
+  /** Undefined where the system has no watches left. */
+  #watch(): FSWatcher | undefined {
+    const failed = ({ message }: Error): void =>
+      note(`cannot watch ${this.#file}: ${message}; SIGHUP reads it again`);
+    // The directory is watched, as a file that is replaced is another file.
+    const name = basename(this.#file);
+    try {
+      const watcher = watch(dirname(resolve(this.#file)), (_event, changed) => {
+        if (changed === name) this.check();
+      });
+      return watcher.on("error", failed);
+    } catch (error) {
+      failed(error as Error);
+      return undefined;
+    }
   }
 
   async #read(asked: boolean): Promise<void> {

@@ -44,7 +44,7 @@ export async function openControl(
   httpUrl: string | undefined,
 ): Promise<Hub> {
   const hub = await createHub({ http: false, listen: [url], name: "lintel up" });
-  await chmod(new URL(url).pathname, 0o600);
+  await chmod(url.slice("unix://".length), 0o600);
   await hub.serve(Control.status, (): ControlStatus => {
     return { pid: process.pid, httpUrl: httpUrl ?? null, instances: supervisor.status };
   });

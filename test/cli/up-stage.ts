@@ -19,7 +19,7 @@ export class Project implements AsyncDisposable {
   private constructor(own: string, path: string) {
     this.#own = own;
     this.path = path;
-    this.runtime = join(own, "rt");
+    this.runtime = join(own, "rt # 1");
   }
 
   /** With a manifest of its own, or where there is one already. */
@@ -45,14 +45,10 @@ export class Project implements AsyncDisposable {
     return this.start("up", "--http", args.includes("--http") ? args[1]! : "off");
   }
 
-  /** The same, with no more descriptors than this. */
-  upWithin(descriptors: number): Running {
-    const { cwd, env } = this.#options;
-    const script = `ulimit -n ${descriptors}; exec "$@"`;
-    return new Running("/bin/sh", ["-c", script, "sh", process.execPath, MAIN, "up", "--http", "off"], {
-      cwd,
-      env,
-    });
+  /** The same, by a line for a shell that ends with `exec "$@"`, and by a program before it, if any. */
+  upBy(script: string, ...before: string[]): Running {
+    const [program, ...args] = [...before, "/bin/sh", "-c", script, "sh"];
+    return new Running(program, [...args, process.execPath, MAIN, "up", "--http", "off"], this.#options);
   }
 
   /** Starts everything in a terminal, which hangs up when the pattern has been printed. */

@@ -1,12 +1,13 @@
 /** `lintel up` where something it needs is not to be had. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { Project } from "./up-stage.ts";
 
 test("when there are no descriptors left what runs goes on, and the rest is tried again", async () => {
   const manifest = `services: { a: { command: [sleep, "1000"], instances: 100, restart: { first: 1ms } } }`;
   await using project = await Project.create({ manifest });
-  const up = project.upWithin(120);
+  const up = project.upBy('ulimit -n 120; exec "$@"');
   const [, name] = await up.prints(
     /^lintel: (a\.\d+) cannot be started: spawn sleep EMFILE; again/m,
     "stderr",
@@ -18,3 +19,42 @@ test("when there are no descriptors left what runs goes on, and the rest is trie
   assert.equal((await up.stop()).exit, 0);
   assert.deepEqual(project.processes(), []);
 });
+
+test("readers that leave, and a terminal that hangs up twice, disturb nothing", async () => {
+  const command = "trap 'sleep 0.3; echo bye; exit' TERM; while :; do sleep 0.1; done";
+  const manifest = `services: { a: { command: "${command}", stopGrace: 10m } }`;
+  await using project = await Project.create({ manifest });
+  const up = project.up();
+  await up.prints(/a\.1 is ready/, "stderr");
+  for (const args of [["ps"], ["scale", "a=1"], ["restart", "a"]]) {
+    await using running = project.start(...args);
+    running.child.stdout.destroy();
+    assert.deepEqual(await running.ended, { exit: 0, stdout: "", stderr: "" }, args.join(" "));
+  }
+  up.child.kill("SIGTERM");
+  await up.prints(/stopping/, "stderr");
+  up.child.kill("SIGHUP");
+  const { exit, stdout } = await up.ended;
+  assert.equal(exit, 0);
+  assert.match(stdout, /a\.1 \| bye\n$/);
+});
+
+const UNWATCHED = "echo 0 > /proc/sys/user/max_inotify_instances";
+const OWN_LIMITS = ["unshare", "--user", "--map-root-user"];
+const canForbid = spawnSync("env", [...OWN_LIMITS, "/bin/sh", "-c", UNWATCHED]).status === 0;
+
+test(
+  "where the system has no watches left SIGHUP reads the file again",
+  {
+    skip: canForbid ? false : "this user may not make a user namespace with limits of its own",
+  },
+  async () => {
+    await using project = await Project.create({ manifest: "services: { a: { command: exec sleep 1000 } }" });
+    const up = project.upBy(`${UNWATCHED}; exec "$@"`, ...OWN_LIMITS);
+    await up.prints(/^lintel: cannot watch lintel\.yaml: .*; SIGHUP reads it again$/m, "stderr");
+    await up.prints(/a\.1 is ready/, "stderr");
+    up.child.kill("SIGHUP");
+    await up.prints(/lintel\.yaml says the same as before/, "stderr");
+    assert.equal((await up.stop()).exit, 0);
+  },
+);

@@ -271,7 +271,7 @@ test("services are told of the hub by their environment, and no port is open for
   await up.prints(/^a\.1 \| LINTEL_INSTANCE=[0-9a-f]{24}\/a\.1$/m);
   await up.prints(/^a\.1 \| OF_MANIFEST=7$/m);
   await up.prints(new RegExp(`^a\\.1 \\| LINTEL_HTTP=${http}$`, "m"));
-  const [, socket = ""] = await up.prints(/^a\.1 \| LINTEL_HUB=unix:\/\/(\S+)$/m);
+  const [, socket = ""] = await up.prints(/^a\.1 \| LINTEL_HUB=unix:\/\/(.+)$/m);
   assert.ok(socket.startsWith(project.runtime) && existsSync(socket));
   assert.equal(up.stdout.match(/^ {2}workers/gm), null);
   assert.equal(listeningPorts(up.child.pid!).length, 1, "HTTP's");
