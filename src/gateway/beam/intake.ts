@@ -2,6 +2,7 @@ import type { PatternTrie } from "../../broker/pattern-trie.ts";
 import type { Sink } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import { discardStreams } from "../../message/stream.ts";
 import { requestOf } from "./arguments.ts";
 import type { Attachments } from "./attachments.ts";
@@ -12,6 +13,12 @@ import { Registrant } from "./registrant.ts";
 
 /** The name by which a peer becomes a worker. */
 const REGISTER = "register";
+/** Patterns that the workers of one connection may serve: as many as a session may by default. */
+const MAX_PATTERNS = DEFAULT_LIMITS.registrations;
+
+const TOO_MANY = Object.freeze(
+  failure("TOO_MANY", `the workers of one connection may serve ${MAX_PATTERNS} patterns`),
+);
 
 /** Takes the messages of one connection to the engine: those with an attachment are calls, the others are told nothing. */
 export class Intake implements Sink {
@@ -22,6 +29,8 @@ export class Intake implements Sink {
   #pending = 0;
   /** Calls without an outcome. */
   #calls = 0;
+  /** Patterns that are served. */
+  #patterns = 0;
 
   /** `onIdle` is called whenever nothing is left without an outcome. */
   constructor(attachments: Attachments, onIdle: () => void) {
@@ -101,8 +110,11 @@ export class Intake implements Sink {
 
   #register({ name, args }: BeamMessage, attachment: number | undefined): void {
     const { site } = this.#attachments;
+    const names = args.length === 0 ? [">"] : args;
+    if (this.#patterns + names.length > MAX_PATTERNS)
+      return this.#refuse(TOO_MANY, attachment, { name, args }); // B-59
     const patterns: string[] = [];
-    for (const arg of args.length === 0 ? [">"] : args) {
+    for (const arg of names) {
       const pattern = site.patternOf(arg);
       if (pattern === undefined) return this.#refuse(badName(arg), attachment, { name, args });
       patterns.push(pattern);
@@ -113,8 +125,10 @@ export class Intake implements Sink {
         args,
       });
     const link = this.#attachments.accept(attachment);
-    if (link !== undefined) new Registrant(link, this, this.#attachments).serve(patterns);
-    return undefined;
+    if (link === undefined) return undefined;
+    this.#patterns += patterns.length;
+    const left = (): void => void (this.#patterns -= patterns.length);
+    return new Registrant(link, this, this.#attachments, left).serve(patterns);
   }
 
   #refuse(why: Failure, attachment: number | undefined, { name }: BeamMessage): void {

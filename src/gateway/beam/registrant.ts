@@ -20,13 +20,16 @@ export class Registrant implements LinkEvents {
   readonly #link: Link;
   readonly #messages: Messages;
   readonly #attachments: Attachments;
+  readonly #onLeft: () => void;
   readonly #own = new PatternTrie<true>();
   readonly #services: Service[] = [];
 
-  constructor(link: Link, messages: Messages, attachments: Attachments) {
+  /** `onLeft` is called when it serves nothing any more. */
+  constructor(link: Link, messages: Messages, attachments: Attachments, onLeft: () => void) {
     this.#link = link;
     this.#messages = messages;
     this.#attachments = attachments;
+    this.#onLeft = onLeft;
   }
 
   serve(patterns: readonly string[]): void {
@@ -56,6 +59,7 @@ export class Registrant implements LinkEvents {
   closed(why: Failure | undefined): void {
     if (why?.code === "invalid_argument") this.#attachments.site.stats.malformed++;
     for (const service of this.#services) service.leave();
+    this.#onLeft();
   }
 
   #refused(why: Failure): void {

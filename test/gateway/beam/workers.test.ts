@@ -197,6 +197,24 @@ doorTest(
   },
 );
 
+doorTest(
+  "B-59: the workers of a connection serve so many patterns, and others when they have left",
+  async () => {
+    await using door = await openDoor();
+    const names = (count: number, start: string): string[] =>
+      Array.from({ length: count }, (_, index) => `${start}${index}`);
+    const worker = await register(door, ...names(4_000, "a"));
+    await register(door, ...names(96, "b"));
+    const refused = await door.connection.attach("RW", "register", "one-more");
+    assert.equal((await refused.hears())?.[3], "TOO_MANY");
+    await worker.close();
+    await until(() => door.gateway.stats.attachments === 1, "its leaving");
+    await register(door, ...names(4_000, "c"));
+    const too = await door.connection.attach("RW", "register");
+    assert.equal((await too.hears())?.[3], "TOO_MANY");
+  },
+);
+
 doorTest("B-58: a door without workers takes `register` for a name like any other", async () => {
   await using door = await openDoor({ workers: false });
   await door.peer.serve("register", (args) => args);
