@@ -1,3 +1,4 @@
+import { beside } from "../session/beside.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
 import { TransportRegistry } from "../transport/registry.ts";
 import { dialPeer, type DialedPeerOptions } from "./dial.ts";
@@ -23,5 +24,6 @@ export async function connect(
 ): Promise<Peer> {
   const { transports, ...options } = typeof first === "string" ? second : first;
   const url = typeof first === "string" ? first : process.env["LINTEL_HUB"] || DEFAULT_URL;
-  return dialPeer(await (transports ?? new TransportRegistry()).for(url), url, options, nodeObjects);
+  const transport = await (transports ?? new TransportRegistry()).for(url);
+  return dialPeer(transport, url, options, { objects: nodeObjects, beside });
 }

@@ -1,12 +1,15 @@
 import { codecsOf } from "../codec/codecs.ts";
 import { RemoteEngine, type RemoteEngineOptions } from "../engine/remote/remote-engine.ts";
 import { LintelError } from "../message/failure.ts";
+import { OpenStreams } from "../message/open-streams.ts";
+import type { Beside } from "../session/beside.ts";
 import type { Transport } from "../transport/transport.ts";
 import { EnginePeer, type EnginePeerOptions } from "./engine-peer.ts";
 import type { CodecOptions, Peer } from "./peer.ts";
 import type { AttachedObjects } from "./stream/values.ts";
 
-export interface DialedPeerOptions extends Omit<RemoteEngineOptions, "clock" | "random">, CodecOptions {
+export interface DialedPeerOptions
+  extends Omit<RemoteEngineOptions, "clock" | "random" | "beside" | "endingStreams">, CodecOptions {
   /** How long to try for the first connection. Milliseconds, default 10,000; later ones are tried for for ever. */
   readonly timeoutMs?: number;
   /** Timeout of requests that name none. Milliseconds, default 30,000. */
@@ -16,15 +19,23 @@ export interface DialedPeerOptions extends Omit<RemoteEngineOptions, "clock" | "
 
 const FIRST_CONNECTION_MS = 10_000;
 
+/** What a peer needs for transports that carry more than bytes in order. */
+export interface PeerParts {
+  readonly objects: AttachedObjects;
+  readonly beside: Beside;
+}
+
 /** A peer whose hub is dialed through this transport. Resolves and rejects as `connect` does. */
 export async function dialPeer(
   transport: Transport,
   url: string,
   options: DialedPeerOptions,
-  objects?: AttachedObjects,
+  parts?: PeerParts,
 ): Promise<Peer> {
   const { timeoutMs = FIRST_CONNECTION_MS, requestTimeoutMs, onError, ...engineOptions } = options;
-  const engine = new RemoteEngine(transport, url, engineOptions);
+  const open = new OpenStreams();
+  const besides = parts === undefined ? {} : { beside: parts.beside, endingStreams: open };
+  const engine = new RemoteEngine(transport, url, { ...engineOptions, ...besides });
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, timeoutMs);
@@ -37,8 +48,9 @@ export async function dialPeer(
   }
   return new EnginePeer(engine, {
     codecs: codecsOf(options),
+    open,
     ...(requestTimeoutMs === undefined ? {} : { timeoutMs: requestTimeoutMs }),
     ...(onError === undefined ? {} : { onError }),
-    ...(objects === undefined ? {} : { objects }),
+    ...(parts === undefined ? {} : { objects: parts.objects }),
   });
 }

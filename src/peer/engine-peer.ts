@@ -39,6 +39,8 @@ export interface EnginePeerOptions {
   readonly codecs?: Codecs;
   /** What makes objects of sockets and files that arrive. Default: they come as bytes. */
   readonly objects?: AttachedObjects;
+  /** Where its streams are counted that are open. Its engine may count there what still sends. */
+  readonly open?: OpenStreams;
 }
 
 const OPEN_HEADER = { ":open": "channel" };
@@ -60,7 +62,7 @@ export class EnginePeer implements Peer {
     this.#codecs = options.codecs ?? Codecs.builtIn;
     const shared = {
       budget: new ReadBudget(),
-      open: new OpenStreams(),
+      open: options.open ?? new OpenStreams(),
       dropped: new DroppedStreams(),
       objects: options.objects,
     };

@@ -1,7 +1,7 @@
 import type { Failure } from "../message/failure.ts";
 import { LintelError } from "../message/failure.ts";
 import { formatHeaders, type HeadersInit } from "../message/headers.ts";
-import type { Message } from "../message/message.ts";
+import { Format, type Message } from "../message/message.ts";
 import { maxUtf8Length, writeUtf8 } from "../message/text.ts";
 import {
   CARRIES_STREAMS,
@@ -9,7 +9,7 @@ import {
   TIMEOUT_SIZE,
   writeHeader,
   writeU32,
-  type FrameType,
+  FrameType,
 } from "../wire/frame.ts";
 
 /** Where frames are written: `reserve` room, write from `offset` on, then `advance`. */
@@ -152,6 +152,40 @@ export function writeMessage(
   writeHeader(slab, at, end - at - HEADER_SIZE, type, flags, payloadAt - headAt, target, id);
   if (timeout >= 0) writeU32(slab, at + HEADER_SIZE, timeout);
   outbox.advance(end);
+}
+
+/** Largest payload of one DATA frame of a byte stream: with its header it fits a slab. */
+const MAX_CHUNK = 262_144;
+
+/** Bytes from this size on are worth a write of their own, without copying them. */
+const LEAST_BODY = 16_384;
+
+/** Where bytes may also be sent from where they lie. */
+interface BodyBuffer extends FrameBuffer {
+  readonly takesBody: boolean;
+  sendBody(body: Uint8Array): void;
+}
+
+/** The payload of a byte stream's message, in as many DATA as it takes. */
+export function writeBytes(outbox: BodyBuffer, stream: number, message: Message, maxPayload: number): void {
+  const most = Math.min(MAX_CHUNK, maxPayload);
+  for (let at = message.payloadStart; at < message.end; at += most)
+    writeChunk(outbox, stream, message, at, Math.min(at + most, message.end));
+}
+
+/** One DATA. Large bytes that are not lent go out from where they lie. */
+function writeChunk(outbox: BodyBuffer, stream: number, message: Message, start: number, end: number): void {
+  const size = end - start;
+  const mayStay = size >= LEAST_BODY && message.loan === undefined;
+  if (mayStay) outbox.reserve(HEADER_SIZE); // what this sends may fill the connection
+  const isBody = mayStay && outbox.takesBody;
+  const slab = outbox.reserve(isBody ? HEADER_SIZE : HEADER_SIZE + size);
+  const at = outbox.offset;
+  writeHeader(slab, at, size, FrameType.data, Format.bytes, 0, stream, 0);
+  const bytes = message.view(start, end);
+  if (!isBody) slab.set(bytes, at + HEADER_SIZE);
+  outbox.advance(at + HEADER_SIZE + (isBody ? 0 : size));
+  if (isBody) outbox.sendBody(bytes);
 }
 
 function tooLarge(head: number, payload: number, limits: BodyLimits): LintelError {

@@ -22,14 +22,8 @@ import type { FrameSink } from "../wire/frame-reader.ts";
 import { BindingTable } from "./bindings.ts";
 import type { SessionStreams } from "./streams.ts";
 import type { SessionCalls } from "./events.ts";
-import type { Understanding } from "./attachments.ts";
-import {
-  MIN_HEADERS,
-  PROTOCOL_VERSION,
-  type Greeting,
-  type SessionOptions,
-  type SessionState,
-} from "./options.ts";
+import { readGreeting, type Greeting } from "./greeting.ts";
+import { MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
 
 const MAX_QUEUE_NAME = 255;
 const NO_BYTES = new Uint8Array(0);
@@ -203,6 +197,9 @@ export class Inbound<R> implements FrameSink {
       case FrameType.lane:
         wrong = this.#session.laneWanted();
         break;
+      case FrameType.bypass:
+        wrong = streams.bypassed(header);
+        break;
       default:
         wrong = `unknown frame type ${header.type}`; // P-4
     }
@@ -229,25 +226,9 @@ export class Inbound<R> implements FrameSink {
       return session.fail(failure("BAD_VERSION", text));
     }
     const block = readUtf8(bytes, start, end);
-    const payload = readLimit(block, "max-payload");
-    const headers = readLimit(block, "max-headers");
-    // P-24, P-25: only an acceptor limits them, and need not
-    const limitsBindings = awaited === FrameType.welcome && findHeader(block, "max-bindings") !== undefined;
-    const bindings = limitsBindings ? readLimit(block, "max-bindings") : MAX_BINDING;
-    if (payload === undefined || headers === undefined || headers < MIN_HEADERS) {
-      return this.#break(`the greeting must name max-payload and a max-headers of ${MIN_HEADERS} or more`);
-    }
-    if (bindings === undefined) return this.#break("the greeting names a max-bindings that is no limit");
-    const streams = findHeader(block, "max-streams") === undefined ? 0 : readLimit(block, "max-streams"); // P-110
-    if (streams === undefined) return this.#break("the greeting names a max-streams that is no limit");
-    return session.greeted(PROTOCOL_VERSION, {
-      name: findHeader(block, "name") ?? "",
-      limits: { payload, headers },
-      bindings,
-      streams,
-      attachments: understandingOf(findHeader(block, "attachments")),
-      lane: findHeader(block, "lane") ?? "",
-    });
+    const greeting = readGreeting(block, awaited === FrameType.welcome);
+    if (typeof greeting === "string") return this.#break(greeting);
+    return session.greeted(PROTOCOL_VERSION, greeting);
   }
 
   /** Sets `#message` to a frame's header block and payload. */
@@ -345,14 +326,4 @@ export class Inbound<R> implements FrameSink {
 
 function canceled(code: number): Failure {
   return failure(code === CODES.deadline_exceeded.wire ? "DEADLINE" : "CALLER_GONE");
-}
-
-/** P-120. A word that is not known is one of a version to come. */
-function understandingOf(word: string | undefined): Understanding {
-  return word === "descriptors" || word === "bytes" ? word : "none";
-}
-
-function readLimit(block: string, name: string): number | undefined {
-  const value = findHeader(block, name);
-  return value !== undefined && /^[1-9][0-9]{0,9}$/.test(value) ? Number(value) : undefined;
 }

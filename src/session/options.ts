@@ -2,9 +2,8 @@ import type { Clock } from "../message/clock.ts";
 import type { Limits } from "../message/limits.ts";
 import type { OpenStreams } from "../message/open-streams.ts";
 import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "./events.ts";
-import type { BodyLimits } from "./frame-writer.ts";
 import type { Lanes } from "./lane.ts";
-import type { Understanding } from "./attachments.ts";
+import type { Beside } from "./beside.ts";
 import type { Flusher } from "./outbox.ts";
 
 /** Version of the protocol this code speaks. */
@@ -40,18 +39,6 @@ export type SessionLimits = Pick<
   | "heartbeatTimeout"
 >;
 
-/** What the other end has said of itself. */
-export interface Greeting {
-  readonly name: string;
-  /** What it takes. */
-  readonly limits: BodyLimits;
-  readonly bindings: number;
-  readonly streams: number;
-  readonly attachments: Understanding;
-  /** What to show where a lane is opened; empty where none can be. */
-  readonly lane: string;
-}
-
 export interface SessionOptions<R> {
   /** The dialing end says HELLO, the accepting end answers WELCOME. */
   readonly role: "dialer" | "acceptor";
@@ -62,6 +49,10 @@ export interface SessionOptions<R> {
   readonly flusher: Flusher;
   /** Where the session's streams are counted; it may be shared. */
   readonly openStreams?: OpenStreams;
+  /** Where streams are counted that have ended here and still send what they have to. Default: `openStreams`. */
+  readonly endingStreams?: OpenStreams | undefined;
+  /** What goes beside a connection that offers it. Left out, nothing does. */
+  readonly beside?: Beside | undefined;
   readonly lifecycle: SessionLifecycle;
   readonly calls: SessionCalls<R>;
   readonly registrations: SessionRegistrations;

@@ -20,17 +20,11 @@ import {
   writeMessage,
   type BodyLimits,
 } from "./frame-writer.ts";
+import { greetingOf, headersTaken, type Greeting } from "./greeting.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inbound } from "./inbound.ts";
-import {
-  MAX_GREETING,
-  MIN_HEADERS,
-  PROTOCOL_VERSION,
-  type Greeting,
-  type SessionOptions,
-  type SessionState,
-} from "./options.ts";
-import { Lane, Lanes } from "./lane.ts";
+import { MAX_GREETING, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
+import type { Lane } from "./lane.ts";
 import { Outbox } from "./outbox.ts";
 import { SessionStreams } from "./streams.ts";
 
@@ -68,7 +62,9 @@ export class Session<R> {
     this.#options = options;
     this.outbox = new Outbox(connection, flusher);
     this.#lane = this.#createLane(connection.descriptors);
-    this.streams = new SessionStreams(this.outbox, options, this.#lane, () => this.#bound());
+    const { bypasses } = connection;
+    const ways = { lane: this.#lane, bypasses, heard: () => this.#heartbeat.heard() };
+    this.streams = new SessionStreams(this.outbox, options, ways, () => this.#bound());
     this.outbox.onDrained = () => {
       this.streams.drained();
       options.lifecycle.drained();
@@ -126,7 +122,7 @@ export class Session<R> {
     this.peerName = greeting.name;
     const hasLane = this.#lane !== undefined && this.#lane.token !== "";
     const understood = greeting.attachments === "descriptors" && !hasLane ? "bytes" : greeting.attachments;
-    this.streams.allow(greeting.streams, this.#peerLimits, understood);
+    this.streams.allow({ ...greeting, limits: this.#peerLimits, attachments: understood });
     const first = this.#options.firstBinding ?? 1;
     this.#numbers = new NumberPool(first, Math.min(MAX_BINDING, first - 1 + greeting.bindings));
     this.#state = "open";
@@ -142,7 +138,9 @@ export class Session<R> {
   }
 
   laneOpened(token: string): void {
-    const refused = (this.#options.lanes ?? new Lanes()).admit(token, this.#connection.descriptors);
+    const { lanes } = this.#options;
+    if (lanes === undefined) return this.fail(failure("BAD_FRAME", "LANE where no lane can be opened"));
+    const refused = lanes.admit(token, this.#connection.descriptors);
     if (refused !== undefined) return this.fail(refused);
     return this.#over(failure("CLOSED", "the connection has become the lane of a session"));
   }
@@ -245,11 +243,26 @@ export class Session<R> {
   /** Tells the other end why, sends what waits, and closes. */
   fail(why: Failure): void {
     if (this.#state === "closing" || this.#state === "closed") return;
+    this.#takeLeave(why);
+    this.#end(why);
+  }
+
+  /** As `fail`, when the streams that have ended have sent what they have to on their bypasses. */
+  close(why: Failure): void {
+    const { bypasses } = this.streams;
+    if (bypasses?.isSending !== true) return this.fail(why);
+    if (this.#state === "closing" || this.#state === "closed") return undefined;
+    bypasses.whenSent(() => {
+      if (this.#state === "closing") this.#takeLeave(why);
+    });
+    return this.#end(why);
+  }
+
+  #takeLeave(why: Failure): void {
     writeFailure(this.outbox, FrameType.close, 0, 0, why, 0);
     this.outbox.flush();
     if (this.outbox.isEmpty) this.#connection.close();
     else this.outbox.onDrained = () => this.#connection.close();
-    this.#end(why);
   }
 
   /** Ends at once, without a word. */
@@ -302,23 +315,15 @@ export class Session<R> {
 
   #greet(type: FrameType, target: number, id: number): void {
     const { limits, name, role } = this.#options;
-    writeHeaderFrame(this.outbox, type, target, id, {
-      name,
-      "max-payload": String(limits.payload),
-      "max-headers": String(headersTaken(limits.headers)),
-      ...(limits.streams > 0 ? { "max-streams": String(limits.streams) } : {}), // P-110
-      ...(limits.streams > 0 ? { attachments: this.#lane === undefined ? "bytes" : "descriptors" } : {}), // P-120
-      ...(role === "acceptor" && this.#lane !== undefined && this.#lane.token !== ""
-        ? { lane: this.#lane.token }
-        : {}),
-      ...(role === "acceptor" ? { "max-bindings": String(limits.bindings) } : {}), // P-25
-    });
+    const bypasses = this.streams.bypasses?.limit ?? 0;
+    const own = greetingOf({ role, name, limits, lane: this.#lane?.token, bypasses });
+    writeHeaderFrame(this.outbox, type, target, id, own);
   }
 
   #createLane(passing: DescriptorPassing | undefined): Lane | undefined {
-    const { role, clock, limits } = this.#options;
+    const { role, clock, limits, beside } = this.#options;
     if (passing === undefined || limits.streams === 0) return undefined;
-    return new Lane({
+    return beside?.lane({
       passing,
       clock,
       passed: (stream, passed) => this.streams.passed(stream, passed),
@@ -383,9 +388,4 @@ function connectionLost(error: Error | undefined): Failure {
     "CONNECTION_LOST",
     error === undefined ? undefined : `the connection was lost: ${error.message}`,
   );
-}
-
-/** What this end takes, whatever is configured: failures always fit, and lengths travel in 16 bits. */
-function headersTaken(limit: number): number {
-  return Math.min(Math.max(limit, MIN_HEADERS), MAX_HEADERS);
 }

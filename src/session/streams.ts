@@ -1,15 +1,18 @@
 /** The streams of one session: numbers for their ends, frames in and out. */
 import { LintelError, failure, type Failure } from "../message/failure.ts";
-import { Format, type Message, type StreamEnd } from "../message/message.ts";
+import type { Message, StreamEnd } from "../message/message.ts";
 import type { Passed } from "../message/attached.ts";
 import type { OpenStreams } from "../message/open-streams.ts";
 import { MAX_STREAMS_PER_MESSAGE, discardStreams, link, messageCost } from "../message/stream.ts";
-import { FrameType, HEADER_SIZE, writeHeader, type FrameHeader } from "../wire/frame.ts";
+import type { Bypasses } from "../transport/transport.ts";
+import { FrameType, type FrameHeader } from "../wire/frame.ts";
 import type { Lane } from "./lane.ts";
-import { SessionAttachments, type Understanding } from "./attachments.ts";
-import { writeControl, writeFailure, writeMessage, type BodyLimits } from "./frame-writer.ts";
+import { SessionAttachments } from "./attachments.ts";
+import type { SessionBypasses } from "./bypasses.ts";
+import { writeBytes, writeControl, writeFailure, writeMessage, type BodyLimits } from "./frame-writer.ts";
+import type { Greeting } from "./greeting.ts";
 import type { Outbox } from "./outbox.ts";
-import type { SessionLimits } from "./options.ts";
+import type { SessionOptions } from "./options.ts";
 import { SharedCredit } from "./shared-credit.ts";
 import { SessionStream, readShape, shapeBits, type StreamCarrier } from "./session-stream.ts";
 
@@ -18,23 +21,26 @@ const MAX_NUMBER = 0x7fff_ffff;
 
 const OVER = Object.freeze(failure("CONNECTION_LOST", "the connection that carried the stream was lost"));
 
-/** Largest payload of one DATA frame of a byte stream: with its header it fits a slab. */
-const MAX_CHUNK = 262_144;
-
-/** Bytes from this size on are worth a write of their own, without copying them. */
-const LEAST_BODY = 16_384;
-
 /** What may wait for a connection that is full on account of streams: its receiver has granted it. Bytes. */
 const MAX_ROOM = 67_108_864;
 
 /** Of a session's options. */
-interface StreamsOptions {
-  readonly role: "dialer" | "acceptor";
-  readonly limits: SessionLimits;
-  readonly openStreams?: OpenStreams;
+type StreamsOptions = Pick<
+  SessionOptions<never>,
+  "role" | "limits" | "openStreams" | "endingStreams" | "beside"
+>;
+
+/** What there is beside the session's connection. */
+interface Ways {
+  /** Where descriptors pass, if they can. */
+  readonly lane: Lane | undefined;
+  readonly bypasses: Bypasses | undefined;
+  /** Called for every sign of life on bypasses. */
+  readonly heard: () => void;
 }
 
 export class SessionStreams implements StreamCarrier {
+  readonly bypasses: SessionBypasses | undefined;
   readonly #outbox: Outbox;
   readonly #written: () => void;
   readonly #limit: number;
@@ -57,17 +63,14 @@ export class SessionStreams implements StreamCarrier {
   /** The session is over: nothing is sent any more. */
   #isOver = false;
 
-  /** `lane` is where descriptors pass, if they can; `written` is called when something was added to the outbox. */
-  constructor(
-    outbox: Outbox,
-    { role, limits, openStreams }: StreamsOptions,
-    lane: Lane | undefined,
-    written: () => void,
-  ) {
+  /** `written` is called when something was added to the outbox. */
+  constructor(outbox: Outbox, options: StreamsOptions, ways: Ways, written: () => void) {
+    const { role, limits, openStreams } = options;
     this.#attachments = new SessionAttachments({
-      lane,
+      lane: ways.lane,
       control: (type, number, aux) => this.control(type, number, 0, aux),
     });
+    this.bypasses = this.#createBypasses(options, ways);
     this.#outbox = outbox;
     this.#credit = new SharedCredit(outbox);
     this.#written = written;
@@ -87,11 +90,25 @@ export class SessionStreams implements StreamCarrier {
     return Math.min(this.#credit.queued, MAX_ROOM);
   }
 
-  /** The other end takes so many streams at a time, and messages of that size, and that is how sockets and files get there. */
-  allow(limit: number, peerLimits: BodyLimits, understood: Understanding): void {
-    this.#attachments.allow(understood);
-    this.#ownLimit = limit;
-    this.#peerLimits = peerLimits;
+  /** What the other end has said that it takes. */
+  allow({ streams, limits, attachments, bypasses }: Omit<Greeting, "name" | "bindings" | "lane">): void {
+    this.#attachments.allow(attachments);
+    this.bypasses?.allow(bypasses);
+    this.#ownLimit = streams;
+    this.#peerLimits = limits;
+  }
+
+  #createBypasses(options: StreamsOptions, { bypasses, heard }: Ways): SessionBypasses | undefined {
+    const { role, limits, beside, openStreams, endingStreams = openStreams } = options;
+    if (bypasses === undefined || limits.streams === 0) return undefined;
+    return beside?.bypasses({
+      bypasses,
+      role,
+      heard,
+      find: (number) => this.#ends.get(number),
+      control: (type, number, id) => this.control(type, number, id),
+      ending: endingStreams,
+    });
   }
 
   /**
@@ -189,9 +206,15 @@ export class SessionStreams implements StreamCarrier {
     return stream === undefined ? this.#unknown(target) : stream.credited(id);
   }
 
-  ended({ target }: FrameHeader): string | undefined {
+  ended({ target, id }: FrameHeader): string | undefined {
     const stream = this.#ends.get(target);
-    return stream === undefined ? this.#unknown(target) : stream.halfClosed();
+    return stream === undefined ? this.#unknown(target) : stream.halfClosed(id);
+  }
+
+  bypassed({ target, id }: FrameHeader): string | undefined {
+    if (this.bypasses?.areThere !== true) return "BYPASS without bypasses"; // P-131
+    const stream = this.#ends.get(target);
+    return stream === undefined ? this.#unknown(target) : this.bypasses.said(stream, id);
   }
 
   taken(header: FrameHeader): string | undefined {
@@ -214,6 +237,7 @@ export class SessionStreams implements StreamCarrier {
   }
 
   resetByPeer({ target }: FrameHeader, why: Failure): string | undefined {
+    this.bypasses?.abort(target);
     const stream = this.#ends.get(target);
     if (stream === undefined) return this.#unknown(target);
     const at = this.#opened.indexOf(stream);
@@ -238,6 +262,7 @@ export class SessionStreams implements StreamCarrier {
     this.#waiting.clear();
     this.#opened = [];
     for (const stream of [...this.#ends.values()]) stream.lost(OVER);
+    this.bypasses?.clear();
   }
 
   // For the streams themselves.
@@ -251,7 +276,7 @@ export class SessionStreams implements StreamCarrier {
   send(stream: SessionStream, message: Message): void {
     if (this.#isOver) return discardStreams(message, OVER);
     if (stream.messages) this.#sendMessage(stream, message);
-    else this.#sendBytes(stream.number, message);
+    else writeBytes(this.#outbox, stream.number, message, this.#peerLimits.payload);
     this.#credit.spend(stream, stream.messages ? messageCost(message) : message.end - message.payloadStart);
     return this.#written();
   }
@@ -282,6 +307,12 @@ export class SessionStreams implements StreamCarrier {
     this.#waiting.delete(stream);
     this.#credit.end(stream);
     this.#attachments.forget(stream.number);
+    this.uncount(stream);
+  }
+
+  uncount(stream: SessionStream): void {
+    if (!stream.counts) return;
+    stream.counts = false;
     if (stream.isOwn) this.#own--;
     else this.#theirs--;
   }
@@ -301,29 +332,6 @@ export class SessionStreams implements StreamCarrier {
       writeMessage(this.#outbox, FrameType.data, stream.number, 0, message, -1, this.#peerLimits);
     if (message.streams === undefined) write();
     else this.carry(message, write);
-  }
-
-  #sendBytes(number: number, message: Message): void {
-    const most = Math.min(MAX_CHUNK, this.#peerLimits.payload);
-    for (let at = message.payloadStart; at < message.end; at += most) {
-      this.#sendChunk(number, message, at, Math.min(at + most, message.end));
-    }
-  }
-
-  /** One DATA. Large bytes that are not lent go out from where they lie. */
-  #sendChunk(number: number, message: Message, start: number, end: number): void {
-    const outbox = this.#outbox;
-    const size = end - start;
-    const mayStay = size >= LEAST_BODY && message.loan === undefined;
-    if (mayStay) outbox.reserve(HEADER_SIZE); // what this sends may fill the connection
-    const isBody = mayStay && outbox.takesBody;
-    const slab = outbox.reserve(isBody ? HEADER_SIZE : HEADER_SIZE + size);
-    const at = outbox.offset;
-    writeHeader(slab, at, size, FrameType.data, Format.bytes, 0, number, 0);
-    const bytes = message.view(start, end);
-    if (!isBody) slab.set(bytes, at + HEADER_SIZE);
-    outbox.advance(at + HEADER_SIZE + (isBody ? 0 : size));
-    if (isBody) outbox.sendBody(bytes);
   }
 
   /** Frames for a stream that has ended cross its end; those for one that never was break the protocol. */

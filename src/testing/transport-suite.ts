@@ -1,7 +1,7 @@
 /** What every transport must do. Gated by its `supports` manifest, never by its name. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Connection, Listener, Transport } from "../transport/transport.ts";
+import type { Connection, Bypass, BypassHandler, Listener, Transport } from "../transport/transport.ts";
 import { ByteEnd } from "./byte-end.ts";
 
 export interface TransportSuiteOptions {
@@ -26,6 +26,7 @@ export function transportSuite(name: string, options: TransportSuiteOptions): vo
     listening(options);
     carrying(options);
     ending(options);
+    bypasses(options);
   });
 }
 
@@ -268,6 +269,116 @@ function ending(options: TransportSuiteOptions): void {
     await new ByteEnd(connection).over();
     await listener.close();
   });
+}
+
+/** One end of a bypass. */
+class BypassEnd implements BypassHandler {
+  received = 0;
+  drainedCount = 0;
+  closedCount = 0;
+
+  data(bytes: Uint8Array): void {
+    this.received += bytes.length;
+  }
+
+  drained(): void {
+    this.drainedCount++;
+  }
+
+  closed(): void {
+    this.closedCount++;
+  }
+}
+
+function bypasses(options: TransportSuiteOptions): void {
+  const { supports } = options.transport;
+
+  test("connections have bypasses where the manifest says so", async () => {
+    await withPair(options, async ({ dialed, accepted }) => {
+      for (const { connection } of [dialed, accepted])
+        assert.equal(connection.bypasses !== undefined, supports.bypasses);
+      await Promise.resolve();
+    });
+  });
+
+  const skip = supports.bypasses ? false : "the transport has no bypasses";
+  for (const sends of [true, false]) {
+    test(
+      `a bypass ${sends ? "up" : "down"}: nothing before it is read, then all, then its end`,
+      { skip },
+      async () => {
+        await withPair(options, async ({ dialed, accepted }) => {
+          const [here, there] = [new BypassEnd(), new BypassEnd()];
+          let far: Bypass | undefined;
+          accepted.connection.bypasses!.accept((number, itSends, bypass) => {
+            assert.deepEqual([number, itSends], [7, !sends]);
+            far = bypass;
+            bypass.open(there);
+            return true;
+          });
+          const near = await openBypass(dialed.connection, 7, sends);
+          near.open(here);
+          const [from, sender, to, receiver] = sends ? [near, here, far!, there] : [far!, there, near, here];
+          let sent = 0;
+          do sent += CHUNK;
+          while (from.send(Buffer.alloc(CHUNK)) || sent < MEBIBYTE);
+          for (let turn = 0; turn < 20; turn++) await nextTurn();
+          assert.equal(receiver.received, 0);
+          assert.equal(sender.drainedCount, 0);
+          to.read(true);
+          while (receiver.received < sent || sender.drainedCount === 0) await nextTurn();
+          to.read(false);
+          from.send(Buffer.alloc(CHUNK));
+          sent += CHUNK;
+          from.end();
+          for (let turn = 0; turn < 20; turn++) await nextTurn();
+          assert.equal(sender.closedCount, 0, "something has not been read");
+          to.read(true);
+          while (here.closedCount + there.closedCount < 2) await nextTurn();
+          assert.equal(receiver.received, sent);
+        });
+      },
+    );
+  }
+
+  test(
+    "a bypass is lost with its connection, when it is aborted, and when it is not taken",
+    { skip },
+    async () => {
+      await withPair(options, async ({ dialed, accepted }) => {
+        const ends: BypassEnd[] = [];
+        accepted.connection.bypasses!.accept((number, _sends, bypass) => {
+          if (number > 2) return false;
+          bypass.open(ends[ends.push(new BypassEnd()) - 1]!);
+          return true;
+        });
+        for (const number of [1, 2]) {
+          const near = await openBypass(dialed.connection, number, true);
+          near.open(ends[ends.push(new BypassEnd()) - 1]!);
+          near.send(Buffer.alloc(CHUNK));
+          if (number === 1) near.abort();
+          else dialed.connection.bypasses!.request(3, true, (bypass) => assert.equal(bypass, undefined));
+          while (number === 1 && ends.some(({ closedCount }) => closedCount === 0)) await nextTurn();
+        }
+        accepted.connection.abort();
+        while (ends.some(({ closedCount }) => closedCount === 0)) await nextTurn();
+        assert.deepEqual(
+          ends.map(({ closedCount }) => closedCount),
+          [1, 1, 1, 1],
+        );
+        dialed.connection.bypasses!.request(4, true, (bypass) => assert.equal(bypass, undefined));
+      });
+    },
+  );
+}
+
+/** What makes bypasses possible may come a little after the connection: it is asked for until there is one. */
+async function openBypass({ bypasses: all }: Connection, number: number, sends: boolean): Promise<Bypass> {
+  for (;;) {
+    const bypass = await new Promise<Bypass | undefined>((resolve) => all!.request(number, sends, resolve));
+    if (bypass !== undefined) return bypass;
+    await nextTurn();
+  }
 }
 
 async function closedOnce(...ends: ByteEnd[]): Promise<void> {

@@ -97,7 +97,7 @@ export function createMemoryTransport(): Transport {
   const listeners = new Map<string, (connection: Connection) => void>();
   return {
     scheme: "memory",
-    supports: { inProcess: true, remote: false, encrypted: true },
+    supports: { inProcess: true, remote: false, encrypted: true, bypasses: false },
 
     async dial(url, options = {}) {
       refuseOptions(url, options, "tls");

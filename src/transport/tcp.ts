@@ -8,7 +8,7 @@ import type { Transport } from "./transport.ts";
 /** `tcp://HOST:PORT`; port 0 listens on a free one. */
 export const tcp: Transport = {
   scheme: "tcp",
-  supports: { inProcess: false, remote: true, encrypted: false },
+  supports: { inProcess: false, remote: true, encrypted: false, bypasses: false },
 
   async dial(url, options = {}) {
     const { host, port } = parseAddress(url, "tcp");

@@ -14,7 +14,7 @@ export const TLS_WINDOW = 262_144;
 /** `tls://HOST:PORT`: TLS 1.2 or 1.3 with the application protocol `lintel.v1`; port 0 listens on a free one. */
 export const tls: Transport = {
   scheme: "tls",
-  supports: { inProcess: false, remote: true, encrypted: true },
+  supports: { inProcess: false, remote: true, encrypted: true, bypasses: false },
 
   async dial(url, options = {}) {
     const { host, port } = parseAddress(url, "tls");

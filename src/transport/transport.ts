@@ -16,9 +16,50 @@ export interface ConnectionHandler {
   closed(error: Error | undefined): void;
 }
 
+/**
+ * A way for bytes beside a connection, one way, with flow control of its own. Nothing is said of how it ends: an end that
+ * was cut off may look like one that has sent all.
+ */
+export interface Bypass {
+  /** Starts the flow of events. Called once. Nothing is handed on before `read(true)`. */
+  open(handler: BypassHandler): void;
+  /** Sends bytes, which are copied. False: it is full, and `drained` follows; what is sent meanwhile is kept. */
+  send(bytes: Uint8Array): boolean;
+  /** Sends what it kept, then ends. `closed` follows when the other end has read everything. */
+  end(): void;
+  /** Whether what arrives is handed on. While it is not, nothing is, and the other end is held back. */
+  read(going: boolean): void;
+  /** Ends at once. */
+  abort(): void;
+}
+
+export interface BypassHandler {
+  /** Bytes have arrived. They are the receiver's to keep. */
+  data(bytes: Uint8Array): void;
+  /** There is room again. */
+  drained(): void;
+  /** Nothing comes any more, nor is anything sent. Called once, last. */
+  closed(): void;
+}
+
+/** The bypasses of one connection. Only the end that dialed opens them, for bytes in either direction. */
+export interface Bypasses {
+  /** How many this end takes at a time. */
+  readonly limit: number;
+  /**
+   * Opens a bypass that the other end knows by this number and direction. `opened` is called later, with nothing when there
+   * is none to be had.
+   */
+  request(number: number, sends: boolean, opened: (bypass: Bypass | undefined) => void): void;
+  /** The other end opens bypasses: `onBypass` takes one by opening it before it returns true, or refuses it. Called once. */
+  accept(onBypass: (number: number, sends: boolean, bypass: Bypass) => boolean): void;
+}
+
 export interface Connection {
   /** Who is at the other end, for logs. */
   readonly remote: string;
+  /** Left out where the transport has none. */
+  readonly bypasses?: Bypasses | undefined;
   /** Starts the flow of events. Called once, before anything arrives is lost. */
   open(handler: ConnectionHandler): void;
   /**
@@ -68,6 +109,8 @@ export interface TransportSupports {
   readonly remote: boolean;
   /** Bytes are encrypted on their way. */
   readonly encrypted: boolean;
+  /** Streams of bytes may travel beside the connection, with flow control of their own. */
+  readonly bypasses: boolean;
 }
 
 /** Certificates and keys as PEM text. What a transport without TLS is given of these it refuses. */

@@ -50,7 +50,7 @@ function accepted(socket: Socket): DescriptorPassing | undefined {
 /** `unix:///PATH`: sockets in the file system, guarded by its permissions. */
 export const unix: Transport = {
   scheme: "unix",
-  supports: { inProcess: false, remote: false, encrypted: false },
+  supports: { inProcess: false, remote: false, encrypted: false, bypasses: false },
 
   async dial(url, options = {}) {
     refuseOptions(url, options, "tls");

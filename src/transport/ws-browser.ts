@@ -36,7 +36,7 @@ export function createBrowserTransport(
 ): Transport {
   return {
     scheme,
-    supports: { inProcess: false, remote: true, encrypted: scheme === "wss" },
+    supports: { inProcess: false, remote: true, encrypted: scheme === "wss", bypasses: false },
 
     async dial(url, options = {}) {
       const target = parseWs(url, scheme);

@@ -40,8 +40,17 @@ export const FrameType = {
   bytes: 41,
   lane: 42,
   pass: 43,
+  bypass: 44,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
+
+/** What the `id` of a BYPASS says. */
+export const BypassSays = {
+  /** From here on the bytes of its sender travel on the bypass. */
+  used: 0,
+  /** Its sender would use a bypass. */
+  wanted: 1,
+} as const;
 
 /** Bits 0 and 1 of `flags` hold the payload's format. */
 export const FORMAT_MASK = 0b11;

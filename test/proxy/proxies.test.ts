@@ -78,6 +78,12 @@ for (const name of ["haproxy", "nginx"] as const) {
           const large = "x".repeat(1_000_000);
           for (let n = 0; n < 4; n++) assert.equal(await caller.request(`${scheme}.echo`, large), large);
 
+          // Behind a proxy there are no bypasses: the session carries them.
+          await worker.serve(`${scheme}.mirror`, (stream) => stream);
+          const there = new Blob([large, large, large]).stream();
+          const back = await caller.request<ReadableStream>(`${scheme}.mirror`, there);
+          assert.equal(await new Response(back).text(), large.repeat(3));
+
           const news = new Notes();
           await worker.subscribe(`${scheme}.news`, (value) => news.note(String(value)));
           for (let n = 0; n < 100; n++) await caller.publish(`${scheme}.news`, n);

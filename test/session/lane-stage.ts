@@ -8,6 +8,7 @@ import type { Attached } from "../../src/message/attached.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
 import { Message, type StreamEnd } from "../../src/message/message.ts";
 import { createStream } from "../../src/message/stream-pair.ts";
+import { beside } from "../../src/session/beside.ts";
 import { Lanes } from "../../src/session/lane.ts";
 import { Flusher } from "../../src/session/outbox.ts";
 import { Session } from "../../src/session/session.ts";
@@ -163,6 +164,7 @@ export class LaneStage {
       lifecycle: owner,
       calls: owner,
       registrations: owner,
+      beside,
     });
     this.sessions.push(session);
     session.start();

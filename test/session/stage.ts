@@ -1,11 +1,13 @@
 /** A session on one end of a pipe, and bytes written and read by hand on the other. */
 import { DEFAULT_LIMITS, type Limits } from "../../src/message/limits.ts";
 import { Flusher } from "../../src/session/outbox.ts";
+import type { OpenStreams } from "../../src/message/open-streams.ts";
 import type { SessionOptions } from "../../src/session/options.ts";
+import { beside } from "../../src/session/beside.ts";
 import { Session } from "../../src/session/session.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { createMemoryTransport } from "../../src/transport/memory.ts";
-import type { Connection } from "../../src/transport/transport.ts";
+import type { Connection, Bypasses } from "../../src/transport/transport.ts";
 import { FrameLog, helloBytes, welcomeBytes } from "../wire/frame-bytes.ts";
 import { Recorder } from "./recorder.ts";
 
@@ -47,6 +49,9 @@ export interface StageOptions {
   readonly limits?: Partial<Limits>;
   readonly name?: string;
   readonly firstBinding?: number;
+  /** Beside the session's end of the pipe, which has none by itself. */
+  readonly bypasses?: Bypasses;
+  readonly endingStreams?: OpenStreams | undefined;
   /** The raw end never reads. */
   readonly deaf?: boolean;
   /** Headers of the greeting the raw end sends; false: it sends none. */
@@ -64,13 +69,26 @@ export async function pipe(): Promise<[dialed: Connection, accepted: Connection]
   return [dialed, accepted!];
 }
 
+function withBypasses(connection: Connection, bypasses: Bypasses): Connection {
+  return {
+    remote: connection.remote,
+    bypasses,
+    open: (handler) => connection.open(handler),
+    send: (bytes) => connection.send(bytes),
+    close: () => connection.close(),
+    abort: () => connection.abort(),
+  };
+}
+
 /** A session that is open, unless there is no greeting. */
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const { role = "acceptor", greeting, firstBinding } = options;
   const [dialed, accepted] = await pipe();
   const clock = new FakeClock();
   const owner = new Recorder();
-  const session = new Session<unknown>(role === "acceptor" ? accepted : dialed, {
+  const own = role === "acceptor" ? accepted : dialed;
+  const connection = options.bypasses === undefined ? own : withBypasses(own, options.bypasses);
+  const session = new Session<unknown>(connection, {
     role,
     name: options.name ?? "stage",
     limits: { ...DEFAULT_LIMITS, ...options.limits },
@@ -79,6 +97,8 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     lifecycle: owner,
     calls: owner,
     registrations: owner,
+    beside,
+    endingStreams: options.endingStreams,
     ...(firstBinding === undefined ? {} : { firstBinding }),
   });
   session.start();

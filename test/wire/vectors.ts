@@ -8,7 +8,7 @@ export interface GoodFrame {
   readonly type: string;
   readonly hex: string;
   /** What both ends must have announced. */
-  readonly needs?: "streams" | "attachments";
+  readonly needs?: "streams" | "attachments" | "bypasses";
   /** Names of frames that come first. */
   readonly after?: readonly string[];
   readonly fields: Readonly<Record<string, unknown>>;

@@ -1,6 +1,8 @@
 import type { Clock, Random } from "../../message/clock.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import type { OpenStreams } from "../../message/open-streams.ts";
 import type { SessionCalls, SessionRegistrations } from "../../session/events.ts";
+import type { Beside } from "../../session/beside.ts";
 import type { SessionLimits } from "../../session/options.ts";
 import { Flusher } from "../../session/outbox.ts";
 import { Session } from "../../session/session.ts";
@@ -36,6 +38,9 @@ export interface LinkOptions {
   readonly limits: SessionLimits;
   readonly clock: Clock;
   readonly random: Random;
+  /** What goes beside connections, and where streams are counted that only this still sends. */
+  readonly beside: Beside | undefined;
+  readonly endingStreams: OpenStreams | undefined;
   readonly calls: SessionCalls<Incoming>;
   readonly registrations: SessionRegistrations;
   readonly onOpened: (session: Session<Incoming>) => void;
@@ -94,7 +99,7 @@ export class Link {
     if (session === undefined || session.state === "closed") return Promise.resolve();
     return new Promise((resolve) => {
       this.#over.push(resolve);
-      session.fail(failure("CLOSED", "the peer was closed"));
+      session.close(failure("CLOSED", "the peer was closed"));
     });
   }
 
@@ -140,6 +145,7 @@ export class Link {
 
   #greet(attempt: Attempt, connection: Connection): void {
     const { name, limits, clock, calls, registrations, onDrained, onGoaway } = this.#options;
+    const { beside, endingStreams } = this.#options;
     const session = new Session<Incoming>(connection, {
       role: "dialer",
       name,
@@ -148,6 +154,8 @@ export class Link {
       flusher: this.#flusher,
       calls,
       registrations,
+      beside,
+      endingStreams,
       lifecycle: {
         opened: () => this.#opened(attempt, session),
         goaway: onGoaway,

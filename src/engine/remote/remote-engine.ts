@@ -18,6 +18,7 @@ import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../message/stream.ts";
 import { checkPattern, checkSubject } from "../../message/subject.ts";
 import type { OutBinding } from "../../session/bindings.ts";
+import type { SessionOptions } from "../../session/options.ts";
 import type { Session } from "../../session/session.ts";
 import type { TlsOptions, Transport } from "../../transport/transport.ts";
 import { MAX_BINDING } from "../../wire/frame.ts";
@@ -27,7 +28,7 @@ import { Jobs } from "./jobs.ts";
 import { Link, type LinkState } from "./link.ts";
 import { Registrations, type Incoming, type ServiceEntry } from "./registrations.ts";
 
-export interface RemoteEngineOptions {
+export interface RemoteEngineOptions extends Pick<SessionOptions<never>, "beside" | "endingStreams"> {
   /** Shown in the hub's logs. */
   readonly name?: string;
   readonly limits?: Partial<Limits>;
@@ -90,6 +91,8 @@ export class RemoteEngine implements Engine {
       limits: this.#limits,
       clock: this.clock,
       random: options.random ?? Math.random,
+      beside: options.beside,
+      endingStreams: options.endingStreams,
       calls: dispatch,
       registrations: dispatch,
       onOpened: (session) => this.#opened(session),

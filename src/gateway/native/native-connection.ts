@@ -12,6 +12,7 @@ import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "../..
 import type { Flusher, Outbox } from "../../session/outbox.ts";
 import type { Limits } from "../../message/limits.ts";
 import type { SessionLimits } from "../../session/options.ts";
+import { beside } from "../../session/beside.ts";
 import type { Lanes } from "../../session/lane.ts";
 import { Session } from "../../session/session.ts";
 import type { Clock } from "../../message/clock.ts";
@@ -89,6 +90,7 @@ export class NativeConnection
       calls: this,
       registrations: this,
       lanes: options.lanes,
+      beside,
       firstBinding: FIRST_OWN_BINDING,
     });
     this.outbox = this.session.outbox;

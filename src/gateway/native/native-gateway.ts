@@ -106,7 +106,7 @@ export class NativeGateway {
   close(): Promise<void> {
     this.#draining = true;
     for (const { session } of [...this.#connections])
-      session.fail(failure("DRAINING", "the hub is shutting down"));
+      session.close(failure("DRAINING", "the hub is shutting down"));
     if (this.#connections.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty.push(resolve));
   }

@@ -14,6 +14,7 @@ export class Valve {
     this.#inner = inner;
     this.connection = {
       remote: inner.remote,
+      bypasses: inner.bypasses,
       open: (handler) => {
         this.#handler = handler;
         inner.open(handler);

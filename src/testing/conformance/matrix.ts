@@ -55,7 +55,7 @@ export function inProcessCells(codecs: readonly CodecEntry[]): Cell[] {
     name: NO_TRANSPORT,
     transport: {
       scheme: NO_TRANSPORT,
-      supports: { inProcess: true, remote: false, encrypted: true },
+      supports: { inProcess: true, remote: false, encrypted: true, bypasses: false },
       dial: refuse,
       listen: refuse,
     },

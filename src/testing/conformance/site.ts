@@ -5,6 +5,7 @@ import { createHub, type Hub } from "../../hub/hub.ts";
 import { connect } from "../../peer/connect.ts";
 import type { CodecOptions, Peer } from "../../peer/peer.ts";
 import type { Limits } from "../../message/limits.ts";
+import { beside } from "../../session/beside.ts";
 import { Door, type Slowness, type Valve } from "./door.ts";
 import type { CodecEntry, TransportEntry } from "./entries.ts";
 import { Line } from "./line.ts";
@@ -77,7 +78,11 @@ export class Site implements AsyncDisposable {
   async front(home: string): Promise<{ readonly url: string; readonly uplink: Line }> {
     const { transport, freshUrl } = this.#transport;
     const uplink = new Line(transport);
-    const engine = new RemoteEngine(uplink.transport, home, { name: "front", onState: uplink.onState });
+    const engine = new RemoteEngine(uplink.transport, home, {
+      name: "front",
+      onState: uplink.onState,
+      beside,
+    });
     this.#takeDown.push(() => engine.close());
     await engine.connected();
     const gateway = new NativeGateway(engine, { name: "front", limits: this.#limits });

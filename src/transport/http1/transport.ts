@@ -30,7 +30,7 @@ export function createHttp1Transport(options: Http1Options): Transport {
   const scheme = encrypted ? "http1s" : "http1";
   return {
     scheme,
-    supports: { inProcess: false, remote: true, encrypted },
+    supports: { inProcess: false, remote: true, encrypted, bypasses: false },
 
     async dial(url, dialOptions = {}) {
       const address = parseWebAddress(url, scheme);

@@ -1,10 +1,17 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import {
+  constants,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { TLSSocket } from "node:tls";
 import { remoteOf } from "../address.ts";
 import { FOREIGN_ORIGIN, originRule, type OriginRule } from "../origins.ts";
 import { refuse, type Refusal } from "../problem.ts";
 import { SESSION_PATH } from "../session-protocol.ts";
 import type { Connection } from "../transport.ts";
+import { BypassTable } from "./accepted-bypasses.ts";
+import { BYPASS_TYPE } from "./bypass.ts";
 import { StreamConnection } from "./stream-connection.ts";
 
 /** G-2: what both ends call the bytes of a session in a stream. */
@@ -33,6 +40,7 @@ export class Http2Acceptor {
   readonly #maxConnections: number;
   readonly #mayConnect: OriginRule;
   readonly #streams = new Set<ServerHttp2Stream>();
+  readonly #bypasses = new BypassTable();
   #isClosed = false;
 
   /** Throws a TypeError for origins that are none. */
@@ -56,13 +64,16 @@ export class Http2Acceptor {
     if (headers[":path"] !== this.#path) return false;
     stream.on("error", () => undefined); // 'close' follows
     if (stream.destroyed || stream.closed) return true;
+    if (headers["content-type"] === BYPASS_TYPE) {
+      const refusal = this.#bypasses.take(stream, headers);
+      if (refusal !== undefined) answerRefusal(stream, refusal);
+      return true;
+    }
     const refusal = this.#objection(headers);
     if (refusal !== undefined) {
       answerRefusal(stream, refusal);
       return true;
     }
-    const socket = stream.session?.socket as TLSSocket | undefined;
-    const remote = remoteOf(socket?.encrypted === true ? "h2" : "h2c", socket);
     stream.respond({
       ":status": 200,
       "content-type": CONTENT_TYPE,
@@ -70,13 +81,25 @@ export class Http2Acceptor {
       "x-accel-buffering": "no",
     });
     stream.write(PREAMBLE);
-    this.#streams.add(stream);
-    const connection = new StreamConnection(stream, remote, () => this.#streams.delete(stream));
+    const connection = this.#connection(stream);
     // A reset in this turn would overtake the answer, and the dialer would take it for a refusal.
     setImmediate(() => {
       if (!stream.destroyed) accept(connection);
     });
     return true;
+  }
+
+  #connection(stream: ServerHttp2Stream): Connection {
+    const { session } = stream;
+    const socket = session?.socket as TLSSocket | undefined;
+    const remote = remoteOf(socket?.encrypted === true ? "h2" : "h2c", socket);
+    const begun = session === undefined ? undefined : this.#bypasses.begin(session as ServerHttp2Session);
+    this.#streams.add(stream);
+    const onOver = (): void => {
+      this.#streams.delete(stream);
+      begun?.close();
+    };
+    return new StreamConnection(stream, remote, begun?.bypasses, onOver);
   }
 
   /** Refuses new connections. Those that are open stay. */

@@ -1,8 +1,14 @@
-import { connect, type ClientHttp2Session, type SecureClientSessionOptions } from "node:http2";
+import {
+  connect,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type SecureClientSessionOptions,
+} from "node:http2";
 import { attempt } from "../dialing.ts";
 import { readFirst } from "../preamble.ts";
 import type { Connection, DialOptions } from "../transport.ts";
 import { CONTENT_TYPE, PREAMBLE } from "./acceptor.ts";
+import { DialedBypasses } from "./dialed-bypasses.ts";
 import { STREAM_WINDOW, widen } from "./options.ts";
 import { StreamConnection } from "./stream-connection.ts";
 
@@ -27,7 +33,14 @@ export function dialHttp2(
       }
       widen(session);
     });
-    openStream(session, path, remote, succeed, fail);
+    const bypasses = new DialedBypasses(session, path);
+    openStream(session, path, fail, (stream) => {
+      const onOver = (): void => {
+        bypasses.close();
+        session.close();
+      };
+      succeed(new StreamConnection(stream, remote, bypasses, onOver));
+    });
     return () => session.destroy();
   });
 }
@@ -35,9 +48,8 @@ export function dialHttp2(
 function openStream(
   session: ClientHttp2Session,
   path: string,
-  remote: string,
-  succeed: (connection: Connection) => void,
   fail: (error: Error) => void,
+  opened: (stream: ClientHttp2Stream) => void,
 ): void {
   const stream = session.request(
     { ":method": "POST", ":path": path, "content-type": CONTENT_TYPE },
@@ -53,7 +65,7 @@ function openStream(
     readFirst(stream, PREAMBLE.length, (bytes) => {
       if (bytes.toString("latin1") !== PREAMBLE)
         fail(new Error("the answer does not begin as a session does"));
-      else succeed(new StreamConnection(stream, remote, () => session.close()));
+      else opened(stream);
     });
   });
 }

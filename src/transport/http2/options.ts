@@ -4,7 +4,7 @@ import type { Http2Session, ServerOptions } from "node:http2";
 export const STREAM_WINDOW = 262_144;
 
 /** Bytes of all streams of a connection that may be on their way. */
-const CONNECTION_WINDOW = 1_048_576;
+const CONNECTION_WINDOW = 262_144;
 
 /** Streams in one connection. A proxy may carry many sessions in one; past it, it opens another. */
 const MAX_STREAMS = 128;

@@ -1,11 +1,12 @@
 import { constants, type Http2Stream } from "node:http2";
 import { ConnectionEnd } from "../connection-end.ts";
 import { SendWindow } from "../send-window.ts";
-import type { Connection, ConnectionHandler } from "../transport.ts";
+import type { Connection, ConnectionHandler, Bypasses } from "../transport.ts";
 
 /** A connection inside one HTTP/2 stream, at either end of it. */
 export class StreamConnection implements Connection {
   readonly remote: string;
+  readonly bypasses: Bypasses | undefined;
   readonly #stream: Http2Stream;
   readonly #end = new ConnectionEnd();
   readonly #window: SendWindow;
@@ -14,8 +15,9 @@ export class StreamConnection implements Connection {
   #isLeaving = false;
 
   /** `onOver` is called before the handler hears that the connection is over. */
-  constructor(stream: Http2Stream, remote: string, onOver: () => void) {
+  constructor(stream: Http2Stream, remote: string, bypasses: Bypasses | undefined, onOver: () => void) {
     this.remote = remote;
+    this.bypasses = bypasses;
     this.#stream = stream;
     this.#window = new SendWindow(stream, () => this.#end.drained());
     stream.on("error", (error) => {

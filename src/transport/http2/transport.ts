@@ -24,7 +24,7 @@ export function createHttp2Transport(options: Http2Options): Transport {
   const scheme = encrypted ? "h2" : "h2c";
   return {
     scheme,
-    supports: { inProcess: false, remote: true, encrypted },
+    supports: { inProcess: false, remote: true, encrypted, bypasses: true },
 
     async dial(url, dialOptions = {}) {
       const { host, port, path } = parseWebAddress(url, scheme);

@@ -20,7 +20,7 @@ const HTTP_PROTOCOL = "http/1.1";
 /** `ws://HOST:PORT/PATH`: binary messages of the subprotocol `lintel.v1`; port 0 listens on a free one. */
 export const ws: Transport = {
   scheme: "ws",
-  supports: { inProcess: false, remote: true, encrypted: false },
+  supports: { inProcess: false, remote: true, encrypted: false, bypasses: false },
 
   async dial(url, options = {}) {
     const target = parseWs(url, "ws");
@@ -34,7 +34,7 @@ export const ws: Transport = {
 /** `wss://HOST:PORT/PATH`: the same inside TLS. */
 export const wss: Transport = {
   scheme: "wss",
-  supports: { inProcess: false, remote: true, encrypted: true },
+  supports: { inProcess: false, remote: true, encrypted: true, bypasses: false },
 
   async dial(url, options = {}) {
     const target = parseWs(url, "wss");
