@@ -2,11 +2,12 @@ import type { ConnectOptions } from "../../peer/connect.ts";
 import { TransportRegistry } from "../../transport/registry.ts";
 import type { Connection, DialOptions, Transport } from "../../transport/transport.ts";
 
-/** The way of one peer to its hub: the transport as it is, and a knife for the connection that was dialed last. */
+/** The way of one peer to its hub: the transport as it is, and a knife for its connection. */
 export class Line {
   readonly transport: Transport;
   readonly registry: TransportRegistry = new TransportRegistry();
-  #connection: Connection | undefined;
+  /** Those dialed since the last cut: of several attempts at a time the peer keeps one. */
+  readonly #connections = new Set<Connection>();
   #onConnected: (() => void)[] = [];
 
   constructor(transport: Transport) {
@@ -28,12 +29,14 @@ export class Line {
   /** Aborts the connection, as a network does. Resolves when there is another. */
   cut(): Promise<void> {
     const again = new Promise<void>((resolve) => this.#onConnected.push(resolve));
-    this.#connection?.abort();
+    for (const connection of this.#connections) connection.abort();
+    this.#connections.clear();
     return again;
   }
 
   async #dial(transport: Transport, url: string, options: DialOptions | undefined): Promise<Connection> {
-    this.#connection = await transport.dial(url, options);
-    return this.#connection;
+    const connection = await transport.dial(url, options);
+    this.#connections.add(connection);
+    return connection;
   }
 }
