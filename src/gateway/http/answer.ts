@@ -129,13 +129,16 @@ function connectionNames(lines: readonly string[]): readonly string[] {
 function bodyOf(answer: Message): string | Uint8Array {
   if (answer.encoder !== undefined) {
     const encoded = answer.encoder.encode(answer.value);
-    if (typeof encoded !== "string") return encoded;
-    // As many bytes as characters means ASCII, which is latin1 as well.
-    return Buffer.byteLength(encoded) === encoded.length ? encoded : Buffer.from(encoded);
+    return typeof encoded === "string" ? bodyOfText(encoded) : encoded;
   }
   const { bytes, payloadStart, end } = answer;
   if (end - payloadStart <= SHORT_BODY) return native.latin1Slice.call(bytes, payloadStart, end);
   return answer.payload();
+}
+
+/** A text as a body. As many bytes as characters means ASCII, which is latin1 as well. */
+export function bodyOfText(text: string): string | Uint8Array {
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text);
 }
 
 /** Failure of a worker whose answer HTTP cannot carry. */

@@ -1,5 +1,6 @@
 import type { Failure } from "../../message/failure.ts";
 import type { Delivery } from "../http-api.ts";
+import { bodyOfText } from "./answer.ts";
 import type { Exchange, PendingCall } from "./connection.ts";
 import type { Responder } from "./responder.ts";
 
@@ -47,10 +48,10 @@ export class ApiCall implements PendingCall {
 
   answer(status: number, headers: string[], body?: string | Uint8Array, delivery?: Delivery): void {
     this.onGone = undefined;
-    const bytes = typeof body === "string" ? Buffer.from(body) : body;
-    if (status !== 204) headers.push("Content-Length", String(bytes?.length ?? 0));
+    const sent = typeof body === "string" ? bodyOfText(body) : body;
+    if (status !== 204) headers.push("Content-Length", String(sent?.length ?? 0));
     try {
-      this.#responder.respond(this.#exchange, status, headers, bytes, delivery);
+      this.#responder.respond(this.#exchange, status, headers, sent, delivery);
     } catch (error) {
       this.#responder.thrown(this.#exchange, error); // a defect: nothing can be sent any more
       this.#exchange.connection.line.cut();

@@ -33,6 +33,10 @@ export interface Outgoing {
   flushHeaders(): void;
   /** Sends a piece of the body; a string is ASCII. False when that is enough for now: "drain" follows. */
   write(piece: string | Uint8Array): boolean;
+  /** Sends a piece of the body; a string holds one byte per character. */
+  write(piece: string, encoding: "latin1"): boolean;
+  /** Where it goes; null while others are sent before it. */
+  readonly socket?: { cork(): void; uncork(): void } | null;
   /** To be called before `end`. */
   addTrailers(trailers: readonly [name: string, value: string][]): void;
   readonly writableNeedDrain: boolean;

@@ -4,7 +4,7 @@ import type { Message } from "../../message/message.ts";
 import { responseOf } from "./answer.ts";
 import type { Delivery } from "../http-api.ts";
 import type { BodyBudget } from "./body.ts";
-import type { Connection, Exchange } from "./connection.ts";
+import type { Connection, Exchange, Outgoing } from "./connection.ts";
 import type { HttpSettings, RequestRecord } from "./options.ts";
 import { problemOf } from "./problem.ts";
 import type { ReadyAnswer } from "./route-options.ts";
@@ -73,12 +73,12 @@ export class Responder {
     this.#write(exchange, answer.status, headers, answer.body, reason);
   }
 
-  /** Answers with what an API says; `headers` are complete. */
+  /** Answers with what an API says; `headers` are complete. A string holds one byte per character. */
   respond(
     exchange: Exchange,
     status: number,
     headers: string[],
-    body: Uint8Array | undefined,
+    body: string | Uint8Array | undefined,
     delivery: Delivery | undefined,
   ): void {
     const { connection, response, state } = exchange;
@@ -162,7 +162,7 @@ export class Responder {
     this.end(exchange, status, reason);
     if (connection.state === "closed") return;
     this.#writeHead(exchange, status, headers);
-    if (typeof body === "string") response.end(body, "latin1");
+    if (typeof body === "string") endWith(response, body);
     else response.end(body);
     this.#freed(connection);
   }
@@ -198,4 +198,17 @@ export class Responder {
       this.#settings.onFault?.(error);
     }
   }
+}
+
+/**
+ * Ends a response with a short body. `end` alone would give the socket two pieces, the second one empty, for which Node has a
+ * slower way to the kernel.
+ */
+function endWith(response: Outgoing, body: string): void {
+  const { socket } = response;
+  if (socket === undefined || socket === null) return void response.end(body, "latin1"); // it waits behind others
+  socket.cork();
+  response.write(body, "latin1");
+  socket.uncork();
+  response.end();
 }
