@@ -23,6 +23,8 @@ const BRACE = 0x7b;
 const BRACKET = 0x5b;
 // oxlint-disable-next-line no-control-regex -- control characters are what it must find
 const BAD_VALUE = /[^\t -~\u0080-\u00ff]/;
+/** Text that is the same inside quotation marks. */
+const PLAIN = /^[ !#-[\]-~]*$/;
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
 /** The form a worker likes best by its Accept header. */
@@ -91,31 +93,47 @@ function termHeaders({ id }: Job, { service, attempts, deadline, lease }: Terms)
 
 function jobText(form: JobForm, { id, request }: Job, terms: Terms): string {
   if (form === "astrohub") return `{"id":"${id}","originalRequest":"${base64Of(request!.payload())}"}`;
-  const head = request!.headText();
-  const [encoding, value] = valueText(request!, head);
+  const [encoding, value] = valueText(request!);
   const { service, attempts, deadline, lease } = terms;
-  let from = "";
-  for (const name of [":method", ":path"]) {
-    const text = findHeader(head, name);
-    if (text !== undefined) from += `,"${name.slice(1)}":${JSON.stringify(text)}`;
-  }
-  const headers = request!.headers.toJSON();
-  for (const name of Object.keys(headers)) if (name.startsWith(":")) delete headers[name];
   return (
     `{"id":"${id}","originalRequest":${value},"encoding":"${encoding}","service":"${service}",` +
-    `"attempts":${attempts},"deadline":${deadline},"lease":${lease}${from},"headers":${JSON.stringify(headers)}}`
+    `"attempts":${attempts},"deadline":${deadline},"lease":${lease}${headText(request!)}}`
   );
+}
+
+/** The fields that come from the head of the request. Values of a repeated header are joined as HTTP does. */
+function headText(request: Message): string {
+  const values = new Map<string, string>();
+  for (const [name, value] of request.headers) {
+    const before = values.get(name);
+    if (before === undefined) values.set(name, value);
+    else if (!name.startsWith(":")) values.set(name, `${before}, ${value}`);
+  }
+  let from = "";
+  let headers = "";
+  for (const [name, value] of values) {
+    if (!name.startsWith(":")) headers += `${headers === "" ? "" : ","}${quoted(name)}:${quoted(value)}`;
+    else if (name === ":method" || name === ":path") from += `,"${name.slice(1)}":${quoted(value)}`;
+  }
+  return `${from},"headers":{${headers}}`;
+}
+
+/** As `JSON.stringify`, which is slow to be called for little. */
+function quoted(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 type Encoding = "none" | "json" | "text" | "base64";
 
 /** The request's payload as JSON text. JSON is put in as it came: numbers keep their digits. */
-function valueText(request: Message, head: string): [encoding: Encoding, text: string] {
+function valueText(request: Message): [encoding: Encoding, text: string] {
   const { bytes, payloadStart, end, format } = request; // its payload is bytes, for it was retained
   if (payloadStart === end) return ["none", "null"];
   const payload = request.payload();
   const codec =
-    format === Format.typed ? builtInFor(findHeader(head, "content-type") ?? TYPES.json) : undefined;
+    format === Format.typed
+      ? builtInFor(findHeader(request.headText(), "content-type") ?? TYPES.json)
+      : undefined;
   const isText = format === Format.text || codec !== undefined;
   if (!isText || !isUtf8(payload)) return ["base64", `"${base64Of(payload)}"`];
   const text = readUtf8(bytes, payloadStart, end);
