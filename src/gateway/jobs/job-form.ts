@@ -4,6 +4,8 @@ import { Wishes } from "../../codec/accept.ts";
 import { base64Of } from "../../codec/base64.ts";
 import { form as htmlForm } from "../../codec/form.ts";
 import { json } from "../../codec/json.ts";
+import { deeperThan } from "../../codec/json-nesting.ts";
+import { MAX_DEPTH } from "../../codec/refusal.ts";
 import { builtInFor } from "../../codec/values.ts";
 import { findHeader } from "../../message/headers.ts";
 import { Format, type Message } from "../../message/message.ts";
@@ -125,7 +127,10 @@ function quoted(text: string): string {
 
 type Encoding = "none" | "json" | "text" | "base64";
 
-/** The request's payload as JSON text. JSON is put in as it came: numbers keep their digits. */
+/**
+ * The request's payload as JSON text. JSON is put in as it came: numbers keep their digits. It is parsed all the same, for
+ * what is none, or deeper than parsers take, would spoil the whole answer, and the other jobs in it.
+ */
 function valueText(request: Message): [encoding: Encoding, text: string] {
   const { bytes, payloadStart, end, format } = request; // its payload is bytes, for it was retained
   if (payloadStart === end) return ["none", "null"];
@@ -139,7 +144,7 @@ function valueText(request: Message): [encoding: Encoding, text: string] {
   const text = readUtf8(bytes, payloadStart, end);
   const first = bytes[payloadStart];
   if (codec === json || (codec === htmlForm && (first === BRACE || first === BRACKET))) {
-    if (isJson(text)) return ["json", text];
+    if (deeperThan(MAX_DEPTH, bytes, payloadStart, end) < 0 && isJson(text)) return ["json", text];
   }
   return ["text", JSON.stringify(text)];
 }

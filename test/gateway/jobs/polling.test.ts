@@ -161,6 +161,11 @@ test("workers that poll and workers that are sent theirs share the requests of a
   assert.ok(pushed.jobs.length > 5, `${pushed.jobs.length} were pushed`);
 });
 
+/** Arrays in arrays. */
+function nested(depth: number): string {
+  return `${"[".repeat(depth)}1${"]".repeat(depth)}`;
+}
+
 test("what the job looks like follows from what the request is", async (context) => {
   const stage = await openStage(context, { jobs: { services: { a: {} } } });
   const cases: [body: Message, encoding: string, value: unknown][] = [
@@ -169,6 +174,8 @@ test("what the job looks like follows from what the request is", async (context)
     [text("{not json"), "text", "{not json"],
     [Message.ofBytes(Buffer.from("{not json")), "base64", "e25vdCBqc29u"],
     [Message.ofBytes(Buffer.from("{broken"), "", Format.typed), "text", "{broken"],
+    [Message.ofBytes(Buffer.from(nested(100)), "", Format.typed), "json", JSON.parse(nested(100))],
+    [Message.ofBytes(Buffer.from(nested(101)), "", Format.typed), "text", nested(101)],
     [Message.ofBytes(Buffer.from([0xff, 0x00]), "", Format.text), "base64", "/wA="],
     [Message.ofBytes(new Uint8Array(0), "", Format.typed), "none", null],
     [
