@@ -56,6 +56,7 @@ export class BodyBuffer {
     return this.#bytes === undefined ? new Uint8Array(0) : this.#bytes.subarray(0, this.received);
   }
 
+  /** Keeps nothing of it. */
   drop(): void {
     this.#bytes = undefined;
   }

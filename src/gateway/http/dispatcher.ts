@@ -313,8 +313,10 @@ export class Dispatcher implements Sink {
   #received(exchange: Exchange, body: BodyBuffer): void {
     if (exchange.state !== "receiving") return;
     exchange.body = undefined;
+    const bytes = body.bytes();
+    body.drop(); // what listens to the request is there until its end
     try {
-      this.#handOn(exchange, body.bytes());
+      this.#handOn(exchange, bytes);
     } catch (error) {
       this.responder.thrown(exchange, error);
     }

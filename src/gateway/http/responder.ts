@@ -143,6 +143,7 @@ export class Responder {
   end(exchange: Exchange, status: number, reason: string | undefined): void {
     exchange.state = "done";
     exchange.before = undefined;
+    exchange.body?.drop();
     exchange.body = undefined;
     exchange.upload?.stop();
     this.#giveBody(exchange);
