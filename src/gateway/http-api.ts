@@ -34,6 +34,8 @@ export interface HttpCall {
   readonly isOpen: boolean;
   /** Called when the caller leaves before it has its answer, or the gateway answers in its place. */
   onGone: (() => void) | undefined;
+  /** The body is done with, long before there is an answer: what it takes is free again. */
+  dropBody(): void;
   /** What a log says it was about: the path, which may be secret, is left out then. */
   note(subject: string | undefined, path: string): void;
   /** `headers` are names and values in turn, without `Content-Length`. A string is sent as UTF-8. */

@@ -41,6 +41,11 @@ export class ApiCall implements PendingCall {
     return state === "running" && connection.state === "open" && connection.line.isOpen;
   }
 
+  dropBody(): void {
+    this.body = NO_BYTES;
+    this.#responder.giveBody(this.#exchange);
+  }
+
   note(subject: string | undefined, path: string): void {
     this.#exchange.subject = subject;
     this.#exchange.path = path;

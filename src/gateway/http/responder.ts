@@ -105,7 +105,7 @@ export class Responder {
   /** Writes the head of a response whose body comes later; `close` ends the exchange. */
   open(exchange: Exchange, status: number, headers: string[]): void {
     exchange.state = "streaming";
-    this.#giveBody(exchange);
+    this.giveBody(exchange);
     this.#writeHead(exchange, status, headers);
   }
 
@@ -139,6 +139,12 @@ export class Responder {
     request.resume();
   }
 
+  /** The body has reached whom it was for. */
+  giveBody(exchange: Exchange): void {
+    this.#bodies.give(exchange.held);
+    exchange.held = 0;
+  }
+
   /** Takes an exchange off its connection and notes how it ended. */
   end(exchange: Exchange, status: number, reason: string | undefined): void {
     exchange.state = "done";
@@ -146,7 +152,7 @@ export class Responder {
     exchange.body?.drop();
     exchange.body = undefined;
     exchange.upload?.stop();
-    this.#giveBody(exchange);
+    this.giveBody(exchange);
     exchange.connection.remove(exchange);
     if (this.#settings.onRequest !== undefined) this.#log(exchange, status, reason);
   }
@@ -166,12 +172,6 @@ export class Responder {
     if (typeof body === "string") endWith(response, body);
     else response.end(body);
     this.#freed(connection);
-  }
-
-  /** The body has reached its worker. */
-  #giveBody(exchange: Exchange): void {
-    this.#bodies.give(exchange.held);
-    exchange.held = 0;
   }
 
   #writeHead({ connection, response, applied }: Exchange, status: number, headers: string[]): void {

@@ -2,9 +2,10 @@ import type { Pending, PendingTable } from "../../broker/pending-table.ts";
 import type { Clock } from "../../message/clock.ts";
 import type { Failure } from "../../message/failure.ts";
 import type { Delivery, HttpCall } from "../http-api.ts";
-import { oneJob, severalJobs, type JobForm } from "./job-form.ts";
+import { oneJob, severalJobs } from "./job-form.ts";
 import type { JobTable } from "./job-table.ts";
 import { isOut, type Job } from "./job.ts";
+import type { PollOptions } from "./poll-options.ts";
 import type { Poll, PullService } from "./pull-service.ts";
 
 /** A poll's place among those that wait, until its time is up. */
@@ -21,20 +22,11 @@ export interface PollHost {
   due(poll: HttpPoll): void;
 }
 
-/** What one poll asks for. */
-export interface PollOptions {
-  readonly form: JobForm;
-  /** Undefined: one job, not in an array. */
-  readonly max: number | undefined;
-  readonly leaseMs: number | undefined;
-}
-
 /** A poll takes no more jobs when those it has come to so many bytes. */
 const ENOUGH_BYTES = 4_194_304;
-const EMPTY = ["Cache-Control", "no-store"];
 
 /**
- * A worker's request for jobs.
+ * A worker's request for jobs, by a call of its own or with the answer to the job before.
  *
  * | state   | meaning                                             | next                                          |
  * |---------|-----------------------------------------------------|-----------------------------------------------|
@@ -63,8 +55,9 @@ export class HttpPoll implements Poll, Delivery {
     this.room = options.max ?? 1;
   }
 
-  /** Begins to wait, for `waitMs` milliseconds at the most. False, with nothing done, when too many wait already. */
-  begin(waitMs: number): boolean {
+  /** Begins to wait. False, with nothing done, when too many wait already. */
+  begin(): boolean {
+    const { waitMs } = this.#options;
     const wait = this.#host.waits.add(this.#host.clock.now() + waitMs);
     if (wait === undefined) return false;
     wait.poll = this;
@@ -109,11 +102,12 @@ export class HttpPoll implements Poll, Delivery {
     if (this.state !== "waiting") return; // it has something, which goes out
     this.#service.close(this);
     this.#end();
-    this.#call.answer(204, [...EMPTY]);
+    answerNone(this.#call);
   }
 
   refuse(why: Failure): void {
     if (this.state !== "waiting") return;
+    if (this.#options.isNext) return this.timeUp(); // it polls again by itself, and is told then
     this.#service.close(this);
     this.#end();
     this.#call.problem(why);
@@ -150,4 +144,9 @@ export class HttpPoll implements Poll, Delivery {
     wait.poll = undefined;
     this.#host.waits.release(wait);
   }
+}
+
+/** There is no job. */
+export function answerNone(call: HttpCall): void {
+  call.answer(204, ["Cache-Control", "no-store"]);
 }

@@ -8,20 +8,19 @@ import type { HttpApi, HttpCall } from "../http-api.ts";
 import { answerOf, errorOf } from "./answer-form.ts";
 import { answerSeveral } from "./batch.ts";
 import { checkOrigin } from "./foreign-page.ts";
-import { HttpPoll, type PollHost, type Wait } from "./http-poll.ts";
-import { formFor } from "./job-form.ts";
+import { HttpPoll, answerNone, type PollHost, type Wait } from "./http-poll.ts";
 import { JobTable } from "./job-table.ts";
 import { isOut, type Job } from "./job.ts";
 import { isServiceName, jobsSettings, type JobsOptions, type JobsSettings } from "./options.ts";
+import { badRequest, parametersOf } from "./parameters.ts";
 import {
-  MAX_JOBS,
-  badRequest,
-  durationOf,
-  headerOf,
-  numberOf,
-  parametersOf,
-  type Parameters,
-} from "./parameters.ts";
+  NEXT_PARAMETERS,
+  POLL_PARAMETERS,
+  leaseOf,
+  nextOptionsOf,
+  pollOptionsOf,
+  type PollOptions,
+} from "./poll-options.ts";
 import { PullServices, type PollListener } from "./pull-services.ts";
 
 const SERVICE = "/service/";
@@ -41,6 +40,8 @@ const NO_SUCH_PATH: Failure = Object.freeze({
   message: "below a job there are response, error and lease",
   retryable: false,
 });
+const ANSWER_PARAMETERS = ["status", ...NEXT_PARAMETERS];
+const ERROR_PARAMETERS = ["code", "reason", "message", "retryable", ...NEXT_PARAMETERS];
 const VERBS: ReadonlySet<string> = new Set(["response", "error", "lease"]);
 const NO_NAME = Object.freeze(
   failure("BAD_SUBJECT", "a service is named by its subject, such as image.resize"),
@@ -153,20 +154,20 @@ export class JobsGateway implements HttpApi {
     if (!isServiceName(name)) return call.problem(NO_NAME);
     if (!allows(call, "GET")) return;
     call.note(name, call.path);
-    const { compat, waitMs, maxWaitMs } = this.#settings;
-    const parameters = parametersOf(call.query, ["wait", "max", "lease"]);
-    const form = formFor(headerOf(call.rawHeaders, "accept"), compat ?? "json");
-    const max = numberOf(parameters, "max", 1, MAX_JOBS);
-    const wait = Math.min(durationOf(parameters, "wait") ?? waitMs, maxWaitMs);
-    const leaseMs = leaseOf(parameters);
-    if (form === "raw" && max !== undefined)
-      throw badRequest("max gives an array, which application/octet-stream has no place for");
-    const service = this.#services.open(name);
-    if ("code" in service) return call.problem(service);
-    const poll = new HttpPoll(this.#host, service, call, { form, max, leaseMs });
-    if (!poll.begin(wait)) return call.problem(TOO_MANY_POLLS);
-    this.#onPoll?.("polled", name);
+    const parameters = parametersOf(call.query, POLL_PARAMETERS);
+    const refused = this.#await(call, name, pollOptionsOf(call, parameters, this.#settings));
+    if (refused !== undefined) call.problem(refused);
+  }
+
+  /** Lets a call wait for jobs of a service. A failure, with nothing done, when it cannot. */
+  #await(call: HttpCall, subject: string, options: PollOptions): Failure | undefined {
+    const service = this.#services.open(subject);
+    if ("code" in service) return service;
+    const poll = new HttpPoll(this.#host, service, call, options);
+    if (!poll.begin()) return TOO_MANY_POLLS;
+    this.#onPoll?.("polled", subject);
     if (this.#refusal !== undefined) poll.refuse(this.#refusal); // unless it was given something
+    return undefined;
   }
 
   #atJobs(call: HttpCall): void {
@@ -187,8 +188,8 @@ export class JobsGateway implements HttpApi {
     call.note(job.owner.subject, shown);
     if (call.method === "DELETE") release(call, job);
     else if (verb === "lease") this.#extend(call, job);
-    else if (verb === "error") fail(call, job);
-    else answer(call, job, this.#settings);
+    else if (verb === "error") this.#fail(call, job);
+    else this.#answer(call, job);
   }
 
   /** The job with this id, if it is out. */
@@ -198,6 +199,27 @@ export class JobsGateway implements HttpApi {
     if (isOut(job)) return job;
     if (job.state === "withdrawn") return JOB_WITHDRAWN;
     return job.state === "expired" || job.state === "returned" ? LEASE_EXPIRED : JOB_ENDED;
+  }
+
+  #answer(call: HttpCall, job: Job): void {
+    const parameters = parametersOf(call.query, ANSWER_PARAMETERS);
+    const next = nextOptionsOf(call, parameters, this.#settings);
+    const said = answerOf(call.body, call.rawHeaders, parameters, this.#settings.compat);
+    this.#ended(call, job, job.owner.answer(job, said), next);
+  }
+
+  #fail(call: HttpCall, job: Job): void {
+    const parameters = parametersOf(call.query, ERROR_PARAMETERS);
+    const next = nextOptionsOf(call, parameters, this.#settings);
+    this.#ended(call, job, job.owner.fail(job, errorOf(call.body, parameters)), next);
+  }
+
+  /** Whatever hinders the next job, this one has its outcome: the worker is told of none, polls, and hears why then. */
+  #ended(call: HttpCall, { owner }: Job, done: boolean, next: PollOptions | undefined): void {
+    if (!done) return call.problem(JOB_WITHDRAWN);
+    if (next === undefined) return call.answer(200, []);
+    call.dropBody();
+    if (this.#await(call, owner.subject, next) !== undefined) answerNone(call);
   }
 
   #extend(call: HttpCall, job: Job): void {
@@ -211,26 +233,10 @@ export class JobsGateway implements HttpApi {
   }
 }
 
-function answer(call: HttpCall, job: Job, { compat }: JobsSettings): void {
-  const parameters = parametersOf(call.query, ["status"]);
-  const said = answerOf(call.body, call.rawHeaders, parameters, compat);
-  ended(call, job.owner.answer(job, said));
-}
-
-function fail(call: HttpCall, job: Job): void {
-  const parameters = parametersOf(call.query, ["code", "reason", "message", "retryable"]);
-  ended(call, job.owner.fail(job, errorOf(call.body, parameters)));
-}
-
 function release(call: HttpCall, job: Job): void {
   parametersOf(call.query, []);
   job.owner.release(job);
   call.answer(204, []);
-}
-
-function ended(call: HttpCall, done: boolean): void {
-  if (done) call.answer(200, []);
-  else call.problem(JOB_WITHDRAWN);
 }
 
 /** True for the right method; otherwise the call is answered. */
@@ -240,13 +246,6 @@ function allows(call: HttpCall, methods: string): boolean {
   if (call.method === "OPTIONS") call.answer(204, allow);
   else call.problem(METHOD_NOT_ALLOWED, allow);
   return false;
-}
-
-/** The lease a worker asks for, at least a millisecond. */
-function leaseOf(parameters: Parameters): number | undefined {
-  const leaseMs = durationOf(parameters, "lease");
-  if (leaseMs === 0) throw badRequest("a lease of no time is none");
-  return leaseMs;
 }
 
 /** `name` of `/service/name/jobs`; undefined for paths of another form. */

@@ -1,6 +1,7 @@
 /**
  * What polls cost: memory of the hub for each that is idle; and requests per second, and time of the hub's processor, of
- * workers that poll for many jobs (`pull`) or for one (`single`), to those of one that is sent its requests (`push`), in turn.
+ * workers that poll for many jobs (`pull`), for one (`single`), or ask for one with each answer (`next`), to those of one that
+ * is sent its requests (`push`), in turn.
  *
  *   npm run measure:jobs -- --polls 10000 --rounds 5 --seconds 2
  */
@@ -110,12 +111,15 @@ const workers = [
   await start("push", url),
   await start("pull", String(port), String(CONCURRENCY)),
   await start("single", String(port), String(CONCURRENCY)),
+  await start("next", String(port), String(CONCURRENCY)),
 ];
 await delay(500);
 const ratios: Record<string, { readonly rates: number[]; readonly costs: number[] }> = {
   pull: { rates: [], costs: [] },
+  next: { rates: [], costs: [] },
   single: { rates: [], costs: [] },
 };
+for (const service of ["push", ...Object.keys(ratios)]) await throughput(service); // what runs first is compiled meanwhile
 for (let round = 0; round < Number(values.rounds); round++) {
   const pushed = await throughput("push");
   console.log(`push: ${Math.round(pushed.perSecond)}/s, ${pushed.cpu.toFixed(1)} us of the hub each`);

@@ -4,6 +4,7 @@
  *   node measured-process.js hub             a hub; prints its URLs, and for each line it reads what it has used
  *   node measured-process.js push URL        a program that serves "push", 64 requests at a time
  *   node measured-process.js single PORT N   N workers that poll "single" for one job, and answer it
+ *   node measured-process.js next PORT N     the same for "next", asking for the next job with each answer
  *   node measured-process.js pull PORT N     a worker that polls "pull" for N jobs at a time, and answers them in one call
  */
 import { createInterface } from "node:readline";
@@ -54,10 +55,22 @@ async function single(): Promise<void> {
   }
 }
 
-async function singles(): Promise<void> {
-  console.log("ready");
-  await Promise.all(Array.from({ length: Number(max) }, single));
+async function next(): Promise<void> {
+  const worker = new RawHttp(Number(where));
+  for (;;) {
+    let body = await worker.call("GET", "/service/next/jobs");
+    while (body !== "") {
+      const { id, originalRequest } = JSON.parse(body) as GivenJob;
+      body = await worker.call("POST", `/jobs/${id}?next=1`, JSON.stringify(originalRequest));
+    }
+  }
 }
 
-const parts = { hub, push, pull, single: singles };
+/** As many of a worker as may have jobs at a time. */
+async function many(worker: () => Promise<void>): Promise<void> {
+  console.log("ready");
+  await Promise.all(Array.from({ length: Number(max) }, worker));
+}
+
+const parts = { hub, push, pull, single: () => many(single), next: () => many(next) };
 await parts[part as keyof typeof parts]();

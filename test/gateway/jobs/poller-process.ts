@@ -15,7 +15,9 @@ const book = openSync(path, "a");
 /** What a worker does, and how often. */
 const HABITS = {
   /** Answers on the connection it has the job from. */
-  stays: 0.6,
+  stays: 0.3,
+  /** The same, and asks for the next job with it. */
+  asks: 0.3,
   /** Closes that connection, and answers on another, as curl does. */
   returns: 0.2,
   /** Leaves before the answer to its poll has come, or as it comes. */
@@ -65,20 +67,26 @@ function open(): Socket {
   return socket;
 }
 
+function leave(socket: Socket): void {
+  const end = random() < 0.5 ? () => socket.destroy() : () => socket.resetAndDestroy();
+  setTimeout(end, random() * 6);
+}
+
 async function work(): Promise<void> {
+  const poll = "wait=2s&lease=1s";
   let socket = open();
+  let said: { status: number; body: string } | undefined;
   for (;;) {
     if (socket.destroyed) socket = open();
     const does = habit();
-    if (does === "leaves") {
-      const leaving = socket;
-      const end = random() < 0.5 ? () => leaving.destroy() : () => leaving.resetAndDestroy();
-      setTimeout(end, random() * 6);
+    if (said === undefined) {
+      if (does === "leaves") leave(socket);
+      said = await respond(socket, `GET /service/${service}/jobs?${poll} HTTP/1.1\r\nHost: hub\r\n\r\n`);
     }
-    const target = `/service/${service}/jobs?wait=2s&lease=1s`;
-    const poll = await respond(socket, `GET ${target} HTTP/1.1\r\nHost: hub\r\n\r\n`);
-    if (poll?.status !== 200) continue;
-    const { id, originalRequest } = JSON.parse(poll.body) as { id: string; originalRequest: string };
+    const given = said;
+    said = undefined;
+    if (given?.status !== 200) continue;
+    const { id, originalRequest } = JSON.parse(given.body) as { id: string; originalRequest: string };
     writeSync(book, `${originalRequest}\n`);
     if (random() < DEADLY) setTimeout(() => process.kill(process.pid, "SIGKILL"), random() * 10);
     if (does === "drops") continue;
@@ -86,8 +94,12 @@ async function work(): Promise<void> {
       socket.end();
       socket = open();
     }
-    const answer = `POST /jobs/${id} HTTP/1.1\r\nHost: hub\r\nContent-Length: ${originalRequest.length}\r\n\r\n`;
-    await respond(socket, answer + originalRequest);
+    const asks = does === "asks";
+    if (asks && random() < HABITS.leaves) leave(socket);
+    const target = asks ? `/jobs/${id}/response?next=1&${poll}` : `/jobs/${id}`;
+    const head = `POST ${target} HTTP/1.1\r\nHost: hub\r\nContent-Length: ${originalRequest.length}\r\n\r\n`;
+    const answer = await respond(socket, head + originalRequest);
+    if (asks) said = answer;
   }
 }
 

@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Engine } from "../../../src/engine/engine.ts";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import type { Listening } from "../../../src/gateway/gateway.ts";
+import type { BodyBudget } from "../../../src/gateway/http/body.ts";
 import type { HttpOptions, RequestRecord } from "../../../src/gateway/http/options.ts";
 import { openHttp } from "../../../src/gateway/http/server.ts";
 import { JobsGateway } from "../../../src/gateway/jobs/jobs-gateway.ts";
@@ -29,6 +30,7 @@ export interface StageOptions {
   readonly jobs?: JobsOptions;
   readonly http?: HttpOptions;
   readonly limits?: Partial<Limits>;
+  readonly bodies?: BodyBudget;
 }
 
 export interface Stage {
@@ -81,7 +83,10 @@ export async function stageOn(
     onFault: (fault) => void faults.push(fault),
     ...options.http,
   };
-  const listening = await openHttp(engine, settled, { api: gateway });
+  const listening = await openHttp(engine, settled, {
+    api: gateway,
+    ...(options.bodies === undefined ? {} : { bodies: options.bodies }),
+  });
   context.after(async () => {
     gateway.close();
     await listening.close();
