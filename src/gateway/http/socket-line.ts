@@ -57,9 +57,12 @@ export class SocketLine implements Line {
     this.#options = options;
   }
 
-  /** Asked for web apps only: Node remembers the address, and the door tells by one that is unknown that a caller has reset. */
+  /**
+   * Asked on a stand-in, which inherits all there is to know: Node remembers the address where it was asked for it, and the
+   * door tells by one that is unknown that a caller has reset.
+   */
   get remote(): string | undefined {
-    return this.#socket.remoteAddress;
+    return (Object.create(this.#socket) as Socket).remoteAddress;
   }
 
   get isOpen(): boolean {
