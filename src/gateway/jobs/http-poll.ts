@@ -18,6 +18,8 @@ export interface PollHost {
   readonly clock: Clock;
   readonly table: JobTable;
   readonly waits: PendingTable<Wait>;
+  /** Why polls are not to wait, if they are not. */
+  refusal(): Failure | undefined;
   /** Calls the poll's `send` at the end of this turn of the loop. */
   due(poll: HttpPoll): void;
 }
@@ -65,6 +67,7 @@ export class HttpPoll implements Poll, Delivery {
     this.#call.onGone = () => this.#gone();
     this.#service.open(this);
     if (waitMs === 0) this.timeUp();
+    this.#checkRefusal();
     return true;
   }
 
@@ -85,7 +88,10 @@ export class HttpPoll implements Poll, Delivery {
     this.#jobs = this.#jobs.filter(isOut); // the others' callers have left since
     if (this.#jobs.length === 0) return this.#waitOn();
     this.#end();
-    if (!this.#call.isOpen) return this.lost();
+    if (!this.#call.isOpen) {
+      this.lost();
+      return answerNone(this.#call); // of no use to the worker, but what is to go out behind it can go out
+    }
     const { form, max } = this.#options;
     const now = this.#host.clock.now();
     const { subject } = this.#service;
@@ -135,6 +141,13 @@ export class HttpPoll implements Poll, Delivery {
     this.room = this.#options.max ?? 1;
     if (this.#host.waits.get(this.#wait) === undefined) return this.timeUp(); // its time is up meanwhile
     this.#service.open(this);
+    this.#checkRefusal();
+  }
+
+  /** What was there it has been given by now: it is to wait, if that may be. */
+  #checkRefusal(): void {
+    const refusal = this.#host.refusal();
+    if (refusal !== undefined) this.refuse(refusal);
   }
 
   #end(): void {

@@ -81,6 +81,7 @@ export class JobsGateway implements HttpApi {
       clock,
       table: this.#table,
       waits,
+      refusal: () => this.#refusal,
       due: (poll) => {
         if (this.#due.length === 0) atEndOfTurn(() => this.#send());
         this.#due.push(poll);
@@ -166,7 +167,6 @@ export class JobsGateway implements HttpApi {
     const poll = new HttpPoll(this.#host, service, call, options);
     if (!poll.begin()) return TOO_MANY_POLLS;
     this.#onPoll?.("polled", subject);
-    if (this.#refusal !== undefined) poll.refuse(this.#refusal); // unless it was given something
     return undefined;
   }
 

@@ -130,6 +130,20 @@ test("polls that are pipelined are answered in order, each with a job of its own
   worker.close();
 });
 
+test("a poll in front of what is no request is answered, and gets no job", async (context) => {
+  const stage = await openStage(context, { jobs: SERVICES });
+  const broken = new RawCaller(stage.port).send(`${POLL}no request\r\n\r\n`);
+  await stage.waiting(1);
+  const asked = stage.ask("a");
+  assert.equal((await broken.response())?.status, 204);
+  assert.equal((await broken.response())?.status, 400);
+  const job = await stage.poll("a");
+  assert.equal(job.attempts, 1);
+  await stage.post(`/jobs/${job.id}`, "x");
+  assert.equal((await asked).status, 200);
+  await broken.end();
+});
+
 test("when all callers have left before the jobs go out, the poll waits on", async (context) => {
   const stage = await openStage(context, { jobs: SERVICES });
   const polling = stage.call("/service/a/jobs?max=5&wait=10s");
