@@ -32,8 +32,7 @@ export class PullServices {
     this.#table = table;
     this.#settings = settings;
     this.#onPoll = onPoll;
-    for (const [subject, options] of settings.services)
-      this.#configured.set(subject, this.#create(subject, options));
+    for (const [subject, options] of settings.services) this.#begin(this.#configured, subject, options);
   }
 
   /** True while workers poll, or have done so lately, or have jobs. */
@@ -48,9 +47,10 @@ export class PullServices {
       known.lastSeen = this.#engine.clock.now();
       return known;
     }
+    const options = this.#settings.services.get(subject);
+    if (options !== undefined) return this.#begin(this.#configured, subject, options);
     if (this.#polled.size >= this.#settings.maxServices) return TOO_MANY;
-    const service = this.#create(subject, AT_MOST_ONCE);
-    this.#polled.set(subject, service);
+    const service = this.#begin(this.#polled, subject, AT_MOST_ONCE);
     this.#watch();
     return service;
   }
@@ -63,18 +63,18 @@ export class PullServices {
     this.#polled.clear();
   }
 
-  #create(subject: string, options: PullServiceOptions): PullService {
-    return new PullService(this.#engine, this.#table, subject, options, (why) => {
-      this.#giveUp(subject, why); // the next poll tries again
+  #begin(among: Map<string, PullService>, subject: string, options: PullServiceOptions): PullService {
+    const service = new PullService(this.#engine, this.#table, subject, options, (why) => {
+      if (among.get(subject) === service) this.#giveUp(among, service, why); // the next poll tries again
     });
+    among.set(subject, service);
+    return service;
   }
 
-  #giveUp(subject: string, why: Failure): void {
-    const service = this.#polled.get(subject);
-    if (service === undefined) return;
-    this.#polled.delete(subject);
+  #giveUp(among: Map<string, PullService>, service: PullService, why: Failure): void {
+    among.delete(service.subject);
     service.leave(why);
-    this.#onPoll?.("left", subject);
+    if (among === this.#polled) this.#onPoll?.("left", service.subject);
   }
 
   /** Looks often enough that a service is given up within one and a quarter of the linger time. */
@@ -83,8 +83,8 @@ export class PullServices {
     this.#sweep ??= clock.after(Math.ceil(this.#settings.lingerMs / 4), () => {
       this.#sweep = undefined;
       const before = clock.now() - this.#settings.lingerMs;
-      for (const [subject, service] of this.#polled) {
-        if (service.isIdle && service.lastSeen <= before) this.#giveUp(subject, UNPOLLED);
+      for (const service of this.#polled.values()) {
+        if (service.isIdle && service.lastSeen <= before) this.#giveUp(this.#polled, service, UNPOLLED);
       }
       if (this.#polled.size > 0) this.#watch();
     });

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Engine } from "../../../src/engine/engine.ts";
+import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
+import { LintelError } from "../../../src/message/failure.ts";
 import { formatHeaders } from "../../../src/message/headers.ts";
 import { Format, Message } from "../../../src/message/message.ts";
 import { createStream } from "../../../src/message/stream-pair.ts";
 import { json, serveOn, text } from "../http/door.ts";
-import { openStage, problemOf, until, type GivenJob } from "./stage.ts";
+import { openStage, problemOf, stageOn, until, type GivenJob } from "./stage.ts";
 
 test("a poll waits for a job, and the answer to the job is the answer to the request", async (context) => {
   const stage = await openStage(context);
@@ -96,6 +99,34 @@ test("a configured service queues though nobody has ever polled it", async (cont
   assert.equal(job.originalRequest, "hello");
   await stage.post(`/jobs/${job.id}`, "bye");
   assert.equal(await (await asked).text(), "bye");
+});
+
+test("a service that the engine has refused is begun anew by the next poll", async (context) => {
+  const local = new LocalEngine();
+  const full = new LintelError("resource_exhausted", "there are too many", { reason: "TOO_MANY" });
+  let refusals = 2;
+  const engine = new Proxy<Engine>(local, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== "function") return value;
+      if (name !== "serve" || refusals-- <= 0) return value.bind(target) as unknown;
+      return (...args: Parameters<Engine["serve"]>) => {
+        const registration = target.serve(...args);
+        void registration.leave();
+        return { ...registration, ready: Promise.reject(full) };
+      };
+    },
+  });
+  const stage = await stageOn(context, engine, local, { jobs: { services: { known: {} } } });
+  assert.deepEqual(await problemOf(await stage.call("/service/polled/jobs")), [429, "TOO_MANY"]);
+  for (const service of ["known", "polled"]) {
+    const polling = stage.poll(service);
+    await stage.waiting(1);
+    const asked = stage.ask(service, "hello");
+    const { id } = await polling;
+    await stage.post(`/jobs/${id}`, "bye");
+    assert.equal(await (await asked).text(), "bye");
+  }
 });
 
 test("max gives an array with as many jobs as are there", async (context) => {
