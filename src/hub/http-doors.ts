@@ -28,18 +28,21 @@ export class HttpDoors {
 
   readonly #tls: TlsOptions | undefined;
   readonly #jobs: JobsGateway | undefined;
+  readonly #jobsFirst: boolean;
 
-  /** `tls` is for the port when its options have none. */
+  /** `tls` is for the port when its options have none; `jobsFirst`: there the paths of jobs go before routes for every path. */
   constructor(
     engine: Engine,
     native: NativeGateway,
     limits: Limits,
     tls: TlsOptions | undefined,
     jobs: JobsGateway | undefined,
+    jobsFirst: boolean,
   ) {
     this.#engine = engine;
     this.#tls = tls;
     this.#jobs = jobs;
+    this.#jobsFirst = jobsFirst;
     this.#native = native;
     this.#limits = limits;
     this.#bodies = new BodyBudget(limits.httpBodies);
@@ -63,7 +66,7 @@ export class HttpDoors {
     const { tls = this.#tls ?? false } = options;
     const fittings: HttpFittings = {
       bodies: this.#bodies,
-      ...(this.#jobs === undefined ? {} : { api: this.#jobs }),
+      ...(this.#jobs === undefined ? {} : { api: this.#jobs, apiFirst: this.#jobsFirst }),
       ...(sessions === undefined ? {} : { sessions }),
       ...(tls === false ? {} : { secure: certificatesOf(tls) }),
     };
@@ -112,7 +115,7 @@ export class HttpDoors {
     const sessions = this.#sessionsOf(options, options.path === "/" ? "" : (options.path ?? ""), false);
     const fittings = {
       bodies: this.#bodies,
-      ...(options.jobs === true ? { api: this.#jobsFor() } : {}),
+      ...(options.jobs === true ? { api: this.#jobsFor(), apiFirst: true } : {}),
       ...(sessions === undefined ? {} : { sessions }),
     };
     const gateway = new EmbeddedGateway(this.#engine, this.#settle(options), fittings);

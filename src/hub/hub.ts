@@ -29,7 +29,10 @@ import { SessionDoors, type Door, type ListenAt } from "./session-doors.ts";
 export interface HubConfig extends CodecOptions {
   /** The HTTP door, or false for none. Default: 127.0.0.1:8500. */
   readonly http?: false | HttpOptions;
-  /** Workers over plain HTTP, on the port of the HTTP door: false for none, or how. Default true. */
+  /**
+   * Workers over plain HTTP, on the port of the HTTP door: false for none, or how. Default true, but then their paths give way
+   * to routes for every path, such as that of a web app at `/`.
+   */
   readonly jobs?: boolean | JobsOptions;
   /** Where to listen for the native protocol: URLs, with options where they need any. Default: `tcp://127.0.0.1:4500`. */
   readonly listen?: readonly (string | ListenAt)[];
@@ -140,7 +143,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     beam = await openBeamDoor(engine, config, limits);
     grpc = await openGrpcDoor(engine, config, limits);
     const jobs = await openJobs(engine, config);
-    const http = new HttpDoors(engine, native, limits, config.tls, jobs);
+    const http = new HttpDoors(engine, native, limits, config.tls, jobs, config.jobs !== undefined);
     const hub = new RunningHub(
       engine,
       native,

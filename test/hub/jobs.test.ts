@@ -206,3 +206,25 @@ test("the gateway works in front of a hub that is elsewhere", async (context) =>
     [200, 502],
   );
 });
+
+test("jobs that were asked for go before routes for every path, and routes that name them before jobs", async () => {
+  const routes = [
+    { path: "/", subject: "web", mode: "app" },
+    { path: "/jobs/mine", subject: "mine" },
+    { path: "/{tenant}/{rest...}", subject: "{tenant}.rest" },
+  ] as const;
+  const http = { port: 0, routes };
+  const noWait = "/service/greet/jobs?wait=0";
+  await using asked = await createHub({ http, listen: [], jobs: true });
+  assert.equal((await fetch(asked.httpUrl + noWait)).status, 204);
+  assert.equal((await fetch(`${asked.httpUrl}/jobs/none`, { method: "POST" })).status, 404);
+  await asked.serve("mine", () => "mine");
+  assert.equal(await (await fetch(`${asked.httpUrl}/jobs/mine`)).text(), "mine");
+  const asking = fetch(`${asked.httpUrl}/service/greet`, { method: "POST", body: "Ada" }); // it was polled just now
+  await answer(asked.httpUrl!, await poll(asked.httpUrl!, "greet"), "hello");
+  assert.equal(await (await asking).text(), "hello");
+
+  await using unasked = await createHub({ http, listen: [] });
+  await unasked.serve("service.rest", () => "routed");
+  assert.equal(await (await fetch(unasked.httpUrl + noWait)).text(), "routed");
+});

@@ -27,6 +27,12 @@ const BODIES_FULL = Object.freeze(
   failure("IN_FLIGHT_FULL", "the requests in flight have too many bytes of bodies"),
 );
 
+/** An API on the same port, if there is one, and whether it goes before routes for every path. */
+interface Fittings {
+  readonly api?: HttpApi;
+  readonly apiFirst?: boolean;
+}
+
 export class Dispatcher implements Sink {
   readonly responder: Responder;
   readonly #streams: StreamedAnswers;
@@ -42,13 +48,14 @@ export class Dispatcher implements Sink {
   #refusal: Failure | undefined;
 
   /** Throws `invalid_argument` for routes that are wrong. */
-  constructor(engine: Engine, settings: HttpSettings, bodies: BodyBudget, api: HttpApi | undefined) {
+  constructor(engine: Engine, settings: HttpSettings, bodies: BodyBudget, fittings: Fittings) {
+    const { api, apiFirst = false } = fittings;
     this.#engine = engine;
     this.#settings = settings;
     this.#bodies = bodies;
     this.responder = new Responder(settings, bodies, (connection) => this.#freed(connection));
     this.#streams = new StreamedAnswers(this.responder, settings);
-    this.#router = new Router(engine, settings, api);
+    this.#router = new Router(engine, settings, api, apiFirst);
     this.#api = api;
     this.#head = new HeadReader(settings.headerLimit, settings.urlLimit);
     this.#answers = new AsyncAnswers(engine, settings, bodies);

@@ -69,9 +69,9 @@ export class EmbeddedGateway implements HttpHandler {
 
   /** Throws `invalid_argument` for options that are wrong. */
   constructor(engine: Engine, options: HandlerOptions, fittings: HttpFittings) {
-    const { sessions, api, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
+    const { sessions, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
     this.#settings = settingsOf(options);
-    this.#dispatcher = new Dispatcher(engine, this.#settings, bodies, api);
+    this.#dispatcher = new Dispatcher(engine, this.#settings, bodies, fittings);
     this.#base = baseOf(options);
     this.#sessions = sessions;
     this.#lines = { base: this.#base, clock: this.#settings.clock, sessions };

@@ -47,14 +47,16 @@ export class Router {
   readonly #defaultMapping: boolean;
   readonly #defaultTreatment: Treatment;
   readonly #api: HttpApi | undefined;
+  readonly #apiFirst: boolean;
   readonly #hasRoutes: boolean;
   #young = new Map<string, Resolution>();
   #old = new Map<string, Resolution>();
 
-  /** Throws `invalid_argument` for routes that are wrong. */
-  constructor(engine: Engine, settings: HttpSettings, api: HttpApi | undefined) {
+  /** `apiFirst`: of routes only those that name where they begin go before the API. Throws `invalid_argument` for routes that are wrong. */
+  constructor(engine: Engine, settings: HttpSettings, api: HttpApi | undefined, apiFirst: boolean) {
     this.#engine = engine;
     this.#api = api;
+    this.#apiFirst = apiFirst;
     this.#hasRoutes = settings.routes.length > 0;
     this.#defaultMapping = settings.defaultMapping;
     this.#defaultTreatment = {
@@ -81,7 +83,11 @@ export class Router {
   isRouted(path: string): boolean {
     if (!this.#hasRoutes) return false;
     const segments = decodePath(path);
-    return segments !== undefined && this.#trie.match(segments).length > 0;
+    return segments !== undefined && this.#areFirst(this.#trie.match(segments));
+  }
+
+  #areFirst(matches: readonly RouteSpec[]): boolean {
+    return this.#apiFirst ? matches.some(beginsLiterally) : matches.length > 0;
   }
 
   #remember(path: string, resolution: Resolution): void {
@@ -101,9 +107,9 @@ export class Router {
       );
     }
     const matches = this.#trie.match(segments);
-    if (matches.length > 0) return this.#merge(matches, segments, path);
-    const named = this.#api?.subjectOf(path);
+    const named = this.#areFirst(matches) ? undefined : this.#api?.subjectOf(path);
     if (named !== undefined) return typeof named === "string" ? this.#named(named) : named;
+    if (matches.length > 0) return this.#merge(matches, segments, path);
     if (segments.length === 0) return notFound(ROOT_HELP);
     if (!this.#defaultMapping) return notFound("no route matches this path");
     const subject = subjectOfTokens(segments);
@@ -177,6 +183,11 @@ export class Router {
     const params = queryOf(values);
     return { mode, wholeUpTo, bodyLimit, timeoutMs, reply, fallback, route, params, base, api: undefined };
   }
+}
+
+/** Who wrote such a route meant the paths it names; one for every path is not about those of an API. */
+function beginsLiterally({ segments }: RouteSpec): boolean {
+  return segments[0]?.kind === "literal";
 }
 
 function notFound(message: string): Failure {

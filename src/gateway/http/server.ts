@@ -34,6 +34,8 @@ const LEAST_PARSER_LIMIT = 98_304;
 export interface HttpFittings {
   /** An API on the same port. Default: none. */
   readonly api?: HttpApi;
+  /** The API has been asked for: its paths go before routes for every path. Default false: all routes go before them. */
+  readonly apiFirst?: boolean;
   /** The door for native sessions on the same port. Default: none. */
   readonly sessions?: SessionDoor;
   /** Bytes of request bodies at a time, shared with other doors. Default: those of this door, within the default limit. */
@@ -83,7 +85,7 @@ class HttpDoor implements Listening {
     this.#sessions = sessions;
     this.#api = api;
     this.#secure = secure;
-    this.#dispatcher = new Dispatcher(engine, settings, bodies, api);
+    this.#dispatcher = new Dispatcher(engine, settings, bodies, fittings);
     this.#server = createNodeServer(settings, secure);
     this.#lines = {
       clock: settings.clock,
