@@ -1,6 +1,7 @@
 /** Writes responses: an exchange ends here, once. */
 import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import { laterThisTurn } from "../../session/turn.ts";
 import { responseOf } from "./answer.ts";
 import type { Delivery } from "../http-api.ts";
 import type { BodyBudget } from "./body.ts";
@@ -29,12 +30,25 @@ const DEFECT: Failure = {
   retryable: false,
 };
 
+/** A response that is complete but for its body, which is at hand. */
+interface Whole {
+  readonly connection: Connection;
+  readonly response: Outgoing;
+  readonly body: string | Uint8Array | undefined;
+}
+
 export class Responder {
   /** Responses that are the last on their connection say so. */
   draining = false;
   readonly #settings: HttpSettings;
   readonly #bodies: BodyBudget;
   readonly #freed: (connection: Connection) => void;
+  readonly #atEndOfTurn = laterThisTurn();
+  /**
+   * Responses that go out at the end of this turn of the loop, one right after the other: who reads them is awake for all of
+   * them then, and waking is what costs.
+   */
+  #whole: Whole[] = [];
 
   /** `freed` is called after each exchange: there is room on its connection. */
   constructor(settings: HttpSettings, bodies: BodyBudget, freed: (connection: Connection) => void) {
@@ -87,7 +101,9 @@ export class Responder {
       return;
     }
     this.#write(exchange, status, headers, body, undefined);
-    if (delivery !== undefined) connection.line.watch(response, delivery);
+    if (delivery === undefined) return;
+    connection.line.watch(response, delivery);
+    this.#send(); // at once: later it might go to a connection that has ended meanwhile, and be taken for sent
   }
 
   /** Answers without a body. */
@@ -169,9 +185,23 @@ export class Responder {
     this.end(exchange, status, reason);
     if (connection.state === "closed") return;
     this.#writeHead(exchange, status, headers);
-    if (typeof body === "string") endWith(response, body);
-    else response.end(body);
+    if (this.#whole.length === 0) this.#atEndOfTurn(() => this.#send());
+    this.#whole.push({ connection, response, body });
     this.#freed(connection);
+  }
+
+  #send(): void {
+    const whole = this.#whole;
+    this.#whole = [];
+    for (const { connection, response, body } of whole) {
+      try {
+        if (typeof body === "string") endWith(response, body);
+        else response.end(body);
+      } catch (error) {
+        this.#settings.onFault?.(error); // a defect, which is nothing to the others
+        connection.line.cut();
+      }
+    }
   }
 
   #writeHead({ connection, response, applied }: Exchange, status: number, headers: string[]): void {
