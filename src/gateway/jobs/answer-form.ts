@@ -2,6 +2,8 @@
 import { isUtf8 } from "node:buffer";
 import { bytesOfBase64 } from "../../codec/base64.ts";
 import { form } from "../../codec/form.ts";
+import { deeperThan } from "../../codec/json-nesting.ts";
+import { MAX_DEPTH } from "../../codec/refusal.ts";
 import { bareType } from "../../codec/values.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { findHeader, headerLine } from "../../message/headers.ts";
@@ -18,6 +20,8 @@ const BRACKET = 0x5b;
 /** Of a failure's text, in UTF-16 units, and its details, in bytes. More does not travel. */
 const MAX_TEXT = 2_048;
 const MAX_DETAILS = 65_536;
+/** A value of an answer may be as deep as any, in an entry of an array. */
+const MAX_NESTING = MAX_DEPTH + 2;
 
 /**
  * The answer in the body of a call. Status and headers of the answer are `?status=` and `Lintel-Header-*`; its type is the
@@ -93,7 +97,7 @@ function statusLine(status: string): string {
  */
 export function errorOf(body: Uint8Array, parameters: Parameters): Failure {
   const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString();
-  const said = text.startsWith("{") ? objectOf(text) : { message: text };
+  const said = body[0] === BRACE ? objectOf(body) : { message: text };
   return errorOfValue({ ...said, ...Object.fromEntries(parameters) });
 }
 
@@ -123,16 +127,19 @@ export function errorOfValue(said: object): Failure {
 }
 
 /** The object in a JSON text. Throws `BAD_REQUEST`. */
-function objectOf(text: string): object {
-  const value = jsonOf(text);
+function objectOf(body: Uint8Array): object {
+  const value = jsonOf(body);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
   throw badRequest("the body is no JSON object");
 }
 
 /** The value of a JSON text. Throws `BAD_REQUEST`. */
-export function jsonOf(text: string): unknown {
+export function jsonOf(body: Uint8Array): unknown {
+  // The platform's parser takes any depth, what writes the value again does not.
+  if (deeperThan(MAX_NESTING, body, 0, body.length) >= 0)
+    throw badRequest(`the body is nested deeper than ${MAX_NESTING}`);
   try {
-    return JSON.parse(text);
+    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.length).toString());
   } catch (error) {
     throw badRequest(`the body is no JSON: ${(error as Error).message.slice(0, 200)}`);
   }

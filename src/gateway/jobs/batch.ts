@@ -19,8 +19,7 @@ interface Result {
 /** Answers the jobs in the body, each by itself. Throws `BAD_REQUEST` when the body is no array of entries. */
 export function answerSeveral(call: HttpCall, find: (id: string) => Job | Failure): void {
   parametersOf(call.query, []);
-  const { body } = call;
-  const entries = jsonOf(Buffer.from(body.buffer, body.byteOffset, body.length).toString());
+  const entries = jsonOf(call.body);
   if (!Array.isArray(entries) || !entries.every(isEntry))
     throw badRequest('the body must be an array of objects such as {"id":"...","response":42}');
   if (entries.length > MAX_JOBS) throw badRequest(`there are more than ${MAX_JOBS} answers`);

@@ -148,6 +148,9 @@ test("a failure in words, in parameters, and as an object", async (context) => {
   }
 });
 
+/** JSON that can be read, and is too deep to be written again. */
+const DEEP = "[".repeat(200_000) + "]".repeat(200_000);
+
 test("what is wrong in a call is said, and the job stays with its worker", async (context) => {
   const { stage, asked, job } = await withJob(context);
   const calls: [path: string, body: string][] = [
@@ -159,6 +162,7 @@ test("what is wrong in a call is said, and the job stays with its worker", async
     ["/error", '{"code":'],
     ["/error", '{"message":5}'],
     ["/error", '{"retryable":"perhaps","retryable":7}'],
+    ["/error", `{"details":${DEEP}}`],
     ["/lease", ""],
     ["/lease?lease=0", ""],
     ["/lease?lease=soon", ""],
@@ -185,6 +189,11 @@ test("what is wrong in a call is said, and the job stays with its worker", async
     );
   const raw = await stage.call("/service/a/jobs?max=2", { headers: { accept: "application/octet-stream" } });
   assert.deepEqual(await problemOf(raw), [400, "BAD_REQUEST"]);
+  const several = await stage.post(
+    "/jobs",
+    JSON.stringify([{ id: job.id }, { id: "x" }]).replace('"x"', `"x","response":${DEEP}`),
+  );
+  assert.deepEqual(await problemOf(several), [400, "BAD_REQUEST"], "none of them counts");
   await stage.post(`/jobs/${job.id}`, "fine");
   assert.equal(await (await asked).text(), "fine");
 });
