@@ -1,13 +1,13 @@
 import { InvalidArgumentError, type Command } from "commander";
 import type { Target } from "../gateway/tunnel/exposure.ts";
 import { parseAddress } from "../hub/config-units.ts";
-import { hubFlag, parseSubject } from "./flags.ts";
+import { parseSubject } from "./flags.ts";
+import { addHubFlags, type HubFlags } from "./hub-flags.ts";
 import { connectToHub, note } from "./hub-link.ts";
 import { Stopping } from "./stopping.ts";
 import { limitFlags, runEnd, tunnelOptions, type LimitFlags } from "./tunnel-flags.ts";
 
-interface Flags extends LimitFlags {
-  readonly hub: string;
+interface Flags extends HubFlags, LimitFlags {
   readonly queue?: string;
 }
 
@@ -26,11 +26,10 @@ Examples:
   lintel expose ssh.web1 127.0.0.1:22 --hub tcp://10.0.0.5:4500 --idle-timeout off`;
 
 export function define(command: Command): void {
-  command
+  addHubFlags(command)
     .description("Let TCP connections in through the hub: to one target, with no open port.")
     .argument("<subject>", "what the target is called, such as db.main", parseSubject)
     .argument("<target>", "where connections go, such as 127.0.0.1:5432", parseTarget)
-    .addOption(hubFlag())
     .option("-q, --queue <name>", "queue group; those of one group share the connections");
   for (const option of limitFlags()) command.addOption(option);
   command.addHelpText("after", EXAMPLES).action(expose);
@@ -47,7 +46,7 @@ function parseTarget(text: string): Target {
 async function expose(subject: string, target: Target, flags: Flags): Promise<void> {
   const { hub: url, queue } = flags;
   using stopping = new Stopping();
-  const peer = await connectToHub({ url, name: `lintel expose ${subject}`, timeoutMs: FIRST_CONNECTION_MS });
+  const peer = await connectToHub(flags, `lintel expose ${subject}`, FIRST_CONNECTION_MS);
   try {
     const { exposeTcp } = await import("../tunnel/index.ts");
     const options = { ...tunnelOptions(flags), ...(queue === undefined ? {} : { queue }) };

@@ -4,18 +4,9 @@ import { parseDuration } from "../hub/config-units.ts";
 import { headerLine } from "../message/headers.ts";
 import { MAX_TIMEOUT } from "../message/limits.ts";
 import { checkPattern, checkSubject } from "../message/subject.ts";
-import { DEFAULT_URL } from "../transport/default-url.ts";
 
 /** Headers as they collect; a repeated one becomes an array. */
 export type Headers = Record<string, string | string[]>;
-
-/** `--hub URL`, else LINTEL_HUB, else the default. */
-export function hubFlag(): Option {
-  return new Option("--hub <url>", "the hub to connect to")
-    .env("LINTEL_HUB")
-    .default(DEFAULT_URL)
-    .argParser(parseUrl);
-}
 
 /** `--header 'Name: value'`, any number of times. */
 export function headerFlag(): Option {

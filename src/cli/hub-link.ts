@@ -1,26 +1,27 @@
 /** The connection of a command to its hub. */
 import type { Peer } from "../peer/peer.ts";
 import { CliError, Exit, usage } from "./failure.ts";
-
-export interface LinkOptions {
-  readonly url: string;
-  /** Shown in the hub's logs. */
-  readonly name: string;
-  /** How long to try for the first connection. Milliseconds. */
-  readonly timeoutMs: number;
-}
+import { isEncrypted, type HubFlags } from "./hub-flags.ts";
 
 /** One-shot commands give up on a hub this soon: nobody waits long to learn that none runs. */
 export const SHORT_WAIT_MS = 2_000;
 
-/** Connects, and tells on stderr when the connection is lost and found again. */
-export async function connectToHub({ url, name, timeoutMs }: LinkOptions): Promise<Peer> {
+/**
+ * Connects, and tells on stderr when the connection is lost and found again. The hub's logs show `name`; the first
+ * connection is tried for so many milliseconds.
+ */
+export async function connectToHub(
+  { hub: url, tls }: HubFlags,
+  name: string,
+  timeoutMs: number,
+): Promise<Peer> {
   const { connect } = await import("../peer/connect.ts");
   let connected = false;
   try {
     const peer = await connect(url, {
       name,
       timeoutMs,
+      ...(tls === undefined ? {} : { tls }),
       onState: (state, why) => {
         if (connected && state === "connecting")
           note(`the connection to ${url} is lost (${why?.message}); trying again`);
@@ -34,9 +35,14 @@ export async function connectToHub({ url, name, timeoutMs }: LinkOptions): Promi
   } catch (cause) {
     if (cause instanceof TypeError) throw usage(cause.message);
     const message = cause instanceof Error ? cause.message : String(cause);
-    const hint = `start a hub with \`lintel serve\`, or name another with --hub or LINTEL_HUB (this was ${url})`;
-    throw new CliError(Exit.connection, "NOT_CONNECTED", message, { hint, cause });
+    throw new CliError(Exit.connection, "NOT_CONNECTED", message, { hint: await hintFor(url), cause });
   }
+}
+
+async function hintFor(url: string): Promise<string> {
+  const another = `start a hub with \`lintel serve\`, or name another with --hub or LINTEL_HUB (this was ${url})`;
+  if (!(await isEncrypted(url))) return another;
+  return `${another}; --tls-ca FILE gives tls.ca, --tls-cert FILE and --tls-key FILE give tls.cert and tls.key`;
 }
 
 /** A line for whoever runs the command, apart from its output. */

@@ -2,13 +2,13 @@ import type { Command } from "commander";
 import type { Peer } from "../peer/peer.ts";
 import { readBody, toOutgoing } from "./body.ts";
 import { Interrupted, usage } from "./failure.ts";
-import { headerFlag, hubFlag, parseSubject, type Headers } from "./flags.ts";
+import { headerFlag, parseSubject, type Headers } from "./flags.ts";
+import { addHubFlags, type HubFlags } from "./hub-flags.ts";
 import { SHORT_WAIT_MS, connectToHub } from "./hub-link.ts";
 import { LineSplitter } from "../supervisor/lines.ts";
 import { Stopping } from "./stopping.ts";
 
-interface Flags {
-  readonly hub: string;
+interface Flags extends HubFlags {
   readonly header?: Headers;
   readonly json?: true;
   readonly lines?: true;
@@ -26,11 +26,10 @@ Examples:
   tail -f access.log | lintel publish logs.web --lines`;
 
 export function define(command: Command): void {
-  command
+  addHubFlags(command)
     .description("Send a message to every subscriber.")
     .argument("<subject>", "where to send it, such as orders.created", parseSubject)
     .argument("[body]", "what to send; - reads stdin")
-    .addOption(hubFlag())
     .addOption(headerFlag())
     .option("--lines", "send every line of stdin as a message of its own, as it comes")
     .option("--json", "what is sent must be JSON, and is sent as such even if it is a number or a string")
@@ -43,7 +42,7 @@ async function publish(subject: string, argument: string | undefined, flags: Fla
   if (lines && argument !== undefined && argument !== "-")
     throw usage("--lines reads stdin: leave the body out");
   const outgoing = lines ? undefined : toOutgoing(await readBody(argument), header, json);
-  const peer = await connectToHub({ url: flags.hub, name: "lintel publish", timeoutMs: SHORT_WAIT_MS });
+  const peer = await connectToHub(flags, "lintel publish", SHORT_WAIT_MS);
   try {
     if (outgoing === undefined) await publishLines(peer, subject, flags);
     else await peer.publish(subject, outgoing.value, { headers: outgoing.headers });

@@ -4,13 +4,13 @@ import type { HeadersInit } from "../message/headers.ts";
 import type { Peer, Reply } from "../peer/peer.ts";
 import { readBody, toOutgoing } from "./body.ts";
 import { CliError, Exit, Interrupted, usage } from "./failure.ts";
-import { headerFlag, hubFlag, parseSeconds, parseSubject, type Headers } from "./flags.ts";
+import { headerFlag, parseSeconds, parseSubject, type Headers } from "./flags.ts";
+import { addHubFlags, type HubFlags } from "./hub-flags.ts";
 import { SHORT_WAIT_MS, connectToHub } from "./hub-link.ts";
 import { Output } from "./output.ts";
 import { Stopping } from "./stopping.ts";
 
-interface Flags {
-  readonly hub: string;
+interface Flags extends HubFlags {
   readonly timeout: number;
   readonly header?: Headers;
   readonly json?: true;
@@ -39,11 +39,10 @@ Examples:
   lintel request users.get -H 'Accept-Language: de' '{"id":7}'`;
 
 export function define(command: Command): void {
-  command
+  addHubFlags(command)
     .description("Send a request to one worker and print its answer.")
     .argument("<subject>", "where to send it, such as greet or orders.create", parseSubject)
     .argument("[body]", "what to send; - reads stdin")
-    .addOption(hubFlag())
     .addOption(
       new Option("-t, --timeout <seconds>", "fail when there is no answer by then")
         .argParser(parseSeconds)
@@ -59,7 +58,7 @@ export function define(command: Command): void {
 async function request(subject: string, argument: string | undefined, flags: Flags): Promise<void> {
   const outgoing = await outgoingOf(argument, flags);
   const timeoutMs = Math.min(SHORT_WAIT_MS, flags.timeout);
-  const peer = await connectToHub({ url: flags.hub, name: "lintel request", timeoutMs });
+  const peer = await connectToHub(flags, "lintel request", timeoutMs);
   try {
     using stopping = new Stopping();
     try {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { FileConfig } from "../hub/config.ts";
 import { ADDRESS_FORM, isLoopback, parseAddress, type Address } from "../hub/config-units.ts";
@@ -10,6 +9,7 @@ import { parseUrl } from "./flags.ts";
 import { note } from "./hub-link.ts";
 import { explainListening } from "./listening.ts";
 import { paint } from "./paint.ts";
+import { readPem } from "./pem-file.ts";
 import { requestLog, type LogFormat } from "./request-log.ts";
 import { Stopping } from "./stopping.ts";
 
@@ -106,7 +106,8 @@ function override(file: FileConfig, { http, listen, tlsCert, tlsKey, beam, grpc 
   if (tlsCert !== undefined || tlsKey !== undefined) {
     if (tlsCert === undefined || tlsKey === undefined)
       throw new CliError(Exit.usage, "USAGE", "--tls-cert and --tls-key go together");
-    config.tls = { ...file.tls, cert: readPem("--tls-cert", tlsCert), key: readPem("--tls-key", tlsKey) };
+    const own = { cert: readPem("--tls-cert", "cert", tlsCert), key: readPem("--tls-key", "key", tlsKey) };
+    config.tls = { ...file.tls, ...own };
   }
   if (listen !== undefined) config.listen = listen;
   if (beam !== undefined) config.beam = { ...file.beam, path: beam };
@@ -114,15 +115,6 @@ function override(file: FileConfig, { http, listen, tlsCert, tlsKey, beam, grpc 
   if (http === false) config.http = false;
   else if (http !== undefined) config.http = { ...(file.http === false ? {} : file.http), ...http };
   return config;
-}
-
-function readPem(flag: string, file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CliError(Exit.usage, "USAGE", `${flag}: cannot read ${file}: ${why}`, { cause });
-  }
 }
 
 async function start(config: FileConfig, log: LogFormat): Promise<Hub> {

@@ -1,12 +1,12 @@
 import { Option, type Command } from "commander";
 import type { Publication, Subscription } from "../peer/peer.ts";
-import { hubFlag, parseCount, parsePattern } from "./flags.ts";
+import { parseCount, parsePattern } from "./flags.ts";
+import { addHubFlags, type HubFlags } from "./hub-flags.ts";
 import { SHORT_WAIT_MS, connectToHub, note } from "./hub-link.ts";
 import { Output } from "./output.ts";
 import { Stopping } from "./stopping.ts";
 
-interface Flags {
-  readonly hub: string;
+interface Flags extends HubFlags {
   readonly count?: number;
   readonly format: "raw" | "json";
 }
@@ -23,14 +23,13 @@ Examples:
   lintel subscribe '>' --count 10`;
 
 export function define(command: Command): void {
-  command
+  addHubFlags(command)
     .description("Print messages as they come.")
     .argument(
       "<pattern>",
       "what to listen to: orders.created, 'orders.*' or '>' for everything",
       parsePattern,
     )
-    .addOption(hubFlag())
     .addOption(new Option("-n, --count <number>", "end after this many messages").argParser(parseCount))
     .addOption(
       new Option("-f, --format <format>", "how to print a message").choices(["raw", "json"]).default("raw"),
@@ -42,7 +41,7 @@ export function define(command: Command): void {
 async function subscribe(pattern: string, flags: Flags): Promise<void> {
   using stopping = new Stopping();
   const output = new Output();
-  const peer = await connectToHub({ url: flags.hub, name: "lintel subscribe", timeoutMs: SHORT_WAIT_MS });
+  const peer = await connectToHub(flags, "lintel subscribe", SHORT_WAIT_MS);
   try {
     const subscription = await peer.subscribe(pattern);
     const end = (): void => void subscription.close();

@@ -2,15 +2,15 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { isLoopback, parseAddress, type Address } from "../hub/config-units.ts";
 import type { Peer } from "../peer/peer.ts";
 import type { Tunnel, TunnelOptions } from "../tunnel/index.ts";
-import { hubFlag, parseSubject } from "./flags.ts";
+import { parseSubject } from "./flags.ts";
+import { addHubFlags, type HubFlags } from "./hub-flags.ts";
 import { connectToHub, note } from "./hub-link.ts";
 import { explainListening } from "./listening.ts";
 import { paint } from "./paint.ts";
 import { Stopping } from "./stopping.ts";
 import { limitFlags, runEnd, tunnelOptions, type LimitFlags } from "./tunnel-flags.ts";
 
-interface Flags extends LimitFlags {
-  readonly hub: string;
+interface Flags extends HubFlags, LimitFlags {
   readonly listen: Address;
   readonly subject: string;
 }
@@ -30,7 +30,7 @@ Examples:
   psql -h 127.0.0.1 -p 5433`;
 
 export function define(command: Command): void {
-  command
+  addHubFlags(command)
     .description("Listen on a TCP port for what another end exposes.")
     .addOption(
       new Option("-l, --listen <host:port>", "where connections come in")
@@ -41,8 +41,7 @@ export function define(command: Command): void {
       new Option("-s, --subject <subject>", "what is exposed, such as db.main")
         .argParser(parseSubject)
         .makeOptionMandatory(),
-    )
-    .addOption(hubFlag());
+    );
   for (const option of limitFlags()) command.addOption(option);
   command.addHelpText("after", EXAMPLES).action(tunnel);
 }
@@ -57,7 +56,7 @@ function parseListen(text: string): Address {
 async function tunnel(flags: Flags): Promise<void> {
   const { hub: url, subject } = flags;
   using stopping = new Stopping();
-  const peer = await connectToHub({ url, name: `lintel tunnel ${subject}`, timeoutMs: FIRST_CONNECTION_MS });
+  const peer = await connectToHub(flags, `lintel tunnel ${subject}`, FIRST_CONNECTION_MS);
   try {
     const opened = await listen(peer, flags.listen, subject, tunnelOptions(flags));
     const address = opened.url.replace("tcp://", "");

@@ -2,12 +2,12 @@ import { Option, type Command } from "commander";
 import type { HttpServiceOptions } from "../app/index.ts";
 import type { Peer } from "../peer/peer.ts";
 import { hasPort, loadApp } from "./app-file.ts";
-import { hubFlag, parseCount, parsePattern, parseSeconds } from "./flags.ts";
+import { parseCount, parsePattern, parseSeconds } from "./flags.ts";
+import { addHubFlags, type HubFlags } from "./hub-flags.ts";
 import { connectToHub, note } from "./hub-link.ts";
 import { Stopping } from "./stopping.ts";
 
-interface Flags {
-  readonly hub: string;
+interface Flags extends HubFlags {
   readonly subject: string;
   readonly queue?: string;
   readonly concurrency?: number;
@@ -31,7 +31,7 @@ Examples:
   lintel work-app ./dist/server.js --subject shop --hub tcp://10.0.0.5:4500 --keep-prefix`;
 
 export function define(command: Command): void {
-  command
+  addHubFlags(command)
     .description("Serve a subject with a web app, which opens no port.")
     .argument("<file>", "the program that exports the app, such as ./app.js")
     .addOption(
@@ -39,7 +39,6 @@ export function define(command: Command): void {
         .argParser(parsePattern)
         .makeOptionMandatory(),
     )
-    .addOption(hubFlag())
     .option("-q, --queue <name>", "queue group; apps of one group share the requests")
     .addOption(
       new Option(
@@ -71,11 +70,7 @@ async function serveFile(file: string, flags: Flags, stopping: Stopping): Promis
   const { hub: url, subject } = flags;
   const app = await loadApp(file);
   if (hasPort()) note(`${file} has opened a port of its own; it needs none here`);
-  const peer = await connectToHub({
-    url,
-    name: `lintel work-app ${subject}`,
-    timeoutMs: FIRST_CONNECTION_MS,
-  });
+  const peer = await connectToHub(flags, `lintel work-app ${subject}`, FIRST_CONNECTION_MS);
   try {
     const { serveRecognised } = await import("../app/index.ts");
     const service = await serveRecognised(peer, subject, app, optionsOf(flags));

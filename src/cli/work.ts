@@ -4,15 +4,15 @@ import { DEFAULT_LIMITS } from "../message/limits.ts";
 import type { Peer } from "../peer/peer.ts";
 import { checkProgram, type Program } from "./child.ts";
 import { usage } from "./failure.ts";
-import { hubFlag, parseCount, parsePattern, parseSeconds } from "./flags.ts";
+import { parseCount, parsePattern, parseSeconds } from "./flags.ts";
+import { addHubFlags, type HubFlags } from "./hub-flags.ts";
 import { connectToHub, note } from "./hub-link.ts";
 import { LineWorker } from "./line-worker.ts";
 import { ProcessWorker } from "./process-worker.ts";
 import { Stopping } from "./stopping.ts";
 import { StreamWorker } from "./stream-worker.ts";
 
-interface Flags {
-  readonly hub: string;
+interface Flags extends HubFlags {
   readonly queue?: string;
   readonly concurrency?: number;
   readonly lines?: true;
@@ -43,12 +43,11 @@ Examples:
   lintel work 'math.*' --lines -- python3 worker.py`;
 
 export function define(command: Command): void {
-  command
+  addHubFlags(command)
     .description("Make any program a worker: it answers the requests of a subject.")
     .usage("[options] <subject> -- <command...>")
     .argument("<subject>", "what to serve, such as greet, or a pattern such as 'math.*'", parsePattern)
     .argument("<command...>", "the program and its arguments, after --")
-    .addOption(hubFlag())
     .option("-q, --queue <name>", "queue group; workers of one group share the requests")
     .addOption(
       new Option(
@@ -75,8 +74,7 @@ async function work(subject: string, [command = "", ...args]: string[], flags: F
     throw usage("--stream starts a process for every request, --lines keeps one: take one of them");
   const program: Program = { command, args };
   checkProgram(program);
-  const url = flags.hub;
-  const peer = await connectToHub({ url, name: `lintel work ${subject}`, timeoutMs: FIRST_CONNECTION_MS });
+  const peer = await connectToHub(flags, `lintel work ${subject}`, FIRST_CONNECTION_MS);
   try {
     await serveWith(peer, subject, program, flags);
   } finally {

@@ -57,9 +57,9 @@ export function renewTls(server: Server, url: string, before: ServerTls, tls: Tl
 
 function contextOf(url: string, { cert, key, ca }: Pem): SecureContextOptions {
   const context: SecureContextOptions = {};
-  if (cert !== undefined) context.cert = textOf("cert", cert);
-  if (key !== undefined) context.key = textOf("key", key);
-  if (ca !== undefined) context.ca = textOf("ca", ca);
+  if (cert !== undefined) context.cert = checkPem("tls.cert", "cert", cert);
+  if (key !== undefined) context.key = checkPem("tls.key", "key", key);
+  if (ca !== undefined) context.ca = checkPem("tls.ca", "ca", ca);
   try {
     createSecureContext(context);
   } catch (cause) {
@@ -75,12 +75,17 @@ interface Pem {
   readonly ca: string | Uint8Array | undefined;
 }
 
-/** Node takes a list without any certificate for "trust nobody" or "trust the platform", depending on how it is empty. */
-function textOf(name: keyof Pem, pem: string | Uint8Array): string {
+export type PemName = keyof Pem;
+
+/**
+ * The text, with a certificate or a key in it, else throws a TypeError that begins with `source`. Node takes a list without
+ * any certificate for "trust nobody" or "trust the platform", depending on how it is empty.
+ */
+export function checkPem(source: string, name: PemName, pem: string | Uint8Array): string {
   const text = typeof pem === "string" ? pem : new TextDecoder().decode(pem);
   const wanted =
     name === "key" ? /-----BEGIN [A-Z ]*PRIVATE KEY-----/ : /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/;
   if (!wanted.test(text))
-    throw new TypeError(`tls.${name} has no ${name === "key" ? "private key" : "certificate"} in PEM`);
+    throw new TypeError(`${source} has no ${name === "key" ? "private key" : "certificate"} in PEM`);
   return text;
 }

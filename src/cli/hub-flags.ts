@@ -1,0 +1,97 @@
+/** Which hub a command connects to, and with which certificates: the flags of all commands that do. */
+import { Option, type Command } from "commander";
+import { DEFAULT_URL } from "../transport/default-url.ts";
+import type { PemName } from "../transport/tls-options.ts";
+import type { TlsOptions } from "../transport/transport.ts";
+import { usage } from "./failure.ts";
+import { parseUrl } from "./flags.ts";
+import { readPem } from "./pem-file.ts";
+
+export interface HubFlags {
+  readonly hub: string;
+  /** What the files of `--tls-ca`, `--tls-cert` and `--tls-key` hold. */
+  readonly tls?: TlsOptions;
+}
+
+interface PemFlag {
+  readonly name: PemName;
+  /** Where its value is among the command's. */
+  readonly key: string;
+  readonly flag: string;
+  readonly variable: string;
+  readonly about: string;
+}
+
+const PEM_FLAGS: readonly PemFlag[] = [
+  {
+    name: "ca",
+    key: "tlsCa",
+    flag: "--tls-ca",
+    variable: "LINTEL_TLS_CA",
+    about: "who vouches for the hub's certificate, in PEM, in place of the system's list",
+  },
+  {
+    name: "cert",
+    key: "tlsCert",
+    flag: "--tls-cert",
+    variable: "LINTEL_TLS_CERT",
+    about: "certificate of this client in PEM, where the hub asks for one",
+  },
+  {
+    name: "key",
+    key: "tlsKey",
+    flag: "--tls-key",
+    variable: "LINTEL_TLS_KEY",
+    about: "the certificate's key in PEM",
+  },
+];
+
+/** `--hub URL`, else LINTEL_HUB, else the default; and the files of certificates for URLs with TLS. */
+export function addHubFlags(command: Command): Command {
+  command.addOption(
+    new Option("--hub <url>", "the hub to connect to")
+      .env("LINTEL_HUB")
+      .default(DEFAULT_URL)
+      .argParser(parseUrl),
+  );
+  for (const { flag, variable, about } of PEM_FLAGS)
+    command.addOption(new Option(`${flag} <file>`, about).env(variable));
+  return command.hook("preAction", async () => {
+    command.setOptionValue("tls", await readTls(command));
+  });
+}
+
+/** True for URLs with TLS. Throws a TypeError for one of a scheme that is unknown. */
+export async function isEncrypted(url: string): Promise<boolean> {
+  const { TransportRegistry } = await import("../transport/registry.ts");
+  return (await new TransportRegistry().for(url)).supports.encrypted;
+}
+
+async function readTls(command: Command): Promise<TlsOptions | undefined> {
+  const { hub, ...values } = command.opts<{ readonly hub: string } & Readonly<Record<string, string>>>();
+  const fromFlag = ({ key }: PemFlag): boolean => command.getOptionValueSource(key) === "cli";
+  const given = PEM_FLAGS.filter((one) => fromFlag(one) || Boolean(values[one.key]));
+  if (given.length === 0) return undefined;
+  if (!(await hasTls(hub))) {
+    // Variables are for every hub of an environment, with services of `lintel up` that come by a unix socket among them.
+    const flag = given.find(fromFlag)?.flag;
+    if (flag === undefined) return undefined;
+    throw usage(`${flag} is for URLs with TLS (tls, wss, h2, http1s), and ${hub} is none`);
+  }
+  if (given.filter(({ name }) => name !== "ca").length === 1)
+    throw usage("--tls-cert and --tls-key go together");
+  const read = (one: PemFlag): [PemName, string] => {
+    const source = fromFlag(one) ? one.flag : one.variable;
+    return [one.name, readPem(source, one.name, values[one.key] ?? "")];
+  };
+  return Object.fromEntries(given.map(read));
+}
+
+async function hasTls(url: string): Promise<boolean> {
+  try {
+    return await isEncrypted(url);
+  } catch (error) {
+    if (error instanceof TypeError) throw usage(error.message);
+    throw error;
+  }
+}
