@@ -1,6 +1,8 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
+import { LintelError } from "../message/failure.ts";
 import { Control, type LogItem } from "../supervisor/control.ts";
 import { PATIENCE_MS, connectToUp, manifestFlag } from "./control-link.ts";
+import { CliError, Exit } from "./failure.ts";
 import { note } from "./hub-link.ts";
 import { Output } from "./output.ts";
 import { ServiceOutput } from "./service-output.ts";
@@ -12,9 +14,11 @@ interface Flags {
   readonly lines?: number;
 }
 
+const LOST = "lintel up is gone without a word: it was killed, or ended at once";
+
 const EXAMPLES = `
 lintel up keeps about two megabytes of lines of each service in memory; older ones are gone. Control characters are shown
-as \\xNN, and lines longer than 16 KiB in pieces.
+as \\xNN, and lines longer than 16 KiB in pieces. --follow goes on until Ctrl-C or until lintel up ends.
 
 Examples:
   lintel logs greet
@@ -54,6 +58,11 @@ async function logs(name: string, { config, follow, lines }: Flags): Promise<voi
       if ("missed" in item) note(`${item.missed} lines were gone before they could be read`);
       else await output.write(format.line(item));
     }
+    if (follow === true && !signal.aborted) note("lintel up has ended");
+  } catch (cause) {
+    if (!(cause instanceof LintelError) || cause.reason !== "CONNECTION_LOST") throw cause;
+    const hint = "`lintel up` starts it again";
+    throw new CliError(Exit.failed, cause.reason, LOST, { hint, cause });
   } finally {
     await peer.close();
   }

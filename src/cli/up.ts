@@ -6,7 +6,7 @@ import { createHub, type Hub } from "../hub/hub.ts";
 import type { Address } from "../hub/config-units.ts";
 import { LintelError } from "../message/failure.ts";
 import { Guard } from "../supervisor/guard.ts";
-import { openControl } from "../supervisor/control.ts";
+import { openControl, type ControlDoor } from "../supervisor/control.ts";
 import { Presence } from "../supervisor/presence.ts";
 import { RuntimeDirectory } from "../supervisor/runtime-directory.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
@@ -110,7 +110,7 @@ async function runServices(
     supervisor.kill();
     runtime.release();
   });
-  let control: Hub | undefined;
+  let control: ControlDoor | undefined;
   let watch: ManifestWatch | undefined;
   const onHangUp = (): void => {
     if (stopping.signal.aborted) return; // a terminal that is closed says so more than once

@@ -3,11 +3,15 @@
  * no HTTP caller reaches.
  */
 import { chmod } from "node:fs/promises";
-import { createHub, type Hub } from "../hub/hub.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import { createHub } from "../hub/hub.ts";
 import { LintelError } from "../message/failure.ts";
 import type { InstanceStatus } from "./instance.ts";
 import type { LogLine, LogRing } from "./log-ring.ts";
 import type { Supervisor } from "./supervisor.ts";
+
+/** What is under way has so long to end when no more orders are taken. Milliseconds. */
+const CLOSING_MS = 2_000;
 
 /** What `logs` streams: lines, and how many were gone before they could be read. */
 export type LogItem = LogLine | { readonly missed: number };
@@ -16,7 +20,7 @@ export type LogItem = LogLine | { readonly missed: number };
 export const Control = {
   /** No value; answers with a `ControlStatus`. */
   status: "up.status",
-  /** `{ name, last?, follow? }`; answers with a stream of `LogItem`. */
+  /** `{ name, last?, follow? }`; answers with a stream of `LogItem`, which ends, when followed, with `lintel up`. */
   logs: "up.logs",
   /** `{ name }`; answers when every instance has settled, with the status of the service. */
   restart: "up.restart",
@@ -28,6 +32,12 @@ export interface ControlStatus {
   readonly pid: number;
   readonly httpUrl: string | null;
   readonly instances: readonly InstanceStatus[];
+}
+
+/** What takes orders. */
+export interface ControlDoor {
+  /** Lets those who follow logs have the last lines, and ends. */
+  close(): Promise<void>;
 }
 
 interface Order {
@@ -42,8 +52,9 @@ export async function openControl(
   url: string,
   supervisor: Supervisor,
   httpUrl: string | undefined,
-): Promise<Hub> {
+): Promise<ControlDoor> {
   const hub = await createHub({ http: false, listen: [url], name: "lintel up" });
+  const over = new AbortController();
   await chmod(url.slice("unix://".length), 0o600);
   await hub.serve(Control.status, (): ControlStatus => {
     return { pid: process.pid, httpUrl: httpUrl ?? null, instances: supervisor.status };
@@ -61,24 +72,32 @@ export async function openControl(
   await hub.serve<Order>(Control.logs, (order, { signal }) => {
     const { log } = supervisor.service(nameIn(order));
     const last = typeof order.last === "number" && order.last >= 0 ? order.last : Number.POSITIVE_INFINITY;
-    return readLog(log, last, order.follow === true, signal);
+    return readLog(log, last, order.follow === true ? AbortSignal.any([signal, over.signal]) : undefined);
   });
-  return hub;
+  const close = async (): Promise<void> => {
+    over.abort();
+    const drained = new AbortController();
+    const late = pause(CLOSING_MS, undefined, { signal: drained.signal }).catch(() => undefined);
+    await Promise.race([hub.drain(), late]);
+    drained.abort();
+    await hub.close();
+  };
+  return { close };
 }
 
-/** The last lines as they are now, and then, if they are followed, those that come. */
+/** The last lines as they are now, and then, if they are followed, those that come until the signal fires. */
 async function* readLog(
   log: LogRing,
   last: number,
-  follow: boolean,
-  signal: AbortSignal,
+  followed: AbortSignal | undefined,
 ): AsyncGenerator<LogItem, void> {
   let wanted = log.next;
   yield* log.last(last);
-  while (follow && !signal.aborted) {
+  while (followed !== undefined) {
     const found = log.read(wanted);
     if (found === undefined) {
-      await log.until(wanted, signal);
+      if (followed.aborted) return;
+      await log.until(wanted, followed);
       continue;
     }
     if (found.number > wanted) yield { missed: found.number - wanted };

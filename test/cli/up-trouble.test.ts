@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { eventually } from "../supervisor/process-tree.ts";
+import type { Outcome } from "./cli-process.ts";
 import { Project } from "./up-stage.ts";
 
 test("when there are no descriptors left what runs goes on, and the rest is tried again", async () => {
@@ -37,6 +39,26 @@ test("readers that leave, and a terminal that hangs up twice, disturb nothing", 
   const { exit, stdout } = await up.ended;
   assert.equal(exit, 0);
   assert.match(stdout, /a\.1 \| bye\n$/);
+});
+
+test("logs --follow ends with lintel up, and says when that was killed", async () => {
+  const command = "trap 'echo bye; exit' TERM; echo on; while :; do sleep 0.1; done";
+  await using project = await Project.create({ manifest: `services: { a: { command: "${command}" } }` });
+  const follow = async (signal: NodeJS.Signals): Promise<Outcome> => {
+    const up = project.up();
+    await up.prints(/a\.1 \| on/);
+    const following = project.start("logs", "a", "--follow");
+    await following.prints(/a\.1 \| on/);
+    await up.stop(signal);
+    return await following.ended;
+  };
+  const ended = await follow("SIGTERM");
+  assert.match(ended.stdout, /a\.1 \| bye\n$/);
+  assert.deepEqual([ended.exit, ended.stderr], [0, "lintel: lintel up has ended\n"]);
+  const killed = await follow("SIGKILL");
+  assert.equal(killed.exit, 1);
+  assert.match(killed.stderr, /^lintel: CONNECTION_LOST: lintel up is gone without a word: it was killed/);
+  await eventually("what it has started has ended", () => project.processes().length === 0);
 });
 
 const UNWATCHED = "echo 0 > /proc/sys/user/max_inotify_instances";
