@@ -1,5 +1,5 @@
 /**
- * Bundles the client for pages that have no bundler of their own: dist/browser/client.js, and msgpack.js beside it, which
+ * Bundles the client for pages that have no bundler of their own: browser/client.js, and msgpack.js beside it, which
  * is loaded when a page asks for that codec. Other people's code keeps its licence.
  */
 import { readFileSync } from "node:fs";
@@ -9,13 +9,16 @@ import { build } from "esbuild";
 
 const LIBRARY = "@msgpack/msgpack";
 
-/** @param {string} root the folder of the package, which has been compiled */
-export async function bundleClient(root) {
+/**
+ * @param {string} root the folder of the package
+ * @param {string} compiled the folder in it that has what was compiled, and gets the bundles
+ */
+export async function bundleClient(root, compiled) {
   const { name, version, license } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const library = dirname(createRequire(import.meta.url).resolve(`${LIBRARY}/package.json`));
   const options = /** @type {const} */ ({
     absWorkingDir: root,
-    outdir: "dist/browser",
+    outdir: `${compiled}/browser`,
     bundle: true,
     format: "esm",
     platform: "browser",
@@ -24,7 +27,7 @@ export async function bundleClient(root) {
   });
   await build({
     ...options,
-    entryPoints: { client: "dist/client/browser.js" },
+    entryPoints: { client: `${compiled}/client/browser.js` },
     alias: { [LIBRARY]: "./msgpack.js" },
     external: ["./msgpack.js"],
     banner: { js: `/* ${name} ${version}, ${license} licence */` },
