@@ -67,8 +67,15 @@ function open(): Socket {
   return socket;
 }
 
+/**
+ * Connections on which a job was read that is not answered. They are not reset, which would say that it was not read: the
+ * system resets what holds unread bytes, and no other.
+ */
+const heard = new WeakSet<Socket>();
+
 function leave(socket: Socket): void {
-  const end = random() < 0.5 ? () => socket.destroy() : () => socket.resetAndDestroy();
+  const resets = random() < 0.5;
+  const end = (): unknown => (resets && !heard.has(socket) ? socket.resetAndDestroy() : socket.destroy());
   setTimeout(end, random() * 6);
 }
 
@@ -80,6 +87,7 @@ async function work(): Promise<void> {
     if (socket.destroyed) socket = open();
     const does = habit();
     if (said === undefined) {
+      heard.delete(socket); // its answer was taken
       if (does === "leaves") leave(socket);
       said = await respond(socket, `GET /service/${service}/jobs?${poll} HTTP/1.1\r\nHost: hub\r\n\r\n`);
     }
@@ -88,6 +96,7 @@ async function work(): Promise<void> {
     if (given?.status !== 200) continue;
     const { id, originalRequest } = JSON.parse(given.body) as { id: string; originalRequest: string };
     writeSync(book, `${originalRequest}\n`);
+    heard.add(socket);
     if (random() < DEADLY) setTimeout(() => process.kill(process.pid, "SIGKILL"), random() * 10);
     if (does === "drops") continue;
     if (does === "returns") {
