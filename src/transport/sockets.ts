@@ -34,6 +34,17 @@ export function dialSocket<S extends Socket>(
   });
 }
 
+/**
+ * Cuts a connection off, by a reset where it is plain TCP: the other end cannot take what it got for the whole. Where its end
+ * is just being sent everything was, and it is only closed: Node would never close a socket that is reset then.
+ */
+export function cutOff(socket: Socket): void {
+  const isEnding = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0;
+  const canReset = "encrypted" in socket ? false : socket.remoteFamily !== undefined;
+  if (canReset && !isEnding) socket.resetAndDestroy();
+  else socket.destroy();
+}
+
 /** Waits until the server listens. */
 export function listenOn(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,8 +1,8 @@
 /** The line of a caller on a socket of our own. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
 import type { Clock } from "../../message/clock.ts";
+import { cutOff } from "../../transport/sockets.ts";
 import type { Delivery } from "../http-api.ts";
 import type { Exchange, Line, Outgoing } from "./connection.ts";
 import { closingResponse, type Problem } from "./problem.ts";
@@ -22,12 +22,9 @@ export interface SocketLineOptions {
 
 /** Ends a connection in the middle of a response, so that the caller cannot take what it got for the whole. */
 export function breakOff(response: ServerResponse, socket: Socket): void {
-  // Where the end of the connection is the end of the body, only a reset says that it came too early. Node resets TCP
-  // alone.
-  if (response.req.httpVersionMinor === 0) {
-    if (socket instanceof TLSSocket || socket.remotePort === undefined) socket.destroy();
-    else socket.resetAndDestroy();
-  } else if (response.socket !== null) socket.destroySoon();
+  // Where the end of the connection is the end of the body, only a reset says that it came too early.
+  if (response.req.httpVersionMinor === 0) cutOff(socket);
+  else if (response.socket !== null) socket.destroySoon();
   else response.once("socket", () => setImmediate(() => socket.destroySoon())); // it waits behind others
 }
 

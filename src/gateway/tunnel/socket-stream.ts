@@ -4,6 +4,7 @@ import { viewOf } from "../../message/bytes.ts";
 import type { Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
 import { INITIAL_CREDIT, takeBytes } from "../../message/stream.ts";
+import { cutOff } from "../../transport/sockets.ts";
 import type { TunnelLimits } from "./limits.ts";
 
 /** What the other end may send ahead of the socket. Bytes. */
@@ -108,8 +109,7 @@ export class SocketStream implements StreamEvents {
     this.#why = why;
     this.#rest = undefined;
     if (this.#lingers) this.#over();
-    else if (socket.remoteFamily === undefined) socket.destroy(); // only TCP knows a reset
-    else socket.resetAndDestroy();
+    else cutOff(socket);
   }
 
   #pump(): void {

@@ -7,7 +7,7 @@ import { Format, Message, type StreamShape } from "../../message/message.ts";
 import { createStream } from "../../message/stream-pair.ts";
 import { ROOT_LINE, discardStreams } from "../../message/stream.ts";
 import { formatAddress } from "../../transport/address.ts";
-import { listenOn, stopListening } from "../../transport/sockets.ts";
+import { cutOff, listenOn, stopListening } from "../../transport/sockets.ts";
 import type { Listening } from "../gateway.ts";
 import { Connections } from "./connections.ts";
 import type { TunnelOptions } from "./limits.ts";
@@ -90,7 +90,7 @@ export class Tunnel implements Listening, AsyncDisposable {
     const name = formatAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
     if (this.#connections.size >= maxConnections) {
       socket.on("error", () => undefined); // it is gone either way
-      socket.resetAndDestroy();
+      cutOff(socket);
       this.#connections.report(failure("TOO_MANY", `there are ${maxConnections} connections already`), name);
       return;
     }

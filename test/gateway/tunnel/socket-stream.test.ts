@@ -76,3 +76,20 @@ for (const how of ["granted", "reset", "idle"] as const) {
     assert.equal(holder.why?.reason, how === "idle" ? "IDLE" : undefined);
   });
 }
+
+test("a stream that is reset while the end of its socket is being sent: the socket is closed", async () => {
+  await using target = new TestTarget(() => undefined);
+  const socket = connect({ ...(await target.start()), allowHalfOpen: true });
+  await once(socket, "connect");
+  const [far, near] = createStream({ receives: true, sends: true, messages: false });
+  far.listen(new Holder());
+  const over = new Promise<Failure | undefined>((resolve) => {
+    const stream = new SocketStream(socket, near, DEFAULT_TUNNEL_LIMITS, resolve);
+    assert.ok(stream.ready());
+  });
+  far.end();
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  assert.deepEqual([socket.writableEnded, socket.writableFinished], [true, false]);
+  far.reset(failure("CALLER_GONE"));
+  assert.equal((await over)?.reason, "CALLER_GONE");
+});
