@@ -16,15 +16,15 @@ test("workers over gRPC, over a session and over HTTP share one subject, by load
   await using hub = await createHub({ ...CLOSED, grpc: { port: 0 } });
   assert.match(hub.grpcUrl!, /^grpc:\/\/127\.0\.0\.1:\d+$/);
   const stock = client.call(hub.grpcUrl!);
-  await stock.register("work", { concurrency: 2 });
+  await stock.register("shared", { concurrency: 2 });
   await using native = await connect(hub.urls[0]!);
   let release: () => void = () => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));
-  await native.serve("work", () => released.then(() => "native"), { concurrency: 2 });
-  const polling = Promise.all([1, 2].map(() => fetch(`${hub.httpUrl}/service/work/jobs?wait=20s`)));
+  await native.serve("shared", () => released.then(() => "native"), { concurrency: 2 });
+  const polling = Promise.all([1, 2].map(() => fetch(`${hub.httpUrl}/service/shared/jobs?wait=20s`)));
   await until(() => hub.stats().sessions === 1, "the session");
   const asking: Promise<string>[] = [];
-  const ask = (): void => void asking.push(fetch(`${hub.httpUrl}/work`).then((answer) => answer.text()));
+  const ask = (): void => void asking.push(fetch(`${hub.httpUrl}/shared`).then((answer) => answer.text()));
   for (let index = 0; index < 6; index++) ask();
   const jobs = [await stock.job(), await stock.job()];
   for (const poll of await polling) {
