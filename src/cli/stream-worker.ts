@@ -35,12 +35,7 @@ export class StreamWorker {
   /** A handler for `serve`. It has answered when the program has begun to; the place is taken until the program has ended. */
   readonly handle = (value: unknown, context: Context): Promise<Answer> =>
     new Promise((resolve, reject) => {
-      this.#slots
-        .run(context.signal, () => this.#execute(value, context, resolve))
-        .catch((error: unknown) => {
-          dropUnread(context);
-          reject(error);
-        });
+      this.#slots.run(context.signal, () => this.#execute(value, context, resolve)).catch(reject);
     });
 
   /** Resolves when every program has ended. */
@@ -153,12 +148,6 @@ class Run {
     const failed = this.#state === "stopped" ? undefined : await this.ended;
     return this.#state === "stopped" ? this.#why : failed;
   }
-}
-
-/** A stream that nobody has begun to read would stay open until it is collected. */
-function dropUnread({ streams }: Context): void {
-  for (const stream of streams)
-    if (stream instanceof ReadableStream && !stream.locked) stream.cancel().catch(() => undefined);
 }
 
 /** Resolves when more may be written, or nothing any more. */
