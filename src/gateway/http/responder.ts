@@ -103,7 +103,7 @@ export class Responder {
     this.#write(exchange, status, headers, body, undefined);
     if (delivery === undefined) return;
     connection.line.watch(response, delivery);
-    this.#send(); // at once: later it might go to a connection that has ended meanwhile, and be taken for sent
+    this.flush(); // at once: later it might go to a connection that has ended meanwhile, and be taken for sent
   }
 
   /** Answers without a body. */
@@ -185,12 +185,13 @@ export class Responder {
     this.end(exchange, status, reason);
     if (connection.state === "closed") return;
     this.#writeHead(exchange, status, headers);
-    if (this.#whole.length === 0) this.#atEndOfTurn(() => this.#send());
+    if (this.#whole.length === 0) this.#atEndOfTurn(() => this.flush());
     this.#whole.push({ connection, response, body });
     this.#freed(connection);
   }
 
-  #send(): void {
+  /** Sends what waits for the end of the turn. */
+  flush(): void {
     const whole = this.#whole;
     this.#whole = [];
     for (const { connection, response, body } of whole) {

@@ -142,6 +142,7 @@ class HttpDoor implements Listening {
   close(): Promise<void> {
     this.#leaving ??= new Set();
     this.#server.close();
+    this.#dispatcher.responder.flush(); // what was answered already is not lost
     for (const [socket, { state }] of this.#connections) {
       if (state === "taken") continue; // it ends with its session
       this.#leaving.add(socket);

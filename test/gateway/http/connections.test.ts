@@ -15,6 +15,17 @@ test("pipelined requests are answered in their order", async (context) => {
   caller.close();
 });
 
+test("what was answered before the door is closed arrives, though it is closed in the same turn", async (context) => {
+  const door = await openDoor(context);
+  const service = door.serve("x.*", () => undefined);
+  const caller = new RawCaller(door.port).send(get("/x/a"));
+  const { number, subject } = await service.next();
+  service.registration.reply(number, text(subject));
+  const closed = door.listening.close();
+  assert.equal((await caller.response())?.body, "x.a");
+  await closed;
+});
+
 test("a pipelining caller has a bounded number of requests under way", async (context) => {
   const door = await openDoor(context, { maxPipelined: 3 });
   const service = door.serve("x.*", () => undefined);
