@@ -91,6 +91,12 @@ export class Cable implements AsyncDisposable {
     this.#cut = false;
   }
 
+  /** Resets every connection, as a device on the way does that has forgotten them. */
+  reset(): void {
+    for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
+    this.#pairs.clear();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
     this.#server.close();
