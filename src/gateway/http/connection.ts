@@ -173,6 +173,8 @@ export class Connection {
   readonly pending: Exchange[] = [];
   /** Exchanges that have arrived and not begun. At the most what one read of the socket can hold: it is paused then. */
   readonly waiting: Exchange[] = [];
+  /** Responses that are decided and wait for the end of the turn: the caller is not the one who is slow. */
+  unsent = 0;
   /** The exchange that arrived last. */
   newest: Exchange | undefined;
   /** The response that goes out last. */

@@ -187,6 +187,7 @@ export class Responder {
     this.#writeHead(exchange, status, headers);
     if (this.#whole.length === 0) this.#atEndOfTurn(() => this.flush());
     this.#whole.push({ connection, response, body });
+    connection.unsent++;
     this.#freed(connection);
   }
 
@@ -195,6 +196,7 @@ export class Responder {
     const whole = this.#whole;
     this.#whole = [];
     for (const { connection, response, body } of whole) {
+      connection.unsent--;
       try {
         if (typeof body === "string") endWith(response, body);
         else response.end(body);

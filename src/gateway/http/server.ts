@@ -276,14 +276,30 @@ class HttpDoor implements Listening {
     this.#dispatcher.responder.record({ method: "", path: "", subject: undefined, status, reason, ms: 0 });
   }
 
-  /** Nothing was read or written for a while: fine while a worker is at it, else the caller is of no use. */
+  /**
+   * Nothing was read or written for a while. What that means is looked at when the turn has ended: by then the responses are
+   * written that other clocks have decided in this turn, and the requests read that had come already.
+   */
   #quiet(socket: Socket): void {
     const connection = this.#connections.get(socket);
-    const upload = connection?.upload;
-    if (upload?.isAwaited === true && upload.exchange.state === "running")
-      return this.#dispatcher.giveUp(upload.exchange, failure("REQUEST_TIMEOUT"));
-    const waits = connection !== undefined && connection.pending.length > 0 && socket.writableLength === 0;
-    if (!waits) socket.destroy();
+    if (connection === undefined) return void socket.destroy();
+    if (this.#isHeardOf(connection, socket)) return;
+    const { newest } = connection;
+    const { bytesRead } = socket;
+    setImmediate(() => {
+      if (connection.newest !== newest || socket.bytesRead !== bytesRead) return;
+      if (!this.#isHeardOf(connection, socket)) socket.destroy();
+    });
+  }
+
+  /** False when a connection that is quiet waits for nobody but the caller. */
+  #isHeardOf({ upload, pending, unsent }: Connection, socket: Socket): boolean {
+    if (unsent > 0) return true; // its timer begins anew with the response
+    if (upload?.isAwaited === true && upload.exchange.state === "running") {
+      this.#dispatcher.giveUp(upload.exchange, failure("REQUEST_TIMEOUT"));
+      return true;
+    }
+    return pending.length > 0 && socket.writableLength === 0;
   }
 }
 
