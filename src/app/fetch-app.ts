@@ -1,5 +1,6 @@
 /** Apps that are functions from `Request` to `Response`: Hono and its kin. */
 import { Codecs } from "../codec/codecs.ts";
+import { bytesOf } from "../message/bytes.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import type { SharedByStreams } from "../peer/stream/values.ts";
 import { giveUp, received } from "../peer/stream/received.ts";
@@ -40,7 +41,7 @@ export class FetchApp implements App {
 
   async #serve(about: AppRequest, answer: Answer): Promise<void> {
     const controller = new AbortController();
-    let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+    let reader: ReadableStreamDefaultReader<unknown> | undefined;
     answer.onGone((why) => {
       const error = LintelError.from(why);
       controller.abort(error);
@@ -71,6 +72,7 @@ export class FetchApp implements App {
       if (!(error instanceof LintelError)) this.#onError(error, "the app");
       answer.fail(answer.state === "open" ? FAILED : failure("SOURCE_FAILED"));
       controller.abort(error);
+      reader?.cancel(error).catch(() => undefined); // it may have failed for what it gave, and go on for ever
     }
   }
 
@@ -102,19 +104,20 @@ export class FetchApp implements App {
 /** Sends what is there at once whole, and all else as it comes. */
 async function deliver(
   head: string,
-  reader: ReadableStreamDefaultReader<Uint8Array>,
+  reader: ReadableStreamDefaultReader<unknown>,
   answer: Answer,
 ): Promise<void> {
   let next = reader.read();
   const first = await soon(next);
   if (first?.done === true) return answer.whole(head, NO_BYTES);
-  if (first !== undefined) next = reader.read();
-  const second = first === undefined ? undefined : await soon(next);
-  if (first !== undefined && second?.done === true && first.value.length <= WHOLE)
-    return answer.whole(head, first.value);
+  const bytes = first === undefined ? undefined : bytesOf(first.value);
+  if (bytes !== undefined) next = reader.read();
+  const second = bytes === undefined ? undefined : await soon(next);
+  if (bytes !== undefined && second?.done === true && bytes.length <= WHOLE) return answer.whole(head, bytes);
   const port = answer.stream(head, false);
-  if (first !== undefined) await port.write(first.value);
-  for (let result = await next; !result.done; result = await reader.read()) await port.write(result.value);
+  if (bytes !== undefined) await port.write(bytes);
+  for (let result = await next; !result.done; result = await reader.read())
+    await port.write(bytesOf(result.value));
   port.end();
 }
 

@@ -1,4 +1,5 @@
 /** Values in messages: which codec writes a value, and which reads a payload. */
+import { bytesOf } from "../message/bytes.ts";
 import { findHeader } from "../message/headers.ts";
 import { Format, Message } from "../message/message.ts";
 import type { Codec } from "./codec.ts";
@@ -14,7 +15,10 @@ export function messageOf(value: unknown, head: string): Message {
   const typed = head !== "" && findHeader(head, "content-type") !== undefined;
   if (typeof value === "string")
     return Message.ofValue(value, text, typed ? Format.typed : Format.text, head);
-  if (value instanceof Uint8Array) return Message.ofBytes(value, head, typed ? Format.typed : Format.bytes);
+  if (value instanceof Uint8Array) {
+    const held = value.length === 0 ? bytesOf(value) : value; // throws when its memory was given away
+    return Message.ofBytes(held, head, typed ? Format.typed : Format.bytes);
+  }
   if (value === undefined) return Message.ofBytes(NO_BYTES, head, Format.typed);
   return Message.ofValue(value, json, Format.typed, head);
 }

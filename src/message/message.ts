@@ -1,5 +1,5 @@
-import { copyOf, viewOf } from "./bytes.ts";
-import type { Failure } from "./failure.ts";
+import { copyOf, sizeOf, viewOf } from "./bytes.ts";
+import { LintelError, type Failure } from "./failure.ts";
 import { MessageHeaders } from "./headers.ts";
 import type { Loan } from "./loan.ts";
 import type { Attached } from "./attached.ts";
@@ -18,8 +18,16 @@ export type Format = (typeof Format)[keyof typeof Format];
 
 /** A payload's bytes, made now. */
 export function encodeBody(encoder: Encoder, value: unknown): Uint8Array {
-  const encoded = encoder.encode(value);
+  const encoded = encodedBy(encoder, value);
   return typeof encoded === "string" ? encodeUtf8(encoded) : encoded;
+}
+
+/** What an encoder makes of a value. Throws `BAD_PAYLOAD` when that is neither text nor as many bytes as it says. */
+export function encodedBy(encoder: Encoder, value: unknown): Uint8Array | string {
+  const encoded: Uint8Array | string | undefined | null = encoder.encode(value);
+  if (typeof encoded === "string") return encoded;
+  if (encoded instanceof Uint8Array && sizeOf(encoded) === encoded.length) return encoded;
+  throw LintelError.of("BAD_PAYLOAD", "the codec made neither text nor a Uint8Array of the value");
 }
 
 /** Turns a value into the bytes, or the text to be sent as UTF-8, that a payload carries. */

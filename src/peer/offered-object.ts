@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import type { Socket } from "node:net";
+import { bytesOf } from "../message/bytes.ts";
 import { failure } from "../message/failure.ts";
 import type { Handover, Attached, AttachedKind, Passed, Way } from "../message/attached.ts";
 import { createStream } from "../message/stream-pair.ts";
@@ -8,7 +9,7 @@ import { handleOf } from "../transport/socket-reads.ts";
 import type { OpenFile } from "./open-file.ts";
 import { Attachment } from "./stream/attachment.ts";
 import { Port } from "./stream/port.ts";
-import { bytesOf, drain, pump } from "./stream/pumps.ts";
+import { drain, pump } from "./stream/pumps.ts";
 import { nodeSource, nodeTarget } from "./stream/stream-sources.ts";
 
 /** What can be attached. */

@@ -1,7 +1,8 @@
 import type { Failure } from "../message/failure.ts";
 import { LintelError } from "../message/failure.ts";
 import { formatHeaders, type HeadersInit } from "../message/headers.ts";
-import { Format, type Message } from "../message/message.ts";
+import { Format, encodedBy, type Message } from "../message/message.ts";
+import { sizeOf } from "../message/bytes.ts";
 import { maxUtf8Length, writeUtf8 } from "../message/text.ts";
 import {
   CARRIES_STREAMS,
@@ -81,8 +82,9 @@ export function writeFailure(
   const text = why.message.replaceAll(/[\u0000-\u001f\u007f]+/g, " ").slice(0, MAX_FAILURE_TEXT);
   let block = `code:${why.code}\nreason:${why.reason}\nmessage:${text}\n`;
   if (why.retryable) block += "retryable:true\n";
-  const fits = why.details !== undefined && why.details.length <= Math.min(MAX_DETAILS, maxPayload);
-  const details = fits ? why.details : NO_DETAILS; // P-71
+  const size = sizeOf(why.details);
+  const fits = size > 0 && size === why.details?.length && size <= Math.min(MAX_DETAILS, maxPayload);
+  const details = (fits ? why.details : undefined) ?? NO_DETAILS; // P-71
   const slab = outbox.reserve(HEADER_SIZE + maxUtf8Length(block) + details.length);
   const at = outbox.offset;
   const head = writeUtf8(slab, block, at + HEADER_SIZE);
@@ -118,7 +120,8 @@ export function writeMessage(
   const prefix = timeout < 0 ? HEADER_SIZE : HEADER_SIZE + TIMEOUT_SIZE;
   const { head, encoder } = message;
   const headRoom = head === undefined ? message.payloadStart - message.headStart : maxUtf8Length(head);
-  const encoded = encoder === undefined ? undefined : encoder.encode(message.value);
+  const encoded = encoder === undefined ? undefined : encodedBy(encoder, message.value);
+  if (sizeOf(message.bytes) < message.end) throw torn();
   const payloadRoom =
     encoded === undefined
       ? message.end - message.payloadStart
@@ -169,6 +172,7 @@ interface BodyBuffer extends FrameBuffer {
 /** The payload of a byte stream's message, in as many DATA as it takes. */
 export function writeBytes(outbox: BodyBuffer, stream: number, message: Message, maxPayload: number): void {
   const most = Math.min(MAX_CHUNK, maxPayload);
+  if (sizeOf(message.bytes) < message.end) throw torn();
   for (let at = message.payloadStart; at < message.end; at += most)
     writeChunk(outbox, stream, message, at, Math.min(at + most, message.end));
 }
@@ -176,16 +180,27 @@ export function writeBytes(outbox: BodyBuffer, stream: number, message: Message,
 /** One DATA. Large bytes that are not lent go out from where they lie. */
 function writeChunk(outbox: BodyBuffer, stream: number, message: Message, start: number, end: number): void {
   const size = end - start;
+  const bytes = message.view(start, end);
   const mayStay = size >= LEAST_BODY && message.loan === undefined;
   if (mayStay) outbox.reserve(HEADER_SIZE); // what this sends may fill the connection
   const isBody = mayStay && outbox.takesBody;
   const slab = outbox.reserve(isBody ? HEADER_SIZE : HEADER_SIZE + size);
   const at = outbox.offset;
   writeHeader(slab, at, size, FrameType.data, Format.bytes, 0, stream, 0);
-  const bytes = message.view(start, end);
   if (!isBody) slab.set(bytes, at + HEADER_SIZE);
   outbox.advance(at + HEADER_SIZE + (isBody ? 0 : size));
   if (isBody) outbox.sendBody(bytes);
+}
+
+/**
+ * Slabs are not cleared, so what is not written would be sent as whatever was there before. Lengths that the platform does
+ * not confirm are of memory that was given away or has shrunk, or of what is no array of bytes.
+ */
+function torn(): LintelError {
+  return LintelError.of(
+    "BAD_PAYLOAD",
+    "the payload is not all there: it is no Uint8Array, or its memory was given away",
+  );
 }
 
 function tooLarge(head: number, payload: number, limits: BodyLimits): LintelError {

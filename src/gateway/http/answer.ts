@@ -1,7 +1,7 @@
 /** From a worker's answer to an HTTP response. */
 import { failure, type Failure } from "../../message/failure.ts";
 import { findHeader } from "../../message/headers.ts";
-import { Format, type Message } from "../../message/message.ts";
+import { Format, encodedBy, type Message } from "../../message/message.ts";
 import { isHopByHop, namedByConnection } from "./hop-by-hop.ts";
 
 /** A response ready to be written in one go. */
@@ -128,7 +128,7 @@ function connectionNames(lines: readonly string[]): readonly string[] {
 /** The payload; latin1 text when it is short. */
 function bodyOf(answer: Message): string | Uint8Array {
   if (answer.encoder !== undefined) {
-    const encoded = answer.encoder.encode(answer.value);
+    const encoded = encodedBy(answer.encoder, answer.value);
     return typeof encoded === "string" ? bodyOfText(encoded) : encoded;
   }
   const { bytes, payloadStart, end } = answer;

@@ -1,4 +1,5 @@
 /** Requests and responses as `fetch` has them, in the form the gateway reads and writes. */
+import { bytesOf } from "../../message/bytes.ts";
 import { LintelError } from "../../message/failure.ts";
 import type { Delivery } from "../http-api.ts";
 import type { Incoming, Line, Outgoing } from "./connection.ts";
@@ -58,20 +59,23 @@ export class FetchRequest implements Incoming {
     if (this.#state !== "complete") this.#state = "dropped";
   }
 
-  async #read(body: ReadableStream<Uint8Array>): Promise<void> {
+  async #read(body: ReadableStream<unknown>): Promise<void> {
     this.#state = "reading";
     let received = 0;
+    let reader: ReadableStreamDefaultReader<unknown> | undefined;
     try {
-      const reader = body.getReader();
+      reader = body.getReader();
       for (;;) {
         const { done, value } = await reader.read();
         if (this.#isDropped) return await reader.cancel();
         if (done) break;
-        received += value.length;
-        this.#onData?.(Buffer.from(value.buffer, value.byteOffset, value.length));
+        const piece = bytesOf(value);
+        received += piece.length;
+        this.#onData?.(Buffer.from(piece.buffer, piece.byteOffset, piece.length));
         if (this.#isPaused) await new Promise<void>((resolve) => (this.#onResume = resolve));
       }
-    } catch {
+    } catch (error) {
+      reader?.cancel(error).catch(() => undefined);
       return this.#onCutOff();
     }
     if (received < (this.#declared ?? 0)) return this.#onCutOff();
@@ -146,18 +150,18 @@ export class FetchResponse implements Outgoing {
 
   write(piece: string | Uint8Array): boolean {
     const body = this.#pieces();
-    if (piece.length > 0) body.enqueue(bytesOf(piece));
+    if (piece.length > 0) body.enqueue(latin1Of(piece));
     return body.desiredSize! > 0;
   }
 
   end(body?: string | Uint8Array): void {
     if (this.#body !== undefined) {
-      if (body !== undefined) this.#body.enqueue(bytesOf(body));
+      if (body !== undefined) this.#body.enqueue(latin1Of(body));
       this.#body.close();
     } else {
       const status = this.#status;
       const hasBody = !this.#isHead && status !== 204 && status !== 205 && status !== 304;
-      this.#respond(hasBody && body !== undefined ? bytesOf(body) : null);
+      this.#respond(hasBody && body !== undefined ? latin1Of(body) : null);
     }
     this.#outcome.onOver();
   }
@@ -198,7 +202,7 @@ export class FetchResponse implements Outgoing {
   }
 }
 
-function bytesOf(text: string | Uint8Array): Uint8Array {
+function latin1Of(text: string | Uint8Array): Uint8Array {
   return typeof text === "string" ? Buffer.from(text, "latin1") : text;
 }
 

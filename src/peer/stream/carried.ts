@@ -1,5 +1,6 @@
 /** The streams a message takes with it: what moves bytes and values from their sources into the streams' near ends. */
 import type { StreamEnd, StreamShape } from "../../message/message.ts";
+import { bytesOf } from "../../message/bytes.ts";
 import { LintelError } from "../../message/failure.ts";
 import { createStream } from "../../message/stream-pair.ts";
 import { MAX_STREAMS_PER_MESSAGE } from "../../message/stream.ts";
@@ -8,7 +9,7 @@ import { Channel } from "./channel.ts";
 import { SequenceEvent } from "./event.ts";
 import { Offer } from "./offer.ts";
 import { Port } from "./port.ts";
-import { bytesOf, drain, failureOf, pump } from "./pumps.ts";
+import { drain, failureOf, pump } from "./pumps.ts";
 import {
   isAsyncIterable,
   isNodeReadable,

@@ -1,9 +1,10 @@
 /** Streams of the platform in front of a port. */
+import { bytesOf } from "../../message/bytes.ts";
 import { LintelError } from "../../message/failure.ts";
 import type { Message, StreamShape } from "../../message/message.ts";
 import { discardStreams } from "../../message/stream.ts";
 import type { Port, Taker } from "./port.ts";
-import { bytesOf, failureOf } from "./pumps.ts";
+import { failureOf } from "./pumps.ts";
 import type { DuplexStream } from "./values.ts";
 
 /** The bytes that arrive at a port; both halves where it is written to as well. */
@@ -72,10 +73,22 @@ export function writable(port: Port): WritableStream<Uint8Array> {
       const weak = new WeakRef(controller); // the port must not keep what nobody writes to any more
       port.closed.catch((error: unknown) => weak.deref()?.error(error));
     },
-    write: async (chunk) => port.write(bytesOf(chunk)),
+    write: (chunk) => put(port, chunk),
     close: () => port.end(),
     abort: (reason) => port.abort(canceled(reason)),
   });
+}
+
+/** A chunk that is none ends the stream for both: whoever reads it would wait for the rest otherwise. */
+async function put(port: Port, chunk: unknown): Promise<void> {
+  let bytes: Uint8Array;
+  try {
+    bytes = bytesOf(chunk);
+  } catch (error) {
+    port.abort(failureOf(error));
+    throw error;
+  }
+  return port.write(bytes);
 }
 
 function canceled(reason: unknown): ReturnType<typeof failureOf> {

@@ -46,13 +46,6 @@ export async function drain(port: Port, target: Target): Promise<void> {
   }
 }
 
-/** The bytes of a chunk of a byte stream; text as UTF-8. */
-export function bytesOf(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk;
-  if (typeof chunk === "string") return new TextEncoder().encode(chunk);
-  throw new LintelError("invalid_argument", "a byte stream gave a chunk that is neither bytes nor text");
-}
-
 /** What the other end hears. Texts of unexpected errors may hold secrets. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof LintelError) return error.toFailure();
