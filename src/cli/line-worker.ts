@@ -5,14 +5,8 @@
 import { LintelError, type LintelErrorOptions } from "../message/failure.ts";
 import { isCode } from "../message/status.ts";
 import type { Context } from "../peer/context.ts";
-import {
-  describeEnd,
-  endProgram,
-  signalProgram,
-  startProgram,
-  type PipedChild,
-  type Program,
-} from "./child.ts";
+import type { PipeSource } from "../supervisor/pipes.ts";
+import { describeEnd, startProgram, type Program, type RunningProgram } from "./child.ts";
 import { note } from "./hub-link.ts";
 import { LineSplitter } from "../supervisor/lines.ts";
 import { printable } from "./paint.ts";
@@ -20,6 +14,7 @@ import { Slots } from "./slots.ts";
 
 export interface LineWorkerOptions {
   readonly program: Program;
+  readonly pipes: PipeSource;
   /** Requests written before the first of them is answered. */
   readonly concurrency: number;
   /** Time between SIGTERM and SIGKILL, and how long a canceled request may still be worked on. Milliseconds. */
@@ -40,18 +35,20 @@ interface Job {
 export class LineWorker {
   readonly #options: LineWorkerOptions;
   readonly #slots: Slots;
-  #child: PipedChild | undefined;
+  #child: RunningProgram | undefined;
   #jobs: Job[] = [];
   /** Requests that wait for the program to be started again. */
   #waiting: (() => void)[] = [];
   #backoffMs = FIRST_BACKOFF_MS;
   #restart: ReturnType<typeof setTimeout> | undefined;
-  #ended: (() => void) | undefined;
+  /** Resolves when the program has been started, or could not be. */
+  #starting: Promise<void>;
+  #isEnding = false;
 
   constructor(options: LineWorkerOptions) {
     this.#options = options;
     this.#slots = new Slots(options.concurrency);
-    this.#start();
+    this.#starting = this.#start();
   }
 
   /** A handler for `serve`. */
@@ -64,26 +61,32 @@ export class LineWorker {
 
   /** Lets the program finish: its stdin ends, and it is ended when that is not enough. */
   async end(): Promise<void> {
+    this.#isEnding = true;
     clearTimeout(this.#restart);
+    await this.#starting;
     const child = this.#child;
-    const gone = new Promise<void>((resolve) => {
-      this.#ended = resolve;
-    });
     if (child === undefined) return;
     child.stdin.end();
-    const timer = setTimeout(() => endProgram(child, this.#options.graceMs), this.#options.graceMs);
-    await gone;
+    const timer = setTimeout(() => child.end(this.#options.graceMs), this.#options.graceMs);
+    await child.finished;
     clearTimeout(timer);
   }
 
   /** Ends the program at once. */
   kill(): void {
-    if (this.#child !== undefined) signalProgram(this.#child, "SIGKILL");
+    if (this.#child !== undefined) this.#child.signal("SIGKILL");
   }
 
-  #start(): void {
-    const child = startProgram(this.#options.program);
-    const splitter = new LineSplitter(this.#options.maxOutput);
+  async #start(): Promise<void> {
+    const { program, pipes, maxOutput } = this.#options;
+    let child: RunningProgram;
+    try {
+      child = await startProgram(program, pipes);
+    } catch (error) {
+      this.#again(`cannot be started: ${(error as Error).message}`);
+      return;
+    }
+    const splitter = new LineSplitter(maxOutput);
     this.#child = child;
     child.stderr.pipe(process.stderr, { end: false });
     child.stdout.on("data", (chunk: Uint8Array) => {
@@ -93,17 +96,20 @@ export class LineWorker {
         this.#distrust(child, (error as RangeError).message); // the only error of a splitter: an endless line
       }
     });
-    child.once("error", (error) => note(error.message));
-    child.once("close", (code, signal) => this.#closed(child, describeEnd(code, signal)));
+    void child.finished.then((end) => {
+      const how = describeEnd(end);
+      if (child === this.#child) this.#lose(`it ${how}`);
+      this.#again(how);
+    });
     for (const resume of this.#waiting.splice(0)) resume();
   }
 
-  async #running(): Promise<PipedChild> {
+  async #running(): Promise<RunningProgram> {
     while (this.#child === undefined) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     return this.#child;
   }
 
-  #execute(line: string, child: PipedChild, signal: AbortSignal): Promise<unknown> {
+  #execute(line: string, child: RunningProgram, signal: AbortSignal): Promise<unknown> {
     signal.throwIfAborted();
     let timer: ReturnType<typeof setTimeout> | undefined;
     // Its answer is still due, as the order of lines is all that tells answers apart.
@@ -122,7 +128,7 @@ export class LineWorker {
     });
   }
 
-  #answered(child: PipedChild, line: Uint8Array): void {
+  #answered(child: RunningProgram, line: Uint8Array): void {
     if (child !== this.#child) return; // distrusted
     const job = this.#jobs.shift();
     if (job === undefined) {
@@ -137,11 +143,11 @@ export class LineWorker {
   }
 
   /** Which line answers which request is in doubt: the program is ended, and what it held fails. */
-  #distrust(child: PipedChild, why: string): void {
+  #distrust(child: RunningProgram, why: string): void {
     if (child !== this.#child) return;
     note(`the command is ended: ${why}`);
     this.#lose(why);
-    endProgram(child, this.#options.graceMs);
+    child.end(this.#options.graceMs);
   }
 
   #lose(why: string): void {
@@ -150,14 +156,12 @@ export class LineWorker {
       job.reject(LintelError.of("WORKER_LOST", `the command was lost: ${why}`));
   }
 
-  #closed(child: PipedChild, how: string): void {
-    if (child === this.#child) this.#lose(`it ${how}`);
-    if (this.#ended !== undefined) {
-      this.#ended();
-      return;
-    }
+  #again(how: string): void {
+    if (this.#isEnding) return;
     note(`the command ${how}; it is started again in ${this.#backoffMs} ms`);
-    this.#restart = setTimeout(() => this.#start(), this.#backoffMs);
+    this.#restart = setTimeout(() => {
+      this.#starting = this.#start();
+    }, this.#backoffMs);
     this.#backoffMs = Math.min(2 * this.#backoffMs, LAST_BACKOFF_MS);
   }
 }

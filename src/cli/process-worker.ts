@@ -2,12 +2,14 @@
 import { LintelError } from "../message/failure.ts";
 import type { Context } from "../peer/context.ts";
 import { toOutgoing } from "./body.ts";
-import { endProgram, type PipedChild, type Program } from "./child.ts";
+import type { PipeSource } from "../supervisor/pipes.ts";
+import type { Program, RunningProgram } from "./child.ts";
 import { RequestPrograms, outcomeOf } from "./request-programs.ts";
 import { Slots } from "./slots.ts";
 
 export interface ProcessWorkerOptions {
   readonly program: Program;
+  readonly pipes: PipeSource;
   /** Processes at a time. */
   readonly concurrency: number;
   /** Time between SIGTERM and SIGKILL. Milliseconds. */
@@ -26,7 +28,7 @@ export class ProcessWorker {
   constructor(options: ProcessWorkerOptions) {
     this.#options = options;
     this.#slots = new Slots(options.concurrency);
-    this.#programs = new RequestPrograms(options.program);
+    this.#programs = new RequestPrograms(options.program, options.pipes);
   }
 
   /** A handler for `serve`. */
@@ -45,12 +47,13 @@ export class ProcessWorker {
 
   async #execute(context: Context): Promise<string | Uint8Array | undefined> {
     const { graceMs, maxOutput, type } = this.#options;
-    const child = this.#programs.start(context);
-    const stop = (): void => endProgram(child, graceMs);
+    const program = await this.#programs.start(context);
+    const stop = (): void => program.end(graceMs);
     context.signal.addEventListener("abort", stop, { once: true });
+    if (context.signal.aborted) stop(); // while it was being started
     try {
-      child.stdin.end(context.body);
-      const output = await collect(child, maxOutput, graceMs);
+      program.stdin.end(context.body);
+      const output = await collect(program, maxOutput, graceMs);
       if (output.length === 0) return undefined;
       const { headers } = toOutgoing(output, type === undefined ? {} : { "content-type": type });
       Object.assign(context.reply.headers, headers);
@@ -62,16 +65,16 @@ export class ProcessWorker {
 }
 
 /** What the program writes until it ends well; rejects with `COMMAND_FAILED` or `TOO_LARGE` when it does not. */
-async function collect(child: PipedChild, maxOutput: number, graceMs: number): Promise<Uint8Array> {
+async function collect(program: RunningProgram, maxOutput: number, graceMs: number): Promise<Uint8Array> {
   const output: Uint8Array[] = [];
   let size = 0;
-  child.stdout.on("data", (chunk: Uint8Array) => {
+  program.stdout.on("data", (chunk: Uint8Array) => {
     const before = size;
     size += chunk.length;
     if (size <= maxOutput) output.push(chunk);
-    else if (before <= maxOutput) endProgram(child, graceMs);
+    else if (before <= maxOutput) program.end(graceMs);
   });
-  const failed = await outcomeOf(child);
+  const failed = await outcomeOf(program);
   if (size > maxOutput) throw LintelError.of("TOO_LARGE", `the command wrote more than ${maxOutput} bytes`);
   if (failed !== undefined) throw failed;
   return Buffer.concat(output);

@@ -1,26 +1,29 @@
 /** Programs that are started for one request each: what they are told of it, how they end, and all of them at once. */
 import { LintelError } from "../message/failure.ts";
 import type { Context } from "../peer/context.ts";
-import { describeEnd, signalProgram, startProgram, type PipedChild, type Program } from "./child.ts";
+import type { PipeSource } from "../supervisor/pipes.ts";
+import { describeEnd, startProgram, type Program, type RunningProgram } from "./child.ts";
 
 /** The end of stderr that is kept to find its last line. */
 const TAIL = 4_096;
 
 export class RequestPrograms {
   readonly #program: Program;
-  readonly #running = new Set<PipedChild>();
+  readonly #pipes: PipeSource;
+  readonly #running = new Set<RunningProgram>();
 
-  constructor(program: Program) {
+  constructor(program: Program, pipes: PipeSource) {
     this.#program = program;
+    this.#pipes = pipes;
   }
 
-  /** Throws `COMMAND_FAILED` when it cannot be started. */
-  start(context: Context): PipedChild {
+  /** Rejects with `COMMAND_FAILED` when it cannot be started. */
+  async start(context: Context): Promise<RunningProgram> {
     try {
-      const child = startProgram(this.#program, environmentOf(context));
-      this.#running.add(child);
-      child.once("close", () => this.#running.delete(child));
-      return child;
+      const program = await startProgram(this.#program, this.#pipes, environmentOf(context));
+      this.#running.add(program);
+      void program.finished.then(() => this.#running.delete(program));
+      return program;
     } catch (cause) {
       throw commandFailed(cause instanceof Error ? cause.message : String(cause), {}, cause);
     }
@@ -28,14 +31,12 @@ export class RequestPrograms {
 
   /** Resolves when every program has ended. */
   async end(): Promise<void> {
-    await Promise.all(
-      [...this.#running].map((child) => new Promise((resolve) => child.once("close", resolve))),
-    );
+    await Promise.all([...this.#running].map(({ finished }) => finished));
   }
 
   /** Ends every program at once. */
   kill(): void {
-    for (const child of this.#running) signalProgram(child, "SIGKILL");
+    for (const program of this.#running) program.signal("SIGKILL");
   }
 }
 
@@ -43,19 +44,16 @@ export class RequestPrograms {
  * Resolves when the program has ended and its output is read: undefined when it ended well, else `COMMAND_FAILED` with the
  * last line of its stderr, which goes to ours meanwhile.
  */
-export function outcomeOf(child: PipedChild): Promise<LintelError | undefined> {
-  return new Promise((resolve) => {
-    let complaint = "";
-    child.stderr.on("data", (chunk: Buffer) => {
-      process.stderr.write(chunk);
-      complaint = (complaint + chunk.toString("utf8")).slice(-TAIL);
-    });
-    child.once("error", (cause) => resolve(commandFailed(cause.message, {}, cause)));
-    child.once("close", (code, signal) => {
-      const message = lastLine(complaint) ?? `the command ${describeEnd(code, signal)}`;
-      resolve(code === 0 ? undefined : commandFailed(message, { code, signal }));
-    });
+export async function outcomeOf(program: RunningProgram): Promise<LintelError | undefined> {
+  let complaint = "";
+  program.stderr.on("data", (chunk: Buffer) => {
+    process.stderr.write(chunk);
+    complaint = (complaint + chunk.toString("utf8")).slice(-TAIL);
   });
+  const { code, signal } = await program.finished;
+  if (code === 0) return undefined;
+  const message = lastLine(complaint) ?? `the command ${describeEnd({ code, signal })}`;
+  return commandFailed(message, { code, signal });
 }
 
 /** What a program is told of its request besides the body. */

@@ -5,12 +5,14 @@
 import type { Writable } from "node:stream";
 import { LintelError } from "../message/failure.ts";
 import type { Context } from "../peer/context.ts";
-import { endProgram, type PipedChild, type Program } from "./child.ts";
+import type { PipeSource } from "../supervisor/pipes.ts";
+import type { Program, RunningProgram } from "./child.ts";
 import { RequestPrograms, outcomeOf } from "./request-programs.ts";
 import { Slots } from "./slots.ts";
 
 export interface StreamWorkerOptions {
   readonly program: Program;
+  readonly pipes: PipeSource;
   /** Processes at a time. */
   readonly concurrency: number;
   /** Time between SIGTERM and SIGKILL. Milliseconds. */
@@ -29,7 +31,7 @@ export class StreamWorker {
   constructor(options: StreamWorkerOptions) {
     this.#options = options;
     this.#slots = new Slots(options.concurrency);
-    this.#programs = new RequestPrograms(options.program);
+    this.#programs = new RequestPrograms(options.program, options.pipes);
   }
 
   /** A handler for `serve`. It has answered when the program has begun to; the place is taken until the program has ended. */
@@ -53,9 +55,10 @@ export class StreamWorker {
     const { graceMs, type } = this.#options;
     if (context.streams.length > 0 && !(value instanceof ReadableStream))
       throw LintelError.of("BAD_PAYLOAD", "this worker takes one stream, or a value without any");
-    const run = new Run(this.#programs.start(context), graceMs);
+    const run = new Run(await this.#programs.start(context), graceMs);
     const stop = (): void => run.stop(context.signal.reason);
     context.signal.addEventListener("abort", stop, { once: true });
+    if (context.signal.aborted) stop(); // while it was being started
     try {
       run.feed(value, context).catch((error: unknown) => run.stop(error)); // half of its input must not pass for all
       const body = await run.begun();
@@ -72,18 +75,18 @@ export class StreamWorker {
 class Run {
   /** Resolves when it has ended and nothing of its output is left: with its failure, if it did not end well. */
   readonly ended: Promise<Error | undefined>;
-  readonly #child: PipedChild;
+  readonly #program: RunningProgram;
   readonly #graceMs: number;
   readonly #output: AsyncIterator<Uint8Array>;
   #state: "running" | "stopped" | "ended" = "running";
   /** Why it was stopped. */
   #why: Error | undefined;
 
-  constructor(child: PipedChild, graceMs: number) {
-    this.#child = child;
+  constructor(program: RunningProgram, graceMs: number) {
+    this.#program = program;
     this.#graceMs = graceMs;
-    this.#output = child.stdout[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-    this.ended = outcomeOf(child).then((failed) => {
+    this.#output = program.stdout[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+    this.ended = outcomeOf(program).then((failed) => {
       if (this.#state === "running") this.#state = "ended";
       return failed;
     });
@@ -94,13 +97,13 @@ class Run {
     if (this.#state !== "running") return;
     this.#state = "stopped";
     this.#why = why instanceof Error ? why : LintelError.of("CALLER_GONE");
-    endProgram(this.#child, this.#graceMs);
-    this.#child.stdout.destroy();
+    this.#program.end(this.#graceMs);
+    this.#program.stdout.destroy();
   }
 
   /** Writes the request to the program. Rejects when it breaks off, not when the program reads no more of it. */
   async feed(value: unknown, context: Context): Promise<void> {
-    const { stdin } = this.#child;
+    const { stdin } = this.#program;
     if (!(value instanceof ReadableStream)) {
       stdin.end(context.body);
       return;

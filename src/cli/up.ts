@@ -7,6 +7,7 @@ import type { Address } from "../hub/config-units.ts";
 import { LintelError } from "../message/failure.ts";
 import { Guard } from "../supervisor/guard.ts";
 import { openControl, type ControlDoor } from "../supervisor/control.ts";
+import { PipeSource } from "../supervisor/pipes.ts";
 import { Presence } from "../supervisor/presence.ts";
 import { RuntimeDirectory } from "../supervisor/runtime-directory.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
@@ -92,10 +93,12 @@ async function runServices(
 ): Promise<void> {
   const presence = new Presence();
   const output = new ServiceOutput();
+  const pipes = new PipeSource();
   const hub = await startHub(withHttp(config, http), log, presence, output);
   const supervisor = new Supervisor({
     run: runtime.run,
     httpUrl: hub.httpUrl,
+    pipes,
     presence,
     lintel: [process.execPath, MAIN],
     openDoor: () => hub.listen(runtime.socketUrl()),
@@ -131,6 +134,7 @@ async function runServices(
     await supervisor.stop();
     await control?.close();
     await hub.drain();
+    pipes.close();
     process.off("SIGHUP", onHangUp);
   }
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { Option, type Command } from "commander";
 import { DEFAULT_LIMITS } from "../message/limits.ts";
 import type { Peer } from "../peer/peer.ts";
+import { PipeSource } from "../supervisor/pipes.ts";
 import { checkProgram, type Program } from "./child.ts";
 import { usage } from "./failure.ts";
 import { parseCount, parsePattern, parseSeconds } from "./flags.ts";
@@ -73,7 +74,7 @@ async function work(subject: string, [command = "", ...args]: string[], flags: F
   if (flags.lines === true && flags.stream === true)
     throw usage("--stream starts a process for every request, --lines keeps one: take one of them");
   const program: Program = { command, args };
-  checkProgram(program);
+  await checkProgram(program);
   const peer = await connectToHub(flags, `lintel work ${subject}`, FIRST_CONNECTION_MS);
   try {
     await serveWith(peer, subject, program, flags);
@@ -85,7 +86,8 @@ async function work(subject: string, [command = "", ...args]: string[], flags: F
 async function serveWith(peer: Peer, subject: string, program: Program, flags: Flags): Promise<void> {
   const { lines = false, stream = false, queue, type, grace: graceMs } = flags;
   const concurrency = flags.concurrency ?? (lines ? 1 : availableParallelism());
-  const options = { program, concurrency, graceMs, maxOutput: DEFAULT_LIMITS.payload };
+  const pipes = new PipeSource();
+  const options = { program, pipes, concurrency, graceMs, maxOutput: DEFAULT_LIMITS.payload };
   const worker = lines
     ? new LineWorker(options)
     : new (stream ? StreamWorker : ProcessWorker)({ ...options, type });
@@ -102,5 +104,6 @@ async function serveWith(peer: Peer, subject: string, program: Program, flags: F
     await peer.drain();
   } finally {
     await worker.end();
+    pipes.close();
   }
 }

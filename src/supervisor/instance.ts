@@ -1,5 +1,4 @@
 /** One instance of a service: a process, started again by the rules of its definition, until it is stopped. */
-import { spawn, type ChildProcessByStdio } from "node:child_process";
 import type { Readable } from "node:stream";
 import { setImmediate as turn, setTimeout as pause } from "node:timers/promises";
 import type { ServiceDefinition } from "../hub/config-services.ts";
@@ -7,6 +6,8 @@ import { LintelError } from "../message/failure.ts";
 import { STEADY_MS, backoffMs, judge, type Life } from "./backoff.ts";
 import { LineSplitter } from "./lines.ts";
 import { MAX_LINE, type LogLine } from "./log-ring.ts";
+import { startPiped, type PipedProcess } from "./piped-process.ts";
+import type { PipeSource } from "./pipes.ts";
 import type { Presence } from "./presence.ts";
 import { endProcesses, sendSignal } from "./processes.ts";
 import { MARK } from "./runtime-directory.ts";
@@ -64,15 +65,13 @@ export interface InstanceOptions {
   /** The hub's socket for this instance alone, by which it is known. */
   readonly hubUrl: string;
   readonly httpUrl: string | undefined;
+  readonly pipes: PipeSource;
   readonly presence: Presence;
   /** Waited for before the first start. */
   readonly after: Promise<unknown>;
   readonly onLine: (line: LogLine) => void;
   readonly onState: (instance: Instance) => void;
 }
-
-/** A process that was started. */
-type Child = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: number };
 
 interface Exit {
   readonly how: string;
@@ -168,17 +167,18 @@ export class Instance {
   async #live(): Promise<Life> {
     const { definition, presence, hubUrl, run } = this.#options;
     const startedAt = performance.now();
-    const child = await this.#spawn();
-    this.#pid = child instanceof Error ? undefined : child.pid;
+    const started = await this.#spawn();
+    this.#pid = started instanceof Error ? undefined : started.child.pid;
     this.#become("starting");
-    if (child instanceof Error) {
+    if (started instanceof Error) {
       this.#become("stopping");
-      return { how: `cannot be started: ${child.message}`, isFailure: true, ranMs: 0 };
+      return { how: `cannot be started: ${started.message}`, isFailure: true, ranMs: 0 };
     }
+    const { child, stdout, stderr } = started;
     const over = new AbortController();
     const stopped = fired(this.#stop.signal, over.signal);
     const exited = exitOf(child);
-    const output = Promise.all([this.#read(child, "stdout"), this.#read(child, "stderr")]);
+    const output = Promise.all([this.#read(stdout, "stdout"), this.#read(stderr, "stderr")]);
     let exit: Exit | undefined;
     void exited.then((how) => {
       exit = how;
@@ -200,7 +200,7 @@ export class Instance {
       output,
       pause(LAST_OUTPUT_MS, undefined, { signal: over.signal }).catch(() => undefined),
     ]);
-    for (const pipe of [child.stdout, child.stderr]) pipe.destroy(); // somebody may hold them open for ever
+    for (const pipe of [stdout, stderr]) pipe.destroy(); // somebody may hold them open for ever
     await output;
     over.abort();
     this.#pid = undefined;
@@ -219,7 +219,11 @@ export class Instance {
   }
 
   /** Has the first process of the group end, which may take as long as the definition allows. */
-  async #endFirst(child: Child, exited: Promise<Exit>, hasEnded: () => boolean): Promise<void> {
+  async #endFirst(
+    child: PipedProcess["child"],
+    exited: Promise<Exit>,
+    hasEnded: () => boolean,
+  ): Promise<void> {
     const group = -child.pid;
     const done = new AbortController();
     const graceMs = this.#options.definition.stopGraceMs;
@@ -236,9 +240,10 @@ export class Instance {
   }
 
   /** The process, or why there is none: no such program, no descriptors left, a NUL in a word of the command. */
-  async #spawn(): Promise<Child | Error> {
-    const { definition, command, run, hubUrl, httpUrl } = this.#options;
+  async #spawn(): Promise<PipedProcess | Error> {
+    const { definition, command, run, hubUrl, httpUrl, pipes } = this.#options;
     const [program = "", ...args] = command;
+    const { directory } = definition;
     const env: NodeJS.ProcessEnv = {
       ...process.env,
       ...definition.environment,
@@ -246,27 +251,18 @@ export class Instance {
       [MARK]: `${run}/${this.name}`,
     };
     if (httpUrl !== undefined) env["LINTEL_HTTP"] = httpUrl;
-    // A group of its own: what it starts ends with it, and a Ctrl-C at the terminal reaches only us.
     try {
-      const child = spawn(program, args, {
-        cwd: definition.directory,
-        env,
-        stdio: ["ignore", "pipe", "pipe"],
-        detached: true,
-      });
-      if (isStarted(child)) return child;
-      return await new Promise<Error>((resolve) => child.once("error", resolve));
+      return await startPiped({ command: program, args, env, directory, hasInput: false }, pipes);
     } catch (error) {
       return error as Error;
     }
   }
 
-  async #read(child: Child, stream: "stdout" | "stderr"): Promise<void> {
+  async #read(source: Readable, stream: "stdout" | "stderr"): Promise<void> {
     const { onLine } = this.#options;
     const splitter = new LineSplitter(MAX_LINE, "cut");
     const tell = (line: Uint8Array): void =>
       onLine({ at: Date.now(), instance: this.name, stream, text: Buffer.from(line).toString("utf8") });
-    const source = child[stream];
     source.on("data", (chunk: Uint8Array) => {
       for (const line of splitter.push(chunk)) tell(line);
     });
@@ -288,11 +284,7 @@ export class Instance {
   }
 }
 
-function isStarted(child: ChildProcessByStdio<null, Readable, Readable>): child is Child {
-  return child.pid !== undefined;
-}
-
-function exitOf(child: Child): Promise<Exit> {
+function exitOf(child: PipedProcess["child"]): Promise<Exit> {
   return new Promise((resolve) => {
     child.once("exit", (code, signal) =>
       resolve({

@@ -10,7 +10,7 @@ export interface Kin {
   /** Process group, by the number of its first process. */
   readonly group?: number | undefined;
   /** `NAME=value` in the environment, with a NUL at the end if it is not just a beginning. */
-  readonly mark: string;
+  readonly mark?: string;
 }
 
 /** What the kernel says of a process. */
@@ -53,6 +53,7 @@ async function belongs(pid: number, { group, mark }: Kin): Promise<boolean> {
   const status = await statusOf(pid);
   if (status === undefined || !status.isRunning) return false;
   if (status.group === group) return true;
+  if (mark === undefined) return false;
   // Those of other users cannot be read, and are not ours.
   const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
   return `\0${environment}`.includes(`\0${mark}`);

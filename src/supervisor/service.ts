@@ -5,7 +5,10 @@ import { Instance, type InstanceOptions, type InstanceStatus } from "./instance.
 import { LogRing, type LogLine } from "./log-ring.ts";
 
 /** What services need of whoever starts them. */
-export interface Surroundings extends Pick<InstanceOptions, "run" | "httpUrl" | "presence" | "onState"> {
+export interface Surroundings extends Pick<
+  InstanceOptions,
+  "run" | "httpUrl" | "pipes" | "presence" | "onState"
+> {
   /** What starts the command line of Lintel: a program and its first arguments. */
   readonly lintel: readonly string[];
   /** Opens a socket of the hub that nobody else has. */

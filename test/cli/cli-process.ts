@@ -1,5 +1,6 @@
 /** Real processes of the command line, for tests: started, watched by what they print, and always ended. */
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** The command line's program. */
@@ -117,4 +118,10 @@ export function defer<T>(): Deferred<T> {
     settle = resolve;
   });
   return { promise, resolve: (value) => settle?.(value) };
+}
+
+/** Numbers of the processes that a process has started, by /proc. */
+export function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1");
+  return text.split(" ").filter(Boolean).map(Number);
 }

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import type { ServiceDefinition } from "../../src/hub/config-services.ts";
 import { Instance, type InstanceState } from "../../src/supervisor/instance.ts";
+import { PipeSource } from "../../src/supervisor/pipes.ts";
 import { Presence } from "../../src/supervisor/presence.ts";
 import { eventually } from "./process-tree.ts";
+
+const pipes = new PipeSource();
+after(() => pipes.close());
 
 interface Watched {
   readonly instance: Instance;
@@ -35,6 +39,7 @@ function started(command: readonly string[]): Watched {
     run: randomUUID(),
     hubUrl: "unix:///nowhere",
     httpUrl: undefined,
+    pipes,
     presence: new Presence(),
     after: Promise.resolve(),
     onLine: ({ text }) => void lines.push(text),

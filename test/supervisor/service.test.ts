@@ -4,12 +4,16 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import type { ServiceDefinition } from "../../src/hub/config-services.ts";
 import { createHub } from "../../src/hub/hub.ts";
+import { PipeSource } from "../../src/supervisor/pipes.ts";
 import { Presence } from "../../src/supervisor/presence.ts";
 import { Service } from "../../src/supervisor/service.ts";
 import { eventually, processesWith } from "./process-tree.ts";
+
+const pipes = new PipeSource();
+after(() => pipes.close());
 
 const never = new Promise<void>(() => undefined);
 
@@ -42,6 +46,7 @@ async function withService(
   const surroundings = {
     run: randomUUID(),
     httpUrl: undefined,
+    pipes,
     presence,
     lintel: [],
     openDoor: () => hub.listen(`unix://${join(directory, `${randomUUID().slice(0, 8)}.sock`)}`),
