@@ -1,6 +1,5 @@
 /**
- * The broker: who gets which message, and one outcome for every request. It is synchronous and knows no sockets; time
- * and randomness come from outside, so that a run can be repeated.
+ * The broker: who gets which message, and one outcome for every request. It knows no sockets; time comes from outside.
  */
 import type { Clock } from "../message/clock.ts";
 import type {
@@ -15,8 +14,9 @@ import type {
 import type { Failure } from "../message/failure.ts";
 import { MAX_TIMEOUT, type Limits } from "../message/limits.ts";
 import { Message } from "../message/message.ts";
+import { SlicedWork } from "../message/sliced-work.ts";
 import { discardStreams } from "../message/stream.ts";
-import { createInFlight, type InFlight } from "./in-flight.ts";
+import { clearInFlight, createInFlight, fillInFlight, type InFlight } from "./in-flight.ts";
 import {
   CALLER_GONE,
   CLOSED,
@@ -30,7 +30,7 @@ import {
   requestToRepeat,
 } from "./outcomes.ts";
 import { PendingTable } from "./pending-table.ts";
-import { pickGroup, takeFrom, type Member, type QueueGroup } from "./queue-group.ts";
+import { giveTo, pickGroup, takeFrom, type Member, type QueueGroup } from "./queue-group.ts";
 import { RoutingTable, type BrokerRoute } from "./routes.ts";
 import { createStats, type BrokerStats } from "./stats.ts";
 
@@ -47,18 +47,21 @@ export class Broker {
   readonly #limits: BrokerOptions["limits"];
   readonly #table = new RoutingTable();
   readonly #inFlight: PendingTable<InFlight>;
-  #onIdle: (() => void)[] = [];
+  /** Ends of many requests at once. */
+  readonly #endings: SlicedWork;
+  readonly #onIdle: (() => void)[] = [];
   #state: "open" | "draining" | "closed" = "open";
 
   constructor(options: BrokerOptions) {
     this.#clock = options.clock;
     this.#limits = options.limits;
+    this.#endings = new SlicedWork((callback) => options.clock.after(0, callback));
     this.#inFlight = new PendingTable(options.clock, options.limits.inFlight, createInFlight, (row) =>
       this.#expired(row),
     );
   }
 
-  /** Requests without an outcome yet. */
+  /** Requests without an outcome. */
   get inFlight(): number {
     return this.#inFlight.size;
   }
@@ -98,14 +101,8 @@ export class Broker {
       return this.#refuse("failed", kept, request, sink, tag);
     const row = this.#inFlight.add(now + timeout);
     if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag);
-    row.sink = sink;
-    row.tag = tag;
-    row.group = group;
-    row.route = target;
-    row.message = kept;
-    row.attempt = 1;
-    row.member = member;
-    member.held++;
+    fillInFlight(row, sink, tag, group, target, kept, 1);
+    giveTo(member, row);
     const { id } = row;
     member.worker.execute(id, target, request, timeout, now, 1);
     return row.id === id ? id : 0;
@@ -125,13 +122,8 @@ export class Broker {
     const kept = keptRequest(request);
     if (!(kept instanceof Message)) return this.#refuse("failed", kept, request, sink, tag);
     const row = this.#inFlight.add(this.#clock.now() + timeout);
-    if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag); // a toJSON made requests
-    row.sink = sink;
-    row.tag = tag;
-    row.group = group;
-    row.route = route;
-    row.message = kept;
-    row.attempt = 0;
+    if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag);
+    fillInFlight(row, sink, tag, group, route, kept, 0);
     group.enqueue(row.id, this.#isWaiting);
     return row.id;
   }
@@ -183,14 +175,21 @@ export class Broker {
     else this.#onIdle.push(then);
   }
 
-  /** Ends every request as `CLOSED`. */
-  close(): void {
+  /** Ends every request as `CLOSED`; `then` is called when all have heard it. */
+  close(then: () => void = () => undefined): void {
     this.#state = "closed";
-    for (const row of this.#inFlight.live()) {
-      this.stats.closed++;
-      this.#withdraw(row, CLOSED, row.sink);
-    }
-    this.#inFlight.stop();
+    const rows = this.#inFlight.live();
+    this.#endings.run(() => {
+      const { value: row } = rows.next();
+      if (row === undefined) {
+        this.#inFlight.stop();
+        then();
+      } else {
+        this.stats.closed++;
+        this.#withdraw(row, CLOSED, row.sink);
+      }
+      return row !== undefined;
+    });
   }
 
   #refuseAll(request: Message, sink: Sink, tag: number): 0 {
@@ -232,13 +231,12 @@ export class Broker {
       const now = this.#clock.now();
       const left = row.deadline - now;
       if (left <= 0) {
-        this.#expired(row);
+        this.#endings.run(() => this.#expireNow(id));
         continue;
       }
       const { route, message } = row;
       if (group.attempts === 1 || message!.streams !== undefined) row.message = undefined;
-      row.member = member;
-      member.held++;
+      giveTo(member, row);
       group.waitingCount--;
       member.worker.execute(id, route!, message!, left, now, ++row.attempt);
     }
@@ -271,7 +269,6 @@ export class Broker {
   /** Takes a request from its worker, to be handed out again. */
   #requeue(row: InFlight, member: Member): void {
     takeFrom(member, row);
-    row.member = undefined;
     member.group.requeue(row.id);
   }
 
@@ -310,6 +307,12 @@ export class Broker {
     this.#withdraw(row, DEADLINE, row.sink);
   }
 
+  #expireNow(id: number): false {
+    const row = this.#inFlight.get(id);
+    if (row !== undefined) this.#expired(row);
+    return false;
+  }
+
   /** Ends a request without its worker: the worker that holds it, if any, is told why, and so is the sink, if given. */
   #withdraw(row: InFlight, why: Failure, sink: Sink | undefined): void {
     const { id, tag, member, message } = row;
@@ -325,24 +328,15 @@ export class Broker {
     const { member } = row;
     if (member !== undefined) takeFrom(member, row);
     else row.group!.waitingCount--;
-    row.sink = undefined;
-    row.group = undefined;
-    row.member = undefined;
-    row.message = undefined;
-    row.route = undefined;
+    clearInFlight(row);
     this.#inFlight.release(row);
   }
 
   /** After an outcome has been delivered: its place may be free for another, or it was the last. */
   #ended(group: QueueGroup): void {
     if (group.waitingCount > 0) this.#pull(group);
-    if (this.#onIdle.length > 0 && this.#inFlight.size === 0) this.#idle();
-  }
-
-  #idle(): void {
-    const waiting = this.#onIdle;
-    this.#onIdle = [];
-    for (const then of waiting) then();
+    if (this.#onIdle.length === 0 || this.#inFlight.size > 0) return;
+    for (const then of this.#onIdle.splice(0)) then();
   }
 
   #leave(member: Member): void {
@@ -357,35 +351,47 @@ export class Broker {
 
   /** Nobody is left to serve what waits: it was not executed, so it fails as having no responders. */
   #abandon(group: QueueGroup): void {
-    for (let id = group.dequeue(); id !== undefined; id = group.dequeue()) {
+    if (group.waitingCount === 0) return;
+    this.#endings.run(() => {
+      const id = group.dequeue();
+      if (id === undefined) return false;
       const row = this.#inFlight.get(id);
-      if (row === undefined || row.group !== group || row.member !== undefined) continue;
+      if (row === undefined || row.group !== group || row.member !== undefined) return true;
       const { sink, tag, message } = row;
       this.#free(row);
       this.stats.noResponders++;
       sink?.failed(tag, NO_RESPONDERS);
       if (message !== undefined) discardStreams(message, NO_RESPONDERS);
       this.#ended(group);
-    }
+      return true;
+    });
   }
 
+  /** A worker is gone. What it still holds until its turn comes may end in other ways, but not by the worker. */
   #lose(member: Member): void {
     this.#leave(member);
+    if (member.oldest === undefined) return;
+    this.#endings.run(() => {
+      this.#loseOne(member);
+      return member.oldest !== undefined;
+    });
+  }
+
+  #loseOne(member: Member): void {
     const { group } = member;
-    if (member.held + member.aside === 0) return;
-    for (const row of this.#inFlight.live()) {
-      if (row.member !== member) continue;
-      if (row.message !== undefined && row.attempt < group.attempts && group.members.length > 0) {
-        this.#requeue(row, member);
-      } else {
-        const { tag } = row;
-        const sink = row.sink!;
-        this.stats.workerLost++;
-        this.#free(row);
-        sink.failed(tag, WORKER_LOST);
-      }
-      this.#ended(group);
-      if (member.held + member.aside === 0) return;
+    const mayRepeat = group.attempts > 1 && group.members.length > 0;
+    const held = mayRepeat ? member.newest : member.oldest; // of those put back the oldest is to be the first
+    const row = this.#inFlight.get(held?.id ?? 0);
+    if (row === undefined) return; // the last one has ended otherwise
+    if (mayRepeat && row.message !== undefined && row.attempt < group.attempts) {
+      this.#requeue(row, member);
+    } else {
+      const { tag } = row;
+      const sink = row.sink!;
+      this.stats.workerLost++;
+      this.#free(row);
+      sink.failed(tag, WORKER_LOST);
     }
+    this.#ended(group);
   }
 }

@@ -1,6 +1,6 @@
 import type { Sink } from "../message/delivery.ts";
 import type { Message } from "../message/message.ts";
-import type { Member, QueueGroup } from "./queue-group.ts";
+import type { Held, QueueGroup } from "./queue-group.ts";
 import type { BrokerRoute } from "./routes.ts";
 import type { Pending } from "./pending-table.ts";
 
@@ -16,18 +16,15 @@ import type { Pending } from "./pending-table.ts";
  * A row is `held` when it has a member and `queued` while it has none; ending one frees the row, so a second outcome
  * finds nothing.
  */
-export interface InFlight extends Pending {
+export interface InFlight extends Pending, Held {
   sink: Sink | undefined;
   tag: number;
   group: QueueGroup | undefined;
-  member: Member | undefined;
   route: BrokerRoute | undefined;
   /** Kept while queued; in a group that hands requests out again, also while held. */
   message: Message | undefined;
   /** Times it has been handed to a worker. */
   attempt: number;
-  /** True when it takes no place of the worker that holds it. */
-  aside: boolean;
 }
 
 export function createInFlight(): InFlight {
@@ -42,5 +39,32 @@ export function createInFlight(): InFlight {
     message: undefined,
     attempt: 0,
     aside: false,
+    previous: undefined,
+    next: undefined,
   };
+}
+
+export function fillInFlight(
+  row: InFlight,
+  sink: Sink,
+  tag: number,
+  group: QueueGroup,
+  route: BrokerRoute,
+  message: Message | undefined,
+  attempt: number,
+): void {
+  row.sink = sink;
+  row.tag = tag;
+  row.group = group;
+  row.route = route;
+  row.message = message;
+  row.attempt = attempt;
+}
+
+/** Lets go of what the row refers to. Its member has been taken from already. */
+export function clearInFlight(row: InFlight): void {
+  row.sink = undefined;
+  row.group = undefined;
+  row.message = undefined;
+  row.route = undefined;
 }

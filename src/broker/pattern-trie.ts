@@ -1,14 +1,14 @@
 /** Patterns and what is registered under them, as a trie over tokens. */
 interface Node<T> {
   readonly children: Map<string, Node<T>>;
-  /** Values of patterns that end here, in order of registration. */
-  readonly values: T[];
+  /** Values of patterns that end here, in order of registration, and how often each was registered. */
+  readonly values: Map<T, number>;
   /** Values of patterns that go on with a final `>`. */
-  readonly rest: T[];
+  readonly rest: Map<T, number>;
 }
 
 function createNode<T>(): Node<T> {
-  return { children: new Map(), values: [], rest: [] };
+  return { children: new Map(), values: new Map(), rest: new Map() };
 }
 
 /** Finds everything whose pattern matches a literal subject. The caller has validated patterns and subjects. */
@@ -26,7 +26,8 @@ export class PatternTrie<T> {
       }
       node = child;
     }
-    (open ? node.rest : node.values).push(value);
+    const list = open ? node.rest : node.values;
+    list.set(value, (list.get(value) ?? 0) + 1);
   }
 
   /** Removes one registration of this value under this pattern; false when there is none. */
@@ -40,9 +41,10 @@ export class PatternTrie<T> {
     }
     const last = path.at(-1) ?? this.#root;
     const list = open ? last.rest : last.values;
-    const index = list.indexOf(value);
-    if (index < 0) return false;
-    list.splice(index, 1);
+    const count = list.get(value);
+    if (count === undefined) return false;
+    if (count > 1) list.set(value, count - 1);
+    else list.delete(value);
     for (let depth = tokens.length; depth > 0 && isEmpty(path[depth]!); depth--) {
       path[depth - 1]!.children.delete(tokens[depth - 1]!);
     }
@@ -69,18 +71,22 @@ function split(pattern: string): { tokens: string[]; open: boolean } {
 }
 
 function isEmpty<T>(node: Node<T>): boolean {
-  return node.children.size === 0 && node.values.length === 0 && node.rest.length === 0;
+  return node.children.size === 0 && node.values.size === 0 && node.rest.size === 0;
 }
 
 function collect<T>(node: Node<T>, tokens: readonly string[], depth: number, found: T[]): void {
   const token = tokens[depth];
   if (token === undefined) {
-    for (const value of node.values) found.push(value);
+    addAll(node.values, found);
     return;
   }
   const literal = node.children.get(token);
   if (literal !== undefined) collect(literal, tokens, depth + 1, found);
   const any = node.children.get("*");
   if (any !== undefined) collect(any, tokens, depth + 1, found);
-  for (const value of node.rest) found.push(value);
+  addAll(node.rest, found);
+}
+
+function addAll<T>(values: ReadonlyMap<T, number>, found: T[]): void {
+  for (const [value, count] of values) for (let time = 0; time < count; time++) found.push(value);
 }

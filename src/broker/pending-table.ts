@@ -5,21 +5,25 @@ import { MAX_TIMEOUT } from "../message/limits.ts";
 export interface Pending {
   /** The request's number, 0 while the row is free. */
   id: number;
-  /** When it expires, by the table's clock. */
+  /** When it expires, by the table's clock. Changed by `postpone` only. */
   deadline: number;
 }
 
 const FIRST_CAPACITY = 256;
 /** Timers closer together than this are not worth arming one by one. */
 const TIMER_STEP_MS = 5;
+/** Deadlines that end a request in one turn of the loop; the others that have passed wait for the next turns. */
+const EXPIRED_PER_TURN = 500;
+/** Numbers go round: one that is this far behind another is taken for one that came after it. */
+const NEWER = 0x8000_0000;
 
 /**
  * Requests that wait for their outcome, by number, each with a deadline.
  *
  * Numbers count up and a row stands at `number & mask`, so that finding one is an array access and a number comes back
  * only after four thousand million others: an answer that arrives late finds nothing, never somebody else's request.
- * One timer serves all deadlines: it is armed for the earliest one and then the whole table is looked through, which
- * costs less than a timer, or a place in a wheel, for each request.
+ * One timer serves all deadlines: it is armed for the earliest one and then all of them are looked through, which costs
+ * less than a timer, or a place in a wheel, for each request. They stand in an array of their own for that.
  */
 export class PendingTable<E extends Pending> {
   readonly #create: () => E;
@@ -27,6 +31,8 @@ export class PendingTable<E extends Pending> {
   readonly #clock: Clock;
   readonly #limit: number;
   #rows: (E | undefined)[] = new Array<E | undefined>(FIRST_CAPACITY).fill(undefined);
+  /** For each place in `rows` its deadline; Infinity where the row is free. */
+  #deadlines = new Float64Array(FIRST_CAPACITY).fill(Infinity);
   #mask = FIRST_CAPACITY - 1;
   #last = 0;
   #size = 0;
@@ -66,6 +72,7 @@ export class PendingTable<E extends Pending> {
     }
     row.id = id;
     row.deadline = deadline;
+    this.#deadlines[id & this.#mask] = deadline;
     this.#size++;
     if (deadline < this.#timerAt) this.#arm(deadline);
     return row;
@@ -76,15 +83,26 @@ export class PendingTable<E extends Pending> {
     return row !== undefined && row.id === id && id !== 0 ? row : undefined;
   }
 
+  /** Gives a row of the table a later deadline. */
+  postpone(row: E, deadline: number): void {
+    row.deadline = deadline;
+    this.#deadlines[row.id & this.#mask] = deadline;
+  }
+
   /** Frees the row. The caller has cleared its own fields. */
   release(row: E): void {
+    this.#deadlines[row.id & this.#mask] = Infinity;
     row.id = 0;
     this.#size--;
   }
 
   /** Rows in the table when the walk began that are still in it when their turn comes. */
-  *live(): Generator<E> {
-    for (const row of [...this.#rows]) if (row !== undefined && row.id !== 0) yield row;
+  *live(): Generator<E, undefined> {
+    const rows = this.#rows; // a table that grows meanwhile has others, with the same objects in them
+    const last = this.#last;
+    for (const row of rows) {
+      if (row !== undefined && row.id !== 0 && (last - row.id) >>> 0 < NEWER) yield row;
+    }
   }
 
   /** Stops the timer. Rows stay. */
@@ -96,10 +114,17 @@ export class PendingTable<E extends Pending> {
 
   #grow(): void {
     const old = this.#rows;
-    const capacity = old.length * 2;
-    const rows: (E | undefined)[] = new Array<E | undefined>(capacity).fill(undefined);
-    for (const row of old) if (row !== undefined && row.id !== 0) rows[row.id & (capacity - 1)] = row;
-    this.#rows = rows;
+    this.#resize(old.length * 2);
+    for (const row of old) {
+      if (row === undefined || row.id === 0) continue;
+      this.#rows[row.id & this.#mask] = row;
+      this.#deadlines[row.id & this.#mask] = row.deadline;
+    }
+  }
+
+  #resize(capacity: number): void {
+    this.#rows = new Array<E | undefined>(capacity).fill(undefined);
+    this.#deadlines = new Float64Array(capacity).fill(Infinity);
     this.#mask = capacity - 1;
   }
 
@@ -111,24 +136,36 @@ export class PendingTable<E extends Pending> {
     this.#timer = this.#clock.after(delay, () => this.#sweep());
   }
 
+  /** Ends what has expired, as far as one turn may, and arms the timer for what is left. */
   #sweep(): void {
     this.#timer = undefined;
-    this.#timerAt = Infinity;
+    this.#timerAt = -Infinity; // nothing that is added meanwhile arms it
     const now = this.#clock.now();
-    for (const row of [...this.#rows]) {
-      if (row !== undefined && row.id !== 0 && row.deadline <= now) this.#expire(row);
+    let left = EXPIRED_PER_TURN;
+    const deadlines = this.#deadlines;
+    for (let at = 0; at < deadlines.length && left > 0; at++) {
+      if (deadlines[at]! > now) continue;
+      const row = this.#rows[at];
+      // What `expire` does may make the table grow: what is left is found by the next sweep then.
+      if (this.#deadlines !== deadlines || row === undefined) break;
+      left--;
+      this.#expire(row);
     }
-    let earliest = Infinity;
-    for (const row of this.#rows) {
-      if (row !== undefined && row.id !== 0 && row.deadline < earliest) earliest = row.deadline;
-    }
-    if (this.#size === 0 && this.#rows.length > FIRST_CAPACITY) this.#shrink();
-    if (earliest < this.#timerAt) this.#arm(earliest);
+    if (this.#size === 0 && this.#rows.length > FIRST_CAPACITY) this.#resize(FIRST_CAPACITY);
+    this.#timerAt = Infinity;
+    if (left === 0 || this.#deadlines !== deadlines) this.#again();
+    else this.#armEarliest();
   }
 
-  /** After a burst the memory goes back. */
-  #shrink(): void {
-    this.#rows = new Array<E | undefined>(FIRST_CAPACITY).fill(undefined);
-    this.#mask = FIRST_CAPACITY - 1;
+  #again(): void {
+    if (this.#size === 0) return;
+    this.#timerAt = -Infinity;
+    this.#timer = this.#clock.after(0, () => this.#sweep());
+  }
+
+  #armEarliest(): void {
+    let earliest = Infinity;
+    for (const deadline of this.#deadlines) if (deadline < earliest) earliest = deadline;
+    if (earliest < Infinity) this.#arm(earliest);
   }
 }

@@ -12,10 +12,43 @@ export interface Member {
   aside: number;
   /** False once it leaves: it gets nothing new. */
   serving: boolean;
+  /** The requests it holds, as a list: who is lost ends its own and looks at no others. */
+  oldest?: Held | undefined;
+  newest?: Held | undefined;
+}
+
+/** A request as its member has it. */
+export interface Held {
+  id: number;
+  member: Member | undefined;
+  /** True when it takes no place of the worker that holds it. */
+  aside: boolean;
+  /** Neighbours among all that its member holds. */
+  previous: Held | undefined;
+  next: Held | undefined;
+}
+
+/** The member holds the request from now on. */
+export function giveTo(member: Member, row: Held): void {
+  const { newest } = member;
+  row.member = member;
+  row.previous = newest;
+  if (newest === undefined) member.oldest = row;
+  else newest.next = row;
+  member.newest = row;
+  member.held++;
 }
 
 /** The member does not hold the request any longer. */
-export function takeFrom(member: Member, row: { aside: boolean }): void {
+export function takeFrom(member: Member, row: Held): void {
+  const { previous, next } = row;
+  if (previous === undefined) member.oldest = next;
+  else previous.next = next;
+  if (next === undefined) member.newest = previous;
+  else next.previous = previous;
+  row.previous = undefined;
+  row.next = undefined;
+  row.member = undefined;
   if (row.aside) member.aside--;
   else member.held--;
   row.aside = false;
@@ -101,9 +134,16 @@ export class QueueGroup {
 
   /** Puts a request that was handed out before all that wait. */
   requeue(id: number): void {
-    if (this.#head > 0) this.#waiting[--this.#head] = id;
-    else this.#waiting.unshift(id);
+    if (this.#head === 0) this.#makeRoomInFront();
+    this.#waiting[--this.#head] = id;
     this.waitingCount++;
+  }
+
+  /** As much as there is in the queue, so that many that come back cost little each. */
+  #makeRoomInFront(): void {
+    const room = Math.max(64, this.#waiting.length);
+    this.#waiting = [...new Array<number>(room).fill(0), ...this.#waiting];
+    this.#head = room;
   }
 
   /** The oldest number in the queue, which may have ended meanwhile; undefined when there is none. */

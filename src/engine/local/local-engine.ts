@@ -78,7 +78,6 @@ export class LocalEngine implements Engine {
 
   close(): Promise<void> {
     this.#closed = true;
-    this.#broker.close();
-    return Promise.resolve();
+    return new Promise((resolve) => this.#broker.close(resolve));
   }
 }

@@ -89,7 +89,7 @@ export class JobTable {
     const ends = this.#leaseEnd(job, leaseMs);
     if (!isOut(job) || ends <= job.leaseEnds) return;
     job.leaseEnds = ends;
-    this.#leases.get(job.lease)!.deadline = this.#dueOf(job);
+    this.#leases.postpone(this.#leases.get(job.lease)!, this.#dueOf(job));
   }
 
   /** Ends a job. Returns its request, or undefined when it had ended already. */
