@@ -20,5 +20,6 @@ export type { Parties, Site } from "./conformance/site.ts";
 export { conformanceSuite, declareCells } from "./conformance/suite.ts";
 export { IN_PROCESS, TOPOLOGIES } from "./conformance/topologies.ts";
 export type { Topology, TopologySupports } from "./conformance/topology.ts";
+export { engineSuite, type EnginePair, type EngineSuiteOptions } from "./engine-suite.ts";
 export { FakeClock } from "./fake-clock.ts";
 export { transportSuite, type TransportSuiteOptions } from "./transport-suite.ts";

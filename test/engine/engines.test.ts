@@ -1,0 +1,29 @@
+/** Every engine is held to the same suite. */
+import { LocalEngine } from "../../src/engine/local/local-engine.ts";
+import { RemoteEngine } from "../../src/engine/remote/remote-engine.ts";
+import { engineSuite, type EnginePair } from "../../src/testing/index.ts";
+import { TransportRegistry } from "../../src/index.ts";
+import { startHub } from "./remote/stage.ts";
+
+engineSuite("local", {
+  open: () => {
+    const engine = new LocalEngine();
+    return { callers: engine, workers: engine, close: () => engine.close() };
+  },
+});
+
+for (const listen of ["tcp://127.0.0.1:0", "ws://127.0.0.1:0"])
+  engineSuite(`remote, through a hub at ${listen}`, { open: () => openRemote(listen) });
+
+async function openRemote(listen: string): Promise<EnginePair> {
+  const hub = await startHub(listen);
+  const url = hub.urls[0]!;
+  const transport = await new TransportRegistry().for(url);
+  const [callers, workers] = [new RemoteEngine(transport, url), new RemoteEngine(transport, url)];
+  await Promise.all([callers.connected(), workers.connected()]);
+  const close = async (): Promise<void> => {
+    await Promise.all([callers.close(), workers.close()]);
+    await hub.close();
+  };
+  return { callers, workers, close };
+}
