@@ -116,7 +116,7 @@ export class HoldingWorker extends Noticeboard implements Worker {
   }
 
   fail(job: number): boolean {
-    return this.registration.fail(job, { ...failure("HANDLER_FAILED"), reason: "OF_MINE", retryable: true });
+    return this.registration.fail(job, failure("SOURCE_FAILED"));
   }
 
   execute(

@@ -82,7 +82,7 @@ function requests(scene: Declare): void {
     const asked = caller.request("any");
     await worker.received(1);
     assert.equal(worker.fail(worker.jobs[0]!.job), true);
-    assert.equal(await caller.outcome(asked), "OF_MINE");
+    assert.equal(await caller.outcome(asked), "SOURCE_FAILED");
   });
 
   scene("a request that nobody serves fails at once", async ({ caller, workers }) => {
