@@ -40,8 +40,8 @@ export interface ServeOptions {
 
 export interface DrainOptions {
   /**
-   * How long streams that are open may take to end by themselves; those that are left then are cut off. Milliseconds,
-   * default 5,000.
+   * How long streams that are open may take to end by themselves; those that are left then are cut off. Streams that
+   * stand still because nobody reads them are cut off after 0.5 to 2 s. Milliseconds, default 5,000.
    */
   readonly streamGraceMs?: number;
 }

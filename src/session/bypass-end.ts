@@ -1,4 +1,5 @@
 /** What the two ends of bypasses, senders and receivers, need of the stream they work for, and of the session. */
+import type { OpenStream } from "../message/open-streams.ts";
 
 /** A stream that moves to a bypass, or whose other end does. */
 export interface BypassUser {
@@ -26,6 +27,6 @@ export interface BypassTable {
   /** A sign of life of the other end. */
   heard(): void;
   /** Its stream has ended, and it still sends. */
-  ending(end: BypassEnd): void;
+  ending(end: BypassEnd & OpenStream): void;
   over(end: BypassEnd): void;
 }

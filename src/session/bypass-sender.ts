@@ -1,4 +1,5 @@
 import type { Message } from "../message/message.ts";
+import type { OpenStream } from "../message/open-streams.ts";
 import type { Bypass, BypassHandler } from "../transport/transport.ts";
 import type { BypassEnd, BypassTable, BypassUser } from "./bypass-end.ts";
 
@@ -11,8 +12,11 @@ const TWO_TO_32 = 0x1_0000_0000;
  * Sends a stream's bytes on a bypass. Credit is no longer the reader's to grant: the bypass grants again what it has taken,
  * and stops while it is full.
  */
-export class BypassSender implements BypassEnd, BypassHandler {
+export class BypassSender implements BypassEnd, BypassHandler, OpenStream {
   readonly number: number;
+  readonly moves: number = 0;
+  /** How far its reader is the transport does not tell. */
+  readonly isAwaited: boolean = true;
   readonly #table: BypassTable;
   readonly #bypass: Bypass;
   #stream: BypassUser | undefined;

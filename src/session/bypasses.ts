@@ -1,5 +1,5 @@
 /** Bypasses of one session (P-131 to P-137): what its byte streams send and receive beside the connection. */
-import type { OpenStreams } from "../message/open-streams.ts";
+import type { OpenStream, OpenStreams } from "../message/open-streams.ts";
 import type { Bypass, Bypasses } from "../transport/transport.ts";
 import { BypassSays, FrameType } from "../wire/frame.ts";
 import type { BypassEnd, BypassTable, BypassUser } from "./bypass-end.ts";
@@ -34,7 +34,7 @@ export class SessionBypasses implements BypassTable {
   readonly #options: SessionBypassesOptions;
   readonly #inUse = new Set<BypassEnd>();
   /** Those of streams that have ended, until the other end has read everything. */
-  readonly #ending = new Set<BypassEnd>();
+  readonly #ending = new Map<BypassEnd, OpenStream>();
   #opening = 0;
   #peerLimit = 0;
   #isOver = false;
@@ -119,15 +119,17 @@ export class SessionBypasses implements BypassTable {
     this.#options.heard();
   }
 
-  ending(end: BypassEnd): void {
-    this.#ending.add(end);
-    this.#options.ending?.opened();
+  ending(end: BypassEnd & OpenStream): void {
+    this.#ending.set(end, end);
+    this.#options.ending?.opened(end);
   }
 
   over(end: BypassEnd): void {
     this.#inUse.delete(end);
-    if (!this.#ending.delete(end)) return;
-    this.#options.ending?.closed();
+    const sending = this.#ending.get(end);
+    if (sending === undefined) return;
+    this.#ending.delete(end);
+    this.#options.ending?.closed(sending);
     if (!this.isSending) this.#whenSent();
   }
 

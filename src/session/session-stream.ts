@@ -2,6 +2,7 @@
 import { failure, type Failure } from "../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents, type StreamShape } from "../message/message.ts";
 import type { Attached } from "../message/attached.ts";
+import type { OpenStream } from "../message/open-streams.ts";
 import { EventQueue, INITIAL_CREDIT, discardStreams, messageCost } from "../message/stream.ts";
 import type { Bypass } from "../transport/transport.ts";
 import { BypassSays, FrameType } from "../wire/frame.ts";
@@ -43,7 +44,7 @@ export interface StreamCarrier {
 }
 
 /** One end of a stream, of which the other is across the connection. */
-export class SessionStream implements StreamEnd, AttachedStream, Borrower, BypassStream {
+export class SessionStream implements StreamEnd, OpenStream, AttachedStream, Borrower, BypassStream {
   readonly number: number;
   readonly isOwn: boolean;
   readonly receives: boolean;
@@ -62,6 +63,10 @@ export class SessionStream implements StreamEnd, AttachedStream, Borrower, Bypas
   /** What this end may still send, as far as its holder knows, and what it does not know of yet. */
   credit: number = INITIAL_CREDIT;
   kept = 0;
+  moves = 0;
+  /** Credit was granted by the other end, and by this one: somebody reads there, or here. */
+  #isReadThere = false;
+  #isReadHere = false;
   // Bypasses.
   #sent = 0;
   #wantsBypass = false;
@@ -84,6 +89,21 @@ export class SessionStream implements StreamEnd, AttachedStream, Borrower, Bypas
     return this.#sending || this.#receiving;
   }
 
+  /** True while a reader, at either end, has room and somebody may be about to send. */
+  get isAwaited(): boolean {
+    // Whoever opens a stream of bytes that it receives has a target, which is read from at once. That somebody writes
+    // to it shows when something comes.
+    const isIdle = this.moves < 2 && !this.messages;
+    // Who was sent a channel has ended its direction: the handler has returned, most likely, and drops what still comes.
+    const isLeft =
+      this.sends && this.receives && this.messages && !(this.isOwn ? this.#receiving : this.#sending);
+    if (isLeft) return false;
+    const isThere = this.#sending && this.#isReadThere && (this.isOwn || !isIdle);
+    if (isThere && this.credit > 0 && this.#out?.isFull !== true) return true;
+    const isHere = this.#receiving && this.#isReadHere && (!this.isOwn || !isIdle);
+    return isHere && this.#allowed > 0;
+  }
+
   listen(events: StreamEvents): void {
     this.#events.listen(events);
   }
@@ -95,6 +115,7 @@ export class SessionStream implements StreamEnd, AttachedStream, Borrower, Bypas
 
   send(message: Message): void {
     if (!this.#sending) return discardStreams(message);
+    if (this.#isReadThere) this.moves++;
     if (this.#out !== undefined) return this.#out.send(message);
     const size = message.end - message.payloadStart;
     this.#carrier.send(this, message);
@@ -118,6 +139,8 @@ export class SessionStream implements StreamEnd, AttachedStream, Borrower, Bypas
   grant(bytes: number): void {
     if (!this.#receiving || bytes <= 0) return;
     this.#allowed += bytes;
+    this.#isReadHere = true;
+    this.moves++;
     if (this.#in?.isUsed === true) this.#in.granted();
     else this.#carrier.control(FrameType.credit, this.number, bytes);
   }
@@ -147,12 +170,15 @@ export class SessionStream implements StreamEnd, AttachedStream, Borrower, Bypas
     if (!this.messages && (message.payloadStart !== message.headStart || message.streams !== undefined))
       return "DATA of a byte stream with headers or streams";
     this.#allowed -= this.messages ? messageCost(message) : size;
+    if (this.#isReadHere) this.moves++;
     this.#events.data(message);
     return undefined;
   }
 
   credited(bytes: number): string | undefined {
     if (bytes === 0 || bytes > MAX_CREDIT) return `CREDIT of ${bytes} bytes`;
+    this.#isReadThere = true;
+    this.moves++;
     if (this.#sending && this.#out === undefined) this.#carrier.granted(this, bytes); // P-134: it may cross BYPASS
     return undefined;
   }
@@ -222,6 +248,7 @@ export class SessionStream implements StreamEnd, AttachedStream, Borrower, Bypas
 
   arrivedByBypass(bytes: Uint8Array): void {
     this.#allowed -= bytes.length;
+    this.moves++;
     this.#events.data(Message.ofBytes(bytes));
   }
 

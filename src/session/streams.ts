@@ -303,7 +303,7 @@ export class SessionStreams implements StreamCarrier {
 
   forget(stream: SessionStream): void {
     if (!this.#ends.delete(stream.number)) return;
-    this.#openStreams?.closed();
+    this.#openStreams?.closed(stream);
     this.#waiting.delete(stream);
     this.#credit.end(stream);
     this.#attachments.forget(stream.number);
@@ -319,7 +319,7 @@ export class SessionStreams implements StreamCarrier {
 
   #add(stream: SessionStream): void {
     this.#ends.set(stream.number, stream);
-    this.#openStreams?.opened();
+    this.#openStreams?.opened(stream);
   }
 
   /** True while the connection holds bytes it could not send yet. */

@@ -119,7 +119,7 @@ export class Carried {
 
   #open(shape: StreamShape): Port {
     const [near, far] = createStream(shape);
-    const port = new Port(near, this.#values);
+    const port = new Port(near, this.#values, "pump");
     this.#ports.push(port);
     this.ends.push(far);
     return port;

@@ -1,9 +1,10 @@
-import type { StreamEnd } from "../../message/message.ts";
+import type { Message, StreamEnd } from "../../message/message.ts";
 import { LintelError } from "../../message/failure.ts";
 import { formatHeaders, type HeadersInit } from "../../message/headers.ts";
 import { createStream } from "../../message/stream-pair.ts";
 import { discardStreams, link } from "../../message/stream.ts";
-import { Port } from "./port.ts";
+import { FireAndForget, ignore } from "./fire-and-forget.ts";
+import { Port, type Holder } from "./port.ts";
 import type { Values } from "./values.ts";
 
 /**
@@ -14,12 +15,14 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
   readonly #end: StreamEnd;
   #port: Port | undefined;
   readonly #values: Values;
+  readonly #holder: Holder;
   #gone = false;
   #onAbort: ((error: LintelError) => void) | undefined;
 
   /** Channels are made by `peer.open` and `peer.createChannel`. */
-  constructor(end: StreamEnd, values: Values) {
+  constructor(end: StreamEnd, values: Values, holder: Holder = "receiver") {
     this.#end = end;
+    this.#holder = holder;
     this.#values = values;
   }
 
@@ -27,30 +30,44 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
    * Sends a value. Resolves when it has left, which the reader's pace decides; values leave in the order of the calls.
    * Rejects with the error of an abort, `CLOSED` after `close`, `TOO_LARGE` for what the hub does not take (what only the
    * other end does not take aborts the channel with it), `SLOW_CONSUMER` when 1,024 calls wait.
+   *
+   * It need not be waited for: an end of the channel shows in `closed`, and of a value that could not be sent otherwise
+   * `onError` of the peer is told.
    */
-  async send(value: unknown, options: { readonly headers?: HeadersInit } = {}): Promise<void> {
-    const head = options.headers === undefined ? "" : formatHeaders(options.headers);
-    const { port, values } = this.#open();
-    const { message, carried } = values.bytes(value, head);
+  send(value: unknown, options: { readonly headers?: HeadersInit } = {}): Promise<void> {
+    let outcome: Promise<void>;
     try {
-      await port.send(message);
+      const left = this.#send(value, options);
+      if (left === undefined) return Promise.resolve();
+      outcome = left;
     } catch (error) {
-      carried?.abort(error);
-      throw error;
+      outcome = Promise.reject(error);
     }
+    return FireAndForget.of(outcome, (error) => {
+      if (this.#port?.isSending === true || this.#gone) this.#values.report(error, "send() on a channel");
+    });
   }
 
-  /** The next value that arrived; `done` when the other end has closed. Rejects with the error of an abort. */
-  async receive(): Promise<IteratorResult<unknown, undefined>> {
-    const { port, values } = this.#open();
-    const message = await port.take();
-    if (message === undefined) return { done: true, value: undefined };
-    try {
-      return { done: false, value: values.value(message) };
-    } catch (error) {
-      discardStreams(message);
-      throw error;
-    }
+  /**
+   * The next value that arrived; `done` when the other end has closed. Rejects with the error of an abort, which `closed`
+   * tells as well: whoever does not wait for it misses nothing else.
+   */
+  receive(): Promise<IteratorResult<unknown, undefined>> {
+    const next = new Promise<IteratorResult<unknown, undefined>>((resolve, reject) => {
+      const { port, values } = this.#open();
+      const received = (message: Message | undefined): void => {
+        if (message === undefined) return resolve({ done: true, value: undefined });
+        try {
+          return resolve({ done: false, value: values.value(message) });
+        } catch (error) {
+          discardStreams(message);
+          return reject(error);
+        }
+      };
+      port.takeFor({ resolve: received, reject });
+    });
+    next.catch(ignore);
+    return next;
   }
 
   /** Values until the other end closes. Leaving the loop early closes this end, and nothing else arrives. */
@@ -115,10 +132,27 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
     return channel.#gone;
   }
 
+  /** Undefined when it has left already. */
+  #send(value: unknown, { headers }: { readonly headers?: HeadersInit }): Promise<void> | undefined {
+    const head = headers === undefined ? "" : formatHeaders(headers);
+    const { port, values } = this.#open();
+    const { message, carried } = values.bytes(value, head);
+    if (carried === undefined) return port.send(message);
+    const failed = (error: unknown): never => {
+      carried.abort(error);
+      throw error;
+    };
+    try {
+      return port.send(message)?.catch(failed);
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
   #open(): { port: Port; values: Values } {
     if (this.#gone) throw new LintelError("failed_precondition", "the channel was sent to somebody else");
     if (this.#port === undefined) {
-      this.#port = new Port(this.#end, this.#values);
+      this.#port = new Port(this.#end, this.#values, this.#holder);
       if (this.#onAbort !== undefined) this.#port.closed.catch(this.#onAbort);
     }
     return { port: this.#port, values: this.#values };
@@ -128,7 +162,7 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
 /** Two ends of a channel: one to keep, one to put into a value. */
 export function channelPair(values: Values): [Channel, Channel] {
   const [one, other] = createStream({ receives: true, sends: true, messages: true });
-  return [new Channel(one, values), new Channel(other, values)];
+  return [new Channel(one, values, "opener"), new Channel(other, values, "opener")];
 }
 
 /** Joins two channels that nobody uses yet: what arrives at one goes out at the other, with its streams and its end. */

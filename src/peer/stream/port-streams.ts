@@ -3,6 +3,7 @@ import { bytesOf } from "../../message/bytes.ts";
 import { LintelError } from "../../message/failure.ts";
 import type { Message, StreamShape } from "../../message/message.ts";
 import { discardStreams } from "../../message/stream.ts";
+import { ignore } from "./fire-and-forget.ts";
 import type { Port, Taker } from "./port.ts";
 import { failureOf } from "./pumps.ts";
 import type { DuplexStream } from "./values.ts";
@@ -67,8 +68,26 @@ class ReceivedSource implements Taker {
   }
 }
 
+/** One whose writer's calls need not be waited for, as those of a channel: a failure shows in the writer's `closed`. */
+class ReceivedWritable extends WritableStream<Uint8Array> {
+  override getWriter(): WritableStreamDefaultWriter<Uint8Array> {
+    const writer = super.getWriter();
+    const write = writer.write.bind(writer);
+    const close = writer.close.bind(writer);
+    const abort = writer.abort.bind(writer);
+    const handled = (outcome: Promise<void>): Promise<void> => {
+      outcome.catch(ignore);
+      return outcome;
+    };
+    writer.write = (chunk) => handled(write(chunk));
+    writer.close = () => handled(close());
+    writer.abort = (reason) => handled(abort(reason));
+    return writer;
+  }
+}
+
 export function writable(port: Port): WritableStream<Uint8Array> {
-  return new WritableStream<Uint8Array>({
+  return new ReceivedWritable({
     start(controller) {
       const weak = new WeakRef(controller); // the port must not keep what nobody writes to any more
       port.closed.catch((error: unknown) => weak.deref()?.error(error));

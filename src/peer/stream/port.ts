@@ -4,7 +4,7 @@ import { viewOf } from "../../message/bytes.ts";
 import { defer } from "../../message/deferred.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
-import { OpenStreams } from "../../message/open-streams.ts";
+import { OpenStreams, type OpenStream } from "../../message/open-streams.ts";
 import { ReadBudget, ReadWindow } from "../../message/read-window.ts";
 import { INITIAL_CREDIT, discardStreams, messageCost } from "../../message/stream.ts";
 import type { SharedByStreams } from "./values.ts";
@@ -21,11 +21,16 @@ export interface Taker {
   reject(error: Error): void;
 }
 
-export class Port implements StreamEvents {
+/** Whose end it is: that of a pump, for as long as it is open, or a user's, who has opened a channel or received the stream. */
+export type Holder = "pump" | "opener" | "receiver";
+
+export class Port implements StreamEvents, OpenStream {
   readonly #end: StreamEnd;
   readonly #window: ReadWindow;
   /** Where it is counted, as long as it is. */
   #open: OpenStreams | undefined;
+  readonly #holder: Holder;
+  moves = 0;
   readonly #over = defer();
   #error: LintelError | undefined;
   // Arriving.
@@ -37,6 +42,10 @@ export class Port implements StreamEvents {
   // Leaving.
   #sending: boolean;
   #credit = INITIAL_CREDIT;
+  /** The other end has asked for more than every stream begins with: somebody reads there. */
+  #isGranted = false;
+  /** Something was sent here, or will be. */
+  #isFed: boolean;
   #onRoom: { readonly credit: number; resolve(): void; reject(error: Error): void } | undefined;
   /** Somebody is sending; others stand in line, so that nothing overtakes what waits for credit. */
   #busy = false;
@@ -45,11 +54,17 @@ export class Port implements StreamEvents {
   #ending = false;
 
   /** Without `shared` its window and its end are nobody else's business. */
-  constructor(end: StreamEnd, shared?: Pick<SharedByStreams, "budget" | "open">) {
+  constructor(
+    end: StreamEnd,
+    shared?: Pick<SharedByStreams, "budget" | "open">,
+    holder: Holder = "receiver",
+  ) {
     const { budget, open } = shared ?? { budget: new ReadBudget(), open: new OpenStreams() };
     this.#end = end;
     this.#open = open;
-    open.opened();
+    this.#holder = holder;
+    this.#isFed = holder === "pump";
+    open.opened(this);
     this.#window = new ReadWindow(end, WINDOW, budget);
     this.#arrived = new Arrivals(end.messages);
     this.#receiving = end.receives;
@@ -66,6 +81,15 @@ export class Port implements StreamEvents {
   /** True while the stream is of use to somebody. */
   get isOpen(): boolean {
     return this.#receiving || this.#sending;
+  }
+
+  /** True while somebody reads at this end, or at the other and somebody sends here. */
+  get isAwaited(): boolean {
+    // A pump reads for whoever gave it a target: that somebody writes shows when something comes.
+    if (this.#awaiting !== undefined && (this.#holder !== "pump" || this.moves > 0)) return true;
+    // The handler of a channel has returned, most likely, and what is sent to it is dropped.
+    if (this.#holder === "opener" && this.#end.receives && !this.#receiving) return false;
+    return this.#sending && this.#isFed && this.#isGranted && this.#credit > 0;
   }
 
   /** The next that arrived; undefined at the end. Rejects when the stream was aborted. One call at a time. */
@@ -87,9 +111,10 @@ export class Port implements StreamEvents {
 
   /** Sends bytes as credit allows. Resolves when all have left and more may follow; undefined when they have already. */
   write(bytes: Uint8Array): Promise<void> | undefined {
-    const isFree = this.#sending && !this.#ending && !this.#busy;
+    const isFree = this.isSending && !this.#busy;
     if (!isFree || bytes.length > this.#credit || !this.#end.ready()) return this.#writeInParts(bytes);
     this.#credit -= bytes.length;
+    this.#sends();
     if (bytes.length > 0) this.#end.send(Message.ofBytes(bytes));
     return this.#end.ready() ? undefined : this.#writeInParts(NOTHING);
   }
@@ -104,6 +129,7 @@ export class Port implements StreamEvents {
         this.#checkOpen();
         const length = Math.min(bytes.length - at, this.#credit);
         this.#credit -= length;
+        this.#sends();
         this.#end.send(Message.ofBytes(length === bytes.length ? bytes : viewOf(bytes, at, at + length)));
         at += length;
       }
@@ -113,17 +139,33 @@ export class Port implements StreamEvents {
     }
   }
 
+  /** True while more may be sent. */
+  get isSending(): boolean {
+    return this.#sending && !this.#ending;
+  }
+
   /**
-   * Sends a message, whose payload is bytes already. Resolves when it has left. Rejects with `SLOW_CONSUMER` when too many
-   * wait already, because their sender does not wait for them.
+   * Sends a message, whose payload is bytes already. Resolves when it has left; undefined when it has already. Rejects
+   * with `SLOW_CONSUMER` when too many wait, because their sender does not wait for them; throws what the connection does
+   * not take.
    */
-  async send(message: Message): Promise<void> {
+  send(message: Message): Promise<void> | undefined {
+    const isFree = this.isSending && !this.#busy && this.#credit > 0;
+    if (!isFree || !this.#end.ready()) return this.#sendLater(message);
+    this.#sends();
+    this.#end.send(message);
+    this.#credit -= messageCost(message);
+    return undefined;
+  }
+
+  async #sendLater(message: Message): Promise<void> {
     this.#checkSending();
     if (this.#busy) await this.#stand();
     this.#busy = true;
     try {
       while (this.#credit <= 0 || !this.#end.ready()) await this.#room(1);
       this.#checkOpen();
+      this.#sends();
       this.#end.send(message);
       this.#credit -= messageCost(message);
     } finally {
@@ -144,6 +186,7 @@ export class Port implements StreamEvents {
     for (let one = this.#arrived.take(); one !== undefined; one = this.#arrived.take()) {
       discardStreams(this.#account(one));
     }
+    this.#uncount();
   }
 
   /** Ends both directions; the other end hears why. */
@@ -184,6 +227,8 @@ export class Port implements StreamEvents {
 
   granted(bytes: number): void {
     this.#credit += bytes;
+    this.#isGranted = true;
+    this.moves++;
     this.#go();
   }
 
@@ -210,9 +255,15 @@ export class Port implements StreamEvents {
   }
 
   #account(message: Message): Message {
+    this.moves++;
     if (!this.#receiving) return message;
     this.#window.read(this.#end.messages ? messageCost(message) : message.end - message.payloadStart);
     return message;
+  }
+
+  #sends(): void {
+    if (this.#isGranted) this.moves++;
+    this.#isFed = true;
   }
 
   /** Waits for its turn. */
@@ -238,6 +289,7 @@ export class Port implements StreamEvents {
     this.#sending = false;
     this.#end.end();
     this.#settle();
+    this.#uncount();
   }
 
   /** Resolves when there is this much credit, and the way to the other end has room. */
@@ -268,10 +320,16 @@ export class Port implements StreamEvents {
   #settle(): void {
     if (this.isOpen) return;
     this.#window.close();
-    this.#open?.closed();
-    this.#open = undefined;
+    this.#uncount();
     if (this.#error === undefined) this.#over.resolve();
     else this.#over.reject(this.#error);
+  }
+
+  /** Nobody waits for its end any more, once it is of use to nobody at this end. */
+  #uncount(): void {
+    if (this.#sending || (this.#receiving && !this.#ignores)) return;
+    this.#open?.closed(this);
+    this.#open = undefined;
   }
 }
 
