@@ -2,7 +2,7 @@
  * A YAML text as a plain tree in which every value knows where it stands, so that a complaint can point at it.
  * This is the only file that knows the YAML library, which is loaded when a config file is read.
  */
-import type { Alias, Document, Node as YamlNode, Pair } from "yaml";
+import type { Alias, Document, Node as YamlNode, Pair, Scalar } from "yaml";
 
 /** A place in the file: offset of the first character. */
 export interface Place {
@@ -29,6 +29,8 @@ export interface ListNode extends Place {
 export interface ScalarNode extends Place {
   readonly kind: "scalar";
   readonly value: string | number | boolean | null;
+  /** The text of the value: as it is written in the file for whatever is not text by itself, such as 3.10 or 0755. */
+  readonly text: string;
 }
 
 /** One thing wrong with a config file. Line and column count from 1. */
@@ -65,19 +67,32 @@ export async function parseDocument(text: string): Promise<ConfigDocument> {
   };
   const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
   for (const { offset, message } of syntaxErrors(document, text)) report({ offset }, message);
+  const targets = targetsOf(document, yaml);
+  const resolved = (alias: Alias): YamlNode | undefined => {
+    const target = targets.get(alias);
+    if (target === undefined) report({ offset: startOf(alias, 0) }, `there is no anchor &${alias.source}`);
+    return target;
+  };
+  const isMergeKey = (key: unknown): key is Scalar =>
+    yaml.isScalar(key) && key.type === "PLAIN" && key.source === "<<";
   let nodes = 0;
   const convert = (node: unknown, offset: number, depth: number): Node => {
     nodes += 1;
     if (depth > MAX_DEPTH || nodes > MAX_NODES) {
       if (nodes <= MAX_NODES) report({ offset }, `nested more than ${MAX_DEPTH} deep`);
       if (nodes === MAX_NODES + 1) report({ offset }, `more than ${MAX_NODES} values`);
-      return { kind: "scalar", offset, value: null };
+      return { kind: "scalar", offset, value: null, text: "" };
     }
-    const target = yaml.isAlias(node) ? resolveAlias(node, document, report) : node;
+    const target = yaml.isAlias(node) ? resolved(node) : node;
     const start = yaml.isNode(node) ? startOf(node, offset) : offset;
     if (yaml.isMap(target)) {
-      const entries = target.items.map((pair: Pair) => toEntry(pair, start, depth));
-      return { kind: "map", offset: start, entries };
+      const merged: Node[] = [];
+      const entries: Entry[] = [];
+      for (const pair of target.items as Pair[]) {
+        if (isMergeKey(pair.key)) merged.push(convert(pair.value, startOf(pair.key, start), depth + 1));
+        else entries.push(toEntry(pair, start, depth));
+      }
+      return { kind: "map", offset: start, entries: merge(entries, merged, report) };
     }
     if (yaml.isSeq(target)) {
       return {
@@ -86,25 +101,53 @@ export async function parseDocument(text: string): Promise<ConfigDocument> {
         items: target.items.map((item) => convert(item, start, depth + 1)),
       };
     }
-    return { kind: "scalar", offset: start, value: yaml.isScalar(target) ? plain(target.value) : null };
+    return { kind: "scalar", offset: start, ...valueOf(yaml.isScalar(target) ? target : undefined) };
   };
   const toEntry = (pair: Pair, offset: number, depth: number): Entry => {
     const start = yaml.isNode(pair.key) ? startOf(pair.key, offset) : offset;
-    const key = yaml.isScalar(pair.key) ? String(plain(pair.key.value)) : "(not a name)";
+    const key = yaml.isScalar(pair.key) ? valueOf(pair.key).text : "(not a name)";
     return { key, offset: start, value: convert(pair.value, start, depth + 1) };
   };
   const empty = document.contents === null || found.length > 0;
   return {
     root: empty ? undefined : convert(document.contents, 0, 0),
     report,
-    problems: () => found.toSorted((a, b) => a.offset - b.offset).map(({ offset: _, ...problem }) => problem),
+    problems: () => {
+      // What stands in a map that is merged in several places is read, and complained about, as often.
+      const once = new Map(found.map((problem) => [`${problem.offset} ${problem.message}`, problem]));
+      return [...once.values()]
+        .toSorted((a, b) => a.offset - b.offset)
+        .map(({ offset: _, ...problem }) => problem);
+    },
   };
 }
 
-function resolveAlias(alias: Alias, document: Document, report: Report): YamlNode | undefined {
-  const target = alias.resolve(document);
-  if (target === undefined) report({ offset: startOf(alias, 0) }, `there is no anchor &${alias.source}`);
-  return target;
+/** What each alias stands for: the last node before it that has its anchor. Found in one pass, as there may be many. */
+function targetsOf(document: Document, { visit }: typeof import("yaml")): Map<Alias, YamlNode> {
+  const anchors = new Map<string, YamlNode>();
+  const targets = new Map<Alias, YamlNode>();
+  visit(document, {
+    Value: (_key, node) => {
+      if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    },
+    Alias: (_key, alias) => {
+      const target = anchors.get(alias.source);
+      if (target !== undefined) targets.set(alias, target);
+    },
+  });
+  return targets;
+}
+
+/** The entries of a map and, for keys that it has not itself, those of the maps that it merges: the first has it. */
+function merge(own: readonly Entry[], merged: readonly Node[], report: Report): readonly Entry[] {
+  if (merged.length === 0) return own;
+  const all = new Map(own.map((entry) => [entry.key, entry]));
+  for (const source of merged.flatMap((node) => (node.kind === "list" ? node.items : [node]))) {
+    if (source.kind === "map") {
+      for (const entry of source.entries) if (!all.has(entry.key)) all.set(entry.key, entry);
+    } else report(source, "<< takes a map or a list of maps, such as *base");
+  }
+  return [...all.values()];
 }
 
 function startOf(node: YamlNode, otherwise: number): number {
@@ -112,25 +155,41 @@ function startOf(node: YamlNode, otherwise: number): number {
 }
 
 /** Scalars of the core schema; anything a tag might add is read as its text. */
-function plain(value: unknown): string | number | boolean | null {
-  if (value === null || typeof value === "number" || typeof value === "boolean") return value;
-  return typeof value === "string" ? value : JSON.stringify(value);
+function valueOf(scalar: Scalar | undefined): Pick<ScalarNode, "value" | "text"> {
+  const { value = null, source = "" } = scalar ?? {};
+  if (typeof value === "string") return { value, text: value };
+  const isPlain = value === null || typeof value === "number" || typeof value === "boolean";
+  return { value: isPlain ? value : source, text: source };
 }
+
+const SECOND_DOCUMENT =
+  'a second document begins here; a config file has one: put what follows into it, or leave out the "---"';
 
 /** Every repeated key, and of all else the first: what a parser says after that is about its own confusion. */
 function syntaxErrors(document: Document, text: string): (Place & { readonly message: string })[] {
   const repeated = document.errors.filter(({ code }) => code === "DUPLICATE_KEY");
   const first = document.errors.find(({ code }) => code !== "DUPLICATE_KEY");
-  return [...repeated, ...(first === undefined ? [] : [first])].map(({ message, pos: [offset] }) => {
+  return [...repeated, ...(first === undefined ? [] : [first])].map(({ code, message, pos: [offset] }) => {
+    if (code === "MULTIPLE_DOCS") return { offset, message: SECOND_DOCUMENT };
     const [line = message] = message.split("\n", 1);
     const hint = text[offset] === "{" ? '; text with braces has to be quoted here: "/users/{id}"' : "";
     return { offset, message: `${line}${hint}` };
   });
 }
 
-/** The plain value of a node, maps as objects: for keys that take any value. */
-export function toValue(node: Node): unknown {
-  if (node.kind === "scalar") return node.value;
-  if (node.kind === "list") return node.items.map(toValue);
-  return Object.fromEntries(node.entries.map(({ key, value }) => [key, toValue(value)]));
+/** A number as JSON writes it. */
+const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
+
+/**
+ * The value of a node as JSON, for keys that take any value. Numbers have the digits of the file; those that JSON writes in
+ * another way, such as 0755 and 0x1F, are text.
+ */
+export function jsonOf(node: Node): string {
+  if (node.kind === "list") return `[${node.items.map(jsonOf).join(",")}]`;
+  if (node.kind === "map") {
+    return `{${node.entries.map(({ key, value }) => `${JSON.stringify(key)}:${jsonOf(value)}`).join(",")}}`;
+  }
+  const { value, text } = node;
+  if (typeof value !== "number") return JSON.stringify(value);
+  return JSON_NUMBER.test(text) ? text : JSON.stringify(text);
 }

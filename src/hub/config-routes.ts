@@ -1,19 +1,40 @@
 /** The `routes` of a config file: which HTTP requests go to which subject, and what answers them. */
-import { compileRoute, type ConstantAnswer, type RouteOptions } from "../gateway/http/route-options.ts";
+import {
+  JsonText,
+  compileRoute,
+  type ConstantAnswer,
+  type RouteOptions,
+} from "../gateway/http/route-options.ts";
 import { RouteTrie } from "../gateway/http/routes.ts";
 import { DEFAULT_LIMITS, MAX_TIMEOUT } from "../message/limits.ts";
-import { toValue, type Report } from "./config-document.ts";
-import { duration, integer, list, map, oneOf, record, size, text, type Shape } from "./config-shape.ts";
+import { jsonOf, type Report } from "./config-document.ts";
+import {
+  duration,
+  integer,
+  list,
+  map,
+  oneOf,
+  record,
+  size,
+  text,
+  written,
+  type Shape,
+} from "./config-shape.ts";
 
-const anyValue: Shape<unknown> = (node) => toValue(node);
+/** What the value is to a program, if its text is the same then; else the text itself. */
+const anyValue: Shape<unknown> = (node) => {
+  const text = jsonOf(node);
+  const value: unknown = JSON.parse(text);
+  return JSON.stringify(value) === text ? value : new JsonText(text);
+};
 
 const methods: Shape<string | string[]> = (node, report) =>
   node.kind === "list" ? list("method", text("method"))(node, report) : text("method")(node, report);
 
 const headerValue: Shape<string | string[]> = (node, report) =>
   node.kind === "list"
-    ? list("a header", text("a header's value"))(node, report)
-    : text("a header's value")(node, report);
+    ? list("a header", written("a header's value"))(node, report)
+    : written("a header's value")(node, report);
 
 const answer = (what: string): Shape<ConstantAnswer> =>
   map(what, { status: integer("status", 200, 599), headers: record("headers", headerValue), body: anyValue });

@@ -11,8 +11,8 @@ import {
   map,
   oneOf,
   record,
-  scalar,
   text,
+  written,
   type Shape,
 } from "./config-shape.ts";
 import { closest } from "./config-suggest.ts";
@@ -83,7 +83,7 @@ const command: Shape<string[]> = (node, report) => {
     const line = text("command", notEmpty)(node, report);
     return line === undefined ? undefined : ["/bin/sh", "-c", line];
   }
-  const words = list("command", text("a word of command"))(node, report);
+  const words = list("command", written("a word of command"))(node, report);
   if (node.items.length > 0 && node.items[0] !== undefined) return words;
   report(node, "command needs a program");
   return undefined;
@@ -130,9 +130,7 @@ const restart: Shape<RestartPolicy> = (node, report) => {
   return { policy: word, firstMs: first, lastMs: last, ...(attempts === undefined ? {} : { attempts }) };
 };
 
-const variable = scalar("a variable", "text, a number, true or false", (one) =>
-  one === null ? undefined : String(one),
-);
+const variable = written("a variable");
 
 const environment: Shape<Record<string, string>> = (node, report) => {
   if (node.kind === "map")
@@ -278,7 +276,7 @@ function dependenciesIn(all: MapNode, name: string): string[] {
   const value =
     found?.kind === "map" ? found.entries.find(({ key }) => key === "dependsOn")?.value : undefined;
   if (value?.kind !== "list") return [];
-  return value.items.flatMap((item) => (item.kind === "scalar" ? [String(item.value)] : []));
+  return value.items.flatMap((item) => (item.kind === "scalar" ? [item.text] : []));
 }
 
 function notEmpty(one: string): void {

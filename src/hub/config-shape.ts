@@ -9,6 +9,9 @@ export type Shape<T> = (node: Node, report: Report) => T | undefined;
 type Fields = Readonly<Record<string, Shape<unknown>>>;
 type Read<F extends Fields> = { -readonly [K in keyof F]?: NonNullable<ReturnType<F[K]>> };
 
+/** Keys that begin so are left to others: anchors, and other programs that read the file. */
+const EXTENSION = "x-";
+
 /** A map with these keys and no others; `required` ones must be there. */
 export function map<F extends Fields>(
   what: string,
@@ -22,6 +25,7 @@ export function map<F extends Fields>(
     }
     const read: Record<string, unknown> = {};
     for (const { key, value, offset } of node.entries) {
+      if (key.startsWith(EXTENSION)) continue;
       const shape = Object.hasOwn(fields, key) ? fields[key] : undefined;
       if (shape === undefined) report({ offset }, unknownKey(what, key, Object.keys(fields)));
       else {
@@ -90,6 +94,14 @@ export function text(what: string, check?: (value: string) => unknown): Shape<st
       return undefined;
     }
     return node.value;
+  };
+}
+
+/** Text, or another scalar as it is written: `3.10` stays `3.10`. */
+export function written(what: string): Shape<string> {
+  return (node, report) => {
+    if (node.kind === "scalar" && node.value !== null) return node.text;
+    return reject(report, node, what, "text, a number, true or false");
   };
 }
 

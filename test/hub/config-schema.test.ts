@@ -26,7 +26,7 @@ async function problemsIn(source: string): Promise<string[]> {
 
 async function agree(source: string, isLegal: boolean): Promise<void> {
   const problems = await problemsIn(source);
-  const bySchema = validate(parse(source) ?? {});
+  const bySchema = validate(parse(source, { merge: true }) ?? {});
   assert.deepEqual(
     [problems.length === 0, bySchema],
     [isLegal, isLegal],
@@ -59,9 +59,17 @@ const LEGAL = [
   "services: { a: { work: { subject: a, command: x, stream: true, type: text/plain } } }",
   "services: { a: { app: ./a.js, subject: a, subjects: ['a.>'], directory: d, startTimeout: 1s, stopGrace: 1s } }",
   "services: { a: { command: x }, b: { command: x, dependsOn: [a] } }",
+  "services: { a: { command: [sleep, 10, true], environment: { A: 3.10, B: 0755 } } }",
+  "routes: [{ path: /a, subject: a, mode: publish, reply: { headers: { a: 1.0, b: [2, x] } } }]",
+  "x-shared: &shared { restart: never }\nservices: { a: { <<: *shared, command: x, x-note: [1] } }",
+  "http: { x-a: 1 }\nlimits: { x-b: 1 }\nbeam: { path: b, x-c: 1 }\ngrpc: { listen: 0, x-d: 1 }\njobs: { x-e: 1 }",
 ];
 
 const ILLEGAL = [
+  "xa: 1",
+  "X-a: 1",
+  "x-shared: &shared { nonsense: 1 }\nservices: { a: { <<: *shared, command: x } }",
+  "services: { a: { command: [x, null] } }",
   "htp: 1",
   "http: true",
   "http: a:b:c",

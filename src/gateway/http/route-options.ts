@@ -15,6 +15,15 @@ export interface ConstantAnswer {
   readonly body?: unknown;
 }
 
+/** A value as JSON, with digits that no number of JavaScript has. */
+export class JsonText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 export interface RouteOptions {
   /** Upper-case methods. Default: any. */
   readonly method?: string | readonly string[];
@@ -266,6 +275,7 @@ function checkHeader(label: string, key: string, name: string, value: string): v
 function readyBody(label: string, key: string, body: unknown): [type: string | undefined, body: Buffer] {
   if (body === undefined) return [undefined, Buffer.alloc(0)];
   if (typeof body === "string") return ["text/plain; charset=utf-8", Buffer.from(body)];
+  if (body instanceof JsonText) return ["application/json", Buffer.from(body.text)];
   let text: string | undefined;
   try {
     text = JSON.stringify(body) as string | undefined;
