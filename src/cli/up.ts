@@ -122,6 +122,7 @@ async function runServices(
   };
   process.on("SIGHUP", onHangUp);
   try {
+    await pipes.ready; // else all services would take their sockets before the first has its pipes
     control = await openControl(runtime.controlUrl, supervisor, hub.httpUrl);
     watch = new ManifestWatch(file, config, (next) => reload(supervisor, next));
     process.stdout.write(banner(hub, file));

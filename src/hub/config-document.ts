@@ -2,7 +2,7 @@
  * A YAML text as a plain tree in which every value knows where it stands, so that a complaint can point at it.
  * This is the only file that knows the YAML library, which is loaded when a config file is read.
  */
-import type { Alias, Document, Node as YamlNode, Pair, Scalar } from "yaml";
+import type { Alias, Document, Node as YamlNode, Pair, Scalar, visit as Visit } from "yaml";
 
 /** A place in the file: offset of the first character. */
 export interface Place {
@@ -67,7 +67,7 @@ export async function parseDocument(text: string): Promise<ConfigDocument> {
   };
   const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
   for (const { offset, message } of syntaxErrors(document, text)) report({ offset }, message);
-  const targets = targetsOf(document, yaml);
+  const targets = targetsOf(document, yaml.visit);
   const resolved = (alias: Alias): YamlNode | undefined => {
     const target = targets.get(alias);
     if (target === undefined) report({ offset: startOf(alias, 0) }, `there is no anchor &${alias.source}`);
@@ -88,7 +88,7 @@ export async function parseDocument(text: string): Promise<ConfigDocument> {
     if (yaml.isMap(target)) {
       const merged: Node[] = [];
       const entries: Entry[] = [];
-      for (const pair of target.items as Pair[]) {
+      for (const pair of target.items) {
         if (isMergeKey(pair.key)) merged.push(convert(pair.value, startOf(pair.key, start), depth + 1));
         else entries.push(toEntry(pair, start, depth));
       }
@@ -123,7 +123,7 @@ export async function parseDocument(text: string): Promise<ConfigDocument> {
 }
 
 /** What each alias stands for: the last node before it that has its anchor. Found in one pass, as there may be many. */
-function targetsOf(document: Document, { visit }: typeof import("yaml")): Map<Alias, YamlNode> {
+function targetsOf(document: Document, visit: typeof Visit): Map<Alias, YamlNode> {
   const anchors = new Map<string, YamlNode>();
   const targets = new Map<Alias, YamlNode>();
   visit(document, {

@@ -23,9 +23,9 @@ import {
 
 /** What the value is to a program, if its text is the same then; else the text itself. */
 const anyValue: Shape<unknown> = (node) => {
-  const text = jsonOf(node);
-  const value: unknown = JSON.parse(text);
-  return JSON.stringify(value) === text ? value : new JsonText(text);
+  const inFile = jsonOf(node);
+  const value: unknown = JSON.parse(inFile);
+  return JSON.stringify(value) === inFile ? value : new JsonText(inFile);
 };
 
 const methods: Shape<string | string[]> = (node, report) =>

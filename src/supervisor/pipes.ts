@@ -36,6 +36,8 @@ interface Waiter {
 }
 
 export class PipeSource {
+  /** Resolves when the first pipes are there, or it is known that there are none. */
+  readonly ready: Promise<void>;
   readonly #spare: Pipe[] = [];
   #waiting: Waiter[] = [];
   #shell: ChildProcess | undefined;
@@ -49,7 +51,7 @@ export class PipeSource {
   /** Makes the first pipes, by a shell. */
   constructor(shell = "/bin/sh") {
     this.#program = shell;
-    void this.#refill();
+    this.ready = this.#refill();
   }
 
   /** So many pipes; undefined where they cannot be had, or not now. Whoever takes them closes them. */
