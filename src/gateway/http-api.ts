@@ -49,8 +49,8 @@ export interface Delivery {
   /** The connection has taken all of it. */
   taken(): void;
   /**
-   * Nobody has read it: the connection ended before it took all of it, or was reset before it was used again. May follow
-   * `taken`.
+   * Nobody can have read all of it: the connection ended before it took the whole answer. Follows only from that; a
+   * connection that is reset after it took an answer says nothing about who has read it.
    */
   lost(): void;
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../message/clock.ts";
 import type { Delivery } from "../http-api.ts";
 import type { Exchange, Line, Outgoing } from "./connection.ts";
+import { Deliveries } from "./deliveries.ts";
 import type { Problem } from "./problem.ts";
 import type { SessionDoor } from "./sessions.ts";
 import { LINGER_MS, breakOff } from "./socket-line.ts";
@@ -18,7 +19,7 @@ export class GuestLine implements Line {
   readonly #response: ServerResponse;
   readonly #options: GuestLineOptions;
   #linger: unknown;
-  #delivery: Delivery | undefined;
+  #deliveries: Deliveries | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, options: GuestLineOptions) {
     this.#request = request;
@@ -60,11 +61,8 @@ export class GuestLine implements Line {
   }
 
   watch(_response: Outgoing, delivery: Delivery): void {
-    this.#delivery = delivery;
-    this.#response.once("finish", () => {
-      this.#delivery = undefined;
-      delivery.taken();
-    });
+    this.#deliveries ??= new Deliveries(this.#request.socket, false);
+    this.#deliveries.watch(this.#response, delivery);
   }
 
   /**
@@ -92,8 +90,7 @@ export class GuestLine implements Line {
   }
 
   closed(): void {
-    this.#delivery?.lost();
-    this.#delivery = undefined;
+    this.#deliveries?.closed();
     if (this.#linger !== undefined) this.#options.clock.clear(this.#linger);
   }
 }

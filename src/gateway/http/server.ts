@@ -212,16 +212,7 @@ class HttpDoor implements Listening {
       this.#left(socket);
     });
     // Node stops listening for errors on sockets it gives away (CONNECT). "close" follows and says all that matters.
-    socket.on("error", () => {
-      line.reset(connection.last);
-      socket.destroy();
-    });
-    // A caller that has ended before it was sent an answer resets the connection when the answer comes, and the end is what
-    // is read first. A socket that has been reset has no other end.
-    if (this.#api !== undefined)
-      socket.on("end", () => {
-        if (socket.remotePort === undefined) line.reset(connection.last);
-      });
+    socket.on("error", () => socket.destroy());
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

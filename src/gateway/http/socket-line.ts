@@ -5,6 +5,7 @@ import type { Clock } from "../../message/clock.ts";
 import { cutOff } from "../../transport/sockets.ts";
 import type { Delivery } from "../http-api.ts";
 import type { Exchange, Line, Outgoing } from "./connection.ts";
+import { Deliveries } from "./deliveries.ts";
 import { closingResponse, type Problem } from "./problem.ts";
 import type { SessionDoor } from "./sessions.ts";
 
@@ -28,25 +29,13 @@ export function breakOff(response: ServerResponse, socket: Socket): void {
   else response.once("socket", () => setImmediate(() => socket.destroySoon())); // it waits behind others
 }
 
-/** A response that somebody wants to know the fate of. */
-interface Watched {
-  readonly response: Outgoing;
-  readonly delivery: Delivery;
-  /** When the connection had taken it, by the clock; 0 until then. */
-  takenAt: number;
-}
-
-/** A reset that comes within this after a response was taken means that nobody has read it. Milliseconds. */
-const RESET_WINDOW_MS = 2_000;
-
 export class SocketLine implements Line {
   readonly base = "";
   readonly isSecure: boolean;
   readonly #socket: Socket;
   readonly #options: SocketLineOptions;
   #linger: unknown;
-  /** Responses that the connection has not taken yet, and the last one that it has. */
-  #watched: Watched[] | undefined;
+  #deliveries: Deliveries | undefined;
 
   constructor(socket: Socket, options: SocketLineOptions) {
     this.#socket = socket;
@@ -54,12 +43,8 @@ export class SocketLine implements Line {
     this.#options = options;
   }
 
-  /**
-   * Asked on a stand-in, which inherits all there is to know: Node remembers the address where it was asked for it, and the
-   * door tells by one that is unknown that a caller has reset.
-   */
   get remote(): string | undefined {
-    return (Object.create(this.#socket) as Socket).remoteAddress;
+    return this.#socket.remoteAddress;
   }
 
   get isOpen(): boolean {
@@ -86,23 +71,8 @@ export class SocketLine implements Line {
   }
 
   watch(response: Outgoing, delivery: Delivery): void {
-    const watched: Watched = { response, delivery, takenAt: 0 };
-    this.#watched = this.#watched?.filter(({ takenAt }) => takenAt === 0) ?? [];
-    this.#watched.push(watched);
-    const answer = response as ServerResponse; // as all are that come from sockets
-    answer.once("finish", () => {
-      watched.takenAt = this.#options.clock.now();
-      delivery.taken();
-    });
-  }
-
-  /** The other end has reset the connection: it cannot have read what was sent last, if that was `newest`. */
-  reset(newest: Outgoing | undefined): void {
-    const now = this.#options.clock.now();
-    const lost = this.#watched?.filter(
-      ({ response, takenAt }) => response === newest && takenAt > 0 && now - takenAt < RESET_WINDOW_MS,
-    );
-    for (const { delivery } of lost ?? []) delivery.lost();
+    this.#deliveries ??= new Deliveries(this.#socket, !this.isSecure);
+    this.#deliveries.watch(response as ServerResponse, delivery); // as all are that come from sockets
   }
 
   /** First our side is closed, so that the caller gets to read the problem even if it is still sending, then the socket. */
@@ -131,8 +101,7 @@ export class SocketLine implements Line {
   }
 
   closed(): void {
-    for (const { delivery, takenAt } of this.#watched ?? []) if (takenAt === 0) delivery.lost();
-    this.#watched = undefined;
+    this.#deliveries?.closed();
     if (this.#linger !== undefined) this.#options.clock.clear(this.#linger);
   }
 

@@ -20,7 +20,7 @@ export interface PollHost {
   readonly waits: PendingTable<Wait>;
   /** Why polls are not to wait, if they are not. */
   refusal(): Failure | undefined;
-  /** Calls the poll's `send` at the end of this turn of the loop. */
+  /** Calls the poll's `send` at the end of the next turn of the loop. */
   due(poll: HttpPoll): void;
 }
 
@@ -33,7 +33,7 @@ const ENOUGH_BYTES = 4_194_304;
  * | state   | meaning                                             | next                                          |
  * |---------|-----------------------------------------------------|-----------------------------------------------|
  * | waiting | it has no job                                       | due, over (time is up, caller gone, refused)  |
- * | due     | it has jobs, which go out at the end of this turn   | over, waiting (all of them were withdrawn)    |
+ * | due     | it has jobs, which go out at the end of the next turn | over, waiting (all of them were withdrawn)    |
  * | over    | answered, or nobody is there                        |                                               |
  */
 export class HttpPoll implements Poll, Delivery {
@@ -81,7 +81,7 @@ export class HttpPoll implements Poll, Delivery {
     this.#host.due(this);
   }
 
-  /** Sends what it has. By now the connections that ended in this turn are known. */
+  /** Sends what it has. By now the connections that had ended when it got it are known. */
   send(): void {
     if (this.state !== "due") return;
     this.#service.close(this);

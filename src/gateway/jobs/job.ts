@@ -13,7 +13,7 @@ import type { Message } from "../../message/message.ts";
  * | answered  | by its worker                                            |                            |
  * | failed    | its worker said that it failed                           |                            |
  * | released  | its worker gave it back                                  |                            |
- * | returned  | the connection of its worker ended before it was read    |                            |
+ * | returned  | the connection of its worker ended before it took it all |                            |
  * | expired   | its lease ran out                                        |                            |
  * | withdrawn | the caller left, or the deadline passed                  |                            |
  *
@@ -57,7 +57,7 @@ export interface JobOwner {
   fail(job: Job, why: Failure): boolean;
   /** Takes back a job that is out and that its worker does not want. */
   release(job: Job): void;
-  /** Takes back a job that never reached its worker. */
+  /** Takes back a job that cannot have reached its worker. */
   lost(job: Job): void;
   /** The lease of the job has run out. */
   expired(job: Job): void;

@@ -83,7 +83,8 @@ export class JobsGateway implements HttpApi {
       waits,
       refusal: () => this.#refusal,
       due: (poll) => {
-        if (this.#due.length === 0) atEndOfTurn(() => this.#send());
+        // One turn later: whoever has left by now is seen leaving before its job is written.
+        if (this.#due.length === 0) atEndOfTurn(() => atEndOfTurn(() => this.#send()));
         this.#due.push(poll);
       },
     };

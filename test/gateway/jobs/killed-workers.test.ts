@@ -6,12 +6,12 @@ import { killPollers, killWorkers } from "./killed-workers.ts";
 
 const seed = Date.now() % 1_000_000;
 
-test("workers that poll leave, drop jobs and are killed: nothing that nobody read is lost", async (t) => {
+test("workers that poll leave, drop jobs and are killed: nothing is read twice", async (t) => {
   t.diagnostic(`seed ${seed}`);
-  const { answered, dropped, unread } = await killPollers(500, 2, 20, seed);
-  assert.equal(answered + dropped, 500);
+  const { answered, dropped, unsure } = await killPollers(500, 2, 20, seed);
+  assert.equal(answered + dropped + unsure, 500);
   assert.ok(answered > 200, `${answered} were answered`);
-  assert.ok(unread >= 0);
+  assert.ok(unsure < 75, `${unsure} were sent to workers that were leaving`);
 });
 
 test("the bash worker and a program are killed: every request is answered all the same", async (t) => {

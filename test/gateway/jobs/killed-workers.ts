@@ -88,14 +88,16 @@ export interface DeadSockets {
   readonly answered: number;
   /** Failed, by workers that had read the job and did not answer it. */
   readonly dropped: number;
-  /** Polls that were answered with a job nobody read; each went to another worker. */
+  /** Failed, and no worker has written down that it read them: they were sent to one that was just leaving. */
+  readonly unsure: number;
+  /** Polls that were answered with a job nobody read. */
   readonly unread: number;
   readonly killed: number;
 }
 
 /**
  * Workers that leave, drop jobs and are killed at random, at most once. Every request has one outcome, is answered by what it
- * asked, or has been read by a worker that did not answer. No job that nobody read is lost, and none is read twice.
+ * asked, or was sent to a worker that did not answer. None is read twice.
  */
 export async function killPollers(
   jobs: number,
@@ -135,14 +137,20 @@ export async function killPollers(
     const readers = new Set(read);
     assert.equal(readers.size, read.length, "no job was read twice");
     let answered = 0;
+    let unsure = 0;
     for (const [nonce, { status, body }] of outcomes) {
-      assert.ok(readers.has(nonce), `${nonce} was answered ${status}, and nobody has read it: ${body}`);
+      if (!readers.has(nonce)) {
+        assert.notEqual(status, 200, `${nonce} was answered, and nobody has read it: ${body}`);
+        unsure++;
+      }
       if (status === 200) {
         assert.equal(body, nonce);
         answered++;
       } else assert.match(body, /"reason":"WORKER_LOST"/);
     }
-    return { answered, dropped: jobs - answered, unread: handedOut - read.length, killed: herd.killed };
+    const unread = handedOut - read.length;
+    assert.ok(unsure <= unread, `${unsure} failed unread, and ${unread} were sent to nobody`);
+    return { answered, dropped: jobs - answered - unsure, unsure, unread, killed: herd.killed };
   } finally {
     await herd.end();
     rmSync(folder, { recursive: true });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BodyBudget } from "../../../src/gateway/http/body.ts";
 import { RawCaller } from "../http/door.ts";
-import { openStage, problemOf, until, type GivenJob } from "./stage.ts";
+import { LARGER_THAN_BUFFERS, openStage, problemOf, until, type GivenJob } from "./stage.ts";
 
 const SERVICES = { services: { a: {} } } as const;
 
@@ -104,10 +104,12 @@ test("a connection that ends while its worker waits eats no job, and the answer 
 });
 
 test("a next job that nobody has read comes back, and the answer counts", async (context) => {
-  const stage = await openStage(context, { jobs: SERVICES });
+  const bound = 2 * LARGER_THAN_BUFFERS;
+  const limits = { http: { bodyLimit: bound }, limits: { payload: bound } };
+  const stage = await openStage(context, { jobs: SERVICES, ...limits });
   const asked = stage.ask("a", "1");
   const { id } = await stage.poll("a");
-  const large = JSON.stringify("x".repeat(900_000));
+  const large = JSON.stringify("x".repeat(LARGER_THAN_BUFFERS));
   const other = stage.ask("a", large, { "content-type": "application/json" });
   await stage.inFlight(2);
   const slow = new RawCaller(stage.port);
@@ -116,7 +118,7 @@ test("a next job that nobody has read comes back, and the answer counts", async 
   assert.equal(await (await asked).text(), "x");
   slow.socket.resetAndDestroy();
   const job = await stage.poll("a");
-  assert.equal(job.originalRequest, "x".repeat(900_000));
+  assert.equal(job.originalRequest, "x".repeat(LARGER_THAN_BUFFERS));
   assert.equal(job.attempts, 1);
   await stage.post(`/jobs/${job.id}`, "y");
   assert.equal(await (await other).text(), "y");

@@ -18,7 +18,7 @@ const HABITS = {
   stays: 0.3,
   /** The same, and asks for the next job with it. */
   asks: 0.3,
-  /** Closes that connection, and answers on another, as curl does. */
+  /** Closes that connection, or resets it, and answers on another, as curl does with and without TLS. */
   returns: 0.2,
   /** Leaves before the answer to its poll has come, or as it comes. */
   leaves: 0.17,
@@ -67,16 +67,10 @@ function open(): Socket {
   return socket;
 }
 
-/**
- * Connections on which a job was read that is not answered. They are not reset, which would say that it was not read: the
- * system resets what holds unread bytes, and no other.
- */
-const heard = new WeakSet<Socket>();
-
+/** Ends the connection in either way, whether or not a job was read from it: a reset says nothing about that. */
 function leave(socket: Socket): void {
-  const resets = random() < 0.5;
-  const end = (): unknown => (resets && !heard.has(socket) ? socket.resetAndDestroy() : socket.destroy());
-  setTimeout(end, random() * 6);
+  const end = random() < 0.5 ? "resetAndDestroy" : "destroy";
+  setTimeout(() => socket[end](), random() * 6);
 }
 
 async function work(): Promise<void> {
@@ -87,7 +81,6 @@ async function work(): Promise<void> {
     if (socket.destroyed) socket = open();
     const does = habit();
     if (said === undefined) {
-      heard.delete(socket); // its answer was taken
       if (does === "leaves") leave(socket);
       said = await respond(socket, `GET /service/${service}/jobs?${poll} HTTP/1.1\r\nHost: hub\r\n\r\n`);
     }
@@ -96,11 +89,11 @@ async function work(): Promise<void> {
     if (given?.status !== 200) continue;
     const { id, originalRequest } = JSON.parse(given.body) as { id: string; originalRequest: string };
     writeSync(book, `${originalRequest}\n`);
-    heard.add(socket);
     if (random() < DEADLY) setTimeout(() => process.kill(process.pid, "SIGKILL"), random() * 10);
     if (does === "drops") continue;
     if (does === "returns") {
-      socket.end();
+      if (random() < 0.5) socket.end();
+      else socket.resetAndDestroy();
       socket = open();
     }
     const asks = does === "asks";

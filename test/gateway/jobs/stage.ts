@@ -58,6 +58,9 @@ export interface Stage {
   waiting(count: number): Promise<void>;
 }
 
+/** Bytes that the system's buffers between two ends of a connection do not hold. */
+export const LARGER_THAN_BUFFERS = 16_000_000;
+
 /** The type `curl -d` gives to everything. */
 const CURL = { "content-type": "application/x-www-form-urlencoded" };
 
