@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { MAX_TIMEOUT } from "../message/limits.ts";
-import { originRule } from "../transport/origins.ts";
+import { checkAccess } from "../transport/origins.ts";
 import { serverTls } from "../transport/tls-options.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { boolean, duration, list, map, text, type Shape } from "./config-shape.ts";
@@ -11,7 +11,13 @@ import type { ListenAt } from "./session-doors.ts";
 /** Origins of web pages, as browsers write them. */
 export const origins: Shape<string[]> = list(
   "origins",
-  text("an origin", (origin) => originRule([origin])),
+  text("an origin", (origin) => checkAccess({ origins: [origin] })),
+);
+
+/** Names by which a listener may be asked. */
+export const hosts: Shape<string[]> = list(
+  "hosts",
+  text("a host", (host) => checkAccess({ hosts: [host] })),
 );
 
 /** Certificates, which stand in files next to the config file, or wherever their paths lead from `directory`. */
@@ -61,6 +67,7 @@ export function listen(directory: string): Shape<(string | ListenAt)[]> {
       url: text("url", checkUrl),
       tls: tls(directory),
       origins,
+      hosts,
       handshakeTimeout: duration("handshakeTimeout", MAX_TIMEOUT),
     },
     ["url"],

@@ -12,7 +12,7 @@ import { parseDocument, type Node, type Problem, type Report } from "./config-do
 import { beam } from "./config-beam.ts";
 import { grpc } from "./config-grpc.ts";
 import { jobs } from "./config-jobs.ts";
-import { listen, origins, tls } from "./config-listen.ts";
+import { hosts, listen, origins, tls } from "./config-listen.ts";
 import { routes } from "./config-routes.ts";
 import { services, type ServiceDefinition } from "./config-services.ts";
 import { boolean, duration, integer, map, scalar, size, type Shape } from "./config-shape.ts";
@@ -77,6 +77,7 @@ const http = (directory: string): Shape<false | HttpOptions> => {
     streamGrace: time("streamGrace"),
     sessions: boolean("sessions"),
     origins,
+    hosts,
     tls: (node, report) =>
       node.kind === "scalar" && node.value === false ? false : certificates(node, report),
   });
@@ -91,8 +92,6 @@ const http = (directory: string): Shape<false | HttpOptions> => {
       streamGrace,
       ...rest
     } = fields(node, report) ?? {};
-    if (rest.sessions === false && rest.origins !== undefined)
-      report(node, "origins are for sessions, which `sessions: false` turns off");
     return {
       ...address,
       ...rest,

@@ -11,6 +11,7 @@ import type { JobsGateway } from "../gateway/jobs/jobs-gateway.ts";
 import type { NativeGateway } from "../gateway/native/native-gateway.ts";
 import { LintelError } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
+import { AccessRule } from "../transport/origins.ts";
 import { SESSION_PATH } from "../transport/session-protocol.ts";
 import { renewTls, serverTls } from "../transport/tls-options.ts";
 import type { TlsOptions } from "../transport/transport.ts";
@@ -138,21 +139,15 @@ export class HttpDoors {
   }
 
   #sessionsOf(
-    { sessions = true, origins }: HttpOptions,
+    { sessions = true, origins, hosts }: HttpOptions,
     base: string,
     atRoot: boolean,
   ): SessionDoor | undefined {
-    if (!sessions) {
-      if (origins === undefined) return undefined;
-      throw new LintelError(
-        "invalid_argument",
-        "origins are for sessions, which `sessions: false` turns off",
-      );
-    }
+    if (!sessions) return undefined;
     return createSessionDoor({
       base,
       atRoot,
-      origins,
+      access: new AccessRule({ origins, hosts, hasPages: true }),
       maxConnections: this.#limits.sessions,
       accept: (connection) => this.#native.accept(connection),
     });

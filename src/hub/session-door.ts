@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { SessionDoor } from "../gateway/http/sessions.ts";
 import { Http1Acceptor } from "../transport/http1/acceptor.ts";
+import type { AccessRule } from "../transport/origins.ts";
 import { SESSION_PATH } from "../transport/session-protocol.ts";
 import type { Connection } from "../transport/transport.ts";
 import type { WsAcceptor } from "../transport/ws/acceptor.ts";
@@ -12,19 +13,18 @@ export interface SessionDoorOptions {
   readonly base: string;
   /** WebSockets are taken at `/` too, where other clients go when their URL has no path. */
   readonly atRoot: boolean;
-  /** Origins of web pages that may connect; see `ListenOptions`. */
-  readonly origins: readonly string[] | undefined;
+  /** Which web pages may connect, and to which host. */
+  readonly access: AccessRule;
   /** Connections of the HTTP/1 fallback at a time. */
   readonly maxConnections: number;
   /** Must call `open` on the connection before it returns. */
   readonly accept: (connection: Connection) => void;
 }
 
-/** Throws a TypeError for origins that are none. */
 export function createSessionDoor(options: SessionDoorOptions): SessionDoor {
-  const { base, atRoot, origins, maxConnections, accept } = options;
+  const { base, atRoot, access, maxConnections, accept } = options;
   const path = base + SESSION_PATH;
-  const fallback = new Http1Acceptor({ path, maxConnections, origins });
+  const fallback = new Http1Acceptor({ path, maxConnections, access });
   let acceptor: Promise<WsAcceptor> | undefined;
   return {
     get needsPort(): boolean {
@@ -37,7 +37,7 @@ export function createSessionDoor(options: SessionDoorOptions): SessionDoor {
     upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
       const [asked] = (request.url ?? "").split("?", 1);
       if (asked !== path && !(atRoot && asked === "/")) return false;
-      acceptor ??= loadWebSocket(origins);
+      acceptor ??= loadWebSocket(access);
       const onError = (): void => void socket.destroy();
       socket.on("error", onError);
       acceptor.then((loaded) => {
@@ -50,7 +50,7 @@ export function createSessionDoor(options: SessionDoorOptions): SessionDoor {
 }
 
 /** Loaded when it is first asked for: few ports of HTTP have sessions. */
-async function loadWebSocket(origins: readonly string[] | undefined): Promise<WsAcceptor> {
+async function loadWebSocket(access: AccessRule): Promise<WsAcceptor> {
   const { createWsAcceptor } = await import("../transport/ws/acceptor.ts");
-  return createWsAcceptor({ origins });
+  return createWsAcceptor({ access });
 }

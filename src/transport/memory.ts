@@ -110,7 +110,7 @@ export function createMemoryTransport(): Transport {
     },
 
     async listen(url, accept, options = {}): Promise<Listener> {
-      refuseOptions(url, options, "tls", "origins", "handshakeTimeoutMs");
+      refuseOptions(url, options, "tls", "origins", "hosts", "handshakeTimeoutMs");
       if (listeners.has(url)) throw new Error(`${url} is taken`);
       listeners.set(url, accept);
       const close = (): Promise<void> => {

@@ -33,7 +33,11 @@ export function refuseWith(
   return refusalOf({ code, reason, message: detail, retryable: false }, options);
 }
 
-function refusalOf(failed: Failure, { status = httpStatus(failed), headers }: RefusalOptions): Refusal {
+/** A refusal for a failure. */
+export function refusalOf(
+  failed: Failure,
+  { status = httpStatus(failed), headers }: RefusalOptions = {},
+): Refusal {
   const body = Buffer.from(problemText(failed, status).text);
   return {
     status,

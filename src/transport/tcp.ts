@@ -20,7 +20,7 @@ export const tcp: Transport = {
 
   async listen(url, accept, options = {}) {
     const { host, port } = parseAddress(url, "tcp");
-    refuseOptions(url, options, "tls", "origins", "handshakeTimeoutMs");
+    refuseOptions(url, options, "tls", "origins", "hosts", "handshakeTimeoutMs");
     const buffer = readBuffer();
     const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       const remote = `tcp://${socket.remoteAddress}:${socket.remotePort}`;

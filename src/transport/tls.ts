@@ -37,7 +37,7 @@ export const tls: Transport = {
 
   async listen(url, accept, options = {}) {
     const { host, port } = parseAddress(url, "tls");
-    refuseOptions(url, options, "origins");
+    refuseOptions(url, options, "origins", "hosts");
     const secure = serverTls(url, options.tls);
     let listening = true;
     const server = createServer(

@@ -133,6 +133,11 @@ export interface ListenOptions {
    * they connect to. Programs that are no browsers send no origin and are not asked for one.
    */
   readonly origins?: readonly string[];
+  /**
+   * Names, without a port, by which the listener may be asked besides loopback names, such as that of a proxy in front; `"*"`
+   * for all. Default: on loopback none, elsewhere all.
+   */
+  readonly hosts?: readonly string[];
   /** Who has not finished TLS and HTTP by then is cut off. Milliseconds, default 5,000. */
   readonly handshakeTimeoutMs?: number;
 }

@@ -62,7 +62,7 @@ export const unix: Transport = {
   },
 
   async listen(url, accept, options = {}) {
-    refuseOptions(url, options, "tls", "origins", "handshakeTimeoutMs");
+    refuseOptions(url, options, "tls", "origins", "hosts", "handshakeTimeoutMs");
     const path = parseUnix(url);
     await removeStale(path);
     const buffer = readBuffer();

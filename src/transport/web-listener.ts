@@ -2,6 +2,7 @@
 import type { AddressInfo, Server } from "node:net";
 import type { Server as TlsServer } from "node:tls";
 import { formatAddress, refuseOptions, type WebAddress } from "./address.ts";
+import type { AccessRule } from "./origins.ts";
 import { listenOn } from "./sockets.ts";
 import { renewTls, serverTls, type ServerTls } from "./tls-options.ts";
 import type { Listener, ListenOptions } from "./transport.ts";
@@ -17,15 +18,17 @@ export interface WebListenerOptions {
   /** As it was given. */
   readonly url: string;
   readonly address: WebAddress;
+  readonly access: AccessRule;
   readonly secure: ServerTls | undefined;
   readonly close: () => Promise<void>;
 }
 
 /** Waits until the server listens. */
 export async function listenAt(server: Server, options: WebListenerOptions): Promise<Listener> {
-  const { url, address, secure, close } = options;
+  const { url, address, access, secure, close } = options;
   const { host, path } = address;
   await listenOn(server, { host, port: address.port });
+  access.addressOfServer(server, host);
   const { port } = server.address() as AddressInfo; // a server that listens on a port has one
   const scheme = url.slice(0, url.indexOf(":"));
   const listener = { url: `${scheme}://${formatAddress(host, port)}${path}`, close };

@@ -31,7 +31,10 @@ export async function behindHub(
 ): Promise<BehindHub> {
   const errors: unknown[] = [];
   const routes: RouteOptions[] = [{ path: "/app", subject: "app", mode: "app", ...route }];
-  const hub = await createHub({ http: { port: 0, routes, ...http }, listen: ["tcp://127.0.0.1:0"] });
+  const hub = await createHub({
+    http: { port: 0, hosts: ["a.example"], routes, ...http },
+    listen: ["tcp://127.0.0.1:0"],
+  });
   const peer = await connect(hub.urls[0]!);
   const callers: RawCaller[] = [];
   context.after(async () => {

@@ -16,7 +16,7 @@ test("an app may refuse a large body without reading it", async (context) => {
   const response = await fetch(url, { method: "POST", body: Buffer.alloc(8_000_000) });
   assert.deepEqual([response.status, await response.text()], [401, "who are you?"]);
   const caller = call().send(
-    "POST /app HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    "POST /app HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
   );
   assert.equal((await caller.response())?.status, 401);
   caller.send(`0\r\n\r\n${GET}`);
@@ -29,7 +29,8 @@ test("Expect: 100-continue: the body is asked for when somebody is there to take
     request.on("data", (piece: Buffer) => (size += piece.length));
     request.on("end", () => response.end(String(size)));
   });
-  const head = "POST /app HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 200000\r\n\r\n";
+  const head =
+    "POST /app HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 200000\r\n\r\n";
   const caller = call().send(head);
   assert.equal((await caller.response(true))?.status, 100);
   const answer = await caller.send(Buffer.alloc(200_000)).response();
@@ -91,9 +92,9 @@ test("a body over the route's limit is 413, declared or not", async (context) =>
     },
     { route: { bodyLimit: 100_000 } },
   );
-  const declared = call().send("POST /app HTTP/1.1\r\nHost: a\r\nContent-Length: 100001\r\n\r\n");
+  const declared = call().send("POST /app HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100001\r\n\r\n");
   assert.equal((await declared.response())?.status, 413);
-  const caller = call().send("POST /app HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const caller = call().send("POST /app HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
   for (let count = 0; count < 11; count++) caller.send(`2710\r\n${"x".repeat(10_000)}\r\n`);
   const answer = await caller.response();
   assert.deepEqual([answer?.status, reasonOf(answer?.body ?? "")], [413, "TOO_LARGE"]);
@@ -113,7 +114,7 @@ test("a caller that stops sending is told so, and the app too", async (context) 
     { http: { port: 0, stallMs: 300, routes: [{ path: "/app", subject: "app", mode: "app" }] } },
   );
   const caller = call().send(
-    "POST /app HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    "POST /app HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
   );
   const answer = await caller.response();
   assert.deepEqual([answer?.status, reasonOf(answer?.body ?? "")], [408, "REQUEST_TIMEOUT"]);
@@ -127,7 +128,7 @@ test("an upload may take longer than whole requests may", async (context) => {
       void request.on("end", () => response.end("all")).resume(),
     { http: { port: 0, requestTimeoutMs: 400, routes: [{ path: "/app", subject: "app", mode: "app" }] } },
   );
-  const caller = call().send("POST /app HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const caller = call().send("POST /app HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
   for (let count = 0; count < 8; count++) {
     await delay(120);
     caller.send("5\r\nhello\r\n");

@@ -19,11 +19,14 @@ export interface Tab {
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 
-/** Starts the Chromium of this machine, which is installed first if there is none. */
-export async function launchChromium(): Promise<Browser> {
+/** Where the Chromium of this machine is, which is installed first if there is none. */
+export function findChromium(): string {
   provide("chromium");
-  const executablePath = NAMES.map((name) => findProgram(name)).find((path) => path !== undefined)!;
-  return chromium.launch({ executablePath });
+  return NAMES.map((name) => findProgram(name)).find((path) => path !== undefined)!;
+}
+
+export async function launchChromium(): Promise<Browser> {
+  return chromium.launch({ executablePath: findChromium() });
 }
 
 const PAGE = `<!doctype html>

@@ -168,7 +168,7 @@ for (const [name, start] of Object.entries(APPS)) {
         caller.close();
         return new Promise(() => undefined);
       });
-      caller.send("GET /api/slow HTTP/1.1\r\nHost: a\r\n\r\n");
+      caller.send("GET /api/slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
       assert.equal(((await aborted) as { reason: unknown }).reason, "CALLER_GONE");
       assert.equal(hub.stats().inFlight, 0);
     });
@@ -209,7 +209,7 @@ for (const [name, start] of Object.entries(APPS)) {
         return new Promise(() => undefined);
       });
       const uploading = new RawCaller(Number(new URL(url).port)).send(
-        "POST /api/slow HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n",
+        "POST /api/slow HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n",
       );
       assert.equal((await uploading.send("abc").response())?.status, 100);
       const under = [
@@ -245,7 +245,7 @@ test("an attached server over TLS serves sessions of every kind, and passes over
     await peer.close();
   }
   const socket = connectTls({ port, host: "localhost", ca: AUTHORITY });
-  socket.write("GET /own HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n");
+  socket.write("GET /own HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n");
   let heard = "";
   for await (const piece of socket.setEncoding("utf8")) heard += String(piece);
   assert.match(heard, /^HTTP\/1\.1 200 OK\r\n[^]*\r\nown$/);

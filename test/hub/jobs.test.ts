@@ -165,7 +165,7 @@ test("a hub that drains lets workers over HTTP finish, and ends", async () => {
 test("a worker that waits on a connection it would keep does not hold a hub up that drains", async () => {
   const hub = await createHub({ http: { port: 0 }, listen: [] });
   const worker = new RawCaller(Number(new URL(hub.httpUrl!).port));
-  worker.send("GET /service/a/jobs HTTP/1.1\r\nHost: x\r\n\r\n");
+  worker.send("GET /service/a/jobs HTTP/1.1\r\nHost: localhost\r\n\r\n");
   await until(() => worker.socket.bytesWritten > 0);
   await fetch(`${hub.httpUrl}/service/a/jobs?wait=0`, { headers: { connection: "close" } }); // the first one waits by now
   const drained = hub.drain();

@@ -70,7 +70,7 @@ for (const scheme of SCHEMES) {
         caller.close();
         return new Promise(() => undefined);
       });
-      caller.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+      caller.send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
       assert.equal(((await aborted) as { reason: unknown }).reason, "CALLER_GONE");
     });
 
@@ -159,8 +159,8 @@ describe("WebSocket handshakes on the port of HTTP", () => {
     const hub = await start(context);
     const slow = await serveSlowly(hub, "slow");
     const caller = new RawCaller(portOf(hub)).send(
-      "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n" +
-        "GET /.lintel/session HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+      "GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n" +
+        "GET /.lintel/session HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     );
     await slow.entered;
     slow.answer();
@@ -186,11 +186,11 @@ test("an offer of another protocol than WebSocket is passed over, body and all",
   const slow = await serveSlowly(hub, "slow");
   const offer =
     "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n";
-  const post = `POST /echo HTTP/1.1\r\nHost: a\r\n${offer}Content-Length: 7\r\n\r\n{"a":1}`;
+  const post = `POST /echo HTTP/1.1\r\nHost: localhost\r\n${offer}Content-Length: 7\r\n\r\n{"a":1}`;
   const caller = new RawCaller(portOf(hub)).send(post);
   const echo = { value: { a: 1 }, upgrade: null };
   assert.deepEqual(JSON.parse((await caller.response())!.body), echo);
-  caller.send(`GET /slow HTTP/1.1\r\nHost: a\r\n\r\n${post}${post}`);
+  caller.send(`GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n${post}${post}`);
   await slow.entered;
   slow.answer();
   assert.equal((await caller.response())?.body, "at last");
@@ -202,9 +202,9 @@ test("an offer of another protocol than WebSocket is passed over, body and all",
 test("nothing may follow the request that opens a download, and uploads are bounded by themselves", async (context) => {
   const hub = await start(context, { bodyLimit: 10, stallMs: 100 });
   const open =
-    "POST /.lintel/session HTTP/1.1\r\nHost: a\r\nContent-Type: application/lintel.v1+http1\r\n" +
+    "POST /.lintel/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/lintel.v1+http1\r\n" +
     "Content-Length: 0\r\n\r\n";
-  const hasty = new RawCaller(portOf(hub)).send(`${open}GET /x HTTP/1.1\r\nHost: a\r\n\r\n`);
+  const hasty = new RawCaller(portOf(hub)).send(`${open}GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   await hasty.end();
   hasty.close();
   const worker = await join(context, at(hub, "http1"));

@@ -122,8 +122,13 @@ describe("ws: origins", () => {
       (await ask(listener.url, { Origin: origin, Host: to })).status;
     assert.equal(await status(undefined), 101);
     assert.equal(await status(`http://${host}`), 101);
-    assert.equal(await status("https://hub.example", "hub.example"), 101);
-    assert.equal(await status("https://hub.example", "hub.example:443"), 101);
+    const behindProxy = await listen({ hosts: ["hub.example"] });
+    for (const to of ["hub.example", "hub.example:443"]) {
+      const headers = { Origin: "https://hub.example", Host: to };
+      assert.equal((await ask(behindProxy.url, headers)).status, 101);
+      assert.equal((await ask(listener.url, headers)).reason, "FOREIGN_HOST");
+    }
+    await behindProxy.close();
     for (const origin of [
       ...FOREIGN,
       `http://user@${host}`,

@@ -15,6 +15,7 @@ import { SERVER_BOUNDS, guardIdle, widen } from "../../transport/http2/options.t
 import { HANDSHAKE_TIMEOUT_MS } from "../../transport/session-protocol.ts";
 import { stopListening } from "../../transport/sockets.ts";
 import type { Listener, TlsOptions } from "../../transport/transport.ts";
+import { AccessRule, cluesOf } from "../../transport/origins.ts";
 import { listenAt, secureFor } from "../../transport/web-listener.ts";
 import type { Listening } from "../gateway.ts";
 import { Call } from "./call.ts";
@@ -52,6 +53,7 @@ export class GrpcGateway implements Listening, WorkerSite {
   readonly stats: GrpcStats = { workers: 0, jobs: 0, refused: 0, rejected: 0, malformed: 0 };
   readonly #settings: GrpcSettings;
   readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #access = new AccessRule();
   readonly #workers = new Set<WorkerCall>();
   readonly #reflections = new Set<ReflectionCall>();
   #listener: Listener | undefined;
@@ -77,7 +79,13 @@ export class GrpcGateway implements Listening, WorkerSite {
     server.on("session", (session) => this.#welcome(session));
     server.on("stream", (stream, headers) => this.#begin(stream, headers));
     const address = { host, port, path: "" };
-    this.#listener = await listenAt(server, { url, address, secure, close: () => stopListening(server) });
+    this.#listener = await listenAt(server, {
+      url,
+      address,
+      access: this.#access,
+      secure,
+      close: () => stopListening(server),
+    });
   }
 
   /** `grpc://127.0.0.1:4510`, or `grpcs` with certificates. */
@@ -140,7 +148,9 @@ export class GrpcGateway implements Listening, WorkerSite {
     stream.on("error", () => undefined); // 'close' follows
     if (stream.destroyed || stream.closed) return;
     const { ":method": method, ":path": path = "", "content-type": type = "" } = headers;
-    if (method !== "POST" || !GRPC.test(type)) {
+    if (this.#access.standingOf(cluesOf(headers, this.url.startsWith("grpcs:"))) === "foreign") {
+      stream.respond({ ":status": 403 }, { endStream: true }); // W-1: a web page
+    } else if (method !== "POST" || !GRPC.test(type)) {
       stream.respond({ ":status": method === "POST" ? 415 : 405 }, { endStream: true });
     } else if (path === WORK) {
       this.#admit(stream, () => this.#work(stream));

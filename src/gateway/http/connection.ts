@@ -1,5 +1,6 @@
 /** One caller's connection and the exchanges under way on it. */
 import type { Failure } from "../../message/failure.ts";
+import type { ListenerAddress } from "../../transport/origins.ts";
 import type { Delivery, HttpCall } from "../http-api.ts";
 import type { BodyBuffer } from "./body.ts";
 import type { Problem } from "./problem.ts";
@@ -60,6 +61,8 @@ export interface Line {
   readonly base: string;
   /** False when what is sent would not reach anybody. */
   readonly isOpen: boolean;
+  /** Where the caller has connected to. */
+  readonly at: ListenerAddress;
   /** The caller's address; undefined where it is not known. */
   readonly remote: string | undefined;
   readonly isSecure: boolean;
@@ -116,6 +119,8 @@ export class Exchange {
   target: Target | undefined;
   /** What a log says it was about, where it has no target. */
   subject: string | undefined;
+  /** The page of another origin that sent it and may read the answer. */
+  page: string | undefined;
   /** Set when an API answers it. */
   call: PendingCall | undefined;
   body: BodyBuffer | undefined;

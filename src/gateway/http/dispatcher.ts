@@ -3,6 +3,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Sink } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { Format, Message } from "../../message/message.ts";
+import { FOREIGN_ORIGIN } from "../../transport/origins.ts";
 import type { HttpApi } from "../http-api.ts";
 import { discardStreams } from "../../message/stream.ts";
 import { OWN_PATHS, serveAnswers } from "./answers-endpoint.ts";
@@ -13,6 +14,7 @@ import { Exchange, type Connection, type Incoming, type Outgoing } from "./conne
 import { HeadReader, appLines } from "./head.ts";
 import { answerLater } from "./later.ts";
 import type { HttpSettings } from "./options.ts";
+import { Pages } from "./pages.ts";
 import { parsePrefer } from "./prefer.ts";
 import { Responder } from "./responder.ts";
 import { ALLOW_ANY, Router, type Resolution, type Target } from "./router.ts";
@@ -41,6 +43,7 @@ export class Dispatcher implements Sink {
   readonly #bodies: BodyBudget;
   readonly #router: Router;
   readonly #head: HeadReader;
+  readonly #pages: Pages;
   readonly #answers: AsyncAnswers;
   readonly #api: HttpApi | undefined;
   readonly #running = new Slots<Exchange>();
@@ -56,8 +59,9 @@ export class Dispatcher implements Sink {
     this.responder = new Responder(settings, bodies, (connection) => this.#freed(connection));
     this.#streams = new StreamedAnswers(this.responder, settings);
     this.#router = new Router(engine, settings, api, apiFirst);
+    this.#pages = new Pages(settings.access, this.responder, this.#router, api);
     this.#api = api;
-    this.#head = new HeadReader(settings.headerLimit, settings.urlLimit);
+    this.#head = new HeadReader(settings);
     this.#answers = new AsyncAnswers(engine, settings, bodies);
   }
 
@@ -99,8 +103,10 @@ export class Dispatcher implements Sink {
   /** What is wrong with a request for a WebSocket, as far as HTTP is concerned. */
   objection(connection: Connection, request: Incoming, url: string): Failure | undefined {
     const head = this.#head;
-    const refused = head.read(request, url, true);
+    const { line } = connection;
+    const refused = head.read(request, url, line.at, true);
     if (refused !== undefined) return refused;
+    if (this.#pages.isForeign(head, line)) return FOREIGN_ORIGIN;
     if (connection.pending.length > 0 || head.bodyLength !== 0)
       return failure("BAD_REQUEST", "a handshake has no body, and no request is under way before it");
     return undefined;
@@ -167,7 +173,8 @@ export class Dispatcher implements Sink {
     if (exchange === undefined) return discardStreams(answer);
     exchange.tag = -1;
     try {
-      if (answer.streams === undefined) this.responder.answer(exchange, answer);
+      if (exchange.page !== undefined && this.#pages.answers(exchange, answer)) discardStreams(answer);
+      else if (answer.streams === undefined) this.responder.answer(exchange, answer);
       else this.#streams.begin(exchange, answer);
     } catch (error) {
       this.responder.thrown(exchange, error);
@@ -216,9 +223,12 @@ export class Dispatcher implements Sink {
   #examine(exchange: Exchange): void {
     const { request } = exchange;
     const head = this.#head;
-    const refused = head.read(request, exchange.url);
+    const refused = head.read(request, exchange.url, exchange.connection.line.at);
     exchange.path = head.path;
     if (refused !== undefined) return this.responder.refuse(exchange, refused);
+    const foreign = head.hasPage ? this.#pages.look(exchange, head) : undefined;
+    if (foreign !== undefined) return this.#early(exchange, foreign);
+    if (exchange.isDone) return; // a page has been told what it may send
     const { bodyLength } = head;
     const own = head.path.startsWith(OWN_PATHS) || head.path === "*";
     if (own && this.#handOver(exchange)) return;

@@ -28,6 +28,7 @@ export interface HandlerOptions extends Pick<
   | "streamGraceMs"
   | "sessions"
   | "origins"
+  | "hosts"
   | "onRequest"
   | "onFault"
   | "clock"
@@ -74,7 +75,8 @@ export class EmbeddedGateway implements HttpHandler {
     this.#dispatcher = new Dispatcher(engine, this.#settings, bodies, fittings);
     this.#base = baseOf(options);
     this.#sessions = sessions;
-    this.#lines = { base: this.#base, clock: this.#settings.clock, sessions };
+    const { clock, access } = this.#settings;
+    this.#lines = { base: this.#base, access, clock, sessions };
   }
 
   /** True for targets that are the gateway's: all below its path, or where it has none, all that lead somewhere. */

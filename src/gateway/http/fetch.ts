@@ -1,6 +1,7 @@
 /** Requests and responses as `fetch` has them, in the form the gateway reads and writes. */
 import { bytesOf } from "../../message/bytes.ts";
 import { LintelError } from "../../message/failure.ts";
+import { ANYWHERE, type ListenerAddress } from "../../transport/origins.ts";
 import type { Delivery } from "../http-api.ts";
 import type { Incoming, Line, Outgoing } from "./connection.ts";
 import type { Problem } from "./problem.ts";
@@ -210,6 +211,7 @@ function latin1Of(text: string | Uint8Array): Uint8Array {
 export class FetchLine implements Line {
   readonly base: string;
   readonly remote: undefined;
+  readonly at: ListenerAddress = ANYWHERE;
   readonly isSecure: boolean;
   readonly #response: FetchResponse;
 

@@ -1,6 +1,7 @@
 /** The line of a request that a server of somebody else's has received: one request, and nothing of its connection. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../message/clock.ts";
+import type { AccessRule, ListenerAddress } from "../../transport/origins.ts";
 import type { Delivery } from "../http-api.ts";
 import type { Exchange, Line, Outgoing } from "./connection.ts";
 import { Deliveries } from "./deliveries.ts";
@@ -10,6 +11,7 @@ import { LINGER_MS, breakOff } from "./socket-line.ts";
 
 export interface GuestLineOptions {
   readonly base: string;
+  readonly access: AccessRule;
   readonly clock: Clock;
   readonly sessions: SessionDoor | undefined;
 }
@@ -29,6 +31,10 @@ export class GuestLine implements Line {
 
   get base(): string {
     return this.#options.base + mountOf(this.#request);
+  }
+
+  get at(): ListenerAddress {
+    return this.#options.access.addressOf(this.#request.socket);
   }
 
   get isOpen(): boolean {

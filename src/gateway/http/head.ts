@@ -3,8 +3,10 @@
  * request, so one reader is reused and each header is looked at once.
  */
 import { failure, type Failure } from "../../message/failure.ts";
+import { FOREIGN_HOST, type AccessRule, type ListenerAddress } from "../../transport/origins.ts";
 import type { Incoming, Line } from "./connection.ts";
 import { isHopByHop, namedByConnection } from "./hop-by-hop.ts";
+import type { HttpSettings } from "./options.ts";
 
 /** What the gateway itself does with a header. */
 type Role =
@@ -15,7 +17,10 @@ type Role =
   | "content-length"
   | "transfer-encoding"
   | "prefer"
-  | "upgrade";
+  | "upgrade"
+  | "origin"
+  | "site"
+  | "referer";
 
 interface Known {
   readonly name: string;
@@ -29,6 +34,9 @@ const ROLES: Readonly<Record<string, Role>> = {
   "transfer-encoding": "transfer-encoding",
   prefer: "prefer",
   upgrade: "upgrade",
+  origin: "origin",
+  "sec-fetch-site": "site",
+  referer: "referer",
   expect: "drop",
   "keep-alive": "drop",
   te: "drop",
@@ -47,9 +55,7 @@ const USUAL = [
   "cookie",
   "idempotency-key",
   "if-none-match",
-  "origin",
   "pragma",
-  "referer",
   "traceparent",
   "tracestate",
   "user-agent",
@@ -58,6 +64,9 @@ const USUAL = [
   "x-real-ip",
   "x-request-id",
 ];
+
+/** What the gateway looks at and hands on as well. */
+const FORWARDED: ReadonlySet<Role> = new Set<Role>(["prefer", "origin", "site", "referer"]);
 
 const KNOWN: ReadonlyMap<string, Known> = new Map(
   USUAL.flatMap((name) => {
@@ -89,6 +98,10 @@ export function appLines({ base: mount, remote, isSecure }: Line, base: string):
   return `${scheme}${remote === undefined ? "" : `:remote:${remote}\n`}:base:${mount}${base}\n`;
 }
 
+function joined(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before},${value}`;
+}
+
 function lookUp(spelled: string): Known {
   const name = spelled.toLowerCase();
   return KNOWN.get(name) ?? { name, role: name.startsWith("proxy-") ? "drop" : "forward" };
@@ -102,6 +115,10 @@ export class HeadReader {
   path = "";
   host: string | undefined;
   prefer: string | undefined;
+  origin: string | undefined;
+  /** Value of Sec-Fetch-Site. */
+  site: string | undefined;
+  referer: string | undefined;
   /** -1 when the body is chunked. */
   bodyLength = 0;
   #fields = "";
@@ -109,17 +126,25 @@ export class HeadReader {
   #transferEncoding: string | undefined;
   #upgrade: string | undefined;
   #goodHost: string | undefined;
+  #goodAt: ListenerAddress | undefined;
   #goodPath: string | undefined;
   readonly #headerLimit: number;
   readonly #urlLimit: number;
+  readonly #access: AccessRule;
 
-  constructor(headerLimit: number, urlLimit: number) {
+  constructor({ headerLimit, urlLimit, access }: HttpSettings) {
     this.#headerLimit = headerLimit;
     this.#urlLimit = urlLimit;
+    this.#access = access;
+  }
+
+  /** True when a browser may have sent the request. */
+  get hasPage(): boolean {
+    return this.origin !== undefined || this.site !== undefined || this.referer !== undefined;
   }
 
   /** Reads one head; a failure when the request must be refused and its connection closed. */
-  read(request: Incoming, url: string, mayUpgrade = false): Failure | undefined {
+  read(request: Incoming, url: string, at: ListenerAddress, mayUpgrade = false): Failure | undefined {
     const { rawHeaders } = request;
     this.target = this.path = url;
     if (url.length > this.#urlLimit) return failure("URI_TOO_LONG");
@@ -132,7 +157,7 @@ export class HeadReader {
       this.#readFields(rawHeaders) ??
       this.#checkFraming(minor) ??
       (mayUpgrade ? undefined : this.#checkUpgrade()) ??
-      this.#checkHost(minor) ??
+      this.#checkHost(minor, at) ??
       this.#checkTarget()
     );
   }
@@ -151,6 +176,7 @@ export class HeadReader {
 
   #readFields(raw: readonly string[]): Failure | undefined {
     this.host = this.prefer = this.#connection = this.#transferEncoding = this.#upgrade = undefined;
+    this.origin = this.site = this.referer = undefined;
     this.bodyLength = 0;
     let fields = "";
     for (let index = 0; index < raw.length; index += 2) {
@@ -159,7 +185,7 @@ export class HeadReader {
       if (role === "forward") fields += `${name}:${value}\n`;
       else if (!this.#note(role, value))
         return failure("BAD_REQUEST", `there is more than one ${name} header`);
-      else if (role === "prefer") fields += `prefer:${value}\n`;
+      else if (FORWARDED.has(role)) fields += `${name}:${value}\n`;
     }
     this.#fields = fields;
     if (this.#connection !== undefined) this.#dropNamed(this.#connection);
@@ -182,10 +208,19 @@ export class HeadReader {
         this.bodyLength = -1;
         return true;
       case "connection":
-        this.#connection = this.#connection === undefined ? value : `${this.#connection},${value}`;
+        this.#connection = joined(this.#connection, value);
         return true;
       case "prefer":
-        this.prefer = this.prefer === undefined ? value : `${this.prefer},${value}`;
+        this.prefer = joined(this.prefer, value);
+        return true;
+      case "origin":
+        this.origin = joined(this.origin, value);
+        return true;
+      case "site":
+        this.site = joined(this.site, value);
+        return true;
+      case "referer":
+        this.referer = joined(this.referer, value);
         return true;
       case "upgrade":
         this.#upgrade = value;
@@ -218,14 +253,16 @@ export class HeadReader {
     return this.#upgrade?.toLowerCase() === "websocket" ? NO_WEBSOCKET : undefined;
   }
 
-  #checkHost(minor: number): Failure | undefined {
+  #checkHost(minor: number, at: ListenerAddress): Failure | undefined {
     const { host } = this;
     if (host === undefined)
       return minor === 0 ? undefined : failure("BAD_REQUEST", "the Host header is missing");
-    if (host === this.#goodHost) return undefined;
+    if (host === this.#goodHost && at === this.#goodAt) return undefined;
     if (!HOST.test(host))
       return failure("BAD_REQUEST", "the Host header is no host name with an optional port");
+    if (!this.#access.admitsHost(host, at)) return FOREIGN_HOST;
     this.#goodHost = host;
+    this.#goodAt = at;
     return undefined;
   }
 

@@ -2,6 +2,7 @@
 import { systemClock, type Clock } from "../../message/clock.ts";
 import { LintelError } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, MAX_HEADERS, MAX_TIMEOUT } from "../../message/limits.ts";
+import { AccessRule } from "../../transport/origins.ts";
 import type { TlsOptions } from "../../transport/transport.ts";
 import type { RouteOptions } from "./route-options.ts";
 
@@ -70,10 +71,15 @@ export interface HttpOptions {
   /** Native sessions on the same port, at `/.lintel/session`: WebSocket and the HTTP/1 fallback. Default true. */
   readonly sessions?: boolean;
   /**
-   * Origins of web pages that may open sessions, such as `https://app.example.com`; `"*"` for all. Default: pages of the
-   * host they connect to. Requests are not asked for an origin.
+   * Origins of web pages that may send requests and open sessions besides the port's own, such as `https://app.example.com`;
+   * `"*"` for all. Default: none. Programs that are no browsers send no origin and are not asked for one.
    */
   readonly origins?: readonly string[];
+  /**
+   * Names, without a port, by which the port may be asked besides loopback names, such as that of a proxy in front; `"*"` for
+   * all. Default: on loopback none, elsewhere all.
+   */
+  readonly hosts?: readonly string[];
   /** Called once for every request that has ended. */
   readonly onRequest?: (record: RequestRecord) => void;
   /** Called for errors nobody else hears of: a defect in the gateway, or the listening socket's. */
@@ -101,6 +107,7 @@ export interface HttpSettings {
   readonly sseKeepAliveMs: number;
   readonly streamIdleMs: number;
   readonly streamGraceMs: number;
+  readonly access: AccessRule;
   readonly onRequest: ((record: RequestRecord) => void) | undefined;
   readonly onFault: ((error: unknown) => void) | undefined;
   readonly clock: Clock;
@@ -108,7 +115,10 @@ export interface HttpSettings {
 
 const KIB = 1_024;
 
-/** Fills in defaults. Throws `invalid_argument` for a number out of range, naming the option. */
+/**
+ * Fills in defaults. Throws `invalid_argument` for a number out of range, naming the option, and a TypeError for origins and
+ * hosts that are none.
+ */
 export function settingsOf(options: HttpOptions): HttpSettings {
   const kept = options.asyncAnswers ?? {};
   return {
@@ -139,6 +149,7 @@ export function settingsOf(options: HttpOptions): HttpSettings {
     sseKeepAliveMs: whole("sseKeepAliveMs", options.sseKeepAliveMs ?? 15_000, 1, MAX_TIMEOUT),
     streamIdleMs: whole("streamIdleMs", options.streamIdleMs ?? 0, 0, MAX_TIMEOUT),
     streamGraceMs: whole("streamGraceMs", options.streamGraceMs ?? 5_000, 0, MAX_TIMEOUT),
+    access: new AccessRule({ origins: options.origins, hosts: options.hosts, hasPages: true }),
     onRequest: options.onRequest,
     onFault: options.onFault,
     clock: options.clock ?? systemClock,

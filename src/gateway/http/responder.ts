@@ -150,6 +150,7 @@ export class Responder {
     const { connection, request, before } = exchange;
     if (exchange.state === "streaming") return connection.line.cut(); // half an answer is out already
     const problem = problemOf(failed, status);
+    this.#addAccess(exchange, problem.headers);
     this.end(exchange, problem.status, problem.reason);
     connection.refuse(problem, request.method !== "HEAD", before);
     request.resume();
@@ -207,7 +208,15 @@ export class Responder {
     }
   }
 
-  #writeHead({ connection, response, applied }: Exchange, status: number, headers: string[]): void {
+  /** Says which pages may read an answer. */
+  #addAccess({ page }: Exchange, headers: string[]): void {
+    if (page !== undefined) letRead(headers, page);
+    if (this.#settings.access.hasOrigins) headers.push("Vary", "Origin");
+  }
+
+  #writeHead(exchange: Exchange, status: number, headers: string[]): void {
+    const { connection, response, applied } = exchange;
+    this.#addAccess(exchange, headers);
     if (applied !== undefined) headers.push("Preference-Applied", applied);
     if (this.draining && connection.last === response) headers.push("Connection", "close");
     response.writeHead(status, headers);
@@ -232,6 +241,13 @@ export class Responder {
       this.#settings.onFault?.(error);
     }
   }
+}
+
+/** Says in an answer that a page may read it, unless the answer itself speaks of pages. */
+function letRead(headers: string[], page: string): void {
+  for (let index = 0; index < headers.length; index += 2)
+    if (headers[index]!.toLowerCase() === "access-control-allow-origin") return;
+  headers.push("Access-Control-Allow-Origin", page, "Access-Control-Expose-Headers", "*");
 }
 
 /**

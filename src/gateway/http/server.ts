@@ -13,6 +13,7 @@ import type { Server as TlsServer, TlsOptions as TlsServerOptions } from "node:t
 import type { Engine } from "../../engine/engine.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
+import { ANYWHERE } from "../../transport/origins.ts";
 import type { TlsOptions } from "../../transport/transport.ts";
 import type { Listening } from "../gateway.ts";
 import type { HttpApi } from "../http-api.ts";
@@ -77,7 +78,7 @@ class HttpDoor implements Listening {
   /** Callers that are waited for; undefined until the door drains. */
   #leaving: Set<Duplex> | undefined;
   #onLeft: (() => void)[] = [];
-  readonly #lines: SocketLineOptions;
+  #lines: SocketLineOptions;
 
   constructor(engine: Engine, settings: HttpSettings, fittings: HttpFittings) {
     const { sessions, api, secure, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
@@ -88,6 +89,7 @@ class HttpDoor implements Listening {
     this.#dispatcher = new Dispatcher(engine, settings, bodies, fittings);
     this.#server = createNodeServer(settings, secure);
     this.#lines = {
+      at: ANYWHERE, // until it listens
       clock: settings.clock,
       stallMs: settings.stallMs,
       sessions,
@@ -108,6 +110,8 @@ class HttpDoor implements Listening {
       server.listen({ host, port }, () => {
         server.off("error", reject);
         server.on("error", (error) => this.#settings.onFault?.(error));
+        const at = this.#settings.access.addressOfServer(server, host);
+        this.#lines = { ...this.#lines, at: at ?? ANYWHERE };
         const { address, port: actual, family } = server.address() as AddressInfo;
         this.url = `${this.#secure === undefined ? "http" : "https"}://${family === "IPv6" ? `[${address}]` : address}:${actual}`;
         resolve();

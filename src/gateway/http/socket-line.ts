@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../../message/clock.ts";
+import type { ListenerAddress } from "../../transport/origins.ts";
 import { cutOff } from "../../transport/sockets.ts";
 import type { Delivery } from "../http-api.ts";
 import type { Exchange, Line, Outgoing } from "./connection.ts";
@@ -13,6 +14,7 @@ import type { SessionDoor } from "./sessions.ts";
 export const LINGER_MS = 2_000;
 
 export interface SocketLineOptions {
+  readonly at: ListenerAddress;
   readonly clock: Clock;
   readonly stallMs: number;
   readonly sessions: SessionDoor | undefined;
@@ -31,6 +33,7 @@ export function breakOff(response: ServerResponse, socket: Socket): void {
 
 export class SocketLine implements Line {
   readonly base = "";
+  readonly at: ListenerAddress;
   readonly isSecure: boolean;
   readonly #socket: Socket;
   readonly #options: SocketLineOptions;
@@ -40,6 +43,7 @@ export class SocketLine implements Line {
   constructor(socket: Socket, options: SocketLineOptions) {
     this.#socket = socket;
     this.isSecure = "encrypted" in socket;
+    this.at = options.at;
     this.#options = options;
   }
 

@@ -10,7 +10,8 @@ import { findHeader, headerLine } from "../../message/headers.ts";
 import { Format, Message } from "../../message/message.ts";
 import { isCode } from "../../message/status.ts";
 import { encodeUtf8 } from "../../message/text.ts";
-import { badRequest, headerOf, type Parameters } from "./parameters.ts";
+import { headerOf } from "../raw-headers.ts";
+import { badRequest, type Parameters } from "./parameters.ts";
 
 const ANSWER_HEADER = "lintel-header-";
 const STATUS = /^[2-5]\d\d$/;

@@ -7,7 +7,6 @@ import { laterThisTurn } from "../../session/turn.ts";
 import type { HttpApi, HttpCall } from "../http-api.ts";
 import { answerOf, errorOf } from "./answer-form.ts";
 import { answerSeveral } from "./batch.ts";
-import { checkOrigin } from "./foreign-page.ts";
 import { HttpPoll, answerNone, type PollHost, type Wait } from "./http-poll.ts";
 import { JobTable } from "./job-table.ts";
 import { isOut, type Job } from "./job.ts";
@@ -117,7 +116,6 @@ export class JobsGateway implements HttpApi {
 
   take(call: HttpCall): void {
     try {
-      checkOrigin(call.rawHeaders);
       if (call.path.startsWith(SERVICE)) this.#poll(call);
       else this.#atJobs(call);
     } catch (error) {

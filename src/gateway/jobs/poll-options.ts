@@ -2,7 +2,8 @@
 import type { HttpCall } from "../http-api.ts";
 import { formFor, type JobForm } from "./job-form.ts";
 import type { JobsSettings } from "./options.ts";
-import { MAX_JOBS, badRequest, durationOf, headerOf, numberOf, type Parameters } from "./parameters.ts";
+import { headerOf } from "../raw-headers.ts";
+import { MAX_JOBS, badRequest, durationOf, numberOf, type Parameters } from "./parameters.ts";
 
 /** What one poll asks for. */
 export interface PollOptions {

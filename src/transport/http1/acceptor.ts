@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TLSSocket } from "node:tls";
 import { remoteOf } from "../address.ts";
-import { FOREIGN_ORIGIN, originRule, type OriginRule } from "../origins.ts";
-import { answerRefusal, refuse, refuseWith, type Refusal } from "../problem.ts";
+import { AccessRule, cluesOf } from "../origins.ts";
+import { answerRefusal, refusalOf, refuse, refuseWith, type Refusal } from "../problem.ts";
 import { SESSION_PATH } from "../session-protocol.ts";
 import type { Connection } from "../transport.ts";
 import { AcceptedConnection } from "./accepted-connection.ts";
@@ -15,8 +15,8 @@ export interface Http1AcceptorOptions {
   readonly maxConnections?: number;
   /** Largest body of an upload; larger ones are answered 413. Bytes, default and at most 1 MiB. */
   readonly maxUpload?: number;
-  /** Origins of web pages that may connect; see `ListenOptions`. */
-  readonly origins?: readonly string[] | undefined;
+  /** Which web pages may connect, and to which host. Default: those of the same host. */
+  readonly access?: AccessRule;
   /** Called whenever the last connection is over. */
   readonly onEmpty?: () => void;
 }
@@ -28,14 +28,13 @@ export class Http1Acceptor {
   readonly #path: string;
   readonly #maxConnections: number;
   readonly #maxUpload: number;
-  readonly #mayConnect: OriginRule;
+  readonly #access: AccessRule;
   readonly #onEmpty: () => void;
   readonly #connections = new Map<string, AcceptedConnection>();
   #isClosed = false;
 
-  /** Throws a TypeError for origins that are none. */
   constructor(options: Http1AcceptorOptions = {}) {
-    this.#mayConnect = originRule(options.origins);
+    this.#access = options.access ?? new AccessRule();
     this.#onEmpty = options.onEmpty ?? ((): void => undefined);
     this.#path = options.path ?? SESSION_PATH;
     this.#maxConnections = options.maxConnections ?? 16_384;
@@ -60,9 +59,11 @@ export class Http1Acceptor {
       request.socket.destroy(); // F-4: its answer would wait behind a download that has no end
       return true;
     }
-    const { origin, host } = request.headers;
-    if (!this.#mayConnect(origin, host)) {
-      answerRefusal(response, FOREIGN_ORIGIN);
+    const { headers, socket } = request;
+    const access = this.#access;
+    const foreign = access.objection(cluesOf(headers, "encrypted" in socket), access.addressOf(socket));
+    if (foreign !== undefined) {
+      answerRefusal(response, refusalOf(foreign));
     } else if (opens) {
       this.#open(request, response, accept);
     } else {

@@ -2,6 +2,7 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import { parseWebAddress, refuseOptions, type Address } from "../address.ts";
+import { AccessRule } from "../origins.ts";
 import { answerRefusal, refuseWith } from "../problem.ts";
 import { HANDSHAKE_TIMEOUT_MS } from "../session-protocol.ts";
 import { stopListening } from "../sockets.ts";
@@ -20,7 +21,7 @@ const SERVER_BOUNDS: http.ServerOptions = {
   keepAliveTimeout: 30_000,
 };
 
-export interface Http1Options extends Omit<Http1AcceptorOptions, "path" | "onEmpty" | "origins"> {
+export interface Http1Options extends Omit<Http1AcceptorOptions, "path" | "onEmpty" | "access"> {
   /** True for `http1s`, over TLS. */
   readonly encrypted: boolean;
 }
@@ -74,8 +75,8 @@ async function listen(
   const stopWhenEmpty = (): void => {
     if (isClosed && acceptor.size === 0) void stopListening(server);
   };
-  const { origins } = listenOptions;
-  const acceptor = new Http1Acceptor({ ...options, origins, path: address.path, onEmpty: stopWhenEmpty });
+  const access = new AccessRule(listenOptions);
+  const acceptor = new Http1Acceptor({ ...options, access, path: address.path, onEmpty: stopWhenEmpty });
   server.maxConnections = 2 * (options.maxConnections ?? 16_384);
   server.on("request", (request, response) => {
     if (isClosed) response.shouldKeepAlive = false;
@@ -85,6 +86,7 @@ async function listen(
   return listenAt(server, {
     url,
     address,
+    access,
     secure,
     // Connections that are open need the port for their uploads: it is given up when the last of them is over.
     close: () => {

@@ -6,8 +6,8 @@ import {
 } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import { remoteOf } from "../address.ts";
-import { FOREIGN_ORIGIN, originRule, type OriginRule } from "../origins.ts";
-import { refuse, type Refusal } from "../problem.ts";
+import { AccessRule, ANYWHERE, cluesOf, type ListenerAddress } from "../origins.ts";
+import { refusalOf, refuse, type Refusal } from "../problem.ts";
 import { SESSION_PATH } from "../session-protocol.ts";
 import type { Connection } from "../transport.ts";
 import { BypassTable } from "./accepted-bypasses.ts";
@@ -28,8 +28,10 @@ export interface Http2AcceptorOptions {
   readonly path?: string;
   /** Connections at a time; more are answered 503. Default 16,384. */
   readonly maxConnections?: number;
-  /** Origins of web pages that may connect; see `ListenOptions`. */
-  readonly origins?: readonly string[] | undefined;
+  /** Which web pages may connect, and to which host. Default: those of the same host. */
+  readonly access?: AccessRule;
+  /** Where the server listens. Default: anywhere. */
+  readonly at?: () => ListenerAddress;
 }
 
 type Accept = (connection: Connection) => void;
@@ -38,17 +40,18 @@ type Accept = (connection: Connection) => void;
 export class Http2Acceptor {
   readonly #path: string;
   readonly #maxConnections: number;
-  readonly #mayConnect: OriginRule;
+  readonly #access: AccessRule;
+  readonly #at: () => ListenerAddress;
   readonly #streams = new Set<ServerHttp2Stream>();
   readonly #bypasses = new BypassTable();
   #isClosed = false;
 
-  /** Throws a TypeError for origins that are none. */
   constructor(options: Http2AcceptorOptions = {}) {
-    const { path = SESSION_PATH, maxConnections = 16_384, origins } = options;
+    const { path = SESSION_PATH, maxConnections = 16_384, access, at } = options;
     this.#path = path;
     this.#maxConnections = maxConnections;
-    this.#mayConnect = originRule(origins);
+    this.#access = access ?? new AccessRule();
+    this.#at = at ?? ((): ListenerAddress => ANYWHERE);
   }
 
   /** Connections that are open. */
@@ -64,6 +67,12 @@ export class Http2Acceptor {
     if (headers[":path"] !== this.#path) return false;
     stream.on("error", () => undefined); // 'close' follows
     if (stream.destroyed || stream.closed) return true;
+    const isSecure = (stream.session?.socket as TLSSocket | undefined)?.encrypted === true;
+    const foreign = this.#access.objection(cluesOf(headers, isSecure), this.#at());
+    if (foreign !== undefined) {
+      answerRefusal(stream, refusalOf(foreign));
+      return true;
+    }
     if (headers["content-type"] === BYPASS_TYPE) {
       const refusal = this.#bypasses.take(stream, headers);
       if (refusal !== undefined) answerRefusal(stream, refusal);
@@ -108,13 +117,12 @@ export class Http2Acceptor {
   }
 
   #objection(headers: IncomingHttpHeaders): Refusal | undefined {
-    const { ":method": method, ":authority": authority, origin, "content-type": type } = headers;
+    const { ":method": method, "content-type": type } = headers;
     if (method !== "POST") {
       return refuse("METHOD_NOT_ALLOWED", "a session is opened with POST", { headers: { allow: "POST" } });
     }
     if (type !== CONTENT_TYPE)
       return refuse("BAD_REQUEST", `a session over HTTP/2 is ${CONTENT_TYPE}`, { status: 415 });
-    if (!this.#mayConnect(origin, authority ?? headers.host)) return FOREIGN_ORIGIN;
     if (this.#isClosed) return refuse("DRAINING", "this listener takes nothing new");
     if (this.size >= this.#maxConnections) {
       return refuse("TOO_MANY", `this listener takes ${this.#maxConnections} connections`, { status: 503 });

@@ -1,6 +1,7 @@
 /** `h2://HOST:PORT/PATH` and `h2c://HOST:PORT/PATH`: a connection inside one HTTP/2 stream, with and without TLS. */
 import { createSecureServer, createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
 import { formatAddress, parseWebAddress, refuseOptions } from "../address.ts";
+import { ANYWHERE, AccessRule, type ListenerAddress } from "../origins.ts";
 import { refuseWith } from "../problem.ts";
 import { HANDSHAKE_TIMEOUT_MS } from "../session-protocol.ts";
 import { stopListening } from "../sockets.ts";
@@ -12,7 +13,7 @@ import { answerRefusal, Http2Acceptor, type Http2AcceptorOptions } from "./accep
 import { dialHttp2 } from "./dial.ts";
 import { SERVER_BOUNDS, guardIdle, widen } from "./options.ts";
 
-export interface Http2Options extends Omit<Http2AcceptorOptions, "path" | "origins"> {
+export interface Http2Options extends Omit<Http2AcceptorOptions, "path" | "access" | "at"> {
   /** True for `h2`, over TLS; false for `h2c`, in the clear and known to be HTTP/2 beforehand. */
   readonly encrypted: boolean;
   /** A connection without a stream is closed after this long. Milliseconds, default 10,000. */
@@ -51,7 +52,7 @@ async function listen(
 ): Promise<Listener> {
   const address = parseWebAddress(url, scheme);
   const secure = secureFor(url, listenOptions, options.encrypted);
-  const { origins, handshakeTimeoutMs } = listenOptions;
+  const { handshakeTimeoutMs } = listenOptions;
   const server: Http2Server =
     secure === undefined
       ? createServer(SERVER_BOUNDS)
@@ -60,7 +61,9 @@ async function listen(
           ...secure,
           handshakeTimeout: handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
         });
-  const acceptor = new Http2Acceptor({ ...options, origins, path: address.path });
+  const access = new AccessRule(listenOptions);
+  const at = (): ListenerAddress => access.addressOfServer(server) ?? ANYWHERE;
+  const acceptor = new Http2Acceptor({ ...options, access, at, path: address.path });
   const sessions = new Set<ServerHttp2Session>();
   server.maxConnections = options.maxConnections ?? 16_384;
   server.on("session", (session) => {
@@ -77,6 +80,7 @@ async function listen(
   return listenAt(server, {
     url,
     address,
+    access,
     secure,
     close: () => {
       acceptor.close();

@@ -4,8 +4,8 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { remoteOf } from "../address.ts";
-import { FOREIGN_ORIGIN, originRule, type OriginRule } from "../origins.ts";
-import { refuse, refuseWith, writeRefusal, type Refusal } from "../problem.ts";
+import { AccessRule, cluesOf } from "../origins.ts";
+import { refusalOf, refuse, refuseWith, writeRefusal, type Refusal } from "../problem.ts";
 import { SESSION_PROTOCOL } from "../session-protocol.ts";
 import type { Connection } from "../transport.ts";
 import { WS_SETTINGS, WsConnection } from "./connection.ts";
@@ -13,8 +13,8 @@ import { WsFramer } from "./framer.ts";
 import { Unmasker } from "./unmasker.ts";
 
 export interface WsAcceptorOptions {
-  /** Origins of web pages that may connect; see `ListenOptions`. */
-  readonly origins?: readonly string[] | undefined;
+  /** Which web pages may connect, and to which host. Default: those of the same host. */
+  readonly access?: AccessRule;
   /** The path that is asked for; with none, whoever calls has looked at it. */
   readonly path?: string;
 }
@@ -34,9 +34,7 @@ export interface WsAcceptor {
 
 const WEB_SOCKET_VERSION = "13";
 
-/** Throws a TypeError for origins that are none. */
-export function createWsAcceptor({ origins, path }: WsAcceptorOptions = {}): WsAcceptor {
-  const mayConnect = originRule(origins);
+export function createWsAcceptor({ access = new AccessRule(), path }: WsAcceptorOptions = {}): WsAcceptor {
   const upgrader = new WebSocketServer({
     ...WS_SETTINGS,
     noServer: true,
@@ -47,7 +45,7 @@ export function createWsAcceptor({ origins, path }: WsAcceptorOptions = {}): WsA
   upgrader.on("wsClientError", (error, socket) => writeRefusal(socket, refuse("BAD_REQUEST", error.message)));
   return {
     handleUpgrade(request, socket, head, accept) {
-      const refusal = refusalOf(request, path, mayConnect);
+      const refusal = objection(request, path, access);
       if (refusal !== undefined) return writeRefusal(socket, refusal);
       upgrader.handleUpgrade(request, socket, head, (websocket) => {
         const scheme = "encrypted" in socket ? "wss" : "ws";
@@ -84,12 +82,14 @@ export function upgradeRequired(detail: string): Refusal {
   });
 }
 
-function refusalOf(
+function objection(
   request: IncomingMessage,
   path: string | undefined,
-  mayConnect: OriginRule,
+  access: AccessRule,
 ): Refusal | undefined {
-  const { headers } = request;
+  const { headers, socket } = request;
+  const foreign = access.objection(cluesOf(headers, "encrypted" in socket), access.addressOf(socket));
+  if (foreign !== undefined) return refusalOf(foreign);
   if (path !== undefined && pathOf(request) !== path) return noSuchPath(pathOf(request));
   // Version 8 has its origin in another header; nothing that is in use speaks it.
   if (
@@ -98,7 +98,6 @@ function refusalOf(
   ) {
     return upgradeRequired(`only WebSocket, version ${WEB_SOCKET_VERSION}, is spoken here`);
   }
-  if (!mayConnect(headers.origin, headers.host)) return FOREIGN_ORIGIN;
   const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((protocol) => protocol.trim());
   if (!offered.includes(SESSION_PROTOCOL))
     return refuse("BAD_REQUEST", `the subprotocol must be ${SESSION_PROTOCOL}`);

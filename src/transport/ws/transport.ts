@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions } f
 import { createServer as createTlsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { bareHost, refuseOptions } from "../address.ts";
+import { AccessRule } from "../origins.ts";
 import { answerRefusal } from "../problem.ts";
 import { HANDSHAKE_TIMEOUT_MS } from "../session-protocol.ts";
 import { stopListening } from "../sockets.ts";
@@ -65,7 +66,8 @@ async function listen(
   const parsed = parseWs(url, scheme);
   const { pathname: path, port } = parsed;
   const secure = secureFor(url, options, scheme === "wss");
-  const acceptor = createWsAcceptor({ origins: options.origins, path });
+  const access = new AccessRule(options);
+  const acceptor = createWsAcceptor({ access, path });
   const server = createHttpServer(options, secure);
   let listening = true;
   server.on("request", (request, response) => {
@@ -81,6 +83,7 @@ async function listen(
   return listenAt(server, {
     url,
     address: { host: bareHost(parsed), port: port === "" ? defaultPort : Number(port), path },
+    access,
     secure,
     close: () => {
       listening = false;

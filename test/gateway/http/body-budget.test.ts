@@ -6,7 +6,7 @@ import { BodyBudget } from "../../../src/gateway/http/body.ts";
 import { openDoor, RawCaller, reasonOf, text, type RawResponse } from "./door.ts";
 
 const post = (path: string, headers: string, body = ""): string =>
-  `POST ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n${body}`;
+  `POST ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n\r\n${body}`;
 const declared = (path: string, length: number): string =>
   post(path, `Content-Type: text/plain\r\nContent-Length: ${length}`, "x".repeat(length));
 
@@ -28,7 +28,7 @@ test("what does not fit is refused before it is read, until what is held has an 
   assertFull(await second.response());
   const fitting = new RawCaller(door.port).send(declared("/quick", 40));
   assert.equal((await fitting.response())?.body, "ok");
-  assert.equal((await fitting.send("GET /quick HTTP/1.1\r\nHost: a\r\n\r\n").response())?.body, "ok");
+  assert.equal((await fitting.send("GET /quick HTTP/1.1\r\nHost: localhost\r\n\r\n").response())?.body, "ok");
   slow.registration.reply(job.number, text("done"));
   assert.equal((await first.response())?.body, "done");
   assert.equal((await first.send(declared("/quick", 100)).response())?.body, "ok");

@@ -52,6 +52,7 @@ export async function openDoor(
   const faults: unknown[] = [];
   const settled = {
     port: 0,
+    hosts: ["a", "b", "shop.example"], // what the requests of the tests are for
     onRequest: (record: RequestRecord) => void records.push(record),
     onFault: (fault: unknown) => void faults.push(fault),
     ...options,

@@ -117,7 +117,9 @@ function askPort(port: number, base: string): Ask {
   return async ({ method = "GET", target, headers = {}, body }) => {
     const url = target.startsWith("/") ? base + target : target;
     const chunked = headers["transfer-encoding"] !== undefined;
-    const lines = Object.entries({ host: "a", ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+    const lines = Object.entries({ host: "localhost", ...headers }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    );
     if (body !== undefined && !chunked) lines.push(`content-length: ${body.length}\r\n`);
     const payload = chunked ? `${body!.length.toString(16)}\r\n${body}\r\n0\r\n\r\n` : (body ?? "");
     const caller = new RawCaller(port).send(`${method} ${url} HTTP/1.1\r\n${lines.join("")}\r\n${payload}`);
@@ -233,7 +235,9 @@ for (const [form, start] of Object.entries(FORMS)) {
 test("a caller that does not stop sending what is refused is cut off, and gets to read why", async (context) => {
   const { gateway } = embed(context);
   const port = await listen(context, createServer(gateway.request));
-  const caller = new RawCaller(port).send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+  const caller = new RawCaller(port).send(
+    "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n",
+  );
   caller.send("x".repeat(1_000));
   const response = await caller.response();
   assert.deepEqual([response?.status, response?.headers.get("connection")], [413, "close"]);

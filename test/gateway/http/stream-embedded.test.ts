@@ -26,7 +26,7 @@ function post(path: string, value: unknown): Request {
   return new Request(`http://hub${path}`, { method: "POST", headers, body: JSON.stringify(value) });
 }
 
-const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
 test("attached: streams come whole, with comments, and the connection goes on", async (context) => {
   const [stage, port] = await attached(context);
@@ -43,7 +43,7 @@ test("attached: one that breaks is cut off, and a caller that leaves stops its w
   const [stage, port] = await attached(context);
   const body = '{"after":2}';
   const breaking = new RawCaller(port).send(
-    `POST /api/breaks HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    `POST /api/breaks HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
   await stage.until(() => breaking.received.endsWith("1\r\nx\r\n1\r\nx\r\n"));
   stage.tell("break");

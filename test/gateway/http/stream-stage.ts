@@ -91,7 +91,7 @@ export async function openStage(context: TestContext, http: HttpOptions = {}): P
   const folder = await mkdtemp(join(tmpdir(), "lintel-streams-"));
   const records: RequestRecord[] = [];
   const hub = await createHub({
-    http: { port: 0, onRequest: (record) => records.push(record), ...http },
+    http: { port: 0, hosts: ["a"], onRequest: (record) => records.push(record), ...http },
     listen: [`unix://${join(folder, "hub.sock")}`],
   });
   const worker = fork(WORKER, [hub.urls[0]!]);

@@ -51,7 +51,7 @@ async function openPolls(count: number): Promise<Socket[]> {
   for (let index = 0; index < count; index++) {
     const socket = connect(port, "127.0.0.1");
     socket.write(
-      "GET /service/idle/jobs?wait=5m HTTP/1.1\r\nHost: hub\r\nUser-Agent: curl/8\r\nAccept: */*\r\n\r\n",
+      "GET /service/idle/jobs?wait=5m HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8\r\nAccept: */*\r\n\r\n",
     );
     sockets.push(socket);
     if (index % 100 === 99) await delay(20);

@@ -82,7 +82,10 @@ async function work(): Promise<void> {
     const does = habit();
     if (said === undefined) {
       if (does === "leaves") leave(socket);
-      said = await respond(socket, `GET /service/${service}/jobs?${poll} HTTP/1.1\r\nHost: hub\r\n\r\n`);
+      said = await respond(
+        socket,
+        `GET /service/${service}/jobs?${poll} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+      );
     }
     const given = said;
     said = undefined;
@@ -99,7 +102,7 @@ async function work(): Promise<void> {
     const asks = does === "asks";
     if (asks && random() < HABITS.leaves) leave(socket);
     const target = asks ? `/jobs/${id}/response?next=1&${poll}` : `/jobs/${id}`;
-    const head = `POST ${target} HTTP/1.1\r\nHost: hub\r\nContent-Length: ${originalRequest.length}\r\n\r\n`;
+    const head = `POST ${target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${originalRequest.length}\r\n\r\n`;
     const answer = await respond(socket, head + originalRequest);
     if (asks) said = answer;
   }

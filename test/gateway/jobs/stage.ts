@@ -82,6 +82,7 @@ export async function stageOn(
   const faults: unknown[] = [];
   const settled: HttpOptions = {
     port: 0,
+    hosts: ["x", "hub"], // what the requests of the tests are for
     onRequest: (record) => void records.push(record),
     onFault: (fault) => void faults.push(fault),
     ...options.http,

@@ -1,0 +1,110 @@
+/** Requests of web pages: which are let in, and what pages of other origins are told (Fetch, section 3.3: CORS). */
+import type { Failure } from "../../message/failure.ts";
+import { findHeader } from "../../message/headers.ts";
+import type { Message } from "../../message/message.ts";
+import { FOREIGN_ORIGIN, type AccessRule, type Standing } from "../../transport/origins.ts";
+import type { HttpApi } from "../http-api.ts";
+import { headerOf } from "../raw-headers.ts";
+import { OWN_PATHS } from "./answers-endpoint.ts";
+import type { Exchange, Incoming, Line } from "./connection.ts";
+import type { HeadReader } from "./head.ts";
+import type { Responder } from "./responder.ts";
+import type { Resolution, Router } from "./router.ts";
+
+/** A browser asks again after this long. Seconds; Chromium keeps no answer for longer. */
+const MAX_AGE = "7200";
+
+export class Pages {
+  readonly #access: AccessRule;
+  readonly #responder: Responder;
+  readonly #router: Router;
+  readonly #api: HttpApi | undefined;
+
+  constructor(access: AccessRule, responder: Responder, router: Router, api: HttpApi | undefined) {
+    this.#access = access;
+    this.#responder = responder;
+    this.#router = router;
+    this.#api = api;
+  }
+
+  /** True when a page has sent a request that it may not send here. */
+  isForeign(head: HeadReader, line: Line): boolean {
+    return this.#standing(head, line) === "foreign";
+  }
+
+  /**
+   * Looks at a request before anything is done for it. A failure when it comes from a foreign page. A page that is listed may
+   * read the answer; what its browser asks beforehand is answered here.
+   */
+  look(exchange: Exchange, head: HeadReader): Failure | undefined {
+    const standing = this.#standing(head, exchange.connection.line);
+    if (standing === "own") return undefined;
+    const { request, path } = exchange;
+    const found = this.#resolutionOf(path);
+    if (standing === "foreign")
+      return found !== undefined && isLink(request, found) ? undefined : FOREIGN_ORIGIN;
+    exchange.page = head.origin;
+    if (exchange.page === undefined || !isPreflight(request)) return undefined;
+    if (found === undefined || !takesPreflight(found)) this.#allow(exchange);
+    return undefined;
+  }
+
+  /** Answers what a browser asks beforehand, where the worker that was asked has nothing to say of pages. */
+  answers(exchange: Exchange, answer: Message): boolean {
+    if (!isPreflight(exchange.request)) return false;
+    if (findHeader(answer.headText(), "access-control-allow-origin") !== undefined) return false;
+    this.#allow(exchange);
+    return true;
+  }
+
+  #standing({ origin, site, referer, host }: HeadReader, { isSecure }: Line): Standing {
+    return this.#access.standingOf({ origin, site, referer, host, isSecure });
+  }
+
+  /** What a path leads to; undefined where the hub itself is there. */
+  #resolutionOf(path: string): Resolution | undefined {
+    if (path.startsWith(OWN_PATHS) || path === "*") return undefined;
+    if (this.#api?.claims(path) === true && !this.#router.isRouted(path)) return undefined;
+    const found = this.#router.resolve(path);
+    return "byMethod" in found ? found : undefined;
+  }
+
+  #allow(exchange: Exchange): void {
+    this.#responder.empty(exchange, 204, preflightHeaders(exchange.request));
+  }
+}
+
+/** True for the question that a browser asks before it sends what a form could not. */
+function isPreflight({ method, rawHeaders }: Incoming): boolean {
+  return method === "OPTIONS" && headerOf(rawHeaders, "access-control-request-method") !== undefined;
+}
+
+/** Yes to whatever is asked. */
+function preflightHeaders({ rawHeaders }: Incoming): string[] {
+  const asked = (name: string): string | undefined => headerOf(rawHeaders, `access-control-request-${name}`);
+  const headers = ["Access-Control-Allow-Methods", asked("method")!, "Access-Control-Max-Age", MAX_AGE];
+  const fields = asked("headers");
+  if (fields !== undefined) headers.push("Access-Control-Allow-Headers", fields);
+  if (asked("private-network") === "true") headers.push("Access-Control-Allow-Private-Network", "true");
+  headers.push("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers");
+  return headers;
+}
+
+/** True when the worker of a path is asked itself what it takes: that of a web app, and of a route that lists OPTIONS. */
+function takesPreflight({ byMethod, any }: Resolution): boolean {
+  return byMethod.has("OPTIONS") || (any !== undefined && "mode" in any && any.mode === "app");
+}
+
+/**
+ * True for a link to a web app that somebody has followed on a foreign page: the browser then shows the app instead of the
+ * page. Browsers do not say where they come from to names without TLS; there the app itself decides, as on a port of its own.
+ */
+function isLink({ method, rawHeaders }: Incoming, { byMethod, any }: Resolution): boolean {
+  if (method !== "GET" && method !== "HEAD") return false;
+  const target = byMethod.get(method) ?? any;
+  if (target === undefined || !("mode" in target) || target.mode !== "app") return false;
+  if (headerOf(rawHeaders, "origin") !== undefined) return false;
+  if (headerOf(rawHeaders, "sec-fetch-site") === undefined) return true;
+  const isShown = headerOf(rawHeaders, "sec-fetch-dest") === "document";
+  return isShown && headerOf(rawHeaders, "sec-fetch-mode") === "navigate";
+}
