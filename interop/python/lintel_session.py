@@ -235,7 +235,11 @@ class Session(asyncio.Protocol):
                 form, head, payload = write_value(result, job.reply_headers)
             except LintelError as error:
                 raise TypeError("the answer cannot be sent") from error
-            self.check_size(head, payload)
+            try:
+                self.check_size(head, payload)
+            except LintelError as error:  # not the caller's mistake, P-48
+                log.error("the answer of the handler for %s cannot be sent: %s", job.subject, error)
+                raise LintelError("internal", f"the worker answered, but {error}", "BAD_ANSWER") from error
             await self.writable.wait()
             frame = Frame(Type.REPLY, form, len(head), job.registration, job.id, head + payload)
         except LintelError as error:

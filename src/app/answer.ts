@@ -1,8 +1,9 @@
 /** The answer to one request of a web app, as the hub gets it. */
-import { LintelError, failure, type Failure } from "../message/failure.ts";
+import { failure, type Failure, type LintelError } from "../message/failure.ts";
 import { Format, Message } from "../message/message.ts";
 import { createStream } from "../message/stream-pair.ts";
 import { ROOT_LINE } from "../message/stream.ts";
+import { answerFailure } from "../message/unsent.ts";
 import { Port } from "../peer/stream/port.ts";
 import type { SharedByStreams } from "../peer/stream/values.ts";
 
@@ -17,6 +18,8 @@ export interface AnswerOwner {
   /** False when nobody waits for it any longer. */
   reply(job: number, message: Message): boolean;
   fail(job: number, why: Failure): boolean;
+  /** The caller could not be sent the answer as the app made it. */
+  unsent(error: unknown): void;
   /** Nothing more comes from this answer. */
   over(answer: Answer): void;
 }
@@ -52,7 +55,7 @@ export class Answer {
     try {
       this.#owner.reply(this.job, Message.ofBytes(body, head, format));
     } catch (error) {
-      this.#owner.fail(this.job, failureOf(error));
+      this.#owner.fail(this.job, answerFailure(error));
     }
     this.#end();
   }
@@ -70,12 +73,15 @@ export class Answer {
       try {
         wanted = this.#owner.reply(this.job, message);
       } catch (error) {
-        this.#owner.fail(this.job, failureOf(error));
+        this.#owner.fail(this.job, answerFailure(error));
       }
     }
     port.closed.then(
       () => this.#end(),
-      (error: LintelError) => this.gone(error.toFailure()),
+      (error: LintelError) => {
+        if (error.reason === "BAD_ANSWER" && this.state !== "over") this.#owner.unsent(error);
+        this.gone(error.toFailure());
+      },
     );
     if (!wanted) port.abort(failure("CALLER_GONE"));
     return port;
@@ -102,8 +108,4 @@ export class Answer {
     this.state = "over";
     this.#owner.over(this);
   }
-}
-
-function failureOf(error: unknown): Failure {
-  return error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
 }

@@ -116,12 +116,15 @@ export class HttpService implements Worker, AnswerOwner, AsyncDisposable {
   // AnswerOwner
 
   reply(job: number, message: Message): boolean {
+    message.onUnsent = this.unsent;
     return this.#registration.reply(job, message);
   }
 
   fail(job: number, why: Failure): boolean {
     return this.#registration.fail(job, why);
   }
+
+  readonly unsent = (error: unknown): void => this.#onError(error, `the answer of the app ${this.subject}`);
 
   over({ job }: Answer): void {
     this.#answers.delete(job);

@@ -4,6 +4,7 @@ import type { Context } from "../peer/context.ts";
 import { toOutgoing } from "./body.ts";
 import type { PipeSource } from "../supervisor/pipes.ts";
 import type { Program, RunningProgram } from "./child.ts";
+import { note } from "./hub-link.ts";
 import { RequestPrograms, outcomeOf } from "./request-programs.ts";
 import { Slots } from "./slots.ts";
 
@@ -58,13 +59,17 @@ export class ProcessWorker {
       const { headers } = toOutgoing(output, type === undefined ? {} : { "content-type": type });
       Object.assign(context.reply.headers, headers);
       return output;
+    } catch (error) {
+      if (error instanceof LintelError && error.reason === "BAD_ANSWER")
+        note(`the answer to ${context.subject} is not sent: ${error.message}`);
+      throw error;
     } finally {
       context.signal.removeEventListener("abort", stop);
     }
   }
 }
 
-/** What the program writes until it ends well; rejects with `COMMAND_FAILED` or `TOO_LARGE` when it does not. */
+/** What the program writes until it ends well; rejects with `COMMAND_FAILED` or `BAD_ANSWER` when it does not. */
 async function collect(program: RunningProgram, maxOutput: number, graceMs: number): Promise<Uint8Array> {
   const output: Uint8Array[] = [];
   let size = 0;
@@ -75,7 +80,7 @@ async function collect(program: RunningProgram, maxOutput: number, graceMs: numb
     else if (before <= maxOutput) program.end(graceMs);
   });
   const failed = await outcomeOf(program);
-  if (size > maxOutput) throw LintelError.of("TOO_LARGE", `the command wrote more than ${maxOutput} bytes`);
+  if (size > maxOutput) throw LintelError.of("BAD_ANSWER", `the command wrote more than ${maxOutput} bytes`);
   if (failed !== undefined) throw failed;
   return Buffer.concat(output);
 }

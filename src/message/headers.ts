@@ -12,6 +12,14 @@ const NAME = /^:?[a-z0-9!#$%&'*+.^_`|~-]+$/;
 // oxlint-disable-next-line no-control-regex -- control characters are what it must find
 const BAD_VALUE = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 
+// oxlint-disable-next-line no-control-regex -- control characters are what it must find
+const BAD_HTTP_VALUE = /[^\t -~\u0080-\u00ff]/;
+
+/** True for a value that HTTP carries, too: it has no characters past U+00FF. */
+export function isHttpValue(value: string): boolean {
+  return !BAD_HTTP_VALUE.test(value);
+}
+
 /** One line of a header block, checked: throws `BAD_HEADER` for what is not a legal name or value. */
 export function headerLine(name: string, value: string): string {
   const lower = name.toLowerCase();

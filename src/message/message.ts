@@ -59,6 +59,8 @@ export class Message {
   streams: readonly StreamEnd[] | undefined = undefined;
   /** Set where `bytes` were received and are lent. */
   loan: Loan | undefined = undefined;
+  /** Of an answer: tells whoever made it why it could not be sent. The caller hears of a failure. */
+  onUnsent: ((error: unknown) => void) | undefined = undefined;
 
   /** A message whose payload is these bytes, not copied. */
   static ofBytes(payload: Uint8Array, head = "", format: Format = Format.bytes): Message {

@@ -1,7 +1,8 @@
 import type { Clock } from "../message/clock.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
-import { MessageHeaders, findHeader, formatHeaders, type HeadersInit } from "../message/headers.ts";
+import { MessageHeaders, findHeader } from "../message/headers.ts";
 import { encodeBody, type Encoder, type Message } from "../message/message.ts";
+import { formatAnswerHead } from "../message/unsent.ts";
 import type { Channel } from "./stream/channel.ts";
 import type { ReceivedStream } from "./stream/received.ts";
 
@@ -130,8 +131,7 @@ export class Context {
   static replyHead(context: Context): string {
     const reply = context.#reply;
     if (reply === undefined) return "";
-    const status: HeadersInit = reply.status === undefined ? {} : { ":status": String(reply.status) };
-    return formatHeaders({ ...status, ...reply.headers });
+    return formatAnswerHead(reply, findHeader(context.#head, ":method") !== undefined);
   }
 
   /** The header block of the request. */

@@ -9,6 +9,7 @@ import type { Message } from "../message/message.ts";
 import { OpenStreams, STREAM_GRACE_MS } from "../message/open-streams.ts";
 import { ReadBudget } from "../message/read-window.ts";
 import { discardStreams } from "../message/stream.ts";
+import { canBeWritten, unsentAnswer } from "../message/unsent.ts";
 import type {
   DrainOptions,
   Handler,
@@ -276,7 +277,8 @@ class Call implements Sink {
       value = this.#full ? new FullReply(answer, this.#values) : this.#values.value(answer);
     } catch (error) {
       discardStreams(answer);
-      this.fail(error);
+      // An answer of the same process is not written before it is read: its maker's mistake shows here.
+      this.fail(canBeWritten(answer) ? error : LintelError.from(unsentAnswer(answer, error)));
       return;
     }
     if (this.#settle("answered", value)) this.#resolve?.(value);

@@ -5,6 +5,7 @@ import { defer } from "../message/deferred.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { Format, Message } from "../message/message.ts";
 import { discardStreams } from "../message/stream.ts";
+import { answerFailure } from "../message/unsent.ts";
 import { Context, type Carriage } from "./context.ts";
 import type { Handler, ServeOptions, Service } from "./peer.ts";
 import { Channel } from "./stream/channel.ts";
@@ -27,6 +28,9 @@ export class HandlerService implements Service, Worker {
   /** Requests whose handler has not come to its end at once. */
   readonly #jobs = new Map<number, Context>();
   readonly #over = defer();
+  /** The subject of the request that is being answered. */
+  #answering = "";
+  readonly #onUnsent = (error: unknown): void => this.#unsent(this.#answering, error);
   #onIdle: (() => void)[] = [];
   #closing: Promise<void> | undefined;
 
@@ -71,7 +75,7 @@ export class HandlerService implements Service, Worker {
       const context = new Context(route.subject, request, value, expires, this.#clock);
       const result = this.#handler(value, context);
       if (isThenable(result)) this.#later(job, context, result, undefined);
-      else this.#reply(job, context, result);
+      else this.#answerWith(job, context, result);
     } catch (error) {
       this.#fail(job, route.subject, error);
     }
@@ -89,7 +93,7 @@ export class HandlerService implements Service, Worker {
       Context.carry(context, { streams, accept: undefined });
       const result = this.#handler(value, context);
       if (isThenable(result)) this.#later(job, context, result, carried);
-      else this.#reply(job, context, result);
+      else if (!this.#answerWith(job, context, result)) discardStreams(carried);
     } catch (error) {
       discardStreams(carried);
       this.#fail(job, route.subject, error);
@@ -173,12 +177,7 @@ export class HandlerService implements Service, Worker {
 
   #answer(job: number, context: Context, value: unknown, carried: Message | undefined): void {
     if (!this.#forget(job)) return this.#values.discard(value, Context.replyStreams(context));
-    try {
-      return this.#reply(job, context, value);
-    } catch (error) {
-      if (carried !== undefined) discardStreams(carried);
-      return this.#fail(job, context.subject, error);
-    }
+    if (!this.#answerWith(job, context, value) && carried !== undefined) discardStreams(carried);
   }
 
   #refuse(job: number, context: Context, error: unknown, carried: Message | undefined): void {
@@ -194,11 +193,29 @@ export class HandlerService implements Service, Worker {
     return true;
   }
 
+  /** False when the answer cannot be written. That is the handler's mistake, whatever the error says. */
+  #answerWith(job: number, context: Context, value: unknown): boolean {
+    try {
+      this.#answering = context.subject;
+      this.#reply(job, context, value);
+      return true;
+    } catch (error) {
+      this.#unsent(context.subject, error);
+      this.#registration.fail(job, answerFailure(error));
+      return false;
+    }
+  }
+
   #reply(job: number, context: Context, value: unknown): void {
     const head = Context.replyHead(context);
     const more = Context.replyStreams(context);
+    // In JSON they would be null.
+    if (typeof value === "symbol" || typeof value === "function")
+      throw LintelError.of("BAD_PAYLOAD", `a ${typeof value} is no value that can be sent`);
     if (more.length > 0 || containsStream(value)) return this.#replyWithStreams(job, context, value, more);
-    this.#registration.reply(job, this.#values.codecs.answer(value, head, Context.requestHead(context)));
+    const message = this.#values.codecs.answer(value, head, Context.requestHead(context));
+    message.onUnsent = this.#onUnsent;
+    this.#registration.reply(job, message);
   }
 
   #replyWithStreams(job: number, context: Context, value: unknown, more: readonly unknown[]): void {
@@ -208,8 +225,16 @@ export class HandlerService implements Service, Worker {
       this.#values.codecs.answer(plain, head + line, requestHead),
     );
     // The handler may still be at work on what it answers with: its signal tells when nobody reads that any more.
-    carried?.onAbort((error) => Context.end(context, error.toFailure()));
+    carried?.onAbort((error) => {
+      if (error.reason === "BAD_ANSWER") this.#unsent(context.subject, error); // the hub could not send it on
+      Context.end(context, error.toFailure());
+    });
+    message.onUnsent = this.#onUnsent;
     if (!this.#registration.reply(job, message)) carried?.abort(LintelError.of("CALLER_GONE"));
+  }
+
+  #unsent(subject: string, error: unknown): void {
+    this.#onError(error, `the answer of the handler of ${subject}`);
   }
 
   #fail(job: number, subject: string, error: unknown): void {

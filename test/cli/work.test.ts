@@ -119,8 +119,13 @@ test("a program that ignores SIGTERM is killed with what it started, and holds i
 });
 
 test("an answer over the limit is refused and its program ended", async () => {
-  await using _ = await worker(["flood", "--", "sh", "-c", "cat /dev/zero"]);
-  assert.equal((await failureOf(ask("flood"))).reason, "TOO_LARGE");
+  await using running = await worker(["flood", "--", "sh", "-c", "cat /dev/zero"]);
+  const error = await failureOf(ask("flood"));
+  assert.deepEqual([error.code, error.reason], ["internal", "BAD_ANSWER"]);
+  await running.prints(
+    /^lintel: the answer to flood is not sent: the command wrote more than 1048576 bytes$/m,
+    "stderr",
+  );
 });
 
 test("a pattern can be served, in a queue group", async () => {

@@ -17,6 +17,7 @@ import { DEFAULT_LIMITS, MAX_TIMEOUT, type Limits } from "../../message/limits.t
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../message/stream.ts";
 import { checkPattern, checkSubject } from "../../message/subject.ts";
+import { unsentAnswer } from "../../message/unsent.ts";
 import type { OutBinding } from "../../session/bindings.ts";
 import type { SessionOptions } from "../../session/options.ts";
 import type { Session } from "../../session/session.ts";
@@ -236,7 +237,7 @@ export class RemoteEngine implements Engine {
     try {
       session.reply(service.number, wireId, answer);
     } catch (error) {
-      session.error(service.number, wireId, toFailure(error));
+      session.error(service.number, wireId, unsentAnswer(answer, error));
     }
     this.#idle();
     return true;

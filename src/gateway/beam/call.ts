@@ -1,8 +1,9 @@
 import type { Route, Sink } from "../../message/delivery.ts";
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { failure, type Failure } from "../../message/failure.ts";
 import type { Message, StreamEnd } from "../../message/message.ts";
 import { createStream } from "../../message/stream-pair.ts";
 import { discardStreams, isRoot } from "../../message/stream.ts";
+import { unsentAnswer } from "../../message/unsent.ts";
 import { errorOf, outgoingAnswer, requestOf } from "./arguments.ts";
 import type { Attachments } from "./attachments.ts";
 import { ChannelBridge, sendCarrying, type BridgeOwner } from "./channel-bridge.ts";
@@ -79,7 +80,7 @@ export class Call implements Sink, BridgeOwner {
     try {
       this.#answer(answer);
     } catch (error) {
-      this.#refuse(error instanceof LintelError ? error.toFailure() : failure("BAD_ANSWER"));
+      this.#refuse(unsentAnswer(answer, error));
     }
     return undefined;
   }

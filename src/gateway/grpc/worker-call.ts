@@ -239,6 +239,7 @@ export class WorkerCall implements CallEvents, WorkerLink {
           failure("BAD_ANSWER", `the worker's answer was no good: ${why.message}`),
         );
       }
+      message.onUnsent = (error) => this.#rejectJob(answer.job, toFailure(error)); // W-51
       return worker.reply(answer.job, message);
     });
   }

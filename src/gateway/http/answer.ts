@@ -1,6 +1,6 @@
 /** From a worker's answer to an HTTP response. */
 import { failure, type Failure } from "../../message/failure.ts";
-import { findHeader } from "../../message/headers.ts";
+import { findHeader, isHttpValue } from "../../message/headers.ts";
 import { Format, encodedBy, type Message } from "../../message/message.ts";
 import { isHopByHop, namedByConnection } from "./hop-by-hop.ts";
 
@@ -39,8 +39,6 @@ const SHORT_BODY = 4_096;
 export const LENGTH: RegExp = /^\d{1,15}$/;
 const STATUS = /^[2-5]\d\d$/;
 const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
-// oxlint-disable-next-line no-control-regex -- control characters are what it must find
-const BAD_VALUE = /[^\t -~\u0080-\u00ff]/;
 
 /**
  * The response for an answer; a failure (to be sent as 502) when its headers cannot be sent over HTTP. `isFinal`: a web app
@@ -106,7 +104,7 @@ export function headOf(answer: Message): AnswerHead | Failure {
     if (name.startsWith(":") || name === "content-length" || isHopByHop(name) || named.includes(name))
       continue;
     if (!NAME.test(name)) return badAnswer("it has an illegal header name");
-    if (BAD_VALUE.test(value))
+    if (!isHttpValue(value))
       return badAnswer(`the value of its header ${name} has characters HTTP cannot carry`);
     if (name === "content-type") typed = true;
     headers.push(name, value);
@@ -116,7 +114,7 @@ export function headOf(answer: Message): AnswerHead | Failure {
 
 /** True for what can be sent as a line of a head. */
 export function isHeaderField(name: string, value: string): boolean {
-  return NAME.test(name) && !BAD_VALUE.test(value);
+  return NAME.test(name) && isHttpValue(value);
 }
 
 /** Without the rule for Connection a worker's answer could name headers that only seem to be for the caller. */

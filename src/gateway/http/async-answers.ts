@@ -3,11 +3,12 @@ import { randomBytes } from "node:crypto";
 import type { Engine } from "../../engine/engine.ts";
 import type { Clock } from "../../message/clock.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
-import type { Failure } from "../../message/failure.ts";
+import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import type { BodyBudget } from "./body.ts";
 import { discardStreams } from "../../message/stream.ts";
-import { badAnswer } from "./answer.ts";
+import { unsentAnswer } from "../../message/unsent.ts";
+import { badAnswer, headOf } from "./answer.ts";
 import type { HttpSettings } from "./options.ts";
 import { Slots } from "./slots.ts";
 
@@ -113,9 +114,16 @@ export class AsyncAnswers implements Sink {
     if (answer.streams !== undefined) {
       const why = badAnswer("a stream cannot be kept to be fetched later");
       discardStreams(answer, why);
-      return this.failed(tag, why);
+      return this.failed(tag, unsentAnswer(answer, LintelError.from(why)));
     }
-    const kept = answer.retain();
+    let kept: Message;
+    try {
+      kept = answer.retain();
+    } catch (error) {
+      return this.failed(tag, unsentAnswer(answer, error));
+    }
+    const head = headOf(kept);
+    if ("code" in head) return this.failed(tag, unsentAnswer(answer, LintelError.from(head)));
     this.#ended(tag, kept, kept.bytes.length + (kept.head?.length ?? 0));
   }
 

@@ -177,7 +177,7 @@ export class Dispatcher implements Sink {
       else if (answer.streams === undefined) this.responder.answer(exchange, answer);
       else this.#streams.begin(exchange, answer);
     } catch (error) {
-      this.responder.thrown(exchange, error);
+      this.responder.unsent(exchange, answer, error);
     }
   }
 

@@ -1,6 +1,7 @@
 /** Writes responses: an exchange ends here, once. */
 import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import { unsentAnswer } from "../../message/unsent.ts";
 import { laterThisTurn } from "../../session/turn.ts";
 import { responseOf } from "./answer.ts";
 import type { Delivery } from "../http-api.ts";
@@ -61,7 +62,7 @@ export class Responder {
   answer(exchange: Exchange, answer: Message): void {
     const isApp = exchange.target?.mode === "app";
     const response = responseOf(answer, isApp, exchange.request.method === "HEAD");
-    if ("code" in response) this.problem(exchange, response);
+    if ("code" in response) this.problem(exchange, unsentAnswer(answer, LintelError.from(response)));
     else this.#write(exchange, response.status, response.headers, response.body, undefined);
   }
 
@@ -134,6 +135,13 @@ export class Responder {
     // Its head may have been written before anybody knew that it would be the last.
     if (this.draining && connection.last === response) connection.line.end(response, true);
     this.#freed(connection);
+  }
+
+  /** Answers an error that was thrown while an answer was written. */
+  unsent(exchange: Exchange, answer: Message, error: unknown): void {
+    const isKnown = error instanceof LintelError || answer.onUnsent !== undefined;
+    if (exchange.state === "done" || !isKnown) return this.thrown(exchange, error);
+    return this.problem(exchange, unsentAnswer(answer, error));
   }
 
   /** Answers an error that was thrown on the way. */

@@ -5,8 +5,9 @@ import { form } from "../../codec/form.ts";
 import { deeperThan } from "../../codec/json-nesting.ts";
 import { MAX_DEPTH } from "../../codec/refusal.ts";
 import { bareType } from "../../codec/values.ts";
-import { failure, type Failure } from "../../message/failure.ts";
-import { findHeader, headerLine } from "../../message/headers.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { findHeader, headerLine, isHttpValue } from "../../message/headers.ts";
+import { MAX_HEADERS } from "../../message/limits.ts";
 import { Format, Message } from "../../message/message.ts";
 import { isCode } from "../../message/status.ts";
 import { encodeUtf8 } from "../../message/text.ts";
@@ -74,8 +75,13 @@ export function answerOfEntry({ response, encoding = "json", status, headers = {
   if (typeof headers !== "object" || headers === null) throw badRequest("headers must be an object");
   for (const [name, value] of Object.entries(headers)) {
     if (name.startsWith(":")) throw badRequest("a header's name must not begin with a colon");
-    for (const one of Array.isArray(value) ? value : [value]) head += headerLine(name, one as string);
+    for (const one of Array.isArray(value) ? value : [value]) {
+      head += headerLine(name, one as string);
+      if (!isHttpValue(one as string))
+        throw badRequest(`the value of ${name} has characters HTTP cannot carry`);
+    }
   }
+  if (Buffer.byteLength(head) > MAX_HEADERS) throw LintelError.of("HEADERS_TOO_LARGE");
   const typed = findHeader(head, "content-type") !== undefined;
   if (response === undefined) return Message.ofBytes(new Uint8Array(0), head, Format.typed);
   if (encoding === "json") return Message.ofBytes(encodeUtf8(JSON.stringify(response)), head, Format.typed);

@@ -1,12 +1,10 @@
 /** One call that answers several jobs: a worker that takes many at a time saves the calls. */
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { LintelError, type Failure } from "../../message/failure.ts";
 import { httpStatus } from "../../message/status.ts";
 import type { HttpCall } from "../http-api.ts";
 import { answerOfEntry, errorOfValue, jsonOf, type AnswerEntry } from "./answer-form.ts";
-import type { Job } from "./job.ts";
+import { answerJob, failJob, type Job } from "./job.ts";
 import { MAX_JOBS, badRequest, parametersOf } from "./parameters.ts";
-
-const WITHDRAWN = Object.freeze(failure("JOB_WITHDRAWN"));
 
 /** What became of one entry. */
 interface Result {
@@ -36,7 +34,10 @@ function settle(entry: AnswerEntry, job: Job | Failure): Result {
   if ("code" in job) return refused(id, job);
   try {
     if (entry.release === true) job.owner.release(job);
-    else if (!end(job, entry)) return refused(id, WITHDRAWN);
+    else {
+      const why = end(job, entry);
+      if (why !== undefined) return refused(id, why);
+    }
     return { id, status: 200 };
   } catch (error) {
     if (!(error instanceof LintelError)) throw error;
@@ -44,11 +45,11 @@ function settle(entry: AnswerEntry, job: Job | Failure): Result {
   }
 }
 
-function end(job: Job, entry: AnswerEntry): boolean {
+function end(job: Job, entry: AnswerEntry): Failure | undefined {
   const { error } = entry;
-  if (error === undefined) return job.owner.answer(job, answerOfEntry(entry));
+  if (error === undefined) return answerJob(job, answerOfEntry(entry));
   if (typeof error !== "object" || error === null) throw badRequest("error must be an object");
-  return job.owner.fail(job, errorOfValue(error));
+  return failJob(job, errorOfValue(error));
 }
 
 function refused(id: string, why: Failure): Result {

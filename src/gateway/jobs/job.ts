@@ -1,5 +1,6 @@
-import type { Failure } from "../../message/failure.ts";
+import { failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import { answerFailure } from "../../message/unsent.ts";
 
 /**
  * A request in the hands of a worker that polls: one handing-out of it, with an id of its own. A request that is handed
@@ -85,4 +86,24 @@ export interface Job {
 /** True while a worker may answer it. */
 export function isOut(job: Job): boolean {
   return job.state === "offered" || job.state === "leased";
+}
+
+const JOB_WITHDRAWN = Object.freeze(failure("JOB_WITHDRAWN"));
+
+/**
+ * Answers a job that is out. Returns why the worker's call has failed: nobody waits for the answer, or it cannot be sent to
+ * the caller, who hears of `BAD_ANSWER` then. To the worker that is a mistake in what it has sent.
+ */
+export function answerJob(job: Job, answer: Message): Failure | undefined {
+  let unsent: Failure | undefined;
+  answer.onUnsent = (error) => {
+    const { message } = answerFailure(error);
+    unsent = { code: "invalid_argument", reason: "BAD_ANSWER", message, retryable: false };
+  };
+  return job.owner.answer(job, answer) ? unsent : JOB_WITHDRAWN;
+}
+
+/** Fails a job that is out. Returns as `answerJob` does. */
+export function failJob(job: Job, why: Failure): Failure | undefined {
+  return job.owner.fail(job, why) ? undefined : JOB_WITHDRAWN;
 }

@@ -9,7 +9,7 @@ import { answerOf, errorOf } from "./answer-form.ts";
 import { answerSeveral } from "./batch.ts";
 import { HttpPoll, answerNone, type PollHost, type Wait } from "./http-poll.ts";
 import { JobTable } from "./job-table.ts";
-import { isOut, type Job } from "./job.ts";
+import { answerJob, failJob, isOut, type Job } from "./job.ts";
 import { isServiceName, jobsSettings, type JobsOptions, type JobsSettings } from "./options.ts";
 import { badRequest, parametersOf } from "./parameters.ts";
 import {
@@ -204,18 +204,18 @@ export class JobsGateway implements HttpApi {
     const parameters = parametersOf(call.query, ANSWER_PARAMETERS);
     const next = nextOptionsOf(call, parameters, this.#settings);
     const said = answerOf(call.body, call.rawHeaders, parameters, this.#settings.compat);
-    this.#ended(call, job, job.owner.answer(job, said), next);
+    this.#ended(call, job, answerJob(job, said), next);
   }
 
   #fail(call: HttpCall, job: Job): void {
     const parameters = parametersOf(call.query, ERROR_PARAMETERS);
     const next = nextOptionsOf(call, parameters, this.#settings);
-    this.#ended(call, job, job.owner.fail(job, errorOf(call.body, parameters)), next);
+    this.#ended(call, job, failJob(job, errorOf(call.body, parameters)), next);
   }
 
   /** Whatever hinders the next job, this one has its outcome: the worker is told of none, polls, and hears why then. */
-  #ended(call: HttpCall, { owner }: Job, done: boolean, next: PollOptions | undefined): void {
-    if (!done) return call.problem(JOB_WITHDRAWN);
+  #ended(call: HttpCall, { owner }: Job, why: Failure | undefined, next: PollOptions | undefined): void {
+    if (why !== undefined) return call.problem(why);
     if (next === undefined) return call.answer(200, []);
     call.dropBody();
     if (this.#await(call, owner.subject, next) !== undefined) answerNone(call);

@@ -6,6 +6,7 @@ import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import type { OpenStreams } from "../../message/open-streams.ts";
 import { discardStreams } from "../../message/stream.ts";
+import { unsentAnswer } from "../../message/unsent.ts";
 import type { Overflow } from "../../message/overflow.ts";
 import type { Binding } from "../../session/bindings.ts";
 import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "../../session/events.ts";
@@ -230,7 +231,7 @@ export class NativeConnection
     try {
       this.session.reply(0, tag, answer);
     } catch (error) {
-      this.session.error(0, tag, sendFailure(error));
+      this.session.error(0, tag, unsentAnswer(answer, error)); // P-48
     }
   }
 

@@ -71,7 +71,8 @@ export const PAYLOADS: readonly Case[] = [
       assert.equal(asked.reason, "TOO_LARGE");
       assert.equal(asked.code, "resource_exhausted");
       const answer = await failureOf(caller.request(subject("grow")));
-      assert.equal(answer.reason, "TOO_LARGE");
+      assert.equal(answer.reason, "BAD_ANSWER");
+      assert.equal(answer.code, "internal");
       assert.equal(read(await caller.request(subject("echo"), write(1))).n, 1);
     },
   },
