@@ -92,29 +92,57 @@ class MemoryConnection implements Connection {
   }
 }
 
-/** `memory:NAME`: inside one process. Each transport made here has names of its own. */
-export function createMemoryTransport(): Transport {
-  const listeners = new Map<string, (connection: Connection) => void>();
+export type Names = Map<string, (connection: Connection) => void>;
+
+/** Under it the process keeps who listens on which name, for all copies of this package that understand each other. */
+const PROCESS_NAMES = Symbol.for("lintel.memory.v1");
+
+/**
+ * The names of this process (of this thread, where there are several). As with ports, whoever is in the process shares
+ * them: this is the one thing that two hubs have in common. It holds what is listened on, and nothing afterwards.
+ */
+export function processNames(): Names {
+  const shared = globalThis as { [PROCESS_NAMES]?: Names };
+  return (shared[PROCESS_NAMES] ??= new Map());
+}
+
+/** The name in `memory:NAME`. */
+function nameIn(url: string): string {
+  const name = /^memory:(?:\/\/)?([^\s/]\S*)$/.exec(url)?.[1];
+  if (name === undefined) throw new TypeError(`"${url}" is not of the form memory:NAME`);
+  return name;
+}
+
+/** As the system says it of a port. */
+function nameTaken(url: string): Error {
+  const text = `listen EADDRINUSE: something in this process listens on ${url} already`;
+  return Object.assign(new Error(text), { code: "EADDRINUSE", syscall: "listen", address: url });
+}
+
+/** `memory:NAME`: inside one process. Without `listeners` the transport has names of its own. */
+export function createMemoryTransport(listeners: Names = new Map()): Transport {
   return {
     scheme: "memory",
     supports: { inProcess: true, remote: false, encrypted: true, bypasses: false },
 
     async dial(url, options = {}) {
+      const name = nameIn(url);
       refuseOptions(url, options, "tls");
       if (options.signal?.aborted === true) throw new Error("dialing was aborted");
-      const accept = listeners.get(url);
-      if (accept === undefined) throw new Error(`nobody listens on ${url}`);
+      const accept = listeners.get(name);
+      if (accept === undefined) throw new Error(`nothing in this process listens on ${url}`);
       const [near, far] = MemoryConnection.pair(url);
       accept(far);
       return near;
     },
 
     async listen(url, accept, options = {}): Promise<Listener> {
+      const name = nameIn(url);
       refuseOptions(url, options, "tls", "origins", "hosts", "handshakeTimeoutMs");
-      if (listeners.has(url)) throw new Error(`${url} is taken`);
-      listeners.set(url, accept);
+      if (listeners.has(name)) throw nameTaken(url);
+      listeners.set(name, accept);
       const close = (): Promise<void> => {
-        if (listeners.get(url) === accept) listeners.delete(url);
+        if (listeners.get(name) === accept) listeners.delete(name);
         return Promise.resolve();
       };
       return { url, close };

@@ -1,10 +1,10 @@
-import { createMemoryTransport } from "./memory.ts";
+import { createMemoryTransport, processNames } from "./memory.ts";
 import type { Transport } from "./transport.ts";
 
 /** The transports at hand, found by the scheme of a URL and loaded when first used. */
 export class TransportRegistry {
   readonly #loaded = new Map<string, Promise<Transport>>([
-    ["memory", Promise.resolve(createMemoryTransport())],
+    ["memory", Promise.resolve(createMemoryTransport(processNames()))],
   ]);
   readonly #loaders = new Map<string, () => Promise<Transport>>([
     ["tcp", async () => (await import("./tcp.ts")).tcp],

@@ -13,6 +13,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 const URLS = [
   "tcp://127.0.0.1:0",
+  "memory:fire-and-forget",
   "ws://127.0.0.1:0",
   "h2c://127.0.0.1:0/lintel",
   "http1://127.0.0.1:0",
