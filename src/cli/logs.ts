@@ -47,8 +47,8 @@ function parseLines(text: string): number {
 
 async function logs(name: string, { config, follow, lines }: Flags): Promise<void> {
   const peer = await connectToUp(config);
-  const output = new Output();
   using stopping = new Stopping();
+  const output = new Output(stopping.signal);
   const signal = AbortSignal.any([stopping.signal, output.gone]);
   try {
     const order = { name, last: lines, follow };

@@ -2,8 +2,11 @@
 export class Output {
   readonly #stream: NodeJS.WriteStream & { readonly isTTY?: boolean } = process.stdout;
   readonly #gone = new AbortController();
+  readonly #stop: AbortSignal;
 
-  constructor() {
+  /** `stop` fires when the command is to end, whether or not what was written is read. */
+  constructor(stop: AbortSignal) {
+    this.#stop = stop;
     // EPIPE: whoever read it has left.
     this.#stream.on("error", () => this.#gone.abort());
   }
@@ -17,10 +20,16 @@ export class Output {
     return this.#stream.isTTY ?? false; // not set on pipes and files
   }
 
-  /** Resolves when more may be written. */
+  /** Resolves when more may be written, or the command is to end. */
   write(data: Uint8Array | string): Promise<void> {
     return new Promise((resolve) => {
-      this.#stream.write(data, () => resolve());
+      const done = (): void => {
+        this.#stop.removeEventListener("abort", done);
+        resolve();
+      };
+      this.#stop.addEventListener("abort", done);
+      this.#stream.write(data, done);
+      if (this.#stop.aborted) done();
     });
   }
 }

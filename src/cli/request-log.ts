@@ -30,6 +30,12 @@ export function textLine({ method, path, subject, status, reason, ms }: RequestR
   return `${parts.join(" ")}\n`;
 }
 
+/** Stands where lines are missing because nobody read them. */
+export function droppedLine(format: LogFormat, lines: number, at: Date): string {
+  if (format === "json") return `${JSON.stringify({ time: at.toISOString(), event: "dropped", lines })}\n`;
+  return `${at.toISOString().slice(11, 23)} ${lines} lines were dropped here: nobody read them\n`;
+}
+
 /** The record as JSON with the time in front; `subject` and `reason` are left out where there is none. */
 export function jsonLine(record: RequestRecord, at: Date): string {
   const { method, path, subject, status, reason } = record;

@@ -63,7 +63,7 @@ async function request(subject: string, argument: string | undefined, flags: Fla
     using stopping = new Stopping();
     try {
       const reply = await ask(peer, subject, outgoing, flags.timeout, stopping.signal);
-      await print(reply, new Output(), stopping.signal);
+      await print(reply, new Output(stopping.signal), stopping.signal);
     } catch (error) {
       throw stopping.signal.aborted ? new Interrupted(stopping.exit) : error;
     }
@@ -99,6 +99,7 @@ async function print(reply: Reply, output: Output, signal: AbortSignal): Promise
   }
   await output.write(body);
   if (output.isTerminal && body.length > 0 && body.at(-1) !== NEWLINE) await output.write("\n");
+  signal.throwIfAborted();
 }
 
 /** Prints what a streamed answer brings as it comes, as fast as it is read. */

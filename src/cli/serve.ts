@@ -10,8 +10,9 @@ import { note } from "./hub-link.ts";
 import { explainListening } from "./listening.ts";
 import { paint } from "./paint.ts";
 import { readPem } from "./pem-file.ts";
-import { requestLog, type LogFormat } from "./request-log.ts";
+import { droppedLine, requestLog, type LogFormat } from "./request-log.ts";
 import { Stopping } from "./stopping.ts";
+import { dropUnread } from "./unread-output.ts";
 
 interface Flags {
   readonly config?: string;
@@ -88,6 +89,7 @@ async function serve(flags: Flags): Promise<void> {
   const { services = [], ...read } = file === undefined ? {} : await readConfigFile(file);
   if (services.length > 0) note("the file has services: `lintel up` starts them, this is the hub alone");
   const config = override(read, flags);
+  dropUnread(process.stdout, (lines) => droppedLine(flags.log, lines, new Date()));
   const hub = await start(config, flags.log);
   try {
     warnOfStrangers(hub);

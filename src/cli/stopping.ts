@@ -5,6 +5,9 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 /** npm passes on the Ctrl-C that the terminal has sent to all already: what comes this soon is no second wish. */
 const ECHO_MS = 300;
 
+/** What was written is waited for this long after a command that a signal has ended: its reader may stand still. */
+const FLUSH_MS = 1_000;
+
 /** Watches for SIGINT and SIGTERM while a command runs. */
 export class Stopping implements Disposable {
   readonly #controller = new AbortController();
@@ -37,6 +40,7 @@ export class Stopping implements Disposable {
 
   [Symbol.dispose](): void {
     for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+    if (this.#exit !== 0) leaveUnread();
   }
 
   readonly #onSignal = (name: NodeJS.Signals): void => {
@@ -50,4 +54,10 @@ export class Stopping implements Disposable {
       process.exit(this.#exit);
     }
   };
+}
+
+/** Ends the process, once its exit code is known, should there still be output that nobody reads. */
+function leaveUnread(): void {
+  const leave = (): void => (process.exitCode === undefined ? leaveUnread() : process.exit());
+  setTimeout(leave, FLUSH_MS).unref();
 }

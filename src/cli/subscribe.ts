@@ -40,7 +40,7 @@ export function define(command: Command): void {
 
 async function subscribe(pattern: string, flags: Flags): Promise<void> {
   using stopping = new Stopping();
-  const output = new Output();
+  const output = new Output(stopping.signal);
   const peer = await connectToHub(flags, "lintel subscribe", SHORT_WAIT_MS);
   try {
     const subscription = await peer.subscribe(pattern);

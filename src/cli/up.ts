@@ -18,9 +18,10 @@ import { explainListening } from "./listening.ts";
 import { ManifestWatch } from "./manifest-watch.ts";
 import { paint } from "./paint.ts";
 import { parseHttp } from "./serve.ts";
-import { requestLog, type LogFormat } from "./request-log.ts";
+import { droppedLine, requestLog, type LogFormat } from "./request-log.ts";
 import { ServiceOutput } from "./service-output.ts";
 import { Stopping } from "./stopping.ts";
+import { dropUnread } from "./unread-output.ts";
 
 interface Flags {
   readonly config?: string;
@@ -93,6 +94,7 @@ async function runServices(
 ): Promise<void> {
   const presence = new Presence();
   const output = new ServiceOutput();
+  dropUnread(process.stdout, (lines) => output.behind("hub", droppedLine("text", lines, new Date())));
   const pipes = new PipeSource();
   const hub = await startHub(withHttp(config, http), log, presence, output);
   const supervisor = new Supervisor({
