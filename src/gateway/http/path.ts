@@ -39,6 +39,19 @@ function decode(segment: string): string | undefined {
   }
 }
 
+/** A dot segment as some program reads one: Windows drops dots and spaces at the end, servers of Java what follows a semicolon. */
+const DOTS = /^(?: *\.[. ]*|\.\.?;.*)$/s;
+const C1 = /[\u0080-\u009f]/;
+
+/**
+ * True when a decoded segment can be handed to a worker as part of a name. Joined to a path, it must not lead anywhere else:
+ * no backslash, no slash at its beginning, no dot segment between slashes that were encoded.
+ */
+export function isSafeSegment(segment: string): boolean {
+  if (segment.includes("\\") || segment.startsWith("/") || C1.test(segment)) return false;
+  return !segment.includes(".") || !segment.split("/").some((piece) => DOTS.test(piece));
+}
+
 /** The subject these tokens make, or undefined when one is illegal or it is too long. */
 export function subjectOfTokens(tokens: readonly string[]): string | undefined {
   for (const token of tokens) if (!TOKEN.test(token)) return undefined;

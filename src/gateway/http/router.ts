@@ -4,7 +4,7 @@ import type { Route } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import type { HttpApi } from "../http-api.ts";
 import type { HttpSettings } from "./options.ts";
-import { callerSubject, decodePath, isTokenText, subjectOfTokens } from "./path.ts";
+import { callerSubject, decodePath, isSafeSegment, isTokenText, subjectOfTokens } from "./path.ts";
 import { ACCEPTED, compileRoute, type RouteSpec, type Treatment } from "./route-options.ts";
 import { RouteTrie } from "./routes.ts";
 
@@ -161,6 +161,7 @@ export class Router {
 
   #target(spec: RouteSpec, segments: readonly string[], path: string): Target | Failure {
     const values = parametersOf(spec, segments);
+    for (const [name, value] of values) if (!value.every(isSafeSegment)) return unsafe(name);
     let subject = "";
     for (let index = 0; index < spec.subject.length; index++) {
       const part = spec.subject[index]!;
@@ -180,7 +181,7 @@ export class Router {
     const { mode, wholeUpTo, bodyLimit, timeoutMs, reply, fallback } = spec;
     const base = mode === "app" ? basePath(path, spec.segments.length - 1) : "";
     const route = this.#engine.route(subject);
-    const params = queryOf(values);
+    const params = queryOf(values, spec);
     return { mode, wholeUpTo, bodyLimit, timeoutMs, reply, fallback, route, params, base, api: undefined };
   }
 }
@@ -192,6 +193,11 @@ function beginsLiterally({ segments }: RouteSpec): boolean {
 
 function notFound(message: string): Failure {
   return { code: "not_found", reason: "NOT_FOUND", message, retryable: false };
+}
+
+function unsafe(name: string): Failure {
+  const text = `the path parameter ${name} has a backslash, an encoded slash at its beginning, a control character, or a dot segment`;
+  return failure("BAD_REQUEST", text);
 }
 
 function parametersOf(spec: RouteSpec, segments: readonly string[]): Map<string, readonly string[]> {
@@ -213,10 +219,17 @@ function basePath(path: string, segments: number): string {
   return path.slice(0, end);
 }
 
-function queryOf(values: ReadonlyMap<string, readonly string[]>): string {
+/**
+ * Parameters as a query string. Of the segments of a rest an encoded slash stays encoded, so that it is not taken for one that
+ * separates them.
+ */
+function queryOf(values: ReadonlyMap<string, readonly string[]>, { segments }: RouteSpec): string {
+  const last = segments.at(-1);
   let query = "";
   for (const [name, value] of values) {
-    query += `${query === "" ? "" : "&"}${name}=${value.map(encodeURIComponent).join("/")}`;
+    const isRest = last?.kind === "rest" && last.name === name;
+    const parts = isRest ? value.map((segment) => segment.replaceAll("/", "%2F")) : value;
+    query += `${query === "" ? "" : "&"}${name}=${parts.map(encodeURIComponent).join("/")}`;
   }
   return query;
 }
