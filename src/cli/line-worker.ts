@@ -2,12 +2,17 @@
  * A worker that keeps one program: each request is a line of JSON on its stdin, each answer a line of JSON on its
  * stdout, in the order of the requests.
  */
-import { LintelError, type LintelErrorOptions } from "../message/failure.ts";
+import { isUtf8 } from "node:buffer";
+import { membersOf } from "../codec/json-slices.ts";
+import { json } from "../codec/json.ts";
+import { LintelError } from "../message/failure.ts";
+import { encodeUtf8 } from "../message/text.ts";
 import { isCode } from "../message/status.ts";
 import type { Context } from "../peer/context.ts";
 import type { PipeSource } from "../supervisor/pipes.ts";
 import { describeEnd, startProgram, type Program, type RunningProgram } from "./child.ts";
 import { note } from "./hub-link.ts";
+import { jsonOf } from "./json-line.ts";
 import { LineSplitter } from "../supervisor/lines.ts";
 import { printable } from "./paint.ts";
 import { Slots } from "./slots.ts";
@@ -28,7 +33,8 @@ const LAST_BACKOFF_MS = 10_000;
 
 /** A request whose line was written. */
 interface Job {
-  readonly resolve: (answer: unknown) => void;
+  /** With text, or a line of JSON. */
+  readonly resolve: (answer: string | Uint8Array) => void;
   readonly reject: (error: LintelError) => void;
 }
 
@@ -53,10 +59,12 @@ export class LineWorker {
 
   /** A handler for `serve`. */
   readonly handle = (value: unknown, context: Context): Promise<unknown> => {
-    const line = formatRequest(value);
-    return this.#slots.run(context.signal, async () =>
-      this.#execute(line, await this.#running(), context.signal),
-    );
+    const line = formatRequest(value, context);
+    return this.#slots.run(context.signal, async () => {
+      const answer = await this.#execute(line, await this.#running(), context.signal);
+      if (typeof answer !== "string") context.reply.headers["content-type"] = json.contentType;
+      return answer;
+    });
   };
 
   /** Lets the program finish: its stdin ends, and it is ended when that is not enough. */
@@ -109,7 +117,7 @@ export class LineWorker {
     return this.#child;
   }
 
-  #execute(line: string, child: RunningProgram, signal: AbortSignal): Promise<unknown> {
+  #execute(line: string, child: RunningProgram, signal: AbortSignal): Promise<string | Uint8Array> {
     signal.throwIfAborted();
     let timer: ReturnType<typeof setTimeout> | undefined;
     // Its answer is still due, as the order of lines is all that tells answers apart.
@@ -120,7 +128,9 @@ export class LineWorker {
       );
     };
     signal.addEventListener("abort", canceled, { once: true });
-    const answer = new Promise<unknown>((resolve, reject) => this.#jobs.push({ resolve, reject }));
+    const answer = new Promise<string | Uint8Array>((resolve, reject) =>
+      this.#jobs.push({ resolve, reject }),
+    );
     child.stdin.write(`${line}\n`);
     return answer.finally(() => {
       clearTimeout(timer);
@@ -136,9 +146,10 @@ export class LineWorker {
       return;
     }
     this.#backoffMs = FIRST_BACKOFF_MS;
-    const answer = parseAnswer(Buffer.from(line).toString("utf8"));
-    if (answer.kind === "value") job.resolve(answer.value);
-    else job.reject(answer.error);
+    const text = Buffer.from(line).toString("utf8");
+    const answer = isUtf8(line) ? parseAnswer(text) : garbage(text);
+    if (answer.kind !== "value") job.reject(answer.error);
+    else job.resolve(typeof answer.value === "string" ? answer.value : line); // with the digits it has there
     if (answer.kind === "garbage") this.#distrust(child, "it wrote a line that is no JSON");
   }
 
@@ -166,9 +177,15 @@ export class LineWorker {
   }
 }
 
-/** A value as the line that the program reads. Text in bytes is text; other bytes are refused. */
-export function formatRequest(value: unknown): string {
-  if (!(value instanceof Uint8Array)) return JSON.stringify(value ?? null);
+/**
+ * A request as the line that the program reads: JSON as it came, if that is known. Text in bytes is text; other bytes are
+ * refused.
+ */
+export function formatRequest(value: unknown, came?: Pick<Context, "headers" | "body">): string {
+  if (!(value instanceof Uint8Array)) {
+    const isSent = came !== undefined && value !== undefined;
+    return isSent ? jsonOf(value, came.headers, came.body) : JSON.stringify(value ?? null);
+  }
   try {
     return JSON.stringify(new TextDecoder("utf-8", { fatal: true }).decode(value));
   } catch (cause) {
@@ -186,34 +203,44 @@ export type Answer =
  * docs/ERRORS.md and a `message`; `reason`, `retryable` and `details` if wanted.
  */
 export function parseAnswer(line: string): Answer {
+  const bytes = encodeUtf8(line);
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = json.decode(bytes, 0, bytes.length);
   } catch (cause) {
-    const message = `the command answered with no JSON: ${printable(line.slice(0, 80))}`;
-    return {
-      kind: "garbage",
-      error: new LintelError("internal", message, { reason: "COMMAND_FAILED", cause }),
-    };
+    return garbage(line, cause);
   }
   if (typeof value === "object" && value !== null && "error" in value && Object.keys(value).length === 1) {
     const { error } = value;
     if (typeof error === "object" && error !== null && "code" in error)
-      return { kind: "error", error: toError(error) };
+      return { kind: "error", error: toError(error, detailsIn(bytes)) };
   }
   return { kind: "value", value };
 }
 
-function toError(spoken: object): LintelError {
-  const { code, message, reason, retryable, details } = spoken as Readonly<Record<string, unknown>>;
-  const options: LintelErrorOptions = {
-    ...(typeof reason === "string" && /^[A-Z0-9_]{1,64}$/.test(reason) ? { reason } : {}),
-    ...(typeof retryable === "boolean" ? { retryable } : {}),
-    details,
+function garbage(line: string, cause?: unknown): Answer {
+  const message = `the command answered with no JSON: ${printable(line.slice(0, 80))}`;
+  return {
+    kind: "garbage",
+    error: new LintelError("internal", message, { reason: "COMMAND_FAILED", cause }),
   };
-  return new LintelError(
-    isCode(code) ? code : "unknown",
-    typeof message === "string" ? message : String(code),
-    options,
-  );
+}
+
+/** The details of an error as they are written. */
+function detailsIn(line: Uint8Array): Uint8Array | undefined {
+  const error = membersOf(line).get("error");
+  const details = error && membersOf(line, error.start).get("details");
+  return details && line.slice(details.start, details.end);
+}
+
+function toError(spoken: object, details: Uint8Array | undefined): LintelError {
+  const { code, message, reason, retryable } = spoken as Readonly<Record<string, unknown>>;
+  const known = isCode(code) ? code : "unknown";
+  return LintelError.from({
+    code: known,
+    message: typeof message === "string" ? message : String(code),
+    reason: typeof reason === "string" ? reason : known.toUpperCase(),
+    retryable: retryable === true,
+    details,
+  });
 }

@@ -1,12 +1,14 @@
 import { Readable } from "node:stream";
 import { Option, type Command } from "commander";
 import type { HeadersInit } from "../message/headers.ts";
+import { ValueStream } from "../peer/stream/value-stream.ts";
 import type { Peer, Reply } from "../peer/peer.ts";
 import { readBody, toOutgoing } from "./body.ts";
 import { CliError, Exit, Interrupted, usage } from "./failure.ts";
 import { headerFlag, parseSeconds, parseSubject, type Headers } from "./flags.ts";
 import { addHubFlags, type HubFlags } from "./hub-flags.ts";
 import { SHORT_WAIT_MS, connectToHub } from "./hub-link.ts";
+import { chunkOf } from "./json-line.ts";
 import { Output } from "./output.ts";
 import { Stopping } from "./stopping.ts";
 
@@ -108,12 +110,12 @@ async function printStream(
   output: Output,
   signal: AbortSignal,
 ): Promise<void> {
+  if (stream instanceof ValueStream) stream.keepsJson = true;
   const reader = stream.getReader();
   const leave = (): void => void reader.cancel().catch(() => undefined);
   for (const end of [signal, output.gone]) end.addEventListener("abort", leave, { once: true });
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    const { value } = next;
-    await output.write(value instanceof Uint8Array ? value : `${JSON.stringify(value) ?? "null"}\n`);
+    await output.write(chunkOf(next.value));
   }
   signal.throwIfAborted();
 }

@@ -4,9 +4,11 @@
  */
 import type { Writable } from "node:stream";
 import { LintelError } from "../message/failure.ts";
+import { ValueStream } from "../peer/stream/value-stream.ts";
 import type { Context } from "../peer/context.ts";
 import type { PipeSource } from "../supervisor/pipes.ts";
 import type { Program, RunningProgram } from "./child.ts";
+import { chunkOf } from "./json-line.ts";
 import { RequestPrograms, outcomeOf } from "./request-programs.ts";
 import { Slots } from "./slots.ts";
 
@@ -108,13 +110,13 @@ class Run {
       stdin.end(context.body);
       return;
     }
+    if (value instanceof ValueStream) value.keepsJson = true;
     const reader = (value as ReadableStream<unknown>).getReader();
     stdin.once("close", () => void reader.cancel().catch(() => undefined)); // it has failed already, then
     while (!stdin.destroyed) {
       const { done, value: chunk } = await reader.read();
       if (done) break;
-      const bytes = chunk instanceof Uint8Array ? chunk : `${JSON.stringify(chunk) ?? "null"}\n`;
-      if (!stdin.write(bytes)) await writable(stdin);
+      if (!stdin.write(chunkOf(chunk))) await writable(stdin);
     }
     stdin.end();
   }

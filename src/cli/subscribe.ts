@@ -3,6 +3,7 @@ import type { Publication, Subscription } from "../peer/peer.ts";
 import { parseCount, parsePattern } from "./flags.ts";
 import { addHubFlags, type HubFlags } from "./hub-flags.ts";
 import { SHORT_WAIT_MS, connectToHub, note } from "./hub-link.ts";
+import { jsonOf } from "./json-line.ts";
 import { Output } from "./output.ts";
 import { Stopping } from "./stopping.ts";
 
@@ -71,7 +72,8 @@ async function print(subscription: Subscription, output: Output, { count, format
 
 const LINE_END = Buffer.from("\n");
 
-function formatJson({ subject, headers, value }: Publication): string {
-  const payload = value instanceof Uint8Array ? { base64: Buffer.from(value).toString("base64") } : { value };
-  return `${JSON.stringify({ subject, headers, ...payload })}\n`;
+function formatJson({ subject, headers, body, value }: Publication): string {
+  const start = JSON.stringify({ subject, headers }).slice(0, -1);
+  if (value instanceof Uint8Array) return `${start},"base64":"${Buffer.from(value).toString("base64")}"}\n`;
+  return value === undefined ? `${start}}\n` : `${start},"value":${jsonOf(value, headers, body)}}\n`;
 }

@@ -1,10 +1,6 @@
 /** The `routes` of a config file: which HTTP requests go to which subject, and what answers them. */
-import {
-  JsonText,
-  compileRoute,
-  type ConstantAnswer,
-  type RouteOptions,
-} from "../gateway/http/route-options.ts";
+import { compileRoute, type ConstantAnswer, type RouteOptions } from "../gateway/http/route-options.ts";
+import { JsonText } from "../codec/json-text.ts";
 import { RouteTrie } from "../gateway/http/routes.ts";
 import { DEFAULT_LIMITS, MAX_TIMEOUT } from "../message/limits.ts";
 import { jsonOf, type Report } from "./config-document.ts";

@@ -41,6 +41,8 @@ export class LintelError extends Error {
   readonly reason: string;
   readonly retryable: boolean;
   readonly details: unknown;
+  /** The details as they arrived: an error that is only passed on keeps the digits of their numbers. */
+  #arrived: Uint8Array | undefined;
 
   constructor(code: Code, message: string, options: LintelErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -63,19 +65,32 @@ export class LintelError extends Error {
 
   /** The error a caller sees for a failure that arrived. */
   static from(arrived: Failure): LintelError {
-    return new LintelError(arrived.code, arrived.message, {
+    const error = new LintelError(arrived.code, arrived.message, {
       reason: REASON_SHAPE.test(arrived.reason) ? arrived.reason : arrived.code.toUpperCase(),
       retryable: arrived.retryable,
       details: arrived.details === undefined ? undefined : parseDetails(arrived.details),
     });
+    error.#arrived = arrived.details;
+    return error;
   }
 
   /** The form that travels. Details that are no JSON value are left out. */
   toFailure(): Failure {
     const { code, reason, message, retryable } = this;
     if (this.details === undefined) return { code, reason, message, retryable };
-    return { code, reason, message, retryable, details: formatDetails(this.details) };
+    return { code, reason, message, retryable, details: this.#encodedDetails() };
   }
+
+  #encodedDetails(): Uint8Array | undefined {
+    const encoded = formatDetails(this.details);
+    if (this.#arrived === undefined || encoded === undefined) return encoded;
+    const asArrived = formatDetails(parseDetails(this.#arrived));
+    return asArrived !== undefined && isSame(asArrived, encoded) ? this.#arrived : encoded; // else they were changed
+  }
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }
 
 function formatDetails(details: unknown): Uint8Array | undefined {

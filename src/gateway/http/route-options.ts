@@ -1,5 +1,6 @@
 /** Routes as they are configured, checked and turned into what the matcher works on. */
 import { METHODS, validateHeaderName, validateHeaderValue } from "node:http";
+import { JsonText } from "../../codec/json-text.ts";
 import { LintelError } from "../../message/failure.ts";
 import { MAX_TIMEOUT } from "../../message/limits.ts";
 import { isSubject } from "../../message/subject.ts";
@@ -13,15 +14,6 @@ export interface ConstantAnswer {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** Text as it is (`text/plain` unless the headers say otherwise), any other value as JSON. Default: no body. */
   readonly body?: unknown;
-}
-
-/** A value as JSON, with digits that no number of JavaScript has. */
-export class JsonText {
-  readonly text: string;
-
-  constructor(text: string) {
-    this.text = text;
-  }
 }
 
 export interface RouteOptions {

@@ -3,6 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { bytesOfBase64 } from "../../codec/base64.ts";
 import { form } from "../../codec/form.ts";
 import { deeperThan } from "../../codec/json-nesting.ts";
+import { membersOf } from "../../codec/json-slices.ts";
 import { MAX_DEPTH } from "../../codec/refusal.ts";
 import { bareType } from "../../codec/values.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
@@ -69,8 +70,12 @@ export interface AnswerEntry {
   readonly release?: unknown;
 }
 
-/** The answer in such an entry. Throws as `answerOf` does. */
-export function answerOfEntry({ response, encoding = "json", status, headers = {} }: AnswerEntry): Message {
+/**
+ * The answer in such an entry, whose `response` is written as `json`: it is passed on with the digits it has there. Throws
+ * as `answerOf` does.
+ */
+export function answerOfEntry(entry: AnswerEntry, json: Uint8Array | undefined): Message {
+  const { response, encoding = "json", status, headers = {} } = entry;
   let head = status === undefined ? "" : statusLine(JSON.stringify(status));
   if (typeof headers !== "object" || headers === null) throw badRequest("headers must be an object");
   for (const [name, value] of Object.entries(headers)) {
@@ -83,8 +88,8 @@ export function answerOfEntry({ response, encoding = "json", status, headers = {
   }
   if (Buffer.byteLength(head) > MAX_HEADERS) throw LintelError.of("HEADERS_TOO_LARGE");
   const typed = findHeader(head, "content-type") !== undefined;
-  if (response === undefined) return Message.ofBytes(new Uint8Array(0), head, Format.typed);
-  if (encoding === "json") return Message.ofBytes(encodeUtf8(JSON.stringify(response)), head, Format.typed);
+  if (json === undefined) return Message.ofBytes(new Uint8Array(0), head, Format.typed);
+  if (encoding === "json") return Message.ofBytes(json, head, Format.typed);
   if (typeof response !== "string") throw badRequest(`a response in ${String(encoding)} is a string`);
   if (encoding === "text")
     return Message.ofBytes(encodeUtf8(response), head, typed ? Format.typed : Format.text);
@@ -104,12 +109,19 @@ function statusLine(status: string): string {
  */
 export function errorOf(body: Uint8Array, parameters: Parameters): Failure {
   const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString();
-  const said = body[0] === BRACE ? objectOf(body) : { message: text };
-  return errorOfValue({ ...said, ...Object.fromEntries(parameters) });
+  if (body[0] !== BRACE) return errorOfValue({ message: text, ...Object.fromEntries(parameters) });
+  const said = { ...objectOf(body), ...Object.fromEntries(parameters) };
+  return errorOfValue(said, parameters.has("details") ? undefined : writtenAs(body, "details"));
 }
 
-/** The failure that an object says. Throws `BAD_REQUEST`. */
-export function errorOfValue(said: object): Failure {
+/** A member of a JSON object as it is written there. */
+export function writtenAs(json: Uint8Array, name: string): Uint8Array | undefined {
+  const member = membersOf(json).get(name);
+  return member && json.slice(member.start, member.end);
+}
+
+/** The failure that an object says; `json` is how its `details` are written, if that is known. Throws `BAD_REQUEST`. */
+export function errorOfValue(said: object, json?: Uint8Array): Failure {
   const {
     code = "internal",
     reason,
@@ -128,7 +140,7 @@ export function errorOfValue(said: object): Failure {
   const shown = text === "" ? failure("HANDLER_FAILED").message : text.slice(0, MAX_TEXT);
   const failed: Failure = { code, reason: name, message: shown, retryable: may };
   if (details === undefined) return failed;
-  const bytes = encodeUtf8(JSON.stringify(details));
+  const bytes = json ?? encodeUtf8(JSON.stringify(details));
   if (bytes.length > MAX_DETAILS) throw badRequest(`details are over ${MAX_DETAILS} bytes`);
   return { ...failed, details: bytes };
 }

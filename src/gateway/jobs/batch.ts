@@ -1,8 +1,9 @@
 /** One call that answers several jobs: a worker that takes many at a time saves the calls. */
 import { LintelError, type Failure } from "../../message/failure.ts";
 import { httpStatus } from "../../message/status.ts";
+import { itemsOf } from "../../codec/json-slices.ts";
 import type { HttpCall } from "../http-api.ts";
-import { answerOfEntry, errorOfValue, jsonOf, type AnswerEntry } from "./answer-form.ts";
+import { answerOfEntry, errorOfValue, jsonOf, writtenAs, type AnswerEntry } from "./answer-form.ts";
 import { answerJob, failJob, type Job } from "./job.ts";
 import { MAX_JOBS, badRequest, parametersOf } from "./parameters.ts";
 
@@ -21,7 +22,11 @@ export function answerSeveral(call: HttpCall, find: (id: string) => Job | Failur
   if (!Array.isArray(entries) || !entries.every(isEntry))
     throw badRequest('the body must be an array of objects such as {"id":"...","response":42}');
   if (entries.length > MAX_JOBS) throw badRequest(`there are more than ${MAX_JOBS} answers`);
-  const results = entries.map((entry) => settle(entry, find(entry.id)));
+  const slices = itemsOf(call.body);
+  const results = entries.map((entry, index) => {
+    const slice = slices[index]!;
+    return settle(entry, call.body.subarray(slice.start, slice.end), find(entry.id));
+  });
   call.answer(200, ["Content-Type", "application/json"], JSON.stringify(results));
 }
 
@@ -29,13 +34,14 @@ function isEntry(value: unknown): value is AnswerEntry {
   return typeof value === "object" && value !== null && "id" in value && typeof value.id === "string";
 }
 
-function settle(entry: AnswerEntry, job: Job | Failure): Result {
+/** `json` is how the entry is written. */
+function settle(entry: AnswerEntry, json: Uint8Array, job: Job | Failure): Result {
   const { id } = entry;
   if ("code" in job) return refused(id, job);
   try {
     if (entry.release === true) job.owner.release(job);
     else {
-      const why = end(job, entry);
+      const why = end(job, entry, json);
       if (why !== undefined) return refused(id, why);
     }
     return { id, status: 200 };
@@ -45,11 +51,11 @@ function settle(entry: AnswerEntry, job: Job | Failure): Result {
   }
 }
 
-function end(job: Job, entry: AnswerEntry): Failure | undefined {
+function end(job: Job, entry: AnswerEntry, json: Uint8Array): Failure | undefined {
   const { error } = entry;
-  if (error === undefined) return answerJob(job, answerOfEntry(entry));
+  if (error === undefined) return answerJob(job, answerOfEntry(entry, writtenAs(json, "response")));
   if (typeof error !== "object" || error === null) throw badRequest("error must be an object");
-  return failJob(job, errorOfValue(error));
+  return failJob(job, errorOfValue(error, writtenAs(writtenAs(json, "error")!, "details")));
 }
 
 function refused(id: string, why: Failure): Result {

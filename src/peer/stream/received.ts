@@ -1,4 +1,9 @@
-import type { StreamEnd } from "../../message/message.ts";
+import { JsonText } from "../../codec/json-text.ts";
+import { json } from "../../codec/json.ts";
+import { builtInFor } from "../../codec/values.ts";
+import { findHeader } from "../../message/headers.ts";
+import type { Message, StreamEnd } from "../../message/message.ts";
+import { readUtf8 } from "../../message/text.ts";
 import { Attachment } from "./attachment.ts";
 import { Channel } from "./channel.ts";
 import { Port } from "./port.ts";
@@ -27,11 +32,27 @@ export function received(end: StreamEnd, values: Values): ReceivedStream {
     else dropped.watch(port, stream.readable, stream.writable);
     return stream;
   }
-  const stream = end.messages
-    ? readable(port, (message) => values.value(message), ValueStream)
-    : writable(port);
+  const stream = end.messages ? valueStream(port, values) : writable(port);
   dropped.watch(port, stream);
   return stream;
+}
+
+function valueStream(port: Port, values: Values): ReadableStream<unknown> {
+  const read = (message: Message): unknown => {
+    const value = values.value(message);
+    return stream instanceof ValueStream && stream.keepsJson ? asWritten(value, message) : value;
+  };
+  const stream = readable(port, read, ValueStream);
+  return stream;
+}
+
+/** The value as its text, if that says more than the value: in JSON, and without streams. */
+function asWritten(value: unknown, message: Message): unknown {
+  if (typeof value === "string" || value === undefined || value instanceof Uint8Array) return value;
+  if (message.encoder !== undefined || (message.streams?.length ?? 0) > 0) return value;
+  const type = findHeader(message.headText(), "content-type");
+  if (type !== undefined && builtInFor(type) !== json) return value;
+  return new JsonText(readUtf8(message.bytes, message.payloadStart, message.end));
 }
 
 /** Gives up a stream that nobody will use. */
