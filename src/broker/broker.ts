@@ -13,30 +13,29 @@ import type {
 } from "../message/delivery.ts";
 import type { Failure } from "../message/failure.ts";
 import { MAX_TIMEOUT, type Limits } from "../message/limits.ts";
-import { Message } from "../message/message.ts";
+import type { Message } from "../message/message.ts";
 import { SlicedWork } from "../message/sliced-work.ts";
 import { discardStreams } from "../message/stream.ts";
+import { KeptRequests, type KeepingLimits } from "./kept-requests.ts";
 import { clearInFlight, createInFlight, fillInFlight, type InFlight } from "./in-flight.ts";
 import {
   CALLER_GONE,
   CLOSED,
   DEADLINE,
   DRAINING,
-  IN_FLIGHT_FULL,
   NO_RESPONDERS,
   QUEUE_FULL,
   WORKER_LOST,
-  keptRequest,
-  requestToRepeat,
 } from "./outcomes.ts";
 import { PendingTable } from "./pending-table.ts";
+import { Refusals } from "./refusals.ts";
 import { giveTo, pickGroup, takeFrom, type Member, type QueueGroup } from "./queue-group.ts";
 import { RoutingTable, type BrokerRoute } from "./routes.ts";
 import { createStats, type BrokerStats } from "./stats.ts";
 
 export interface BrokerOptions {
   readonly clock: Clock;
-  readonly limits: Pick<Limits, "inFlight" | "queue" | "concurrency">;
+  readonly limits: Pick<Limits, "inFlight" | "queue" | "concurrency"> & KeepingLimits;
 }
 
 const READY = Promise.resolve();
@@ -47,6 +46,8 @@ export class Broker {
   readonly #limits: BrokerOptions["limits"];
   readonly #table = new RoutingTable();
   readonly #inFlight: PendingTable<InFlight>;
+  readonly #kept: KeptRequests;
+  readonly #refusals: Refusals;
   /** Ends of many requests at once. */
   readonly #endings: SlicedWork;
   readonly #onIdle: (() => void)[] = [];
@@ -55,6 +56,8 @@ export class Broker {
   constructor(options: BrokerOptions) {
     this.#clock = options.clock;
     this.#limits = options.limits;
+    this.#kept = new KeptRequests(options.limits);
+    this.#refusals = new Refusals(this.stats, this.#kept);
     this.#endings = new SlicedWork((callback) => options.clock.after(0, callback));
     this.#inFlight = new PendingTable(options.clock, options.limits.inFlight, createInFlight, (row) =>
       this.#expired(row),
@@ -64,6 +67,11 @@ export class Broker {
   /** Requests without an outcome. */
   get inFlight(): number {
     return this.#inFlight.size;
+  }
+
+  /** Bytes of requests that are kept. */
+  get keptBytes(): number {
+    return this.#kept.bytes;
   }
 
   /** Prepares a literal subject. Throws `BAD_SUBJECT`. */
@@ -88,19 +96,21 @@ export class Broker {
     stats.requests++;
     this.#table.resolve(target);
     const group = target.groups.length === 1 ? target.groups[0] : pickGroup(target.groups);
-    if (this.#state !== "open") return this.#refuseAll(request, sink, tag);
-    if (group === undefined) return this.#refuse("noResponders", NO_RESPONDERS, request, sink, tag);
-    if (!(timeoutMs > 0)) return this.#refuse("deadline", DEADLINE, request, sink, tag);
+    if (this.#state === "draining")
+      return this.#refusals.refuse("refusedDraining", DRAINING, request, sink, tag);
+    if (this.#state === "closed") return this.#refusals.refuse("closed", CLOSED, request, sink, tag);
+    if (group === undefined) return this.#refusals.refuse("noResponders", NO_RESPONDERS, request, sink, tag);
+    if (!(timeoutMs > 0)) return this.#refusals.refuse("deadline", DEADLINE, request, sink, tag);
     const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
     // What waits goes first, also when this request is made in the moment between a job's end and the next pull.
     const member = group.waitingCount > 0 ? undefined : group.choose();
     if (member === undefined) return this.#enqueue(group, target, request, timeout, sink, tag);
     const now = this.#clock.now();
-    const kept = group.attempts === 1 ? undefined : requestToRepeat(request);
-    if (kept !== undefined && !(kept instanceof Message))
-      return this.#refuse("failed", kept, request, sink, tag);
+    const isKept = group.attempts !== 1 || member.keeps === true;
+    const kept = isKept ? this.#kept.keepHeld(request, sink, tag, group.attempts) : undefined;
+    if (kept !== undefined && "code" in kept) return this.#refusals.unkept(kept, request, sink, tag);
     const row = this.#inFlight.add(now + timeout);
-    if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag);
+    if (row === undefined) return this.#refusals.noRow(kept, request, sink, tag);
     fillInFlight(row, sink, tag, group, target, kept, 1);
     giveTo(member, row);
     const { id } = row;
@@ -117,12 +127,12 @@ export class Broker {
     tag: number,
   ): number {
     if (group.waitingCount >= this.#limits.queue)
-      return this.#refuse("queueFull", QUEUE_FULL, request, sink, tag);
-    if (this.#inFlight.isFull) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag);
-    const kept = keptRequest(request);
-    if (!(kept instanceof Message)) return this.#refuse("failed", kept, request, sink, tag);
+      return this.#refusals.refuse("queueFull", QUEUE_FULL, request, sink, tag);
+    if (this.#inFlight.isFull) return this.#refusals.noRow(undefined, request, sink, tag);
+    const kept = this.#kept.keep(request, sink, tag, true);
+    if ("code" in kept) return this.#refusals.unkept(kept, request, sink, tag);
     const row = this.#inFlight.add(this.#clock.now() + timeout);
-    if (row === undefined) return this.#refuse("inFlightFull", IN_FLIGHT_FULL, request, sink, tag);
+    if (row === undefined) return this.#refusals.noRow(kept, request, sink, tag); // a toJSON made requests
     fillInFlight(row, sink, tag, group, route, kept, 0);
     group.enqueue(row.id, this.#isWaiting);
     return row.id;
@@ -145,7 +155,8 @@ export class Broker {
     const group = this.#table.group(pattern, options.queue ?? "");
     const asked = Math.floor(options.concurrency ?? this.#limits.concurrency);
     const concurrency = asked >= 1 ? asked : 1;
-    const member: Member = { worker, group, concurrency, held: 0, aside: 0, serving: true };
+    const keeps = worker.keepsRequests === true;
+    const member: Member = { worker, group, keeps, concurrency, held: 0, aside: 0, serving: true };
     group.add(member);
     if (options.attempts !== undefined && options.attempts > group.attempts)
       group.attempts = options.attempts;
@@ -192,18 +203,6 @@ export class Broker {
     });
   }
 
-  #refuseAll(request: Message, sink: Sink, tag: number): 0 {
-    if (this.#state === "closed") return this.#refuse("closed", CLOSED, request, sink, tag);
-    return this.#refuse("refusedDraining", DRAINING, request, sink, tag);
-  }
-
-  #refuse(counter: keyof BrokerStats, why: Failure, request: Message, sink: Sink, tag: number): 0 {
-    this.stats[counter]++;
-    sink.failed(tag, why);
-    discardStreams(request, why);
-    return 0;
-  }
-
   readonly #isWaiting = (id: number): boolean => {
     const row = this.#inFlight.get(id);
     return row !== undefined && row.member === undefined;
@@ -235,7 +234,7 @@ export class Broker {
         continue;
       }
       const { route, message } = row;
-      if (group.attempts === 1 || message!.streams !== undefined) row.message = undefined;
+      if (group.attempts === 1 || message!.streams !== undefined) this.#kept.handOver(row, member);
       giveTo(member, row);
       group.waitingCount--;
       member.worker.execute(id, route!, message!, left, now, ++row.attempt);
@@ -328,6 +327,7 @@ export class Broker {
     const { member } = row;
     if (member !== undefined) takeFrom(member, row);
     else row.group!.waitingCount--;
+    if (row.kept !== undefined) this.#kept.release(row);
     clearInFlight(row);
     this.#inFlight.release(row);
   }

@@ -1,5 +1,6 @@
 import type { Sink } from "../message/delivery.ts";
 import type { Message } from "../message/message.ts";
+import type { Kept } from "./kept-requests.ts";
 import type { Held, QueueGroup } from "./queue-group.ts";
 import type { BrokerRoute } from "./routes.ts";
 import type { Pending } from "./pending-table.ts";
@@ -23,6 +24,8 @@ export interface InFlight extends Pending, Held {
   route: BrokerRoute | undefined;
   /** Kept while queued; in a group that hands requests out again, also while held. */
   message: Message | undefined;
+  /** What it has taken of the bytes that are kept: while queued, and while held where it is kept then. */
+  kept: Kept | undefined;
   /** Times it has been handed to a worker. */
   attempt: number;
 }
@@ -37,6 +40,7 @@ export function createInFlight(): InFlight {
     member: undefined,
     route: undefined,
     message: undefined,
+    kept: undefined,
     attempt: 0,
     aside: false,
     previous: undefined,
@@ -50,18 +54,19 @@ export function fillInFlight(
   tag: number,
   group: QueueGroup,
   route: BrokerRoute,
-  message: Message | undefined,
+  kept: Kept | undefined,
   attempt: number,
 ): void {
   row.sink = sink;
   row.tag = tag;
   row.group = group;
   row.route = route;
-  row.message = message;
+  row.kept = kept;
+  row.message = kept?.message;
   row.attempt = attempt;
 }
 
-/** Lets go of what the row refers to. Its member has been taken from already. */
+/** Lets go of what the row refers to. Its member has been taken from already, and what it has kept is released. */
 export function clearInFlight(row: InFlight): void {
   row.sink = undefined;
   row.group = undefined;

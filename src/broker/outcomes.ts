@@ -12,11 +12,6 @@ export const WORKER_LOST: Failure = Object.freeze(failure("WORKER_LOST"));
 export const CLOSED: Failure = Object.freeze(failure("CLOSED"));
 const BAD_PAYLOAD = Object.freeze(failure("BAD_PAYLOAD"));
 
-/** The request with bytes of its own, or why there are none; undefined for one whose streams can be read only once. */
-export function requestToRepeat(request: Message): Message | Failure | undefined {
-  return request.streams === undefined ? keptRequest(request) : undefined;
-}
-
 /** The request with bytes of its own, or why there are none. */
 export function keptRequest(request: Message): Message | Failure {
   try {

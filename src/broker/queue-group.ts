@@ -4,6 +4,8 @@ import type { Worker } from "../message/delivery.ts";
 export interface Member {
   readonly worker: Worker;
   readonly group: QueueGroup;
+  /** It keeps the bytes of what it holds. */
+  readonly keeps?: boolean;
   /** Requests it takes at a time. */
   concurrency: number;
   /** Requests it holds now that take a place. */

@@ -13,7 +13,7 @@ export interface HttpApi {
    */
   subjectOf(path: string): string | Failure | undefined;
   /** A request for such a subject is about to be made. */
-  announce(subject: string): void;
+  announce(subject: string, caller: string): void;
   /** True for paths whose requests, whatever their method, `take` answers. */
   claims(path: string): boolean;
   /** Answers a request whose body is there, at once or later. */
@@ -30,6 +30,8 @@ export interface HttpCall {
   /** Names and values in turn. */
   readonly rawHeaders: readonly string[];
   readonly body: Uint8Array;
+  /** Who counts for it. */
+  readonly caller: string;
   /** False when an answer would not reach anybody. */
   readonly isOpen: boolean;
   /** Called when the caller leaves before it has its answer, or the gateway answers in its place. */

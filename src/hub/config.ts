@@ -35,6 +35,8 @@ const LIMITS = {
   sessionInFlight: count("sessionInFlight"),
   httpBodies: bytes("httpBodies"),
   queue: count("queue"),
+  queueBytes: bytes("queueBytes"),
+  callerShare: count("callerShare"),
   concurrency: count("concurrency"),
   sessionBuffer: bytes("sessionBuffer"),
   bindings: count("bindings"),

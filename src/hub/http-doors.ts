@@ -12,6 +12,7 @@ import type { NativeGateway } from "../gateway/native/native-gateway.ts";
 import { LintelError } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import { AccessRule } from "../transport/origins.ts";
+import { shareOf } from "../message/shared-bound.ts";
 import { SESSION_PATH } from "../transport/session-protocol.ts";
 import { renewTls, serverTls } from "../transport/tls-options.ts";
 import type { TlsOptions } from "../transport/transport.ts";
@@ -46,7 +47,8 @@ export class HttpDoors {
     this.#jobsFirst = jobsFirst;
     this.#native = native;
     this.#limits = limits;
-    this.#bodies = new BodyBudget(limits.httpBodies);
+    const { httpBodies, callerShare, payload } = limits;
+    this.#bodies = new BodyBudget(httpBodies, shareOf(httpBodies, callerShare, payload));
   }
 
   /** Where requests go. */
@@ -131,8 +133,8 @@ export class HttpDoors {
 
   /** The options with the limits of the hub where they name none. */
   #settle<Options extends HttpOptions>(options: Options): Options {
-    const { payload, headers, timeout, httpBodies } = this.#limits;
-    const settled = { bodyLimit: payload, headerLimit: headers, timeoutMs: timeout, ...options };
+    const { payload, headers, timeout, httpBodies, callerShare } = this.#limits;
+    const settled = { bodyLimit: payload, headerLimit: headers, timeoutMs: timeout, callerShare, ...options };
     if (settled.bodyLimit <= httpBodies) return settled;
     const text = `http option bodyLimit is ${settled.bodyLimit}, more than limits.httpBodies, ${httpBodies}, has room for`;
     throw new LintelError("invalid_argument", text);

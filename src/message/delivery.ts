@@ -10,10 +10,14 @@ import type { Overflow } from "./overflow.ts";
 export interface Sink {
   answered(tag: number, answer: Message): void;
   failed(tag: number, failure: Failure): void;
+  /** Who has made the request with this tag: asked when its bytes are kept. Left out: the process itself. */
+  callerOf?(tag: number): string;
 }
 
 /** Executes requests. Ends each job once through the registration it was made with. */
 export interface Worker {
+  /** True when it keeps the bytes of requests until they end. They count as bytes that are kept for their callers. */
+  readonly keepsRequests?: boolean;
   /**
    * `timeoutMs` is what is left until the deadline, counted from `now` by the engine's clock. Job numbers are no secret: the
    * broker checks who holds a job. `attempt` counts from 1 how often the request has been handed to a worker.

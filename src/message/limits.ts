@@ -25,6 +25,16 @@ export interface Limits {
   readonly httpBodies: number;
   /** Requests waiting for a free worker, in one queue group. Past it: `QUEUE_FULL`. */
   readonly queue: number;
+  /**
+   * Bytes of requests that a hub keeps: those that wait for a free worker, those that workers who poll have, and those that
+   * may be handed out again. Past it: `QUEUE_FULL`.
+   */
+  readonly queueBytes: number;
+  /**
+   * What one caller may have of each bound that is for all callers of a hub, in percent; from 100 on there is only the bound
+   * for all. A caller is an address; on the hub's own machine each session.
+   */
+  readonly callerShare: number;
   /** Requests one worker holds at a time when it names no number. */
   readonly concurrency: number;
   /** Bytes waiting to be written to one session. Past it publications to it are dropped, past twice it it is closed. */
@@ -51,8 +61,10 @@ export const DEFAULT_LIMITS: Limits = {
   timeout: 30_000,
   inFlight: 262_144,
   sessionInFlight: 65_536,
-  httpBodies: 67_108_864,
+  httpBodies: 268_435_456,
   queue: 1_000,
+  queueBytes: 134_217_728,
+  callerShare: 25,
   concurrency: 256,
   sessionBuffer: 8_388_608,
   bindings: 4_096,

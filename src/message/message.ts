@@ -61,6 +61,8 @@ export class Message {
   loan: Loan | undefined = undefined;
   /** Of an answer: tells whoever made it why it could not be sent. The caller hears of a failure. */
   onUnsent: ((error: unknown) => void) | undefined = undefined;
+  /** True for what `retain` has made. */
+  isKept = false;
 
   /** A message whose payload is these bytes, not copied. */
   static ofBytes(payload: Uint8Array, head = "", format: Format = Format.bytes): Message {
@@ -105,11 +107,13 @@ export class Message {
   }
 
   /**
-   * This message as it is now, safe to keep: with bytes of its own, and a value encoded, because its owner may change it
+   * This message as it is now, safe to keep and not to be changed: with bytes of its own, and a value encoded, because its owner may change it
    * later. Throws what the encoder throws.
    */
   retain(): Message {
+    if (this.isKept) return this;
     const copy = new Message();
+    copy.isKept = true;
     copy.format = this.format;
     copy.head = this.head;
     copy.streams = this.streams;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Broker } from "../../src/broker/broker.ts";
+import { Broker, type BrokerOptions } from "../../src/broker/broker.ts";
 import type {
   Registration,
   Route,
@@ -118,7 +118,7 @@ export class Rig {
   readonly caller = new Caller();
   #lastTag = 0;
 
-  constructor(limits: Partial<{ inFlight: number; queue: number; concurrency: number }> = {}) {
+  constructor(limits: Partial<BrokerOptions["limits"]> = {}) {
     this.broker = new Broker({
       clock: this.clock,
       limits: { inFlight: 10_000, queue: 1_000, concurrency: 256, ...limits },

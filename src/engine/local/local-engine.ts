@@ -45,6 +45,11 @@ export class LocalEngine implements Engine {
     return this.#broker.inFlight;
   }
 
+  /** Bytes of requests that are kept: those that wait, and those that may be handed out again or are kept by workers. */
+  get keptBytes(): number {
+    return this.#broker.keptBytes;
+  }
+
   route(subject: string): Route {
     return this.#broker.route(subject);
   }

@@ -13,6 +13,8 @@ export interface InUse {
 /** The attachments of one connection, however deep they are nested: how many may be in use, and which are. */
 export class Attachments {
   readonly site: Site;
+  /** Who counts for what comes over the connection. */
+  readonly caller: string;
   readonly #inUse = new Set<InUse>();
   readonly #onEmpty: () => void;
   readonly #reported = new Set<string>();
@@ -20,6 +22,7 @@ export class Attachments {
   /** `onEmpty` is called whenever the last one has ended. */
   constructor(site: Site, onEmpty: () => void) {
     this.site = site;
+    this.caller = site.nextCaller();
     this.#onEmpty = onEmpty;
   }
 

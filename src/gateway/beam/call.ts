@@ -92,6 +92,10 @@ export class Call implements Sink, BridgeOwner {
     else this.#end(why);
   }
 
+  callerOf(): string {
+    return this.#attachments.caller;
+  }
+
   // BridgeOwner
 
   admits(): boolean {

@@ -75,6 +75,10 @@ export class Intake implements Sink {
     this.#ended();
   }
 
+  callerOf(): string {
+    return this.#attachments.caller;
+  }
+
   #send(message: BeamMessage, subject: string, link: Link): void {
     const { engine, settings } = this.#attachments.site;
     const route = engine.route(subject);

@@ -39,10 +39,18 @@ export class Site {
   /** Why nothing new is taken. */
   refusal: Failure | undefined;
 
+  #callers = 0;
+
   constructor(engine: Engine, settings: BeamSettings, budget: ReadBudget) {
     this.engine = engine;
     this.settings = settings;
     this.budget = budget;
+  }
+
+  /** Each connection is a caller of its own: who uses the socket has no address. */
+  nextCaller(): string {
+    this.#callers++;
+    return `beam ${this.#callers}`;
   }
 
   /** The subject of a name, or undefined when it has none that a peer may use. */

@@ -36,6 +36,10 @@ export class ApiCall implements PendingCall {
     return this.#exchange.request.rawHeaders;
   }
 
+  get caller(): string {
+    return this.#exchange.connection.caller;
+  }
+
   get isOpen(): boolean {
     const { connection, state } = this.#exchange;
     return state === "running" && connection.state === "open" && connection.line.isOpen;

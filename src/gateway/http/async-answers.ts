@@ -3,9 +3,10 @@ import { randomBytes } from "node:crypto";
 import type { Engine } from "../../engine/engine.ts";
 import type { Clock } from "../../message/clock.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
-import { LintelError, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import type { BodyBudget } from "./body.ts";
+import { LEAST_SHARE, SharedBound, shareOf } from "../../message/shared-bound.ts";
 import { discardStreams } from "../../message/stream.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import { badAnswer, headOf } from "./answer.ts";
@@ -20,6 +21,8 @@ export type Watcher = (outcome: Outcome | undefined) => void;
 
 interface Entry {
   readonly id: string;
+  /** Who counts for it. */
+  readonly caller: string;
   /** Undefined while pending. */
   outcome: Outcome | undefined;
   tag: number;
@@ -34,17 +37,27 @@ interface Entry {
 
 /** 144 random bits: whoever knows an id was told it. */
 const ID_BYTES = 18;
+/** Handle of a request that is being made: no engine gives it. */
+const STARTING = -1;
+
+const TOO_MANY = Object.freeze(failure("IN_FLIGHT_FULL", "too many answers are kept to be fetched"));
+const SHARE_FULL = Object.freeze(
+  failure("IN_FLIGHT_FULL", "too many answers are kept for this caller to fetch"),
+);
 
 export class AsyncAnswers implements Sink {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #bodies: BodyBudget;
   readonly #bounds: HttpSettings["asyncAnswers"];
+  /** How many are pending or kept. */
+  readonly #number: SharedBound;
+  /** Bytes of those that are kept. */
+  readonly #bytes: SharedBound;
   readonly #entries = new Map<string, Entry>();
   readonly #slots = new Slots<Entry>();
   /** Entries that have an outcome, the oldest first; all are kept equally long. */
   readonly #kept = new Set<Entry>();
-  #bytes = 0;
   #sweep: unknown;
 
   constructor(engine: Engine, settings: HttpSettings, bodies: BodyBudget) {
@@ -52,21 +65,26 @@ export class AsyncAnswers implements Sink {
     this.#bodies = bodies;
     this.#clock = settings.clock;
     this.#bounds = settings.asyncAnswers;
+    const { max, maxBytes } = this.#bounds;
+    this.#number = new SharedBound(max, shareOf(max, settings.callerShare, LEAST_SHARE));
+    this.#bytes = new SharedBound(maxBytes, shareOf(maxBytes, settings.callerShare, settings.bodyLimit));
   }
 
   /**
    * Sends a request whose outcome is kept, and takes over the bytes that its body holds of the budget. Returns the answer's
-   * id, or undefined when too many are kept already; the bytes then stay with the caller.
+   * id; or a failure, when too many are kept already or nobody has taken the request, which needs no keeping: the bytes then
+   * stay with the caller.
    */
-  start(route: Route, request: Message, timeoutMs: number, held: number): string | undefined {
-    if (this.#entries.size >= this.#bounds.max) return undefined;
+  start(route: Route, request: Message, timeoutMs: number, held: number, caller: string): string | Failure {
+    if (!this.#number.take(caller, 1)) return this.#refusal(caller);
     const id = randomBytes(ID_BYTES).toString("base64url");
     const entry: Entry = {
       id,
+      caller,
       outcome: undefined,
       tag: 0,
-      handle: 0,
-      held,
+      handle: STARTING,
+      held: 0,
       size: 0,
       expires: 0,
       watcher: undefined,
@@ -75,7 +93,16 @@ export class AsyncAnswers implements Sink {
     entry.tag = this.#slots.add(entry);
     this.#entries.set(id, entry);
     const handle = this.#engine.request(route, request, timeoutMs, this, entry.tag);
-    if (entry.outcome === undefined) entry.handle = handle;
+    entry.handle = handle;
+    if (entry.outcome === undefined) {
+      entry.held = held;
+      return id;
+    }
+    if (isRefusal(entry.outcome)) {
+      this.#forget(entry);
+      return entry.outcome;
+    }
+    this.#bodies.give(caller, held);
     return id;
   }
 
@@ -103,7 +130,7 @@ export class AsyncAnswers implements Sink {
     if (entry === undefined) return false;
     this.#forget(entry);
     if (entry.outcome === undefined) {
-      this.#bodies.give(entry.held);
+      this.#bodies.give(entry.caller, entry.held);
       this.#slots.remove(entry.tag);
       this.#engine.cancel(entry.handle);
     }
@@ -131,6 +158,10 @@ export class AsyncAnswers implements Sink {
     this.#ended(tag, failed, failed.details?.length ?? 0);
   }
 
+  callerOf(tag: number): string {
+    return this.#slots.get(tag)!.caller;
+  }
+
   /** Forgets everything and cancels what is pending. */
   close(): void {
     for (const id of this.#entries.keys()) this.drop(id);
@@ -140,17 +171,30 @@ export class AsyncAnswers implements Sink {
     const entry = this.#slots.remove(tag);
     if (entry === undefined) return;
     entry.outcome = outcome;
-    this.#bodies.give(entry.held);
+    this.#bodies.give(entry.caller, entry.held);
+    if (entry.watcher !== undefined) return this.#tell(entry);
+    if (entry.handle === STARTING && isRefusal(outcome)) return; // its caller is told at once
+    if (!this.#makeRoom(entry.caller, size)) return this.#forget(entry);
     entry.size = size;
     entry.expires = this.#clock.now() + this.#bounds.keepMs;
     this.#kept.add(entry);
-    this.#bytes += size;
-    if (entry.watcher !== undefined) return this.#tell(entry);
-    for (const oldest of this.#kept) {
-      if (this.#bytes <= this.#bounds.maxBytes) break;
-      this.#forget(oldest);
-    }
     if (this.#kept.size > 0) this.#sweep ??= this.#clock.after(this.#bounds.keepMs, () => this.#expire());
+  }
+
+  /** Takes room for an answer: the oldest give way, first those of the same caller. False when there would be none even then. */
+  #makeRoom(caller: string, size: number): boolean {
+    if (size > this.#bytes.share) return false;
+    for (const mine of [true, false]) {
+      for (const oldest of this.#kept) {
+        if (this.#bytes.take(caller, size)) return true;
+        if (!mine || oldest.caller === caller) this.#forget(oldest);
+      }
+    }
+    return this.#bytes.take(caller, size);
+  }
+
+  #refusal(caller: string): Failure {
+    return this.#number.takenBy(caller) < this.#number.share ? TOO_MANY : SHARE_FULL;
   }
 
   #tell(entry: Entry): void {
@@ -160,8 +204,9 @@ export class AsyncAnswers implements Sink {
   }
 
   #forget(entry: Entry): void {
-    this.#entries.delete(entry.id);
-    if (this.#kept.delete(entry)) this.#bytes -= entry.size;
+    if (!this.#entries.delete(entry.id)) return;
+    this.#number.give(entry.caller, 1);
+    if (this.#kept.delete(entry)) this.#bytes.give(entry.caller, entry.size);
     if (entry.timer !== undefined) this.#clock.clear(entry.timer);
     entry.timer = undefined;
     entry.watcher = undefined;
@@ -181,4 +226,9 @@ export class AsyncAnswers implements Sink {
       this.#forget(entry);
     }
   }
+}
+
+/** True when the request has not been executed, as where nobody serves its subject: there is nothing to come back for. */
+function isRefusal(outcome: Outcome): outcome is Failure {
+  return "retryable" in outcome && outcome.retryable;
 }

@@ -1,32 +1,11 @@
-/** Request bodies, within bounds for each and for all together. */
+/** Request bodies, within bounds for each, for each caller and for all together. */
+import { SharedBound } from "../../message/shared-bound.ts";
 
 /** Bytes of bodies that may be held at a time. Shared by the doors of a hub. */
-export class BodyBudget {
-  readonly limit: number;
-  #held = 0;
-
-  constructor(limit: number) {
-    this.limit = limit;
-  }
-
+export class BodyBudget extends SharedBound {
   /** Bytes that are held. */
   get held(): number {
-    return this.#held;
-  }
-
-  /** False when there is no room. */
-  take(bytes: number): boolean {
-    if (!this.hasRoomFor(bytes)) return false;
-    this.#held += bytes;
-    return true;
-  }
-
-  hasRoomFor(bytes: number): boolean {
-    return this.#held + bytes <= this.limit;
-  }
-
-  give(bytes: number): void {
-    this.#held -= bytes;
+    return this.taken;
   }
 }
 

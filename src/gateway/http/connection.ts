@@ -1,4 +1,5 @@
 /** One caller's connection and the exchanges under way on it. */
+import { callerAt } from "../../message/caller.ts";
 import type { Failure } from "../../message/failure.ts";
 import type { ListenerAddress } from "../../transport/origins.ts";
 import type { Delivery, HttpCall } from "../http-api.ts";
@@ -188,9 +189,16 @@ export class Connection {
   upload: IncomingStream | undefined;
   /** True while exchanges that waited are being begun. */
   beginning = false;
+  #caller: string | undefined;
 
   constructor(line: Line) {
     this.line = line;
+  }
+
+  /** Who counts for what comes over it. */
+  get caller(): string {
+    this.#caller ??= callerAt(this.line.remote);
+    return this.#caller;
   }
 
   /** Notes a request in its order. */

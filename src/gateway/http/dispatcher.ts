@@ -192,6 +192,10 @@ export class Dispatcher implements Sink {
     }
   }
 
+  callerOf(tag: number): string {
+    return this.#running.get(tag)!.connection.caller;
+  }
+
   #withdraw(exchange: Exchange): void {
     if (exchange.tag >= 0) {
       this.#running.remove(exchange.tag);
@@ -309,16 +313,17 @@ export class Dispatcher implements Sink {
 
   #receive(exchange: Exchange, length: number): void {
     const { request, response } = exchange;
+    const { caller } = exchange.connection;
     const most = length < 0 ? this.#settings.bodyLimit : length;
     // Not kept for it, since it may never come; but what does not fit now need not begin.
-    if (!this.#bodies.hasRoomFor(length)) return this.responder.refuse(exchange, BODIES_FULL);
+    if (!this.#bodies.hasRoomFor(caller, length)) return this.responder.refuse(exchange, BODIES_FULL);
     const body = new BodyBuffer();
     exchange.body = body;
     if (exchange.expectsContinue) response.writeContinue();
     request.on("data", (piece: Buffer) => {
       if (exchange.state !== "receiving") return;
       if (body.received + piece.length > most) return this.responder.refuse(exchange, failure("TOO_LARGE"));
-      if (!this.#bodies.take(piece.length)) return this.responder.refuse(exchange, BODIES_FULL);
+      if (!this.#bodies.take(caller, piece.length)) return this.responder.refuse(exchange, BODIES_FULL);
       exchange.held += piece.length;
       body.add(piece, most);
       if (body.received === length) this.#received(exchange, body);
@@ -368,7 +373,7 @@ export class Dispatcher implements Sink {
     const message = Message.ofBytes(body, exchange.head, Format.typed);
     exchange.head = "";
     if (target.mode === "publish") return this.#publish(exchange, target, message);
-    target.api?.announce(target.route.subject);
+    target.api?.announce(target.route.subject, exchange.connection.caller);
     const wishes = exchange.prefer === undefined ? NO_WISHES : parsePrefer(exchange.prefer);
     if (wishes.respondAsync)
       return answerLater(exchange, target, message, wishes.wait ?? 0, this.#answers, this.responder);

@@ -23,6 +23,7 @@ export interface HandlerOptions extends Pick<
   | "urlLimit"
   | "timeoutMs"
   | "asyncAnswers"
+  | "callerShare"
   | "sseKeepAliveMs"
   | "streamIdleMs"
   | "streamGraceMs"

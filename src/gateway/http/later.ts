@@ -1,5 +1,4 @@
 /** Answers for callers that come back for them: `Prefer: respond-async`. */
-import { failure } from "../../message/failure.ts";
 import { Message } from "../../message/message.ts";
 import { answerPath } from "./answers-endpoint.ts";
 import type { AsyncAnswers } from "./async-answers.ts";
@@ -16,12 +15,9 @@ export function answerLater(
   answers: AsyncAnswers,
   responder: Responder,
 ): void {
-  const { held } = exchange;
-  const id = answers.start(target.route, message, target.timeoutMs, held);
-  if (id === undefined) {
-    const why = failure("IN_FLIGHT_FULL", "too many answers are kept to be fetched");
-    return responder.problem(exchange, why);
-  }
+  const { held, connection } = exchange;
+  const id = answers.start(target.route, message, target.timeoutMs, held, connection.caller);
+  if (typeof id !== "string") return responder.fail(exchange, id);
   exchange.held = 0;
   exchange.answerId = id;
   if (wait === 0) return tellWhere(exchange, id, responder);

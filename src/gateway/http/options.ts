@@ -23,11 +23,11 @@ export interface RequestRecord {
 
 /** Bounds on answers that are kept for `Prefer: respond-async`. */
 export interface AsyncAnswersOptions {
-  /** Answers pending or kept. Past it: 503 `IN_FLIGHT_FULL`. Default 1,000. */
+  /** Answers pending or kept. Past it: 503 `IN_FLIGHT_FULL`. Default 4,096. */
   readonly max?: number;
   /** How long an answer nobody fetches is kept. Default 60,000. */
   readonly keepMs?: number;
-  /** Bytes of all kept answers. Past it the oldest are dropped. Default 64 MiB. */
+  /** Bytes of all kept answers. Past it the oldest are dropped, those of the same caller first. Default 64 MiB. */
   readonly maxBytes?: number;
 }
 
@@ -60,6 +60,8 @@ export interface HttpOptions {
   /** Connections past it are closed unheard. Default 16,384. */
   readonly maxConnections?: number;
   readonly asyncAnswers?: AsyncAnswersOptions;
+  /** What one caller, an address, may have of the bounds that are for all, in percent. Default: that of the hub, 25. */
+  readonly callerShare?: number;
   /** Certificates: the port then speaks HTTPS. `false` for none where the hub has some. Default: those of the hub. */
   readonly tls?: TlsOptions | false;
   /** An event stream that is quiet gets a comment this often, so that nobody on the way takes it for dead. Default 15,000. */
@@ -104,6 +106,7 @@ export interface HttpSettings {
   readonly maxPipelined: number;
   readonly maxConnections: number;
   readonly asyncAnswers: { readonly max: number; readonly keepMs: number; readonly maxBytes: number };
+  readonly callerShare: number;
   readonly sseKeepAliveMs: number;
   readonly streamIdleMs: number;
   readonly streamGraceMs: number;
@@ -142,10 +145,11 @@ export function settingsOf(options: HttpOptions): HttpSettings {
       2 ** 31 - 1,
     ),
     asyncAnswers: {
-      max: whole("asyncAnswers.max", kept.max ?? 1_000, 0, 2 ** 24),
+      max: whole("asyncAnswers.max", kept.max ?? 4_096, 0, 2 ** 24),
       keepMs: whole("asyncAnswers.keepMs", kept.keepMs ?? 60_000, 1, MAX_TIMEOUT),
       maxBytes: whole("asyncAnswers.maxBytes", kept.maxBytes ?? 64 * KIB * KIB, 0, Number.MAX_SAFE_INTEGER),
     },
+    callerShare: whole("callerShare", options.callerShare ?? DEFAULT_LIMITS.callerShare, 1, 2 ** 31 - 1),
     sseKeepAliveMs: whole("sseKeepAliveMs", options.sseKeepAliveMs ?? 15_000, 1, MAX_TIMEOUT),
     streamIdleMs: whole("streamIdleMs", options.streamIdleMs ?? 0, 0, MAX_TIMEOUT),
     streamGraceMs: whole("streamGraceMs", options.streamGraceMs ?? 5_000, 0, MAX_TIMEOUT),

@@ -166,7 +166,8 @@ export class Responder {
 
   /** The body has reached whom it was for. */
   giveBody(exchange: Exchange): void {
-    this.#bodies.give(exchange.held);
+    if (exchange.held === 0) return;
+    this.#bodies.give(exchange.connection.caller, exchange.held);
     exchange.held = 0;
   }
 

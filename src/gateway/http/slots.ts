@@ -10,6 +10,10 @@ export class Slots<Item> {
     return slot;
   }
 
+  get(slot: number): Item | undefined {
+    return this.#items[slot];
+  }
+
   /** Takes out the item with this number. */
   remove(slot: number): Item | undefined {
     const item = this.#items[slot];

@@ -1,6 +1,7 @@
 import type { Pending, PendingTable } from "../../broker/pending-table.ts";
 import type { Clock } from "../../message/clock.ts";
 import type { Failure } from "../../message/failure.ts";
+import type { SharedBound } from "../../message/shared-bound.ts";
 import type { Delivery, HttpCall } from "../http-api.ts";
 import { oneJob, severalJobs } from "./job-form.ts";
 import type { JobTable } from "./job-table.ts";
@@ -18,6 +19,8 @@ export interface PollHost {
   readonly clock: Clock;
   readonly table: JobTable;
   readonly waits: PendingTable<Wait>;
+  /** How many may wait. */
+  readonly polls: SharedBound;
   /** Why polls are not to wait, if they are not. */
   refusal(): Failure | undefined;
   /** Calls the poll's `send` at the end of the next turn of the loop. */
@@ -57,11 +60,11 @@ export class HttpPoll implements Poll, Delivery {
     this.room = options.max ?? 1;
   }
 
-  /** Begins to wait. False, with nothing done, when too many wait already. */
+  /** Begins to wait. False, with nothing done, when too many wait already, of this caller or in all. */
   begin(): boolean {
     const { waitMs } = this.#options;
-    const wait = this.#host.waits.add(this.#host.clock.now() + waitMs);
-    if (wait === undefined) return false;
+    if (!this.#host.polls.take(this.#call.caller, 1)) return false;
+    const wait = this.#host.waits.add(this.#host.clock.now() + waitMs)!;
     wait.poll = this;
     this.#wait = wait.id;
     this.#call.onGone = () => this.#gone();
@@ -152,6 +155,7 @@ export class HttpPoll implements Poll, Delivery {
 
   #end(): void {
     this.state = "over";
+    this.#host.polls.give(this.#call.caller, 1);
     const wait = this.#host.waits.get(this.#wait);
     if (wait === undefined) return;
     wait.poll = undefined;

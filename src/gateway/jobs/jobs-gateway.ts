@@ -3,6 +3,8 @@ import { randomUUID } from "node:crypto";
 import { PendingTable } from "../../broker/pending-table.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { DEFAULT_LIMITS } from "../../message/limits.ts";
+import { LEAST_SHARE, SharedBound, shareOf } from "../../message/shared-bound.ts";
 import { laterThisTurn } from "../../session/turn.ts";
 import type { HttpApi, HttpCall } from "../http-api.ts";
 import { answerOf, errorOf } from "./answer-form.ts";
@@ -32,6 +34,9 @@ const JOB_ENDED = Object.freeze(failure("JOB_ENDED"));
 const LEASE_EXPIRED = Object.freeze(failure("LEASE_EXPIRED"));
 const JOB_WITHDRAWN = Object.freeze(failure("JOB_WITHDRAWN"));
 const TOO_MANY_POLLS = Object.freeze(failure("IN_FLIGHT_FULL", "too many workers wait for jobs"));
+const TOO_MANY_OF_CALLER = Object.freeze(
+  failure("IN_FLIGHT_FULL", "too many workers of this caller wait for jobs"),
+);
 const METHOD_NOT_ALLOWED = Object.freeze(failure("METHOD_NOT_ALLOWED"));
 const NO_SUCH_PATH: Failure = Object.freeze({
   code: "not_found",
@@ -58,16 +63,24 @@ export class JobsGateway implements HttpApi {
   #refusal: Failure | undefined;
 
   /** Throws `invalid_argument` for options that are wrong. */
-  constructor(engine: Engine, options: JobsOptions = {}, onPoll?: PollListener) {
+  constructor(
+    engine: Engine,
+    options: JobsOptions = {},
+    onPoll?: PollListener,
+    callerShare: number = DEFAULT_LIMITS.callerShare,
+  ) {
     const { clock } = engine;
     this.#settings = jobsSettings(options);
     this.#table = new JobTable({ clock, newId: randomUUID, remembered: REMEMBERED });
     this.#onPoll = onPoll;
-    this.#services = new PullServices(engine, this.#table, this.#settings, onPoll);
+    const { maxPolls, maxServices } = this.#settings;
+    const share = (limit: number): SharedBound =>
+      new SharedBound(limit, shareOf(limit, callerShare, LEAST_SHARE));
+    this.#services = new PullServices(engine, this.#table, this.#settings, onPoll, share(maxServices));
     const atEndOfTurn = laterThisTurn();
     const waits = new PendingTable<Wait>(
       clock,
-      this.#settings.maxPolls,
+      maxPolls,
       () => ({ id: 0, deadline: 0, poll: undefined }),
       (wait) => {
         const { poll } = wait;
@@ -80,6 +93,7 @@ export class JobsGateway implements HttpApi {
       clock,
       table: this.#table,
       waits,
+      polls: share(maxPolls),
       refusal: () => this.#refusal,
       due: (poll) => {
         // One turn later: whoever has left by now is seen leaving before its job is written.
@@ -105,8 +119,8 @@ export class JobsGateway implements HttpApi {
     return isServiceName(name) ? name : NO_NAME;
   }
 
-  announce(subject: string): void {
-    if (this.#settings.compat === "astrohub") this.#services.open(subject);
+  announce(subject: string, caller: string): void {
+    if (this.#settings.compat === "astrohub") this.#services.open(subject, caller);
   }
 
   claims(path: string): boolean {
@@ -161,10 +175,11 @@ export class JobsGateway implements HttpApi {
 
   /** Lets a call wait for jobs of a service. A failure, with nothing done, when it cannot. */
   #await(call: HttpCall, subject: string, options: PollOptions): Failure | undefined {
-    const service = this.#services.open(subject);
+    const service = this.#services.open(subject, call.caller);
     if ("code" in service) return service;
     const poll = new HttpPoll(this.#host, service, call, options);
-    if (!poll.begin()) return TOO_MANY_POLLS;
+    if (!poll.begin())
+      return this.#host.polls.taken < this.#settings.maxPolls ? TOO_MANY_OF_CALLER : TOO_MANY_POLLS;
     this.#onPoll?.("polled", subject);
     return undefined;
   }

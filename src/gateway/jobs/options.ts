@@ -31,9 +31,9 @@ export interface JobsOptions {
   readonly maxWaitMs?: number;
   /** How long a service keeps its queue after its workers were last heard of. Milliseconds. Default 30,000. */
   readonly lingerMs?: number;
-  /** Polls that wait at a time. Past it: 503. Default 16,384. */
+  /** Polls that wait at a time. Past it: 503. Default 65,536. */
   readonly maxPolls?: number;
-  /** Services at a time that are polled and not in `services`. Past it: 503. Default 1,000. */
+  /** Services at a time that are polled and not in `services`. Past it, 503 when none of them is idle. Default 4,096. */
   readonly maxServices?: number;
 }
 
@@ -65,8 +65,8 @@ export function jobsSettings(options: JobsOptions): JobsSettings {
     waitMs: whole("waitMs", options.waitMs ?? 30_000, MAX_TIMEOUT),
     maxWaitMs: whole("maxWaitMs", options.maxWaitMs ?? 300_000, MAX_TIMEOUT),
     lingerMs: whole("lingerMs", options.lingerMs ?? 30_000, MAX_TIMEOUT),
-    maxPolls: whole("maxPolls", options.maxPolls ?? 16_384, MAX_COUNT),
-    maxServices: whole("maxServices", options.maxServices ?? 1_000, MAX_COUNT),
+    maxPolls: whole("maxPolls", options.maxPolls ?? 65_536, MAX_COUNT),
+    maxServices: whole("maxServices", options.maxServices ?? 4_096, MAX_COUNT),
   };
 }
 

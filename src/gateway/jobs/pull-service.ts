@@ -34,6 +34,7 @@ const NO_STREAMS = Object.freeze(failure("STREAMS_UNSUPPORTED"));
  * that wait have room for. While nobody polls it takes none, and keeps the queue.
  */
 export class PullService implements Worker, JobOwner {
+  readonly keepsRequests = true;
   readonly subject: string;
   /** When a worker was last heard of, by the clock. */
   lastSeen: number;

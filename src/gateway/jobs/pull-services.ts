@@ -1,5 +1,6 @@
 import type { Engine } from "../../engine/engine.ts";
 import { failure, type Failure } from "../../message/failure.ts";
+import type { SharedBound } from "../../message/shared-bound.ts";
 import type { JobTable } from "./job-table.ts";
 import type { JobsSettings } from "./options.ts";
 import { PullService, type PullServiceOptions } from "./pull-service.ts";
@@ -12,6 +13,10 @@ export type PollListener = (event: "polled" | "left", subject: string) => void;
 
 const AT_MOST_ONCE: PullServiceOptions = { attempts: 1, leaseMs: undefined };
 const TOO_MANY = Object.freeze(failure("IN_FLIGHT_FULL", "too many services are polled"));
+const TOO_MANY_OF_CALLER = Object.freeze(
+  failure("IN_FLIGHT_FULL", "too many services are polled by this caller"),
+);
+const DISPLACED = Object.freeze(failure("NO_RESPONDERS", "nobody polls the service, and others are polled"));
 const UNPOLLED = Object.freeze(failure("NO_RESPONDERS", "nobody polls the service any longer"));
 
 /**
@@ -24,10 +29,22 @@ export class PullServices {
   readonly #settings: JobsSettings;
   readonly #onPoll: PollListener | undefined;
   readonly #configured = new Map<string, PullService>();
+  /** The others, the one asked for last at the end. */
   readonly #polled = new Map<string, PullService>();
+  /** Who has begun them, and how many there are. */
+  readonly #callers = new Map<string, string>();
+  readonly #bound: SharedBound;
   #sweep: unknown;
 
-  constructor(engine: Engine, table: JobTable, settings: JobsSettings, onPoll: PollListener | undefined) {
+  /** `bound` is on those that are polled and not configured. */
+  constructor(
+    engine: Engine,
+    table: JobTable,
+    settings: JobsSettings,
+    onPoll: PollListener | undefined,
+    bound: SharedBound,
+  ) {
+    this.#bound = bound;
     this.#engine = engine;
     this.#table = table;
     this.#settings = settings;
@@ -40,16 +57,22 @@ export class PullServices {
     return this.#polled.size > 0 || [...this.#configured.values()].some((service) => !service.isIdle);
   }
 
-  /** The service, which begins now if it has to; a failure when there are too many. */
-  open(subject: string): PullService | Failure {
+  /**
+   * The service, which begins now if it has to. Where there are too many it takes the place of one that nobody polls: of the
+   * same caller's, if that has too many by itself. A failure when all are polled.
+   */
+  open(subject: string, caller: string): PullService | Failure {
     const known = this.#configured.get(subject) ?? this.#polled.get(subject);
     if (known !== undefined) {
       known.lastSeen = this.#engine.clock.now();
+      if (this.#polled.delete(subject)) this.#polled.set(subject, known);
       return known;
     }
     const options = this.#settings.services.get(subject);
     if (options !== undefined) return this.#begin(this.#configured, subject, options);
-    if (this.#polled.size >= this.#settings.maxServices) return TOO_MANY;
+    if (!this.#takePlace(caller))
+      return this.#bound.taken < this.#bound.limit ? TOO_MANY_OF_CALLER : TOO_MANY;
+    this.#callers.set(subject, caller);
     const service = this.#begin(this.#polled, subject, AT_MOST_ONCE);
     this.#watch();
     return service;
@@ -60,7 +83,24 @@ export class PullServices {
     this.#engine.clock.clear(this.#sweep);
     for (const service of [...this.#configured.values(), ...this.#polled.values()]) service.leave(why);
     this.#configured.clear();
-    this.#polled.clear();
+    for (const subject of this.#polled.keys()) this.#forget(subject);
+  }
+
+  #takePlace(caller: string): boolean {
+    if (this.#bound.take(caller, 1)) return true;
+    const ofCaller = this.#bound.takenBy(caller) >= this.#bound.share;
+    for (const [subject, service] of this.#polled) {
+      if (!service.isIdle || (ofCaller && this.#callers.get(subject) !== caller)) continue;
+      this.#giveUp(this.#polled, service, DISPLACED);
+      return this.#bound.take(caller, 1);
+    }
+    return false;
+  }
+
+  #forget(subject: string): void {
+    this.#polled.delete(subject);
+    const caller = this.#callers.get(subject);
+    if (this.#callers.delete(subject)) this.#bound.give(caller!, 1);
   }
 
   #begin(among: Map<string, PullService>, subject: string, options: PullServiceOptions): PullService {
@@ -72,7 +112,8 @@ export class PullServices {
   }
 
   #giveUp(among: Map<string, PullService>, service: PullService, why: Failure): void {
-    among.delete(service.subject);
+    if (among === this.#polled) this.#forget(service.subject);
+    else among.delete(service.subject);
     service.leave(why);
     if (among === this.#polled) this.#onPoll?.("left", service.subject);
   }

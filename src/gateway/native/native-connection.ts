@@ -44,6 +44,8 @@ export interface ConnectionOptions {
   readonly openStreams: OpenStreams;
   readonly clock: Clock;
   readonly name: string;
+  /** Who counts for what it asks. */
+  readonly caller: string;
   /** Those of all sessions of the gateway. */
   readonly lanes: Lanes;
   /** Counts what is dropped. */
@@ -63,6 +65,7 @@ export class NativeConnection
   implements Sink, FanOutTarget, SessionLifecycle, SessionCalls<Route>, SessionRegistrations
 {
   readonly session: Session<Route>;
+  readonly #caller: string;
   readonly outbox: Outbox;
   readonly #engine: Engine;
   readonly #options: ConnectionOptions;
@@ -80,6 +83,7 @@ export class NativeConnection
   constructor(connection: Connection, options: ConnectionOptions) {
     this.#engine = options.engine;
     this.#options = options;
+    this.#caller = options.caller;
     this.session = new Session<Route>(connection, {
       role: "acceptor",
       name: options.name,
@@ -238,6 +242,10 @@ export class NativeConnection
   failed(tag: number, why: Failure): void {
     this.#handles.take(tag);
     this.session.error(0, tag, why);
+  }
+
+  callerOf(): string {
+    return this.#caller;
   }
 
   // FanOutTarget

@@ -1,5 +1,6 @@
 /** The door for the native protocol: sessions over any transport, in front of any engine. */
 import type { Engine } from "../../engine/engine.ts";
+import { callerOfSession } from "../../message/caller.ts";
 import { systemClock, type Clock } from "../../message/clock.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
@@ -32,6 +33,8 @@ export class NativeGateway {
   readonly #fanOut: FanOut;
   readonly #lanes = new Lanes();
   readonly #connections = new Set<NativeConnection>();
+  /** Connections since the start. */
+  #accepted = 0;
   #draining = false;
   readonly #drops: PublicationDrops = { newest: 0, oldest: 0, tooLarge: 0, untaken: 0 };
   #slowDisconnects = 0;
@@ -69,7 +72,9 @@ export class NativeGateway {
 
   /** Starts a session on a connection, however it came to be. */
   accept(connection: Connection): void {
+    this.#accepted++;
     const session = new NativeConnection(connection, {
+      caller: callerOfSession(connection.remote, this.#accepted),
       engine: this.#engine,
       fanOut: this.#fanOut,
       flusher: this.#flusher,
