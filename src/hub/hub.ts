@@ -24,6 +24,7 @@ import type { TlsOptions } from "../transport/transport.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
 import { TransportRegistry } from "../transport/registry.ts";
 import { HttpDoors } from "./http-doors.ts";
+import { MemoryRelief } from "./memory-relief.ts";
 import { SessionDoors, type Door, type ListenAt } from "./session-doors.ts";
 
 export interface HubConfig extends CodecOptions {
@@ -66,6 +67,8 @@ export interface HubConfig extends CodecOptions {
 
 export interface HubStats extends Readonly<BrokerStats> {
   readonly inFlight: number;
+  /** Bytes of requests that are kept, of at most `limits.queueBytes`. */
+  readonly keptBytes: number;
   readonly sessions: number;
   /** Publications that were dropped instead of sent to a session: all of them, whatever the reason. */
   readonly droppedPublications: number;
@@ -142,7 +145,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     for (const at of config.listen ?? [DEFAULT_URL]) await doors.listen(at);
     beam = await openBeamDoor(engine, config, limits);
     grpc = await openGrpcDoor(engine, config, limits);
-    const jobs = await openJobs(engine, config);
+    const jobs = await openJobs(engine, config, limits);
     const http = new HttpDoors(engine, native, limits, config.tls, jobs, config.jobs !== undefined);
     const hub = new RunningHub(
       engine,
@@ -171,10 +174,11 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
 async function openJobs(
   engine: LocalEngine,
   { jobs: options = true, onPoll }: HubConfig,
+  { callerShare }: Limits,
 ): Promise<JobsGateway | undefined> {
   if (options === false) return undefined;
   const { JobsGateway } = await import("../gateway/jobs/jobs-gateway.ts");
-  return new JobsGateway(engine, options === true ? {} : options, onPoll);
+  return new JobsGateway(engine, options === true ? {} : options, onPoll, callerShare);
 }
 
 /** Loaded when it is asked for: it needs what passes sockets, which not every platform has. */
@@ -219,6 +223,7 @@ class RunningHub extends EnginePeer implements Hub {
   readonly #http: HttpDoors;
   readonly #beam: BeamGateway | undefined;
   readonly #grpc: GrpcGateway | undefined;
+  readonly #relief = new MemoryRelief();
   #ending: Promise<void> | undefined;
 
   constructor(
@@ -236,6 +241,7 @@ class RunningHub extends EnginePeer implements Hub {
     this.#http = http;
     this.#beam = beam;
     this.#grpc = grpc;
+    this.#relief.start();
   }
 
   get urls(): readonly string[] {
@@ -286,6 +292,7 @@ class RunningHub extends EnginePeer implements Hub {
     return {
       ...this.#engine.stats,
       inFlight: this.#engine.inFlight,
+      keptBytes: this.#engine.keptBytes,
       sessions,
       droppedPublications: drops.newest + drops.oldest + drops.tooLarge + drops.untaken,
       droppedNewest: drops.newest,
@@ -320,6 +327,7 @@ class RunningHub extends EnginePeer implements Hub {
   }
 
   async #end(): Promise<void> {
+    this.#relief.stop();
     await Promise.all([this.#http.close(), this.#beam?.close(), super.close()]);
     const closing = Promise.all([this.#doors.close(), this.#grpc?.close()]);
     await this.#native.close();
