@@ -1,5 +1,10 @@
 /** Request bodies, within bounds for each, for each caller and for all together. */
+import { failure, type Failure } from "../../message/failure.ts";
 import { SharedBound } from "../../message/shared-bound.ts";
+
+export const BODIES_FULL: Failure = Object.freeze(
+  failure("IN_FLIGHT_FULL", "the requests in flight have too many bytes of bodies"),
+);
 
 /** Bytes of bodies that may be held at a time. Shared by the doors of a hub. */
 export class BodyBudget extends SharedBound {

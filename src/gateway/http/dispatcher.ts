@@ -9,7 +9,7 @@ import { discardStreams } from "../../message/stream.ts";
 import { OWN_PATHS, serveAnswers } from "./answers-endpoint.ts";
 import { ApiCall } from "./api-call.ts";
 import { AsyncAnswers } from "./async-answers.ts";
-import { BodyBuffer, type BodyBudget } from "./body.ts";
+import { BODIES_FULL, BodyBuffer, type BodyBudget } from "./body.ts";
 import { Exchange, type Connection, type Incoming, type Outgoing } from "./connection.ts";
 import { HeadReader, appLines } from "./head.ts";
 import { answerLater } from "./later.ts";
@@ -23,11 +23,7 @@ import { StreamedAnswers } from "./stream/streamed-answers.ts";
 import { Upload } from "./upload.ts";
 
 const NO_BYTES = new Uint8Array(0);
-const NO_WISHES = parsePrefer("");
 const NOWHERE: Failure = failure("BAD_REQUEST");
-const BODIES_FULL = Object.freeze(
-  failure("IN_FLIGHT_FULL", "the requests in flight have too many bytes of bodies"),
-);
 
 /** An API on the same port, if there is one, and whether it goes before routes for every path. */
 interface Fittings {
@@ -114,8 +110,7 @@ export class Dispatcher implements Sink {
 
   /** True when a path leads somewhere: to a subject, to an API, or to the gateway's own answers. */
   serves(url: string): boolean {
-    const query = url.indexOf("?");
-    const path = query < 0 ? url : url.slice(0, query);
+    const [path = ""] = url.split("?", 1);
     if (path.startsWith(OWN_PATHS) || this.#api?.claims(path) === true) return true;
     return path.startsWith("/") && "byMethod" in this.#router.resolve(path);
   }
@@ -312,18 +307,19 @@ export class Dispatcher implements Sink {
   }
 
   #receive(exchange: Exchange, length: number): void {
-    const { request, response } = exchange;
-    const { caller } = exchange.connection;
+    const { request, response, connection } = exchange;
     const most = length < 0 ? this.#settings.bodyLimit : length;
     // Not kept for it, since it may never come; but what does not fit now need not begin.
-    if (!this.#bodies.hasRoomFor(caller, length)) return this.responder.refuse(exchange, BODIES_FULL);
+    if (!this.#bodies.hasRoomFor(connection.caller, length))
+      return this.responder.refuse(exchange, BODIES_FULL);
     const body = new BodyBuffer();
     exchange.body = body;
     if (exchange.expectsContinue) response.writeContinue();
     request.on("data", (piece: Buffer) => {
       if (exchange.state !== "receiving") return;
       if (body.received + piece.length > most) return this.responder.refuse(exchange, failure("TOO_LARGE"));
-      if (!this.#bodies.take(caller, piece.length)) return this.responder.refuse(exchange, BODIES_FULL);
+      if (!this.#bodies.take(connection.caller, piece.length))
+        return this.responder.refuse(exchange, BODIES_FULL);
       exchange.held += piece.length;
       body.add(piece, most);
       if (body.received === length) this.#received(exchange, body);
@@ -353,7 +349,7 @@ export class Dispatcher implements Sink {
     exchange.upload = upload;
     exchange.head = "";
     exchange.state = "running";
-    const { wait } = exchange.prefer === undefined ? NO_WISHES : parsePrefer(exchange.prefer);
+    const { wait } = parsePrefer(exchange.prefer);
     this.#request(exchange, target, message, wait);
     if (exchange.isDone) return; // it has been answered already
     upload.begin();
@@ -374,7 +370,7 @@ export class Dispatcher implements Sink {
     exchange.head = "";
     if (target.mode === "publish") return this.#publish(exchange, target, message);
     target.api?.announce(target.route.subject, exchange.connection.caller);
-    const wishes = exchange.prefer === undefined ? NO_WISHES : parsePrefer(exchange.prefer);
+    const wishes = parsePrefer(exchange.prefer);
     if (wishes.respondAsync)
       return answerLater(exchange, target, message, wishes.wait ?? 0, this.#answers, this.responder);
     this.#request(exchange, target, message, wishes.wait);

@@ -9,8 +9,11 @@ export interface Preferences {
 const WAIT = /^wait\s*=\s*(?:"(\d{1,9})"|(\d{1,9}))\s*(?:;|$)/i;
 const RESPOND_ASYNC = /^respond-async\s*(?:;|$)/i;
 
+const NONE: Preferences = { wait: undefined, respondAsync: false };
+
 /** Reads the value of one or more Prefer headers, joined by commas. The first of several waits counts. */
-export function parsePrefer(value: string): Preferences {
+export function parsePrefer(value: string | undefined): Preferences {
+  if (value === undefined) return NONE;
   let wait: number | undefined;
   let respondAsync = false;
   for (const part of value.split(",")) {
