@@ -22,6 +22,10 @@ export interface AppSocketOwner {
   readonly streams: SharedByStreams;
   /** The exchange is over: the socket can take another one. */
   free(socket: AppSocket): void;
+  /** Its caller has the whole answer, but the app has not ended it yet. */
+  linger(socket: AppSocket): void;
+  /** The answer is not what the app has said of it. */
+  unsent(error: unknown): void;
   closed(socket: AppSocket): void;
 }
 
@@ -37,6 +41,8 @@ export class AppSocket extends Duplex {
   request: AppRequest | undefined;
   readonly #owner: AppSocketOwner;
   #answer: Answer | undefined;
+  /** The app has ended its response to the last request. */
+  #hasEnded = true;
   #reader = new ResponseReader(false);
   /** Where the body of the answer goes, once it is clear that it comes in pieces. */
   #out: Port | undefined;
@@ -62,6 +68,7 @@ export class AppSocket extends Duplex {
     this.#answer = answer;
     this.#reader = new ResponseReader(request.method === "HEAD");
     this.#out = undefined;
+    this.#hasEnded = false;
     this.#timer?.refresh();
     answer.onGone(() => {
       if (this.#answer === answer) this.destroy();
@@ -75,6 +82,14 @@ export class AppSocket extends Duplex {
     this.#left = request.length;
     this.#in = body === undefined ? undefined : new Port(body, this.#owner.streams);
     if (this.push(head)) this.#pull();
+  }
+
+  /** The app has ended its response, all of which has been read. What is missing will not come. */
+  ended(): void {
+    this.#hasEnded = true;
+    if (this.#answer === undefined) this.#settle();
+    else if (this.#reader.state !== "done" && this.#reader.state !== "rest")
+      this.#distrust(this.#reader.missing());
   }
 
   /** The app has failed. Its caller hears of that unless an answer has begun. */
@@ -195,11 +210,14 @@ export class AppSocket extends Duplex {
 
   #written(chunks: readonly Buffer[], done: Done): void {
     this.#timer?.refresh();
-    if (this.#answer === undefined) return done(); // what nobody has asked for
+    if (this.#answer === undefined) {
+      if (!this.#hasEnded) this.#distrust(this.#reader.excess());
+      return done(); // what nobody has asked for
+    }
     try {
       for (const chunk of chunks) this.#reader.feed(chunk);
     } catch (error) {
-      this.#answer.fail(error instanceof LintelError ? error.toFailure() : FAILED);
+      this.#distrust(error);
       return done(error as Error);
     }
     return this.#deliver(done);
@@ -249,12 +267,25 @@ export class AppSocket extends Duplex {
   /** The response is complete. What of the request was not read by then is not worth a connection. */
   #finish(): void {
     this.#answer = undefined;
+    if (this.#hasEnded) this.#settle();
+    else this.#owner.linger(this);
+  }
+
+  /** Nothing more comes of the response: the next one may follow. */
+  #settle(): void {
     const isReusable = this.#reader.keepsAlive && this.#in === undefined;
     setImmediate(() => {
       if (this.destroyed || this.#answer !== undefined) return;
       if (isReusable && this.readableLength === 0 && this.writable) this.#owner.free(this);
       else this.destroy();
     });
+  }
+
+  /** What the app writes is not what it has said: the caller hears of it, if it can, and so does who runs the app. */
+  #distrust(error: unknown): void {
+    if (this.#reader.isHttp) this.#owner.unsent(error); // else the app speaks something else, and knows
+    this.#answer?.fail(error instanceof LintelError ? error.toFailure() : FAILED);
+    this.destroy();
   }
 }
 

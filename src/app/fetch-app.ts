@@ -1,7 +1,9 @@
 /** Apps that are functions from `Request` to `Response`: Hono and its kin. */
 import { Codecs } from "../codec/codecs.ts";
 import { bytesOf } from "../message/bytes.ts";
+import { DeclaredLength } from "../message/declared-length.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
+import type { Port } from "../peer/stream/port.ts";
 import type { SharedByStreams } from "../peer/stream/values.ts";
 import { giveUp, received } from "../peer/stream/received.ts";
 import { StreamValues } from "../peer/stream/stream-values.ts";
@@ -61,16 +63,20 @@ export class FetchApp implements App {
           failure("BAD_ANSWER", "the app answered with an error response, which has no status"),
         );
       const head = headOf(response);
+      const declared = response.headers.get("content-length");
+      const length = declared === null ? undefined : new DeclaredLength(declared);
       if (response.body === null || about.method === "HEAD") {
         response.body?.cancel().catch(() => undefined);
         return answer.whole(head, NO_BYTES);
       }
       reader = response.body.getReader();
-      await deliver(head, reader, answer);
+      await deliver(head, reader, answer, length);
     } catch (error) {
       if (answer.state === "over") return; // the caller has left, and this is what came of it
-      if (!(error instanceof LintelError)) this.#onError(error, "the app");
-      answer.fail(answer.state === "open" ? FAILED : failure("SOURCE_FAILED"));
+      const isKnown = error instanceof LintelError;
+      if (!isKnown || error.reason === "BAD_ANSWER") this.#onError(error, "the app");
+      if (isKnown && error.reason === "BAD_ANSWER") answer.fail(error.toFailure());
+      else answer.fail(answer.state === "open" ? FAILED : failure("SOURCE_FAILED"));
       controller.abort(error);
       reader?.cancel(error).catch(() => undefined); // it may have failed for what it gave, and go on for ever
     }
@@ -101,11 +107,12 @@ export class FetchApp implements App {
   }
 }
 
-/** Sends what is there at once whole, and all else as it comes. */
+/** Sends what is there at once whole, and all else as it comes; of that `length` is what the app has said, if it has. */
 async function deliver(
   head: string,
   reader: ReadableStreamDefaultReader<unknown>,
   answer: Answer,
+  length: DeclaredLength | undefined,
 ): Promise<void> {
   let next = reader.read();
   const first = await soon(next);
@@ -115,10 +122,16 @@ async function deliver(
   const second = bytes === undefined ? undefined : await soon(next);
   if (bytes !== undefined && second?.done === true && bytes.length <= WHOLE) return answer.whole(head, bytes);
   const port = answer.stream(head, false);
-  if (bytes !== undefined) await port.write(bytes);
+  if (bytes !== undefined) await send(port, bytes, length);
   for (let result = await next; !result.done; result = await reader.read())
-    await port.write(bytesOf(result.value));
+    await send(port, bytesOf(result.value), length);
+  length?.end();
   port.end();
+}
+
+function send(port: Port, bytes: Uint8Array, length: DeclaredLength | undefined): Promise<void> | undefined {
+  length?.add(bytes.length);
+  return port.write(bytes);
 }
 
 /** What a promise resolves with, if that is known in this turn of the loop. Rejects as the promise does in it. */

@@ -19,6 +19,8 @@ export interface App {
 
 /** Connections that wait for requests. */
 const MAX_IDLE = 64;
+/** Connections that are kept for apps that have not ended an answer that is complete. */
+const MAX_LINGERING = 64;
 /** Above what the hub's doors let through, which see to the limit. */
 const MAX_HEADER_SIZE = 262_144;
 
@@ -30,6 +32,8 @@ export class ListenerApp implements App, AppSocketOwner {
   /** By what an app can see of its caller, which must not change on a connection. The last one used comes first. */
   readonly #idle = new Map<string, AppSocket[]>();
   #idleCount = 0;
+  /** Sockets whose apps have not ended what is complete, the oldest first. */
+  readonly #lingering = new Set<AppSocket>();
   #isClosed = false;
 
   constructor(listener: Listener, streams: SharedByStreams, onError: OnError) {
@@ -56,11 +60,13 @@ export class ListenerApp implements App, AppSocketOwner {
   close(): void {
     this.#isClosed = true;
     for (const sockets of [...this.#idle.values()]) for (const socket of [...sockets]) socket.destroy();
+    for (const socket of this.#lingering) socket.destroy();
   }
 
   // AppSocketOwner
 
   free(socket: AppSocket): void {
+    this.#lingering.delete(socket);
     if (this.#isClosed || this.#idleCount >= MAX_IDLE) {
       socket.destroy();
       return;
@@ -72,7 +78,18 @@ export class ListenerApp implements App, AppSocketOwner {
     this.#idleCount++;
   }
 
+  linger(socket: AppSocket): void {
+    this.#lingering.add(socket);
+    if (this.#isClosed) socket.destroy();
+    else if (this.#lingering.size > MAX_LINGERING) this.#lingering.values().next().value?.destroy();
+  }
+
+  unsent(error: unknown): void {
+    this.#onError(error, "the answer of the app");
+  }
+
   closed(socket: AppSocket): void {
+    this.#lingering.delete(socket);
     const key = keyOf(socket.remoteAddress, socket.encrypted);
     const sockets = this.#idle.get(key);
     const index = sockets?.indexOf(socket) ?? -1;
@@ -102,7 +119,10 @@ export class ListenerApp implements App, AppSocketOwner {
 
   #run(request: IncomingMessage, response: ServerResponse): void {
     const socket: unknown = request.socket;
-    if (socket instanceof AppSocket) mount(request, socket.request);
+    if (socket instanceof AppSocket) {
+      mount(request, socket.request);
+      response.once("finish", onFinish);
+    }
     try {
       const result = this.#listener(request, response);
       if (result instanceof Promise) result.catch((error: unknown) => this.#failed(socket, error));
@@ -115,6 +135,12 @@ export class ListenerApp implements App, AppSocketOwner {
     this.#onError(error, "the app");
     if (socket instanceof AppSocket) socket.fail();
   }
+}
+
+/** One function for all responses. */
+function onFinish(this: ServerResponse): void {
+  const socket: unknown = this.req.socket;
+  if (socket instanceof AppSocket) socket.ended();
 }
 
 function keyOf(remote: string | undefined, encrypted: boolean): string {

@@ -1,4 +1,5 @@
 /** What a server of `node:http` writes, read back: the head as a header block, the body without its framing. */
+import { isLength } from "../message/declared-length.ts";
 import { LintelError } from "../message/failure.ts";
 
 /** Largest head. Bytes. */
@@ -30,6 +31,8 @@ export class ResponseReader {
   announced: string | undefined;
   /** Fields behind the body. */
   trailers = "";
+  /** True when what has come begins as a response does. */
+  isHttp = false;
   /** True when another request may follow on the connection. */
   keepsAlive = true;
   readonly #isHead: boolean;
@@ -47,6 +50,17 @@ export class ResponseReader {
   /** Bytes of the body that were read and not taken. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Why a response that has ended is not whole. */
+  missing(): LintelError {
+    if (this.state !== "sized") return bad("it ended before its end");
+    return bad(`its body ended ${this.#left} bytes before its content-length`);
+  }
+
+  /** What is wrong with a response that goes on after its end. */
+  excess(): LintelError {
+    return bad("it goes on after its end: its body is longer than its content-length");
   }
 
   /** The pieces of the body that have come since the last call. */
@@ -76,7 +90,7 @@ export class ResponseReader {
           at = this.#body(bytes, at);
           break;
         case "done":
-          throw bad("it goes on after its end");
+          throw this.excess();
         default:
       }
     }
@@ -116,20 +130,22 @@ export class ResponseReader {
     const [first = "", ...lines] = text.split(CRLF);
     const status = STATUS.exec(first)?.[1];
     if (status === undefined) throw bad("it does not begin with a status");
+    this.isHttp = true;
     if (status === "101") throw bad("it switches protocols, which is not to be had here");
     if (status.startsWith("1")) return;
     const { block, framing } = fieldsOf(lines);
     this.head = `:status:${status}\n${block}`;
     this.announced = framing.get("trailer");
     const connection = framing.get("connection")?.toLowerCase() ?? "";
+    const length = framing.get("content-length");
+    if (length !== undefined && !isLength(length)) throw bad("its content-length is no number of bytes");
     this.keepsAlive = first.startsWith("HTTP/1.1") && !connection.includes("close");
     if (this.#isHead || status === "204" || status === "304") {
       this.state = "done";
     } else if (framing.get("transfer-encoding")?.toLowerCase() === "chunked") {
       this.state = "size";
-    } else if (framing.has("content-length")) {
-      this.#left = Number(framing.get("content-length"));
-      if (!Number.isSafeInteger(this.#left) || this.#left < 0) throw bad("its content-length is no number");
+    } else if (length !== undefined) {
+      this.#left = Number(length);
       this.state = this.#left === 0 ? "done" : "sized";
     } else this.state = "rest";
   }

@@ -60,10 +60,11 @@ export class HttpService implements Worker, AnswerOwner, AsyncDisposable {
     this.#prefix = prefix;
     this.#graceMs = graceMs;
     this.#onError = onError;
+    const report: OnError = (error, where) => onError(error, `${where} ${subject}`);
     this.#app =
       "listener" in app
-        ? new ListenerApp(app.listener, streams, onError)
-        : new FetchApp(app.fetch, streams, onError);
+        ? new ListenerApp(app.listener, streams, report)
+        : new FetchApp(app.fetch, streams, report);
     this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`
     const onEnded = (why: Failure): void => this.#over.reject(LintelError.from(why));
     this.#registration = engine.serve(subject, this, { queue, concurrency, onEnded });
@@ -103,7 +104,7 @@ export class HttpService implements Worker, AnswerOwner, AsyncDisposable {
     try {
       this.#app.begin(request, answer);
     } catch (error) {
-      this.#onError(error, "the app");
+      this.#onError(error, `the app ${this.subject}`);
       queueMicrotask(() => answer.fail(failure("HANDLER_FAILED")));
     }
   }

@@ -8,6 +8,7 @@
  * | cannot be sent: status, headers, size, streams that the caller does not take    | `BAD_ANSWER`      | 502  |
  * | cannot be sent by no fault of the worker: the hub drains, the connection is lost | what has happened | 5xx |
  */
+import { isLength } from "./declared-length.ts";
 import { LintelError, failure, type Failure } from "./failure.ts";
 import { formatHeaders, isHttpValue, type HeadersInit } from "./headers.ts";
 import type { Message } from "./message.ts";
@@ -57,6 +58,8 @@ export function formatAnswerHead({ status, headers }: AnswerHead, byHttp: boolea
   for (const [name, value] of Object.entries(headers)) {
     if (name.startsWith(":") && name !== NAME)
       throw LintelError.of("BAD_HEADER", `the name of its header ${name} is reserved`);
+    if (name.toLowerCase() === "content-length" && !isLength(String(value)))
+      throw LintelError.of("BAD_HEADER", "its content-length is no number of bytes");
     if (byHttp && [value].flat().some((one) => typeof one === "string" && !isHttpValue(one)))
       throw LintelError.of("BAD_HEADER", `the value of its header ${name} has characters HTTP cannot carry`);
   }

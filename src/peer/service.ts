@@ -2,7 +2,9 @@ import type { Engine } from "../engine/engine.ts";
 import type { Clock } from "../message/clock.ts";
 import type { Registration, Route, Worker } from "../message/delivery.ts";
 import { defer } from "../message/deferred.ts";
+import { DeclaredLength } from "../message/declared-length.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
+import { findHeader } from "../message/headers.ts";
 import { Format, Message } from "../message/message.ts";
 import { discardStreams } from "../message/stream.ts";
 import { answerFailure } from "../message/unsent.ts";
@@ -221,8 +223,12 @@ export class HandlerService implements Service, Worker {
   #replyWithStreams(job: number, context: Context, value: unknown, more: readonly unknown[]): void {
     const head = Context.replyHead(context);
     const requestHead = Context.requestHead(context);
-    const { message, carried } = this.#values.write(value, more, (plain, line) =>
-      this.#values.codecs.answer(plain, head + line, requestHead),
+    const length = findHeader(head, "content-length");
+    const { message, carried } = this.#values.write(
+      value,
+      more,
+      (plain, line) => this.#values.codecs.answer(plain, head + line, requestHead),
+      length === undefined ? undefined : new DeclaredLength(length),
     );
     // The handler may still be at work on what it answers with: its signal tells when nobody reads that any more.
     carried?.onAbort((error) => {

@@ -1,5 +1,6 @@
 /** From a worker's answer to an HTTP response. */
 import { failure, type Failure } from "../../message/failure.ts";
+import { isLength } from "../../message/declared-length.ts";
 import { findHeader, isHttpValue } from "../../message/headers.ts";
 import { Format, encodedBy, type Message } from "../../message/message.ts";
 import { isHopByHop, namedByConnection } from "./hop-by-hop.ts";
@@ -35,8 +36,6 @@ export interface AnswerHead {
 /** Bodies up to this many bytes become a string, which node writes together with the head; longer ones are sent as views. */
 const SHORT_BODY = 4_096;
 
-/** Of a body whose bytes are not at hand. */
-export const LENGTH: RegExp = /^\d{1,15}$/;
 const STATUS = /^[2-5]\d\d$/;
 const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 
@@ -77,7 +76,7 @@ function withHeaders(
   let length: string | undefined = String(body.length);
   if (isHead && body.length === 0) {
     length = findHeader(answer.headText(), "content-length") ?? (isFinal ? undefined : "0");
-    if (length !== undefined && !LENGTH.test(length))
+    if (length !== undefined && !isLength(length))
       return badAnswer("its content-length is no number of bytes");
   }
   if (length !== undefined) headers.push("Content-Length", length);

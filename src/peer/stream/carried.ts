@@ -1,6 +1,7 @@
 /** The streams a message takes with it: what moves bytes and values from their sources into the streams' near ends. */
 import type { StreamEnd, StreamShape } from "../../message/message.ts";
 import { bytesOf } from "../../message/bytes.ts";
+import type { DeclaredLength } from "../../message/declared-length.ts";
 import { LintelError } from "../../message/failure.ts";
 import { createStream } from "../../message/stream-pair.ts";
 import { MAX_STREAMS_PER_MESSAGE } from "../../message/stream.ts";
@@ -41,9 +42,12 @@ export class Carried {
   /** Ends that came from elsewhere. */
   readonly #others: StreamEnd[] = [];
   readonly #streams = new Set<object>();
+  readonly #length: DeclaredLength | undefined;
 
-  constructor(values: Values) {
+  /** `length` is what was said of the bytes of its one stream, if anything was. */
+  constructor(values: Values, length?: DeclaredLength) {
     this.#values = values;
+    this.#length = length;
   }
 
   /** Takes a stream along. Returns its place. */
@@ -96,7 +100,8 @@ export class Carried {
   #bytes(source: Source | undefined, target: Target | undefined): void {
     const port = this.#open({ sends: source !== undefined, receives: target !== undefined, messages: false });
     if (source !== undefined) {
-      void pump(source, port, this.#values, (chunk) => port.write(bytesOf(chunk)));
+      const counted = this.#length === undefined ? source : countedSource(source, this.#length);
+      void pump(counted, port, this.#values, (chunk) => port.write(bytesOf(chunk)));
     }
     if (target !== undefined) void drain(port, target);
   }
@@ -124,4 +129,17 @@ export class Carried {
     this.ends.push(far);
     return port;
   }
+}
+
+/** The same bytes, with an error where they are not as many as was said. */
+function countedSource(source: Source, length: DeclaredLength): Source {
+  return {
+    async next() {
+      const next = await source.next();
+      if (next.done === true) length.end();
+      else length.add(bytesOf(next.value).length);
+      return next;
+    },
+    stop: (error) => source.stop(error),
+  };
 }

@@ -3,6 +3,7 @@
  * among the streams of the message, so that any codec with objects and numbers can write the rest.
  */
 import type { Codecs } from "../../codec/codecs.ts";
+import type { DeclaredLength } from "../../message/declared-length.ts";
 import { LintelError } from "../../message/failure.ts";
 import { Message, type StreamEnd } from "../../message/message.ts";
 import type { OpenStreams } from "../../message/open-streams.ts";
@@ -62,10 +63,18 @@ export class StreamValues implements Values {
     }
   }
 
-  /** As `message`, the codec chosen by `make`, which is given the value without its streams and a header line to add. */
-  write(value: unknown, more: readonly unknown[], make: (plain: unknown, line: string) => Message): Written {
+  /**
+   * As `message`, the codec chosen by `make`, which is given the value without its streams and a header line to add. `length`
+   * is what the headers say of the bytes of a value that is a stream.
+   */
+  write(
+    value: unknown,
+    more: readonly unknown[],
+    make: (plain: unknown, line: string) => Message,
+    length?: DeclaredLength,
+  ): Written {
     if (more.length === 0 && !containsStream(value)) return { message: make(value, "") };
-    const carried = new Carried(this);
+    const carried = new Carried(this, isStream(value) ? length : undefined);
     try {
       for (const stream of more) carried.add(stream);
       let message: Message;

@@ -1,11 +1,12 @@
 /** Answers that are streams: which form they take, and their common end. */
 import { Wishes } from "../../../codec/accept.ts";
+import { isLength } from "../../../message/declared-length.ts";
 import { failure, type Failure } from "../../../message/failure.ts";
 import { findHeader } from "../../../message/headers.ts";
 import type { Message, StreamEnd } from "../../../message/message.ts";
 import { ReadBudget } from "../../../message/read-window.ts";
 import { discardStreams, isRoot } from "../../../message/stream.ts";
-import { LENGTH, badAnswer, headOf, isHeaderField, type AnswerHead } from "../answer.ts";
+import { badAnswer, headOf, isHeaderField, type AnswerHead } from "../answer.ts";
 import type { Exchange } from "../connection.ts";
 import type { HttpSettings } from "../options.ts";
 import type { Responder } from "../responder.ts";
@@ -134,8 +135,7 @@ function bytes(
 ): Plan | Failure {
   const length = findHeader(block, "content-length");
   const isFinal = target?.mode === "app";
-  if (length !== undefined && !LENGTH.test(length))
-    return badAnswer("its content-length is no number of bytes");
+  if (length !== undefined && !isLength(length)) return badAnswer("its content-length is no number of bytes");
   if (!typed && !isFinal && status !== 204 && status !== 304)
     headers.push("Content-Type", "application/octet-stream");
   if (length !== undefined && status !== 204) headers.push("Content-Length", length);
