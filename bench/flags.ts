@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { WORKLOADS, type WorkloadName } from "./workloads/workload.ts";
 import type { Plan } from "./rounds.ts";
+import { LEFT_OUT_BY, type Tool } from "./tools.ts";
 
 export const HELP = `Usage: npm run bench -- [flags]
 
@@ -11,6 +12,7 @@ Compares Lintel with other ways to do the same work on this machine and prints r
                  NATS (settings of the NATS client; runs only when named)
   --rounds N     rounds per workload (default 7)
   --seconds S    seconds per measurement (default 0.5; wrk takes at least 1)
+  --without nats,wrk  leave out what needs nats-server or wrk. Without it they are looked for, and installed if need be
   --quick        3 short rounds, about a minute in all, for a first impression
   --check        also hold the medians against the first goals; exit 1 if one is missed or could not be measured
   --raw          also print absolute figures, which mean nothing on another machine
@@ -22,6 +24,8 @@ Compares Lintel with other ways to do the same work on this machine and prints r
 export interface Flags {
   readonly only: readonly WorkloadName[];
   readonly plan: Plan;
+  /** Tools whose candidates are left out. */
+  readonly without: readonly Tool[];
   readonly check: boolean;
   readonly raw: boolean;
   readonly markdown: boolean;
@@ -43,6 +47,7 @@ export function readFlags(argv: readonly string[]): Flags {
       only: { type: "string" },
       rounds: { type: "string" },
       seconds: { type: "string" },
+      without: { type: "string" },
       quick: { type: "boolean", default: false },
       check: { type: "boolean", default: false },
       raw: { type: "boolean", default: false },
@@ -58,6 +63,7 @@ export function readFlags(argv: readonly string[]): Flags {
       rounds: Math.ceil(toNumber("--rounds", values.rounds, base.rounds, MOST_ROUNDS)),
       seconds: toNumber("--seconds", values.seconds, base.seconds, MOST_SECONDS),
     },
+    without: values.without === undefined ? [] : values.without.split(",").map(toTool),
     check: values.check,
     raw: values.raw,
     markdown: values.markdown,
@@ -70,6 +76,13 @@ function toWorkload(text: string): WorkloadName {
   const name = WORKLOADS.find((known) => known === text.trim().toUpperCase());
   if (name === undefined) throw new Error(`--only takes ${WORKLOADS.join(", ")}, not "${text}"`);
   return name;
+}
+
+function toTool(text: string): Tool {
+  const tool = LEFT_OUT_BY[text.trim().toLowerCase()];
+  if (tool === undefined)
+    throw new Error(`--without takes ${Object.keys(LEFT_OUT_BY).join(", ")}, not "${text}"`);
+  return tool;
 }
 
 function toNumber(flag: string, text: string | undefined, otherwise: number, most: number): number {

@@ -12,7 +12,8 @@ import {
   toDocument,
   type Finished,
 } from "./report.ts";
-import { runRounds, type Plan } from "./rounds.ts";
+import { runRounds } from "./rounds.ts";
+import { provideTools } from "./tools.ts";
 import { streams } from "./workloads/streams.ts";
 import { natsSettings, w1 } from "./workloads/w1.ts";
 import { w2 } from "./workloads/w2.ts";
@@ -25,12 +26,16 @@ const ALL: readonly Workload[] = [w1, w2, w3, w4, websocket, streams, natsSettin
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
-async function runWorkload(workload: Workload, plan: Plan, tree: ProcessTree): Promise<Finished> {
+async function runWorkload(
+  workload: Workload,
+  { plan, without }: Flags,
+  tree: ProcessTree,
+): Promise<Finished> {
   const progress = (text: string): void => void process.stderr.write(`${workload.name} ${text}\n`);
   progress("starting");
   try {
-    const { contenders, missing } = await openEntries(workload.entries, tree);
-    for (const { name, reason } of missing) progress(`without ${name}: ${reason}`);
+    const { contenders, leftOut, missing } = await openEntries(workload.entries, without, tree);
+    for (const { name, reason } of [...leftOut, ...missing]) progress(`without ${name}: ${reason}`);
     const measurements = await runRounds(
       workload.cases,
       contenders,
@@ -38,7 +43,7 @@ async function runWorkload(workload: Workload, plan: Plan, tree: ProcessTree): P
       progress,
     );
     for (const { name, reason } of measurements.dropouts) progress(`lost ${name}: ${reason}`);
-    return { workload, measurements, missing };
+    return { workload, measurements, leftOut, missing };
   } finally {
     await tree.closeRoles();
   }
@@ -46,12 +51,15 @@ async function runWorkload(workload: Workload, plan: Plan, tree: ProcessTree): P
 
 async function run(flags: Flags, tree: ProcessTree): Promise<number> {
   const style = flags.markdown ? "markdown" : "text";
+  const workloads = ALL.filter(({ name }) => flags.only.includes(name));
+  const needed = new Set(workloads.flatMap(({ entries }) => entries.flatMap(({ needs }) => needs)));
+  provideTools([...needed].filter((tool) => !flags.without.includes(tool)));
   const machine = describeMachine();
   const print = (text: string): void => void process.stdout.write(`${text}\n\n`);
   print(renderHeader(machine, flags.plan));
   const runs: Finished[] = [];
-  for (const workload of ALL.filter(({ name }) => flags.only.includes(name))) {
-    const finished = await runWorkload(workload, flags.plan, tree);
+  for (const workload of workloads) {
+    const finished = await runWorkload(workload, flags, tree);
     runs.push(finished);
     print(renderWorkload(finished, style));
     if (flags.raw) print(renderRaw(finished, style));
@@ -60,7 +68,11 @@ async function run(flags: Flags, tree: ProcessTree): Promise<number> {
   if (flags.check) print(renderGoals(judged, style));
   if (flags.json !== undefined)
     writeFileSync(flags.json, `${JSON.stringify(toDocument(machine, flags.plan, runs, judged), null, 2)}\n`);
-  return flags.check && judged.some(({ verdict }) => verdict !== "pass") ? 1 : 0;
+  const lost = runs.flatMap(({ workload, measurements, missing }) =>
+    [...missing, ...measurements.dropouts].map(({ name }) => `${name} of ${workload.name}`),
+  );
+  if (lost.length > 0) process.stderr.write(`bench: not measured: ${lost.join(", ")}; the report says why\n`);
+  return lost.length > 0 || (flags.check && judged.some(({ verdict }) => verdict !== "pass")) ? 1 : 0;
 }
 
 async function main(): Promise<void> {

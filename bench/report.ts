@@ -22,6 +22,9 @@ export interface Machine {
 export interface Finished {
   readonly workload: Workload;
   readonly measurements: Measurements;
+  /** Candidates that were not wanted. */
+  readonly leftOut: readonly Dropout[];
+  /** Candidates that could not start. */
   readonly missing: readonly Dropout[];
 }
 
@@ -58,10 +61,10 @@ export function renderHeader(machine: Machine, plan: Plan): string {
 }
 
 export function renderWorkload(finished: Finished, style: Style): string {
-  const { workload, measurements, missing } = finished;
+  const { workload, measurements, leftOut, missing } = finished;
   const parts = [heading(`${workload.name}: ${workload.title}`, style)];
   for (const shape of workload.tables) parts.push(renderRatios(workload, measurements, shape, style));
-  const out = [...missing, ...measurements.dropouts].map(
+  const out = [...leftOut, ...missing, ...measurements.dropouts].map(
     ({ name, reason }) => `- ${name} was not measured: ${reason}`,
   );
   if (out.length > 0) parts.push(out.join("\n"));
@@ -161,9 +164,9 @@ export function toDocument(
   };
 }
 
-function documentOf({ workload, measurements, missing }: Finished): unknown {
+function documentOf({ workload, measurements, leftOut, missing }: Finished): unknown {
   return {
-    notMeasured: [...missing, ...measurements.dropouts],
+    notMeasured: [...leftOut, ...missing, ...measurements.dropouts],
     tables: workload.tables.map((shape) => ({
       title: shape.title,
       metric: shape.metric,

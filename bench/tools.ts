@@ -1,15 +1,30 @@
 /** The programs the suite runs beside Node, found on PATH. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 export type Tool = "nats-server" | "wrk";
 
-/** How to get a tool that is missing. */
-export const HOW_TO_GET: Readonly<Record<Tool, string>> = {
-  "nats-server": "run `node scripts/provide.js nats-server` (Debian: apt install nats-server)",
-  wrk: "Debian: apt install wrk",
-};
+/** What `--without` takes, and the tool it leaves out. */
+export const LEFT_OUT_BY: Readonly<Record<string, Tool>> = { nats: "nats-server", wrk: "wrk" };
+
+const PROVIDE = fileURLToPath(new URL("../../scripts/provide.js", import.meta.url));
+
+/** Installs the tools that are missing. Throws an error that names those that cannot be had, and how to do without. */
+export function provideTools(tools: readonly Tool[]): void {
+  const missing = tools.filter((tool) => findTool(tool) === undefined);
+  if (missing.length === 0) return;
+  // Standard output belongs to the report.
+  spawnSync(process.execPath, [PROVIDE, ...missing], { stdio: ["ignore", 2, 2] });
+  const absent = missing.filter((tool) => findTool(tool) === undefined);
+  if (absent.length === 0) return;
+  const flags = Object.entries(LEFT_OUT_BY).flatMap(([name, tool]) => (absent.includes(tool) ? [name] : []));
+  throw new Error(
+    `${absent.join(" and ")} cannot be had; the lines above say why. Install ${absent.length > 1 ? "them" : "it"}, ` +
+      `or leave out what needs ${absent.length > 1 ? "them" : "it"} with --without ${flags.join(",")}`,
+  );
+}
 
 /** The full path of a tool, or undefined. Service programs often live in /usr/sbin, which is not on every user's PATH. */
 export function findTool(tool: Tool): string | undefined {

@@ -2,7 +2,7 @@
  * Makes sure that a program which some tests need is on this machine: finds it, or else installs it
  * with the system's package manager.
  *
- *   node scripts/provide.js nats-server chromium python3 nginx haproxy postgres psql
+ *   node scripts/provide.js nats-server wrk chromium python3 nginx haproxy postgres psql
  *   node scripts/provide.js protoc grpc_python_plugin python3-grpcio
  */
 import { spawnSync } from "node:child_process";
@@ -18,6 +18,10 @@ const programs = {
   "nats-server": {
     names: ["nats-server"],
     packages: { "apt-get": "nats-server", apk: "nats-server", dnf: "nats-server", brew: "nats-server" },
+  },
+  wrk: {
+    names: ["wrk"],
+    packages: { "apt-get": "wrk", apk: "wrk", dnf: "wrk", brew: "wrk" },
   },
   curl: {
     names: ["curl"],

@@ -1,5 +1,5 @@
 import type { NatsSetting } from "../candidates/nats.ts";
-import { HOW_TO_GET, findTool, type Tool } from "../tools.ts";
+import type { Tool } from "../tools.ts";
 import type { Metric } from "../load/sample.ts";
 import type { ProcessTree } from "../process.ts";
 import type { Case, Contender, Dropout } from "../rounds.ts";
@@ -44,17 +44,22 @@ export interface Entry {
   open(tree: ProcessTree): Promise<Contender["measure"]>;
 }
 
-/** Opens all candidates; those that cannot start are named with the reason and the run goes on without them. */
+/**
+ * Opens all candidates but those that need a tool which is left out. Those that cannot start are named with the reason, and
+ * the run goes on without them.
+ */
 export async function openEntries(
   entries: readonly Entry[],
+  without: readonly Tool[],
   tree: ProcessTree,
-): Promise<{ contenders: Contender[]; missing: Dropout[] }> {
+): Promise<{ contenders: Contender[]; leftOut: Dropout[]; missing: Dropout[] }> {
   const contenders: Contender[] = [];
+  const leftOut: Dropout[] = [];
   const missing: Dropout[] = [];
   for (const entry of entries) {
-    const absent = entry.needs.find((tool) => findTool(tool) === undefined);
-    if (absent !== undefined) {
-      missing.push({ name: entry.name, reason: `${absent} is not installed: ${HOW_TO_GET[absent]}` });
+    const unwanted = entry.needs.find((tool) => without.includes(tool));
+    if (unwanted !== undefined) {
+      leftOut.push({ name: entry.name, reason: `it needs ${unwanted}, which --without leaves out` });
       continue;
     }
     try {
@@ -63,7 +68,7 @@ export async function openEntries(
       missing.push({ name: entry.name, reason: error instanceof Error ? error.message : String(error) });
     }
   }
-  return { contenders, missing };
+  return { contenders, leftOut, missing };
 }
 
 /** Columns that share one base. */
