@@ -32,8 +32,10 @@ export interface HttpCall {
   readonly body: Uint8Array;
   /** Who counts for it. */
   readonly caller: string;
-  /** False when an answer would not reach anybody. */
+  /** False when an answer would not reach anybody, or while nobody knows whether it would. */
   readonly isOpen: boolean;
+  /** Called when `isOpen` has changed since the caller has ended its side: it may have left, or it has not. */
+  onChanged: (() => void) | undefined;
   /** Called when the caller leaves before it has its answer, or the gateway answers in its place. */
   onGone: (() => void) | undefined;
   /** The body is done with, long before there is an answer: what it takes is free again. */

@@ -10,6 +10,7 @@ const NO_BYTES = new Uint8Array(0);
 export class ApiCall implements PendingCall {
   body: Uint8Array = NO_BYTES;
   onGone: (() => void) | undefined = undefined;
+  onChanged: (() => void) | undefined = undefined;
   readonly #exchange: Exchange;
   readonly #responder: Responder;
 
@@ -55,8 +56,12 @@ export class ApiCall implements PendingCall {
     this.#exchange.path = path;
   }
 
+  changed(): void {
+    this.onChanged?.();
+  }
+
   answer(status: number, headers: string[], body?: string | Uint8Array, delivery?: Delivery): void {
-    this.onGone = undefined;
+    this.#forget();
     const sent = typeof body === "string" ? bodyOfText(body) : body;
     if (status !== 204) headers.push("Content-Length", String(sent?.length ?? 0));
     try {
@@ -69,13 +74,18 @@ export class ApiCall implements PendingCall {
   }
 
   problem(failed: Failure, headers?: readonly string[]): void {
-    this.onGone = undefined;
+    this.#forget();
     this.#responder.problem(this.#exchange, failed, undefined, headers);
   }
 
   gone(): void {
     const { onGone } = this;
-    this.onGone = undefined;
+    this.#forget();
     onGone?.();
+  }
+
+  #forget(): void {
+    this.onGone = undefined;
+    this.onChanged = undefined;
   }
 }

@@ -70,6 +70,8 @@ export interface Line {
   /** Reads no more requests until `resume`. */
   pause(): void;
   resume(): void;
+  /** The caller has ended its side, and may have left. `onCleared` is called when it is there for all that is known. */
+  ended(connection: Connection, onCleared: () => void): void;
   /** Sends a problem as the last response, behind `before`, and does not wait for the rest of the request. */
   refuse(problem: Problem, withBody: boolean, before: Outgoing | undefined): void;
   /** Ends at once. */
@@ -89,6 +91,8 @@ export interface PendingCall extends HttpCall {
   body: Uint8Array;
   /** The caller has left, or is answered by others. */
   gone(): void;
+  /** `isOpen` has changed, for a caller that has ended its side. */
+  changed(): void;
 }
 
 /**
@@ -181,6 +185,8 @@ export class Connection {
   readonly waiting: Exchange[] = [];
   /** Responses that are decided and wait for the end of the turn: the caller is not the one who is slow. */
   unsent = 0;
+  /** The caller has ended its side: no request follows. */
+  hasEnded = false;
   /** The exchange that arrived last. */
   newest: Exchange | undefined;
   /** The response that goes out last. */
@@ -229,6 +235,16 @@ export class Connection {
     if (this.state === "open") this.state = "refusing";
     this.waiting.length = 0;
     this.line.end(response, false);
+  }
+
+  /** The caller has ended its side: it gets the answers to what it has asked, unless it has left altogether. */
+  ended(): void {
+    this.hasEnded = true;
+    const changed = (): void => {
+      for (const { call } of this.pending.slice()) call?.changed();
+    };
+    this.line.ended(this, changed);
+    changed();
   }
 
   /** To be called when the caller has left. */

@@ -233,6 +233,10 @@ export class FetchLine implements Line {
     // there is one request
   }
 
+  ended(): void {
+    // a request has no side of its own
+  }
+
   watch(_response: Outgoing, delivery: Delivery): void {
     delivery.taken();
   }

@@ -66,6 +66,10 @@ export class GuestLine implements Line {
     if (!isWhole) breakOff(this.#response, this.#request.socket); // else it is the server's to close
   }
 
+  ended(): void {
+    // the server answers nobody who has ended its side
+  }
+
   watch(_response: Outgoing, delivery: Delivery): void {
     this.#deliveries ??= new Deliveries(this.#request.socket, false);
     this.#deliveries.watch(this.#response, delivery);

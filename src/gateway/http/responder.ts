@@ -227,7 +227,8 @@ export class Responder {
     const { connection, response, applied } = exchange;
     this.#addAccess(exchange, headers);
     if (applied !== undefined) headers.push("Preference-Applied", applied);
-    if (this.draining && connection.last === response) headers.push("Connection", "close");
+    if ((this.draining || connection.hasEnded) && connection.last === response)
+      headers.push("Connection", "close");
     response.writeHead(status, headers);
   }
 

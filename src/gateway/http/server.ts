@@ -217,6 +217,14 @@ class HttpDoor implements Listening {
     });
     // Node stops listening for errors on sockets it gives away (CONNECT). "close" follows and says all that matters.
     socket.on("error", () => socket.destroy());
+    socket.on("end", () => this.#ended(socket, connection));
+  }
+
+  /** The caller has ended its side of the connection, or has closed it: the two look the same. */
+  #ended(socket: Socket, connection: Connection): void {
+    if (this.#connections.get(socket) !== connection) return; // a session has it
+    if (connection.state === "taken") socket.end(); // requests of a session end with its connection
+    else if (connection.pending.length > 0) connection.ended();
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -321,9 +329,12 @@ function createNodeServer(settings: HttpSettings, secure: Certificates | undefin
       : createTlsServer({
           ...options,
           ...secure.options,
+          allowHalfOpen: true,
           ALPNProtocols: ["http/1.1"],
           handshakeTimeout: headersTimeoutMs,
         });
+  // Node would end a connection when its caller ends its side, and drop the answers. The types do not know of it.
+  (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   server.maxHeadersCount = 0; // node would drop what is over it without a word; we count and refuse
   server.maxConnections = settings.maxConnections;
   server.timeout = settings.stallMs;

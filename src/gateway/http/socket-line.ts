@@ -5,8 +5,9 @@ import type { Clock } from "../../message/clock.ts";
 import type { ListenerAddress } from "../../transport/origins.ts";
 import { cutOff } from "../../transport/sockets.ts";
 import type { Delivery } from "../http-api.ts";
-import type { Exchange, Line, Outgoing } from "./connection.ts";
+import type { Connection, Exchange, Line, Outgoing } from "./connection.ts";
 import { Deliveries } from "./deliveries.ts";
+import { HalfClose } from "./half-close.ts";
 import { closingResponse, type Problem } from "./problem.ts";
 import type { SessionDoor } from "./sessions.ts";
 
@@ -38,6 +39,7 @@ export class SocketLine implements Line {
   readonly #socket: Socket;
   readonly #options: SocketLineOptions;
   #linger: unknown;
+  #halfClose: HalfClose | undefined;
   #deliveries: Deliveries | undefined;
 
   constructor(socket: Socket, options: SocketLineOptions) {
@@ -53,7 +55,11 @@ export class SocketLine implements Line {
 
   get isOpen(): boolean {
     const socket = this.#socket;
-    return socket.writable && !socket.readableEnded;
+    return socket.writable && (!socket.readableEnded || this.#halfClose?.isCleared === true);
+  }
+
+  ended(connection: Connection, onCleared: () => void): void {
+    this.#halfClose = new HalfClose(this.#socket, connection, this.#options.clock, onCleared);
   }
 
   pause(): void {
@@ -106,6 +112,7 @@ export class SocketLine implements Line {
 
   closed(): void {
     this.#deliveries?.closed();
+    this.#halfClose?.stop();
     if (this.#linger !== undefined) this.#options.clock.clear(this.#linger);
   }
 

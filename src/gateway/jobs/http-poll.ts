@@ -68,7 +68,8 @@ export class HttpPoll implements Poll, Delivery {
     wait.poll = this;
     this.#wait = wait.id;
     this.#call.onGone = () => this.#gone();
-    this.#service.open(this);
+    this.#call.onChanged = () => this.#changed();
+    if (this.#call.isOpen) this.#service.open(this);
     if (waitMs === 0) this.timeUp();
     this.#checkRefusal();
     return true;
@@ -138,12 +139,21 @@ export class HttpPoll implements Poll, Delivery {
     this.lost();
   }
 
+  /** Its worker may have left, and gets no job then; or it is known not to have. */
+  #changed(): void {
+    if (this.state === "over") return;
+    this.#service.close(this);
+    this.lost(); // what was given to it, and not sent
+    this.#waitOn();
+  }
+
   #waitOn(): void {
     this.state = "waiting";
+    this.#jobs = [];
     this.#bytes = 0;
     this.room = this.#options.max ?? 1;
     if (this.#host.waits.get(this.#wait) === undefined) return this.timeUp(); // its time is up meanwhile
-    this.#service.open(this);
+    if (this.#call.isOpen) this.#service.open(this);
     this.#checkRefusal();
   }
 

@@ -32,7 +32,7 @@ function outcomeOf({ engine, port }: Stage, before: () => void): Promise<string>
 
 test("a poll whose connection has closed gets no job", async (context) => {
   const stage = await openStage(context, { jobs: SERVICES });
-  for (const how of ["end", "destroy", "resetAndDestroy"] as const) {
+  for (const how of ["destroy", "resetAndDestroy"] as const) {
     const gone = new RawCaller(stage.port).send(POLL);
     await stage.waiting(1);
     gone.socket[how]();
@@ -44,6 +44,21 @@ test("a poll whose connection has closed gets no job", async (context) => {
     assert.equal((await asked).status, 200);
     gone.close();
   }
+});
+
+test("a poll that has ended its side gets no job before it is clear that it has not left", async (context) => {
+  const stage = await openStage(context, { jobs: SERVICES });
+  const doubtful = new RawCaller(stage.port).send(POLL);
+  await stage.waiting(1);
+  doubtful.socket.end();
+  await until(() => doubtful.received !== ""); // its end was seen
+  const asked = stage.ask("a");
+  const job = await stage.poll("a");
+  assert.equal(job.attempts, 1);
+  await stage.post(`/jobs/${job.id}`, "x");
+  assert.equal((await asked).status, 200);
+  doubtful.close();
+  await stage.waiting(0);
 });
 
 test("a job is not given to a poll whose connection ended in the turn in which the job came", async (context) => {

@@ -81,6 +81,7 @@ const CLIENTS: Readonly<Record<string, Client>> = {
   "a client that ends, and resets": raw((socket, under) => {
     socket.end(() => setImmediate(() => under.resetAndDestroy()));
   }),
+  "a client that ends its side first, and resets": raw((_socket, under) => under.resetAndDestroy(), true),
 };
 
 /** Polls as long as there are jobs; every one that is given is executed, and answered. */
