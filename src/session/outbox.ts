@@ -9,6 +9,14 @@ const POOL_SIZE = 64;
 const LARGE_FRAME = 16_384;
 const LARGE_SLAB_SIZE = 262_144 + 1_024;
 const LARGE_POOL_SIZE = 8;
+/**
+ * When more sessions write in one turn than there are idle slabs, each begins with a small one: a slab for each of ten thousand
+ * pings would be 640 MB.
+ */
+const SMALL_SLAB_SIZE = 4_096;
+const SMALL_POOL_SIZE = 1_024;
+/** Connections that are written to in one turn of the loop; each takes a system call. The others follow in the next turns. */
+const FLUSHED_PER_TURN = 256;
 
 /** Memory that is not cleared, where the platform has such. It is safe: only what was written is ever sent. */
 const allocate: (size: number) => Uint8Array =
@@ -21,10 +29,13 @@ export class Flusher {
   #spare: { flush(): void }[] = [];
   readonly #pool: Uint8Array[] = [];
   readonly #largePool: Uint8Array[] = [];
+  readonly #smallPool: Uint8Array[] = [];
   readonly #run = (): void => {
     const batch = this.#dirty;
     this.#dirty = this.#spare;
-    for (let index = 0; index < batch.length; index++) batch[index]!.flush();
+    const count = Math.min(batch.length, FLUSHED_PER_TURN);
+    for (let index = 0; index < count; index++) batch[index]!.flush();
+    if (batch.length > count) this.#goOn(batch.slice(count));
     batch.length = 0;
     this.#spare = batch;
   };
@@ -37,9 +48,20 @@ export class Flusher {
     if (this.#dirty.push(item) === 1) this.#defer(this.#run);
   }
 
-  /** A slab with room for a frame of this size. */
-  takeSlab(size: number): Uint8Array {
-    if (size < LARGE_FRAME) return this.#pool.pop() ?? allocate(SLAB_SIZE);
+  /** What was not flushed in this turn goes before what has been scheduled meanwhile. */
+  #goOn(left: { flush(): void }[]): void {
+    if (this.#dirty.length === 0) this.#defer(this.#run);
+    this.#dirty = left.concat(this.#dirty);
+  }
+
+  /** A slab with room for a frame of this size; `isFirst` when it is the first since the last flush. */
+  takeSlab(size: number, isFirst = false): Uint8Array {
+    if (size < LARGE_FRAME) {
+      const slab = this.#pool.pop();
+      if (slab !== undefined) return slab;
+      if (isFirst && size <= SMALL_SLAB_SIZE) return this.#smallPool.pop() ?? allocate(SMALL_SLAB_SIZE);
+      return allocate(SLAB_SIZE);
+    }
     if (size <= LARGE_SLAB_SIZE) return this.#largePool.pop() ?? allocate(LARGE_SLAB_SIZE);
     return allocate(size);
   }
@@ -48,6 +70,8 @@ export class Flusher {
     if (slab.length === SLAB_SIZE && this.#pool.length < POOL_SIZE) this.#pool.push(slab);
     else if (slab.length === LARGE_SLAB_SIZE && this.#largePool.length < LARGE_POOL_SIZE)
       this.#largePool.push(slab);
+    else if (slab.length === SMALL_SLAB_SIZE && this.#smallPool.length < SMALL_POOL_SIZE)
+      this.#smallPool.push(slab);
   }
 }
 
@@ -90,8 +114,9 @@ export class Outbox {
   reserve(size: number): Uint8Array {
     let slab = this.#slab;
     if (slab !== undefined && this.#used + size <= slab.length) return slab;
-    if (slab !== undefined) this.#sendSlab();
-    slab = this.#flusher.takeSlab(size);
+    const isFirst = slab === undefined;
+    if (!isFirst) this.#sendSlab();
+    slab = this.#flusher.takeSlab(size, isFirst);
     this.#slab = slab;
     this.#used = 0;
     return slab;

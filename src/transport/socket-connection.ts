@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { copyOf } from "../message/bytes.ts";
+import { SlicedWork } from "../message/sliced-work.ts";
 import { SocketReads, takeOver } from "./socket-reads.ts";
 import type { Connection, ConnectionHandler, DescriptorPassing } from "./transport.ts";
 
@@ -19,6 +20,16 @@ export interface SocketConnectionOptions {
   readonly descriptors?: DescriptorPassing | undefined;
   /** How the socket reads, if it was told so when it was made. Default: as Node does by itself. */
   readonly reads?: SocketReads | undefined;
+  /** Closes sockets whose other end has left. Default: each at once. */
+  readonly closing?: SlicedWork | undefined;
+}
+
+/** Sockets of one listener that are closed in a turn: each takes the loop some 50 microseconds, with all that hangs on it. */
+const CLOSED_PER_TURN = 100;
+
+/** For the connections of one listener: thousands may leave in the same moment, as when one program held them all. */
+export function closeInSlices(): SlicedWork {
+  return new SlicedWork(setImmediate, CLOSED_PER_TURN);
 }
 
 /** A connection over a stream socket: what TCP, TLS and unix sockets share. */
@@ -29,7 +40,10 @@ export class SocketConnection implements Connection {
   readonly #socket: Socket;
   readonly #window: number;
   readonly #reads: SocketReads | undefined;
+  readonly #closing: SlicedWork | undefined;
   #handler: ConnectionHandler | undefined;
+  /** The other end has said all it had to say, and reads nothing more. */
+  #hasLeft = false;
   #error: Error | undefined;
   readonly #onWritten = (): void => {
     if (this.#socket.writableLength === 0) this.#handler?.drained();
@@ -37,11 +51,12 @@ export class SocketConnection implements Connection {
 
   constructor(
     socket: Socket,
-    { remote, window = 0, explain = (error) => error, reads, descriptors }: SocketConnectionOptions,
+    { remote, window = 0, explain = (error) => error, reads, descriptors, closing }: SocketConnectionOptions,
   ) {
     this.#socket = socket;
     this.#window = window;
     this.#reads = reads;
+    this.#closing = closing;
     this.remote = remote;
     if (window === 0) this.sendBoth = (bytes, body) => this.#sendBoth(bytes, body);
     this.descriptors = descriptors;
@@ -56,12 +71,13 @@ export class SocketConnection implements Connection {
     buffer: Uint8Array,
     remote: string,
     descriptors?: (socket: Socket) => DescriptorPassing | undefined,
+    closing?: SlicedWork,
   ): SocketConnection {
     const reads = new SocketReads(buffer);
     const reading = takeOver(socket, reads);
     if (reading === undefined)
-      return new SocketConnection(socket, { remote, descriptors: descriptors?.(socket) });
-    return new SocketConnection(reading, { remote, reads, descriptors: descriptors?.(reading) });
+      return new SocketConnection(socket, { remote, descriptors: descriptors?.(socket), closing });
+    return new SocketConnection(reading, { remote, reads, descriptors: descriptors?.(reading), closing });
   }
 
   open(handler: ConnectionHandler): void {
@@ -71,7 +87,11 @@ export class SocketConnection implements Connection {
     if (reads === undefined) socket.on("data", (chunk: Buffer) => handler.data(chunk, true));
     else reads.receive = (bytes, isOffered) => handler.data(bytes, isOffered) === true;
     socket.resume();
-    socket.on("end", () => socket.end());
+    socket.on("end", () => {
+      this.#hasLeft = true;
+      if (this.#closing === undefined) socket.end();
+      else this.#closing.run(() => this.#end());
+    });
     const over = (): void => {
       this.#handler = undefined;
       handler.closed(this.#error);
@@ -82,7 +102,7 @@ export class SocketConnection implements Connection {
 
   send(bytes: Uint8Array): boolean {
     const socket = this.#socket;
-    if (!socket.writable) return true; // 'close' is on its way; the bytes have nowhere to go
+    if (!socket.writable || this.#hasLeft) return true; // 'close' is on its way; the bytes have nowhere to go
     if (socket.writableLength + bytes.length <= this.#window) {
       socket.write(copyOf(bytes, 0, bytes.length));
       return true;
@@ -93,7 +113,7 @@ export class SocketConnection implements Connection {
 
   #sendBoth(bytes: Uint8Array, body: Uint8Array): boolean {
     const socket = this.#socket;
-    if (!socket.writable) return true;
+    if (!socket.writable || this.#hasLeft) return true;
     socket.cork();
     socket.write(bytes);
     socket.write(body);
@@ -112,6 +132,11 @@ export class SocketConnection implements Connection {
 
   close(): void {
     this.#socket.end();
+  }
+
+  #end(): false {
+    this.#socket.end();
+    return false;
   }
 
   abort(): void {

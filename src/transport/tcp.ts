@@ -1,7 +1,7 @@
 import { connect, createServer, type AddressInfo } from "node:net";
 import { formatAddress, parseAddress, refuseOptions } from "./address.ts";
 import { dialSocket, listenOn, stopListening } from "./sockets.ts";
-import { SocketConnection } from "./socket-connection.ts";
+import { SocketConnection, closeInSlices } from "./socket-connection.ts";
 import { SocketReads, readBuffer } from "./socket-reads.ts";
 import type { Transport } from "./transport.ts";
 
@@ -22,9 +22,10 @@ export const tcp: Transport = {
     const { host, port } = parseAddress(url, "tcp");
     refuseOptions(url, options, "tls", "origins", "hosts", "handshakeTimeoutMs");
     const buffer = readBuffer();
+    const closing = closeInSlices();
     const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       const remote = `tcp://${socket.remoteAddress}:${socket.remotePort}`;
-      accept(SocketConnection.accepted(socket, buffer, remote));
+      accept(SocketConnection.accepted(socket, buffer, remote, undefined, closing));
     });
     await listenOn(server, { host, port });
     const bound = server.address() as AddressInfo; // a TCP server that listens has one

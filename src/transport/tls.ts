@@ -1,9 +1,10 @@
 import { connect, createServer, type TLSSocket } from "node:tls";
 import type { AddressInfo } from "node:net";
+import type { SlicedWork } from "../message/sliced-work.ts";
 import { formatAddress, parseAddress, refuseOptions } from "./address.ts";
 import { HANDSHAKE_TIMEOUT_MS, SESSION_PROTOCOL } from "./session-protocol.ts";
 import { dialSocket, listenOn, stopListening } from "./sockets.ts";
-import { SocketConnection } from "./socket-connection.ts";
+import { SocketConnection, closeInSlices } from "./socket-connection.ts";
 import { explainTls } from "./tls-errors.ts";
 import { clientTls, renewTls, serverTls } from "./tls-options.ts";
 import type { Connection, Transport } from "./transport.ts";
@@ -39,6 +40,7 @@ export const tls: Transport = {
     const { host, port } = parseAddress(url, "tls");
     refuseOptions(url, options, "origins", "hosts");
     const secure = serverTls(url, options.tls);
+    const closing = closeInSlices();
     let listening = true;
     const server = createServer(
       {
@@ -50,7 +52,7 @@ export const tls: Transport = {
       },
       (socket) => {
         // Without ALPN it is no client of ours: bytes meant for another protocol must not be taken for frames.
-        if (listening && socket.alpnProtocol === SESSION_PROTOCOL) accept(accepted(socket));
+        if (listening && socket.alpnProtocol === SESSION_PROTOCOL) accept(accepted(socket, closing));
         else socket.destroy();
       },
     );
@@ -67,7 +69,7 @@ export const tls: Transport = {
   },
 };
 
-function accepted(socket: TLSSocket): Connection {
+function accepted(socket: TLSSocket, closing: SlicedWork): Connection {
   const remote = `tls://${formatAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0)}`;
-  return new SocketConnection(socket, { remote, window: TLS_WINDOW });
+  return new SocketConnection(socket, { remote, window: TLS_WINDOW, closing });
 }

@@ -3,7 +3,7 @@ import { refuseOptions } from "./address.ts";
 import { adoptCopy, closeDescriptor, dialDescriptors } from "./descriptors/endpoints.ts";
 import { canPassDescriptors } from "./descriptors/libc.ts";
 import { dialSocket, listenOn, stopListening } from "./sockets.ts";
-import { SocketConnection } from "./socket-connection.ts";
+import { SocketConnection, closeInSlices } from "./socket-connection.ts";
 import { SocketReads, readBuffer } from "./socket-reads.ts";
 import type { DescriptorPassing, Transport } from "./transport.ts";
 import { checkPath, removeStale } from "./unix-path.ts";
@@ -66,8 +66,9 @@ export const unix: Transport = {
     const path = parseUnix(url);
     await removeStale(path);
     const buffer = readBuffer();
+    const closing = closeInSlices();
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
-      accept(SocketConnection.accepted(socket, buffer, url, accepted)),
+      accept(SocketConnection.accepted(socket, buffer, url, accepted, closing)),
     );
     await listenOn(server, { path });
     return { url: `unix://${path}`, close: () => stopListening(server) };

@@ -4,6 +4,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import type { SlicedWork } from "../../message/sliced-work.ts";
 import type { OpenStreams } from "../../message/open-streams.ts";
 import { discardStreams } from "../../message/stream.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
@@ -42,6 +43,8 @@ export interface ConnectionOptions {
   readonly flusher: Flusher;
   /** Counts the streams of all sessions. */
   readonly openStreams: OpenStreams;
+  /** Ends what sessions have had, of all sessions of the gateway. */
+  readonly endings: SlicedWork;
   readonly clock: Clock;
   readonly name: string;
   /** Who counts for what it asks. */
@@ -79,6 +82,8 @@ export class NativeConnection
   readonly #feeds: (Feed | undefined)[] = [];
   readonly #slow: SlowConsumer;
   #isEnding = false;
+  /** The session has ended; what it has had is being ended. */
+  #isOver = false;
 
   constructor(connection: Connection, options: ConnectionOptions) {
     this.#engine = options.engine;
@@ -117,17 +122,13 @@ export class NativeConnection
   }
 
   ended(): void {
+    this.#isOver = true;
+    const { endings } = this.#options;
     // P-19: handles first, so that no outcome comes back to a session that cannot send it
-    for (const handle of this.#handles.clear()) this.#engine.cancel(handle);
-    for (const worker of this.#workers.values()) {
-      worker.lose();
-      this.#noteLeft(worker);
-    }
-    this.#workers.clear();
-    for (const { pattern, listener } of this.#subscriptions.values()) {
-      this.#options.fanOut.remove(pattern, listener);
-    }
-    this.#subscriptions.clear();
+    const handles = this.#handles.clear();
+    if (handles.length > 0) endings.run(() => this.#cancelOne(handles));
+    if (this.#workers.size > 0) endings.run(() => this.#loseOne());
+    if (this.#subscriptions.size > 0) endings.run(() => this.#removeOne());
     this.#slow.clear();
     this.#feeds.length = 0;
   }
@@ -231,6 +232,7 @@ export class NativeConnection
   // Sink: outcomes of the session's requests
 
   answered(tag: number, answer: Message): void {
+    if (this.#isOver) return discardStreams(answer);
     this.#handles.take(tag);
     try {
       this.session.reply(0, tag, answer);
@@ -240,6 +242,7 @@ export class NativeConnection
   }
 
   failed(tag: number, why: Failure): void {
+    if (this.#isOver) return;
     this.#handles.take(tag);
     this.session.error(0, tag, why);
   }
@@ -295,6 +298,30 @@ export class NativeConnection
       flush: () =>
         this.session.fail(failure("SLOW_CONSUMER", "a subscription that must not miss anything did")),
     });
+  }
+
+  #cancelOne(handles: number[]): boolean {
+    this.#engine.cancel(handles.pop()!);
+    return handles.length > 0;
+  }
+
+  #loseOne(): boolean {
+    for (const [registration, worker] of this.#workers) {
+      this.#workers.delete(registration);
+      worker.lose();
+      this.#noteLeft(worker);
+      break;
+    }
+    return this.#workers.size > 0;
+  }
+
+  #removeOne(): boolean {
+    for (const [registration, { pattern, listener }] of this.#subscriptions) {
+      this.#subscriptions.delete(registration);
+      this.#options.fanOut.remove(pattern, listener);
+      break;
+    }
+    return this.#subscriptions.size > 0;
   }
 
   #mayRegister(registration: number): boolean {

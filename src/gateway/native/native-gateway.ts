@@ -3,10 +3,12 @@ import type { Engine } from "../../engine/engine.ts";
 import { callerOfSession } from "../../message/caller.ts";
 import { systemClock, type Clock } from "../../message/clock.ts";
 import { failure, type Failure } from "../../message/failure.ts";
+import { SlicedWork } from "../../message/sliced-work.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
 import { OpenStreams, STREAM_GRACE_MS } from "../../message/open-streams.ts";
 import { Lanes } from "../../session/lane.ts";
 import { Flusher } from "../../session/outbox.ts";
+import { laterThisTurn } from "../../session/turn.ts";
 import type { Connection, Listener, ListenOptions, Transport } from "../../transport/transport.ts";
 import type { Listening } from "../gateway.ts";
 import { FanOut } from "./fan-out.ts";
@@ -30,6 +32,9 @@ export class NativeGateway {
   readonly #limits: Limits;
   readonly #flusher = new Flusher();
   readonly #openStreams = new OpenStreams();
+  readonly #later = laterThisTurn();
+  /** What sessions that have ended leave behind. */
+  readonly #endings = new SlicedWork(this.#later);
   readonly #fanOut: FanOut;
   readonly #lanes = new Lanes();
   readonly #connections = new Set<NativeConnection>();
@@ -79,6 +84,7 @@ export class NativeGateway {
       fanOut: this.#fanOut,
       flusher: this.#flusher,
       openStreams: this.#openStreams,
+      endings: this.#endings,
       clock: this.#options.clock ?? systemClock,
       name: this.#options.name ?? "lintel",
       lanes: this.#lanes,
