@@ -70,7 +70,7 @@ export const DEFAULT_LIMITS: Limits = {
   bindings: 4_096,
   registrations: 4_096,
   streams: 2_048,
-  sessions: 16_384,
+  sessions: 65_536,
   helloTimeout: 5_000,
   heartbeat: 2_500,
   heartbeatTimeout: 2_500,

@@ -269,10 +269,14 @@ export class Inbound<R> implements FrameSink {
     if (end - start > MAX_SUBJECT) return this.#break("BIND names a subject that is too long");
     const subject = readUtf8(bytes, start, end);
     if (!isSubject(subject)) return this.#break("BIND names no legal subject");
-    const { bindings } = this.#options.limits;
-    if (this.#bindings.size >= bindings && this.#bindings.get(number) === undefined) {
-      // P-24
-      return this.#session.fail(failure("TOO_MANY", `more than ${bindings} subjects are bound`));
+    const { limits, room } = this.#options;
+    if (this.#bindings.get(number) === undefined) {
+      if (this.#bindings.size >= limits.bindings)
+        return this.#session.fail(failure("TOO_MANY", `more than ${limits.bindings} subjects are bound`)); // P-24
+      if (room?.takeBinding() === false)
+        return this.#session.fail(
+          failure("TOO_MANY", "the sessions of this caller have bound too many subjects"),
+        );
     }
     this.#bindings.set(number, subject, header.id); // P-22
   }

@@ -2,6 +2,7 @@ import type { Clock } from "../message/clock.ts";
 import type { Limits } from "../message/limits.ts";
 import type { OpenStreams } from "../message/open-streams.ts";
 import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "./events.ts";
+import type { CarryRoom } from "../wire/frame-reader.ts";
 import type { Lanes } from "./lane.ts";
 import type { Beside } from "./beside.ts";
 import type { Flusher } from "./outbox.ts";
@@ -39,6 +40,12 @@ export type SessionLimits = Pick<
   | "heartbeatTimeout"
 >;
 
+/** A session's part of what all sessions of a hub share. */
+export interface SessionRoom extends CarryRoom {
+  /** False when no more subjects can be bound. */
+  takeBinding(): boolean;
+}
+
 export interface SessionOptions<R> {
   /** The dialing end says HELLO, the accepting end answers WELCOME. */
   readonly role: "dialer" | "acceptor";
@@ -53,6 +60,8 @@ export interface SessionOptions<R> {
   readonly endingStreams?: OpenStreams | undefined;
   /** What goes beside a connection that offers it. Left out, nothing does. */
   readonly beside?: Beside | undefined;
+  /** Left out, only the session's own limits hold. */
+  readonly room?: SessionRoom | undefined;
   readonly lifecycle: SessionLifecycle;
   readonly calls: SessionCalls<R>;
   readonly registrations: SessionRegistrations;

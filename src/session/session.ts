@@ -70,7 +70,7 @@ export class Session<R> {
       options.lifecycle.drained();
     };
     this.#numbers = new NumberPool(options.firstBinding ?? 1, MAX_BINDING);
-    this.#reader = new FrameReader(MAX_GREETING);
+    this.#reader = new FrameReader(MAX_GREETING, options.room);
     this.#inbound = new Inbound(this, options);
     this.#heartbeat = new Heartbeat(clock, limits, {
       ping: () => this.#control(FrameType.ping, 0, 0),

@@ -15,6 +15,15 @@ export interface FrameSink {
   isDivisible(header: FrameHeader, length: number): boolean;
 }
 
+/** Where the buffers of partial frames that are large are counted, those of many readers together. */
+export interface CarryRoom {
+  /** False when there is no room. */
+  takeUnfinished(bytes: number): boolean;
+  giveUnfinished(bytes: number): void;
+}
+
+/** Buffers up to this size are not counted. */
+const SMALL_CARRY = 65_536;
 /** A partial frame's buffer starts at this size and grows with what has really arrived. */
 const FIRST_CARRY = 512;
 
@@ -31,9 +40,15 @@ export class FrameReader {
   /** Bytes to come of the frame that is handed on in parts; `#header` is its header. */
   #left = 0;
   #stopped = false;
+  readonly #room: CarryRoom | undefined;
+  /** What `#carry` has taken of it. */
+  #taken = 0;
+  /** Set when there was none. */
+  #refusal: Failure | undefined;
 
-  constructor(maxBody: number) {
+  constructor(maxBody: number, room?: CarryRoom) {
     this.#maxBody = maxBody;
+    this.#room = room;
   }
 
   /** Bytes of an unfinished frame that are held. */
@@ -49,7 +64,7 @@ export class FrameReader {
   /** Makes `push` ignore the rest; to be called from a sink that is done with the connection. */
   stop(): void {
     this.#stopped = true;
-    this.#carry = new Uint8Array(0);
+    this.#letGo();
     this.#carried = 0;
     this.#left = 0;
   }
@@ -61,7 +76,7 @@ export class FrameReader {
     if (this.#carried > 0) {
       at = this.#complete(chunk, sink);
       if (at < 0) return this.#tooLong(readU32(this.#carry, 0));
-      if (this.#carried > 0 || this.#stopped) return undefined;
+      if (this.#carried > 0 || this.#stopped) return this.#refusal;
     }
     const size = chunk.length;
     sink.begin(chunk, loan);
@@ -77,7 +92,7 @@ export class FrameReader {
       at = end;
     }
     if (at < size) this.#cut(chunk, at, sink);
-    return undefined;
+    return this.#refusal;
   }
 
   #emit(bytes: Uint8Array, at: number, end: number, sink: FrameSink): void {
@@ -140,7 +155,7 @@ export class FrameReader {
     if (this.#carried < whole) return at + taken;
     const frame = this.#carry;
     this.#carried = 0;
-    this.#carry = new Uint8Array(0); // the receiver may keep views of this one
+    this.#letGo(); // the receiver may keep views of this one
     sink.begin(frame, undefined);
     this.#emit(frame, 0, whole, sink);
     return at + taken;
@@ -149,12 +164,42 @@ export class FrameReader {
   #keep(chunk: Uint8Array, start: number, end: number): void {
     const needed = this.#carried + (end - start);
     if (needed > this.#carry.length) {
-      const grown = new Uint8Array(Math.max(FIRST_CARRY, this.#carry.length * 2, needed));
-      grown.set(this.#carry.subarray(0, this.#carried));
-      this.#carry = grown;
+      const grown = this.#sizeFor(needed);
+      if (grown > SMALL_CARRY && !this.#take(grown)) return this.#refuse();
+      const carry = new Uint8Array(grown);
+      carry.set(this.#carry.subarray(0, this.#carried));
+      this.#carry = carry;
     }
     this.#carry.set(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end), this.#carried);
     this.#carried = needed;
+  }
+
+  /** Twice what there is, but no more than the frame. */
+  #sizeFor(needed: number): number {
+    const isKnown = this.#carried >= HEADER_SIZE;
+    const whole = isKnown ? HEADER_SIZE + readU32(this.#carry, 0) : Number.MAX_SAFE_INTEGER;
+    return Math.max(FIRST_CARRY, Math.min(whole, this.#carry.length * 2), needed);
+  }
+
+  /** Counts the buffer as one of so many bytes. */
+  #take(size: number): boolean {
+    if (this.#room?.takeUnfinished(size - this.#taken) === false) return false;
+    this.#taken = size;
+    return true;
+  }
+
+  #letGo(): void {
+    this.#carry = new Uint8Array(0);
+    if (this.#taken > 0) this.#room?.giveUnfinished(this.#taken);
+    this.#taken = 0;
+  }
+
+  #refuse(): void {
+    this.stop();
+    this.#refusal = failure(
+      "TOO_MANY",
+      "the messages of this caller that have begun to arrive have too many bytes",
+    );
   }
 
   #tooLong(length: number): Failure {

@@ -28,6 +28,7 @@ import {
   type SessionListener,
 } from "./fan-out.ts";
 import { RemoteWorker } from "./remote-worker.ts";
+import type { SessionShare } from "./session-shares.ts";
 import { SlowConsumer, type PublicationDrops } from "./slow-consumer.ts";
 
 const IN_FLIGHT_FULL = Object.freeze(
@@ -47,8 +48,10 @@ export interface ConnectionOptions {
   readonly endings: SlicedWork;
   readonly clock: Clock;
   readonly name: string;
-  /** Who counts for what it asks. */
-  readonly caller: string;
+  /** Who counts for what it asks, and its part of what all sessions share. */
+  readonly share: SessionShare;
+  /** Called when the other end has greeted. */
+  readonly onGreeted?: (() => void) | undefined;
   /** Those of all sessions of the gateway. */
   readonly lanes: Lanes;
   /** Counts what is dropped. */
@@ -68,7 +71,6 @@ export class NativeConnection
   implements Sink, FanOutTarget, SessionLifecycle, SessionCalls<Route>, SessionRegistrations
 {
   readonly session: Session<Route>;
-  readonly #caller: string;
   readonly outbox: Outbox;
   readonly #engine: Engine;
   readonly #options: ConnectionOptions;
@@ -88,7 +90,6 @@ export class NativeConnection
   constructor(connection: Connection, options: ConnectionOptions) {
     this.#engine = options.engine;
     this.#options = options;
-    this.#caller = options.caller;
     this.session = new Session<Route>(connection, {
       role: "acceptor",
       name: options.name,
@@ -96,6 +97,7 @@ export class NativeConnection
       clock: options.clock,
       flusher: options.flusher,
       openStreams: options.openStreams,
+      room: options.share,
       lifecycle: this,
       calls: this,
       registrations: this,
@@ -110,7 +112,7 @@ export class NativeConnection
   // SessionLifecycle
 
   opened(): void {
-    // nothing to do: the other end begins
+    this.#options.onGreeted?.();
   }
 
   goaway(): void {
@@ -134,6 +136,7 @@ export class NativeConnection
   }
 
   closed(why: Failure): void {
+    this.#options.share.end();
     this.#options.onClosed(this, why);
   }
 
@@ -187,7 +190,7 @@ export class NativeConnection
   serve(registration: number, pattern: string, queue: string, concurrency: number): void {
     if (!this.#mayRegister(registration)) return;
     const worker = new RemoteWorker(this.session, registration, pattern, () =>
-      this.#workers.delete(registration),
+      this.#forgetWorker(registration),
     );
     this.#workers.set(registration, worker);
     const onEnded = (why: Failure): void => this.#refuse(registration, why);
@@ -248,7 +251,7 @@ export class NativeConnection
   }
 
   callerOf(): string {
-    return this.#caller;
+    return this.#options.share.caller;
   }
 
   // FanOutTarget
@@ -330,13 +333,16 @@ export class NativeConnection
       return false;
     }
     const { registrations } = this.#options.limits;
-    if (this.#workers.size + this.#subscriptions.size < registrations) return true;
-    // P-54
-    this.session.refuse(
-      registration,
-      failure("TOO_MANY", `more than ${registrations} services and subscriptions`),
-    );
+    const isFull = this.#workers.size + this.#subscriptions.size >= registrations;
+    if (!isFull && this.#options.share.takeRegistration()) return true;
+    const whose = isFull ? "session" : "caller";
+    const text = `the ${whose} has too many services and subscriptions`;
+    this.session.refuse(registration, failure("TOO_MANY", text)); // P-54
     return false;
+  }
+
+  #forgetWorker(registration: number): void {
+    if (this.#workers.delete(registration)) this.#options.share.giveRegistration();
   }
 
   /** Tells the session how its registration went. */
@@ -363,7 +369,7 @@ export class NativeConnection
   #refuse(registration: number, why: Failure): void {
     const worker = this.#workers.get(registration);
     if (worker !== undefined) this.#noteLeft(worker);
-    this.#workers.delete(registration);
+    this.#forgetWorker(registration);
     this.#unsubscribe(registration);
     this.session.refuse(registration, why); // P-52
   }
@@ -372,6 +378,7 @@ export class NativeConnection
     const subscribed = this.#subscriptions.get(registration);
     if (subscribed === undefined) return;
     this.#subscriptions.delete(registration);
+    this.#options.share.giveRegistration();
     this.#options.fanOut.remove(subscribed.pattern, subscribed.listener);
   }
 }

@@ -13,6 +13,7 @@ import type { Connection, Listener, ListenOptions, Transport } from "../../trans
 import type { Listening } from "../gateway.ts";
 import { FanOut } from "./fan-out.ts";
 import { NativeConnection, type ServiceListener } from "./native-connection.ts";
+import { SessionShare, SessionShares } from "./session-shares.ts";
 import type { PublicationDrops } from "./slow-consumer.ts";
 
 export interface NativeGatewayOptions {
@@ -38,6 +39,9 @@ export class NativeGateway {
   readonly #fanOut: FanOut;
   readonly #lanes = new Lanes();
   readonly #connections = new Set<NativeConnection>();
+  readonly #shares: SessionShares;
+  /** Sessions that have not been greeted, the oldest first. */
+  readonly #greeting = new Map<NativeConnection, SessionShare>();
   /** Connections since the start. */
   #accepted = 0;
   #draining = false;
@@ -50,6 +54,7 @@ export class NativeGateway {
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#fanOut = new FanOut(engine, this.#flusher);
+    this.#shares = new SessionShares(this.#limits);
   }
 
   /** Sessions that are open. */
@@ -78,8 +83,10 @@ export class NativeGateway {
   /** Starts a session on a connection, however it came to be. */
   accept(connection: Connection): void {
     this.#accepted++;
-    const session = new NativeConnection(connection, {
-      caller: callerOfSession(connection.remote, this.#accepted),
+    const share = new SessionShare(this.#shares, callerOfSession(connection.remote, this.#accepted));
+    const session: NativeConnection = new NativeConnection(connection, {
+      share,
+      onGreeted: () => this.#greeting.delete(session),
       engine: this.#engine,
       fanOut: this.#fanOut,
       flusher: this.#flusher,
@@ -93,13 +100,32 @@ export class NativeGateway {
       onService: this.#options.onService,
       onClosed: (closed, why) => this.#closed(closed, why),
     });
+    const isTaken = share.takeSession() || this.#makeRoom(share);
     this.#connections.add(session);
+    if (isTaken) this.#greeting.set(session, share);
     session.session.start();
     this.#options.onSession?.("opened", connection.remote);
     if (this.#draining) session.session.fail(failure("DRAINING"));
-    else if (this.#connections.size > this.#limits.sessions) {
-      session.session.fail(failure("TOO_MANY", `this hub takes ${this.#limits.sessions} sessions`));
+    else if (!isTaken) session.session.fail(this.#refusal());
+  }
+
+  /** Those who have not greeted, and may never do so, keep nobody out: the oldest gives way. */
+  #makeRoom(share: SessionShare): boolean {
+    const { sessions } = this.#shares;
+    const ofCaller = sessions.takenBy(share.caller) >= sessions.share;
+    for (const [session, other] of this.#greeting) {
+      if (ofCaller && other.caller !== share.caller) continue;
+      session.session.abort(failure("TOO_MANY", "it has not greeted, and others want its place"));
+      return share.takeSession();
     }
+    return false;
+  }
+
+  #refusal(): Failure {
+    const { taken, limit } = this.#shares.sessions;
+    const text =
+      taken < limit ? "one caller cannot have all sessions of this hub" : `this hub takes ${limit} sessions`;
+    return failure("TOO_MANY", text);
   }
 
   /** Asks every peer to send nothing new. */
@@ -124,6 +150,7 @@ export class NativeGateway {
 
   #closed(connection: NativeConnection, why: Failure): void {
     this.#connections.delete(connection);
+    this.#greeting.delete(connection);
     if (why.reason === "SLOW_CONSUMER" && !connection.session.wasClosedByPeer) this.#slowDisconnects++;
     this.#options.onSession?.("closed", connection.session.remote, why);
     if (this.#connections.size > 0) return;
