@@ -2,13 +2,14 @@
 import type { Engine } from "../../engine/engine.ts";
 import type { Sink } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
-import { Format, Message } from "../../message/message.ts";
+import { Message } from "../../message/message.ts";
 import { FOREIGN_ORIGIN } from "../../transport/origins.ts";
 import type { HttpApi } from "../http-api.ts";
 import { discardStreams } from "../../message/stream.ts";
 import { OWN_PATHS, serveAnswers } from "./answers-endpoint.ts";
 import { ApiCall } from "./api-call.ts";
 import { AsyncAnswers } from "./async-answers.ts";
+import { formatOf } from "./body-format.ts";
 import { BODIES_FULL, BodyBuffer, type BodyBudget } from "./body.ts";
 import { Exchange, type Connection, type Incoming, type Outgoing } from "./connection.ts";
 import { HeadReader, appLines } from "./head.ts";
@@ -366,7 +367,7 @@ export class Dispatcher implements Sink {
   }
 
   #send(exchange: Exchange, target: Target, body: Uint8Array): void {
-    const message = Message.ofBytes(body, exchange.head, Format.typed);
+    const message = Message.ofBytes(body, exchange.head, formatOf(exchange.head, body));
     exchange.head = "";
     if (target.mode === "publish") return this.#publish(exchange, target, message);
     target.api?.announce(target.route.subject, exchange.connection.caller);
