@@ -17,6 +17,7 @@ import { answerLater } from "./later.ts";
 import type { HttpSettings } from "./options.ts";
 import { Pages } from "./pages.ts";
 import { parsePrefer } from "./prefer.ts";
+import { publishTo } from "./publish.ts";
 import { Responder } from "./responder.ts";
 import { ALLOW_ANY, Router, type Resolution, type Target } from "./router.ts";
 import { Slots } from "./slots.ts";
@@ -369,7 +370,7 @@ export class Dispatcher implements Sink {
   #send(exchange: Exchange, target: Target, body: Uint8Array): void {
     const message = Message.ofBytes(body, exchange.head, formatOf(exchange.head, body));
     exchange.head = "";
-    if (target.mode === "publish") return this.#publish(exchange, target, message);
+    if (target.mode === "publish") return publishTo(this.#engine, exchange, target, message, this.responder);
     target.api?.announce(target.route.subject, exchange.connection.caller);
     const wishes = parsePrefer(exchange.prefer);
     if (wishes.respondAsync)
@@ -388,14 +389,5 @@ export class Dispatcher implements Sink {
     exchange.tag = tag;
     const handle = this.#engine.request(target.route, message, timeoutMs, this, tag);
     if (exchange.tag === tag) exchange.handle = handle;
-  }
-
-  #publish(exchange: Exchange, target: Target, message: Message): void {
-    const room = this.#engine.publish(target.route, message);
-    if (room === undefined) return this.responder.ready(exchange, target.reply);
-    room.then(
-      () => this.responder.ready(exchange, target.reply),
-      (error: unknown) => this.responder.thrown(exchange, error),
-    );
   }
 }
