@@ -52,6 +52,11 @@ export class RunningProgram {
     });
   }
 
+  /** The number of its process, and of its group. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** Asks the program to end with SIGTERM; ends it, and what it has started, with SIGKILL after `graceMs`. */
   end(graceMs: number): void {
     this.#ending ??= this.#end(graceMs);

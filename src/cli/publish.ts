@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { Command } from "commander";
 import type { Peer } from "../peer/peer.ts";
 import { readBody, toOutgoing } from "./body.ts";
@@ -55,7 +56,8 @@ async function publish(subject: string, argument: string | undefined, flags: Fla
 async function publishLines(peer: Peer, subject: string, { header, json }: Flags): Promise<void> {
   using stopping = new Stopping();
   const send = (line: Uint8Array): Promise<void> | undefined => {
-    const { value, headers } = toOutgoing(Buffer.from(line).toString("utf8"), header, json);
+    const text = isUtf8(line) ? Buffer.from(line).toString("utf8") : line; // bytes stay what they are
+    const { value, headers } = toOutgoing(text, header, json);
     return peer.publish(subject, value, { headers });
   };
   const splitter = new LineSplitter(MAX_LINE);

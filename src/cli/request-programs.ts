@@ -45,14 +45,14 @@ export class RequestPrograms {
  * last line of its stderr, which goes to ours meanwhile.
  */
 export async function outcomeOf(program: RunningProgram): Promise<LintelError | undefined> {
-  let complaint = "";
+  let complaint = Buffer.alloc(0);
   program.stderr.on("data", (chunk: Buffer) => {
     process.stderr.write(chunk);
-    complaint = (complaint + chunk.toString("utf8")).slice(-TAIL);
+    complaint = Buffer.concat([complaint, chunk]).subarray(-TAIL); // decoded whole: a read may cut a character
   });
   const { code, signal } = await program.finished;
   if (code === 0) return undefined;
-  const message = lastLine(complaint) ?? `the command ${describeEnd({ code, signal })}`;
+  const message = lastLine(complaint.toString("utf8")) ?? `the command ${describeEnd({ code, signal })}`;
   return commandFailed(message, { code, signal });
 }
 

@@ -27,8 +27,8 @@ const SCRIPT = [
 ].join("\n");
 /** Pipes are made ahead of need until there are so many. */
 const SPARE = 7;
-/** The shell is given up when it does not answer for so long. Milliseconds. */
-const PATIENCE_MS = 2_000;
+/** The shell is ended when it does not answer for so long; another takes its place. Milliseconds. */
+const PATIENCE_MS = 10_000;
 
 interface Waiter {
   readonly count: number;
@@ -42,6 +42,8 @@ export class PipeSource {
   #waiting: Waiter[] = [];
   #shell: ChildProcess | undefined;
   #isBusy = false;
+  /** Set when there have been pipes: what ends the shell then says nothing of the next one. */
+  #hasWorked = false;
   /** Set where there are no pipes to be had: without /proc, without a shell, with one whose here-documents are files. */
   #isUseless = process.platform !== "linux"; // elsewhere /dev/stdin is a copy of the descriptor, whatever it is
   #isClosed = false;
@@ -94,6 +96,7 @@ export class PipeSource {
         this.#giveUp();
         break;
       }
+      this.#hasWorked = true;
       this.#spare.push(...made);
       this.#serve();
     }
@@ -104,16 +107,18 @@ export class PipeSource {
   /** As many pipes as the shell makes at once. */
   async #make(): Promise<Pipe[] | undefined> {
     const shell = (this.#shell ??= this.#startShell());
-    if (shell.pid === undefined || !(await isAnswered(shell))) return this.#dropShell();
+    if (shell.pid === undefined) return this.#dropShell();
+    const answer = await ask(shell);
+    if (answer !== "made") return this.#dropShell(answer);
     const made: Pipe[] = [];
     try {
       for (const fd of DESCRIPTORS) made.push(openPipe(`/proc/${shell.pid}/fd/${fd}`));
     } catch (error) {
       for (const { readEnd, writeEnd } of made) closeAll([readEnd, writeEnd]);
-      if (isExhaustion(error)) return (await isAnswered(shell)) ? undefined : this.#dropShell();
-      return this.#dropShell();
+      if (!isExhaustion(error) || (await ask(shell)) !== "made") this.#dropShell();
+      return undefined;
     }
-    if (await isAnswered(shell)) return made; // only now nobody else has an end of them
+    if ((await ask(shell)) === "made") return made; // only now nobody else has an end of them
     for (const { readEnd, writeEnd } of made) closeAll([readEnd, writeEnd]);
     return this.#dropShell();
   }
@@ -133,8 +138,8 @@ export class PipeSource {
     return shell;
   }
 
-  #dropShell(): undefined {
-    this.#isUseless = true;
+  #dropShell(why: "ended" | "late" = "ended"): undefined {
+    if (!this.#hasWorked && why === "ended") this.#isUseless = true;
     this.#shell?.kill("SIGKILL");
     this.#shell = undefined;
   }
@@ -144,17 +149,17 @@ export function closeAll(descriptors: readonly number[]): void {
   for (const descriptor of descriptors) closeSync(descriptor);
 }
 
-/** Sends the shell a line; true once it has answered with one. */
-function isAnswered({ stdin, stdout }: ChildProcess): Promise<boolean> {
+/** Sends the shell a line, and waits for the one it answers with. */
+function ask({ stdin, stdout }: ChildProcess): Promise<"made" | "ended" | "late"> {
   return new Promise((resolve) => {
-    const done = (answered: boolean): void => {
+    const done = (answer: "made" | "ended" | "late"): void => {
       clearTimeout(timer);
       stdout?.off("data", onData).off("close", onClose);
-      resolve(answered);
+      resolve(answer);
     };
-    const onData = (): void => done(true);
-    const onClose = (): void => done(false);
-    const timer = setTimeout(onClose, PATIENCE_MS);
+    const onData = (): void => done("made");
+    const onClose = (): void => done("ended");
+    const timer = setTimeout(() => done("late"), PATIENCE_MS);
     stdout?.on("data", onData).on("close", onClose);
     stdin?.write("\n");
   });

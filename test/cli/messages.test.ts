@@ -171,6 +171,16 @@ test("publish --lines sends every line as a message, all of them", async () => {
   await subscription.close();
 });
 
+test("publish --lines sends a line that is no text as the bytes it is", async () => {
+  const next = defer<unknown>();
+  const subscription = await hub.subscribe("log.bytes", next.resolve);
+  await using publisher = start(["publish", "log.bytes", "--lines"], { env });
+  publisher.child.stdin.end(Buffer.from([0x63, 0x61, 0x66, 0xe9, 0x0a]));
+  assert.deepEqual(await next.promise, new Uint8Array([0x63, 0x61, 0x66, 0xe9]));
+  assert.equal((await publisher.ended).exit, 0);
+  await subscription.close();
+});
+
 test("subscribe prints messages as they come and ends after --count", async () => {
   const raw = start(["subscribe", "ticks.*", "--count", "2"], { env });
   const json = start(["subscribe", "ticks.>", "--count", "3", "--format", "json"], { env });

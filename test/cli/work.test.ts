@@ -81,6 +81,14 @@ test("a program that fails fails the request with its last words", async () => {
   assert.deepEqual([error.code, error.reason, error.message], ["internal", "COMMAND_FAILED", "no such file"]);
   assert.deepEqual(error.details, { code: 3, signal: null });
   await running.prints(/first\nno such file\n/, "stderr");
+  await using __ = await worker([
+    "cut",
+    "--",
+    "sh",
+    "-c",
+    "printf 'caf\\303' >&2; sleep 0.1; printf '\\251' >&2; exit 1",
+  ]);
+  assert.equal((await failureOf(ask("cut"))).message, "café");
   await using _ = await worker(["mute", "--", "sh", "-c", "kill -9 $$"]);
   assert.equal((await failureOf(ask("mute"))).message, "the command was ended by SIGKILL");
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { closeSync, fstatSync, readSync, readdirSync, writeSync } from "node:fs";
 import { test } from "node:test";
 import { PipeSource, closeAll, type Pipe } from "../../src/supervisor/pipes.ts";
+import { childrenOf } from "../cli/cli-process.ts";
 import { eventually } from "./process-tree.ts";
 
 const skip = process.platform === "linux" ? false : "elsewhere Node's own pipes can be opened again";
@@ -57,4 +58,20 @@ test("who waits when it is closed goes without", { skip }, async () => {
   const pipes: Pipe[] | undefined = await taking;
   if (pipes !== undefined) for (const { readEnd, writeEnd } of pipes) closeAll([readEnd, writeEnd]);
   assert.equal(pipes, undefined);
+});
+
+test("a shell that is ended is replaced", { skip }, async () => {
+  const source = new PipeSource();
+  await source.ready;
+  for (let time = 0; time < 3; time++) {
+    for (const shell of childrenOf(process.pid)) process.kill(shell, "SIGKILL");
+    // The spare ones are there still; whoever needs more goes without once, at the most.
+    const taken = [await source.take(7), await source.take(7), await source.take(7)];
+    assert.ok(taken[0] !== undefined || time > 0);
+    const last = await source.take(3);
+    assert.ok(last !== undefined);
+    for (const pipes of [...taken, last])
+      for (const { readEnd, writeEnd } of pipes ?? []) closeAll([readEnd, writeEnd]);
+  }
+  source.close();
 });
