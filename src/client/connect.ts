@@ -1,3 +1,4 @@
+import { checkArgument, text } from "../message/options.ts";
 import { dialPeer, type DialedPeerOptions } from "../peer/dial.ts";
 import type { Peer } from "../peer/peer.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -11,6 +12,7 @@ export async function connectThrough(
   url: string,
   options: ConnectOptions,
 ): Promise<Peer> {
+  checkArgument("connect", "the URL", url, text);
   const transport = transports.find(({ scheme }) => url.startsWith(`${scheme}:`));
   if (transport === undefined) {
     const forms = transports.map(({ scheme }) => `${scheme}://HOST:PORT/PATH`).join(" or ");

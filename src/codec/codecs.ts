@@ -1,7 +1,9 @@
 import { LintelError } from "../message/failure.ts";
+import { checkArgument, checkOptions, type Check } from "../message/options.ts";
 import { findHeader, headerLine } from "../message/headers.ts";
 import { Format, Message, encodeBody } from "../message/message.ts";
 import { Wishes, acceptOf } from "./accept.ts";
+import { areCodecs, isCodec } from "./check.ts";
 import type { Codec } from "./codec.ts";
 import { json } from "./json.ts";
 import { bareType, builtInFor, messageOf, valueOf, type KnownCodecs } from "./values.ts";
@@ -34,6 +36,7 @@ export class Codecs implements KnownCodecs {
   preferring(codec: Codec): Codecs {
     let codecs = this.#preferring.get(codec);
     if (codecs === undefined) {
+      checkArgument("a message", "codec", codec, isCodec);
       codecs = new Codecs([...this.#registered], codec);
       this.#preferring.set(codec, codecs);
     }
@@ -126,9 +129,15 @@ export class Codecs implements KnownCodecs {
   }
 }
 
-/** The codecs a peer was given, or the built-in ones. */
-export function codecsOf(options: { readonly codec?: Codec; readonly codecs?: readonly Codec[] }): Codecs {
+const CODEC_OPTIONS: Readonly<Record<string, Check>> = { codec: isCodec, codecs: areCodecs };
+
+/** The codecs a peer was given, or the built-in ones. Throws `invalid_argument` for what is none; `call` is who was given them. */
+export function codecsOf(
+  options: { readonly codec?: Codec; readonly codecs?: readonly Codec[] },
+  call: string,
+): Codecs {
   if (options.codec === undefined && options.codecs === undefined) return Codecs.builtIn;
+  checkOptions(call, options, CODEC_OPTIONS);
   return new Codecs(options.codecs, options.codec);
 }
 

@@ -2,7 +2,8 @@
  * The two FlatBuffers tables of eisenbeton. Handlers in other languages were made for these bytes, so they are laid out
  * just as the builder of FlatBuffers does when it is given the fields in the order of the original.
  */
-import type { Codec, CodecSupports } from "./codec.ts";
+import { callable, type CallableCodec } from "./callable.ts";
+import type { CodecSupports } from "./codec.ts";
 import { FlatReader } from "./flat-reader.ts";
 import { FlatWriter, bytesPiece, textPiece, type FlatPiece } from "./flat-writer.ts";
 import { unwritable } from "./refusal.ts";
@@ -30,7 +31,7 @@ export interface EisenResponse {
 
 const SUPPORTS: CodecSupports = { kinds: [], depth: 3, empty: false, strict: true };
 
-export const eisenRequest: Codec = {
+export const eisenRequest: CallableCodec = callable({
   name: "eisen-request",
   contentType: "application/x-flatbuffers;message=eisenbeton.wire.request.EisenRequest",
   supports: SUPPORTS,
@@ -40,9 +41,9 @@ export const eisenRequest: Codec = {
     const bytes = encodeRequest(value);
     return decodeRequest(bytes, 0, bytes.length);
   },
-};
+});
 
-export const eisenResponse: Codec = {
+export const eisenResponse: CallableCodec = callable({
   name: "eisen-response",
   contentType: "application/x-flatbuffers;message=eisenbeton.wire.response.EisenResponse",
   supports: SUPPORTS,
@@ -52,7 +53,7 @@ export const eisenResponse: Codec = {
     const bytes = encodeResponse(value);
     return decodeResponse(bytes, 0, bytes.length);
   },
-};
+});
 
 function encodeRequest(value: unknown): Uint8Array {
   if (!isRequest(value)) throw unwritable("EisenRequest", "fields are missing or of another type");

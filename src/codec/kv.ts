@@ -1,4 +1,4 @@
-import type { Codec } from "./codec.ts";
+import { callable, type CallableCodec } from "./callable.ts";
 import { NetstringReader, bytesOfLatin1, latin1OfUtf8, netstring } from "./netstring.ts";
 import { setKey } from "./record.ts";
 import { undecodable, unwritable } from "./refusal.ts";
@@ -12,7 +12,7 @@ const TYPE = "000;";
  * which are netstrings themselves. Carries an object whose values are strings or lists of strings; a string arrives as a
  * list of one. Keys are written in the order of their bytes, so that equal values give equal bytes.
  */
-export const kv: Codec = {
+export const kv: CallableCodec = callable({
   name: "kv",
   contentType: "application/x-netstring-kv",
   supports: { kinds: [], depth: 2, empty: false, strict: true },
@@ -36,7 +36,7 @@ export const kv: Codec = {
     for (const [key, , values] of lists) setKey(copy, key, values.map(wellFormed));
     return copy;
   },
-};
+});
 
 function readPairs(bytes: Uint8Array, start: number, end: number): Record<string, string[]> {
   const record: Record<string, string[]> = {};

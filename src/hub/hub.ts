@@ -23,6 +23,7 @@ import type { CodecOptions, DrainOptions, Peer } from "../peer/peer.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
 import { TransportRegistry } from "../transport/registry.ts";
+import { checkAttach, checkHttp, checkHubConfig, checkListenAt } from "./check-config.ts";
 import { HttpDoors } from "./http-doors.ts";
 import { MemoryRelief } from "./memory-relief.ts";
 import { SessionDoors, type Door, type ListenAt } from "./session-doors.ts";
@@ -130,6 +131,8 @@ export interface Hub extends Peer {
 
 /** Starts a hub. With everything left out it listens on loopback only: HTTP on 8500, native sessions on 4500. */
 export async function createHub(config: HubConfig = {}): Promise<Hub> {
+  checkHubConfig(config);
+  const codecs = codecsOf(config, "createHub");
   const limits: Limits = { ...DEFAULT_LIMITS, ...config.limits };
   const engine = new LocalEngine({ limits });
   const native = new NativeGateway(engine, {
@@ -155,7 +158,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
       { beam, grpc },
       {
         timeoutMs: limits.timeout,
-        codecs: codecsOf(config),
+        codecs,
         objects: nodeObjects,
         ...(config.onError === undefined ? {} : { onError: config.onError }),
       },
@@ -265,6 +268,7 @@ class RunningHub extends EnginePeer implements Hub {
   }
 
   async listen(at: string | ListenAt): Promise<Door> {
+    checkListenAt("listen", at);
     if (this.#ending !== undefined) throw LintelError.of("CLOSED");
     const door = await this.#doors.listen(at);
     if (this.#ending === undefined) return door;
@@ -273,16 +277,19 @@ class RunningHub extends EnginePeer implements Hub {
   }
 
   async openHttp(options: HttpOptions = {}): Promise<string> {
+    checkHttp("openHttp", options);
     if (this.#ending !== undefined) throw LintelError.of("CLOSED");
     return this.#http.open(options);
   }
 
   async handler(options: HandlerOptions = {}): Promise<HttpHandler> {
+    checkHttp("handler", options);
     if (this.#ending !== undefined) throw LintelError.of("CLOSED");
     return this.#http.handler(options);
   }
 
   async attach(server: Server, options: HandlerOptions = {}): Promise<void> {
+    checkAttach(server, options);
     if (this.#ending !== undefined) throw LintelError.of("CLOSED");
     return this.#http.attach(server, options);
   }

@@ -4,6 +4,7 @@
  * looks; hubs forward it unread.
  */
 import { LintelError } from "./failure.ts";
+import { shown } from "./options.ts";
 
 /** Headers as callers write them. Names are case-insensitive; an array repeats the header. */
 export type HeadersInit = Readonly<Record<string, string | readonly string[]>>;
@@ -36,6 +37,12 @@ function printable(text: string): string {
 
 /** The header block of these headers, checked. */
 export function formatHeaders(init: HeadersInit): string {
+  // What is iterated over, or is no object, has no names of its own: its headers would be left out silently.
+  if (typeof init !== "object" || init === null || Symbol.iterator in init)
+    throw LintelError.of(
+      "BAD_HEADER",
+      `headers are ${shown(init)}, they must be an object of names and values`,
+    );
   let block = "";
   for (const [name, value] of Object.entries(init)) {
     if (Array.isArray(value)) for (const one of value) block += headerLine(name, one);

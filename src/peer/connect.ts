@@ -1,9 +1,15 @@
 import { beside } from "../session/beside.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
-import { TransportRegistry } from "../transport/registry.ts";
+import { TransportRegistry, aRegistry } from "../transport/registry.ts";
+import { checkArgument, checkOptions, orNull, type Check } from "../message/options.ts";
 import { dialPeer, type DialedPeerOptions } from "./dial.ts";
 import { nodeObjects } from "./node-objects.ts";
 import type { Peer } from "./peer.ts";
+
+const aUrlOrOptions: Check = (value) =>
+  typeof value === "string" || (typeof value === "object" && !Array.isArray(value) && !(value instanceof URL))
+    ? undefined
+    : "a URL as a string, such as tcp://127.0.0.1:4500, or options";
 
 export interface ConnectOptions extends DialedPeerOptions {
   /** Transports besides, or instead of, those that come along. */
@@ -22,7 +28,10 @@ export async function connect(
   first: string | ConnectOptions = {},
   second: ConnectOptions = {},
 ): Promise<Peer> {
-  const { transports, ...options } = typeof first === "string" ? second : first;
+  checkArgument("connect", "its first argument", first, orNull(aUrlOrOptions));
+  const given = (typeof first === "string" ? second : first) ?? {};
+  checkOptions("connect", given, { transports: orNull(aRegistry) });
+  const { transports, ...options } = given;
   const url = typeof first === "string" ? first : process.env["LINTEL_HUB"] || DEFAULT_URL;
   const transport = await (transports ?? new TransportRegistry()).for(url);
   return dialPeer(transport, url, options, { objects: nodeObjects, beside });

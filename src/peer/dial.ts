@@ -4,6 +4,7 @@ import { LintelError } from "../message/failure.ts";
 import { OpenStreams } from "../message/open-streams.ts";
 import type { Beside } from "../session/beside.ts";
 import type { Transport } from "../transport/transport.ts";
+import { checkConnect, timerMs } from "./checks.ts";
 import { EnginePeer, type EnginePeerOptions } from "./engine-peer.ts";
 import type { CodecOptions, Peer } from "./peer.ts";
 import type { AttachedObjects } from "./stream/values.ts";
@@ -32,13 +33,15 @@ export async function dialPeer(
   options: DialedPeerOptions,
   parts?: PeerParts,
 ): Promise<Peer> {
+  checkConnect(options);
+  const codecs = codecsOf(options, "connect");
   const { timeoutMs = FIRST_CONNECTION_MS, requestTimeoutMs, onError, ...engineOptions } = options;
   const open = new OpenStreams();
   const besides = parts === undefined ? {} : { beside: parts.beside, endingStreams: open };
   const engine = new RemoteEngine(transport, url, { ...engineOptions, ...besides });
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
+    timer = setTimeout(resolve, timerMs(timeoutMs));
   });
   await Promise.race([engine.connected(), timeout]).finally(() => clearTimeout(timer));
   if (engine.state !== "connected") {
@@ -47,7 +50,7 @@ export async function dialPeer(
     throw LintelError.of("NOT_CONNECTED", `${why} (tried for ${timeoutMs} ms)`);
   }
   return new EnginePeer(engine, {
-    codecs: codecsOf(options),
+    codecs,
     open,
     ...(requestTimeoutMs === undefined ? {} : { timeoutMs: requestTimeoutMs }),
     ...(onError === undefined ? {} : { onError }),

@@ -23,6 +23,7 @@ import type {
   SubscribeOptions,
   Subscription,
 } from "./peer.ts";
+import { checkDrain, checkListener, checkRequest, checkServe } from "./checks.ts";
 import { channelPair, type Channel } from "./stream/channel.ts";
 import { DroppedStreams } from "./stream/dropped-streams.ts";
 import { giveUp, type ReceivedStream } from "./stream/received.ts";
@@ -122,6 +123,7 @@ export class EnginePeer implements Peer {
     listener?: Listener<V> | SubscribeOptions,
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
+    checkListener(listener, options);
     const subscription = new ListenerSubscription(
       this.#engine,
       pattern,
@@ -135,6 +137,7 @@ export class EnginePeer implements Peer {
   }
 
   async serve<V>(subject: string, handler: Handler<V>, options: ServeOptions = {}): Promise<Service> {
+    checkServe(subject, handler, options);
     // What a value really is only the handler knows; its type parameter says what it expects.
     const service = new HandlerService(
       this.#engine,
@@ -149,6 +152,8 @@ export class EnginePeer implements Peer {
   }
 
   async open(subject: string, value?: unknown, options: RequestOptions = {}): Promise<Channel> {
+    checkRequest(options, "open");
+    if (options.headers !== undefined) formatHeaders(options.headers);
     const [near, far] = this.createChannel();
     const { headers, streams } = await this.request(subject, value, {
       ...options,
@@ -169,6 +174,7 @@ export class EnginePeer implements Peer {
   }
 
   async drain(options: DrainOptions = {}): Promise<void> {
+    checkDrain(options);
     await this.#engine.drain();
     await this.streamsEnded(options);
     await this.close();
@@ -199,8 +205,8 @@ export class EnginePeer implements Peer {
 
   #requestWith(route: Route, value: unknown, options: RequestOptions): Promise<unknown> {
     const { signal, headers, timeoutMs = this.#timeoutMs, full = false } = options;
-    if (!(timeoutMs >= 0))
-      throw new RangeError(`timeoutMs is ${timeoutMs}, it must be a number of milliseconds`);
+    const isPlain = signal === undefined && options.codec === undefined && options.streams === undefined;
+    if (!isPlain || typeof timeoutMs !== "number" || !(timeoutMs >= 0)) checkRequest(options);
     if (signal?.aborted === true) throw canceled(signal);
     const values = this.#valuesFor(options);
     const head = headers === undefined ? "" : formatHeaders(headers);

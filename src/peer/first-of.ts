@@ -1,4 +1,5 @@
 import { LintelError, failure } from "../message/failure.ts";
+import { checkArgument, list } from "../message/options.ts";
 import { EnginePeer } from "./engine-peer.ts";
 import type { Peer, Reply, RequestOptions } from "./peer.ts";
 import { Carried } from "./stream/carried.ts";
@@ -40,6 +41,7 @@ export interface Destinations {
  * `details` `attempts` has been put: what each has said, in order. Throws a TypeError when there are no destinations.
  */
 export function firstOf(destinations: readonly Destination[]): Destinations {
+  checkArgument("firstOf", "its argument", destinations, list);
   if (destinations.length === 0) throw new TypeError("firstOf() takes at least one destination");
   return new InOrder([...destinations]);
 }

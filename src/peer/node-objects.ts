@@ -6,6 +6,7 @@ import { Duplex, Readable } from "node:stream";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 import { LintelError } from "../message/failure.ts";
 import type { AttachedKind } from "../message/attached.ts";
+import { checkOptions } from "../message/options.ts";
 import { OfferedObject, type OfferedThing } from "./offered-object.ts";
 import { PassedFile, type OpenFile } from "./open-file.ts";
 import type { Attachment } from "./stream/attachment.ts";
@@ -32,6 +33,7 @@ export function attachment(
   object: Socket | FileHandle | number,
   options: AttachmentOptions = {},
 ): Attachment {
+  checkOptions("attachment", options, {});
   const { fallback } = options;
   if (fallback !== undefined && fallback !== "stream")
     throw new LintelError("invalid_argument", `fallback is ${String(fallback)}, it can only be "stream"`);

@@ -1,4 +1,5 @@
 import { createMemoryTransport, processNames } from "./memory.ts";
+import { checkArgument, shown, type Check } from "../message/options.ts";
 import type { Transport } from "./transport.ts";
 
 /** The transports at hand, found by the scheme of a URL and loaded when first used. */
@@ -20,6 +21,7 @@ export class TransportRegistry {
 
   /** The transport for a URL. Throws a TypeError that lists the schemes there are. */
   async for(url: string): Promise<Transport> {
+    if (typeof url !== "string") throw new TypeError(`a URL is ${shown(url)}, it must be a string`);
     const scheme = url.slice(0, Math.max(0, url.indexOf(":")));
     let transport = this.#loaded.get(scheme);
     if (transport === undefined) {
@@ -36,6 +38,19 @@ export class TransportRegistry {
 
   /** Adds a transport, or replaces the one of its scheme. */
   add(transport: Transport): void {
+    checkArgument("TransportRegistry.add", "the transport", transport, aTransport);
     this.#loaded.set(transport.scheme, Promise.resolve(transport));
   }
 }
+
+const aTransport: Check = (value) => {
+  const { scheme, dial, listen } = (value ?? {}) as Partial<Record<keyof Transport, unknown>>;
+  const isThere = typeof scheme === "string" && typeof dial === "function" && typeof listen === "function";
+  return isThere ? undefined : "an object with scheme, supports, dial and listen";
+};
+
+/** What a hub and a peer take as `transports`. */
+export const aRegistry: Check = (value) =>
+  typeof (value as Partial<TransportRegistry> | null)?.for === "function"
+    ? undefined
+    : "a TransportRegistry; a transport of your own is added to one by add()";

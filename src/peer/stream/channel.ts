@@ -4,6 +4,7 @@ import { formatHeaders, type HeadersInit } from "../../message/headers.ts";
 import { createStream } from "../../message/stream-pair.ts";
 import { discardStreams, link } from "../../message/stream.ts";
 import { FireAndForget, ignore } from "./fire-and-forget.ts";
+import { failureOf } from "./pumps.ts";
 import { Port, type Holder } from "./port.ts";
 import type { Values } from "./values.ts";
 
@@ -93,7 +94,7 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
 
   /** Ends both directions at once; the other end hears `error`, `canceled` if it is not given. */
   abort(error: LintelError = new LintelError("canceled", "the channel was aborted")): void {
-    this.#open().port.abort(error.toFailure());
+    this.#open().port.abort(failureOf(error));
   }
 
   /** Closes this end, and drops what still arrives. Nothing happens to a channel that was sent on. */
@@ -167,5 +168,7 @@ export function channelPair(values: Values): [Channel, Channel] {
 
 /** Joins two channels that nobody uses yet: what arrives at one goes out at the other, with its streams and its end. */
 export function pipe(one: Channel, other: Channel): void {
+  for (const end of [one, other])
+    if (!(end instanceof Channel)) throw new LintelError("invalid_argument", "pipe() takes two channels");
   link(Channel.detach(one), Channel.detach(other));
 }

@@ -1,4 +1,5 @@
 import { LintelError } from "../../message/failure.ts";
+import { checkOptions } from "../../message/options.ts";
 import { headerLine } from "../../message/headers.ts";
 
 /** What a value of a sequence is called where the sequence is sent as server-sent events. */
@@ -29,6 +30,7 @@ export class SequenceEvent {
  * `retryMs` that is no whole number.
  */
 export function event(data: unknown, options: EventOptions = {}): SequenceEvent {
+  checkOptions("event", options, {});
   const { id, event: name, retryMs } = options;
   let head = "";
   if (id !== undefined) head += headerLine(":id", id);
