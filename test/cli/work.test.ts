@@ -81,7 +81,12 @@ test("a program that fails fails the request with its last words", async () => {
   assert.deepEqual([error.code, error.reason, error.message], ["internal", "COMMAND_FAILED", "no such file"]);
   assert.deepEqual(error.details, { code: 3, signal: null });
   await running.prints(/first\nno such file\n/, "stderr");
-  await using __ = await worker([
+  await using _ = await worker(["mute", "--", "sh", "-c", "kill -9 $$"]);
+  assert.equal((await failureOf(ask("mute"))).message, "the command was ended by SIGKILL");
+});
+
+test("a character that two reads cut in the last words is whole", async () => {
+  await using _ = await worker([
     "cut",
     "--",
     "sh",
@@ -89,8 +94,6 @@ test("a program that fails fails the request with its last words", async () => {
     "printf 'caf\\303' >&2; sleep 0.1; printf '\\251' >&2; exit 1",
   ]);
   assert.equal((await failureOf(ask("cut"))).message, "café");
-  await using _ = await worker(["mute", "--", "sh", "-c", "kill -9 $$"]);
-  assert.equal((await failureOf(ask("mute"))).message, "the command was ended by SIGKILL");
 });
 
 test("a caller that leaves, or a deadline, ends the program", async () => {
