@@ -1,11 +1,14 @@
 /** Host names as the Host header has them, and which of them mean this machine. */
 
+/** Longer than any name, and a port. */
+const MAX_HOST = 300;
+
 /**
  * The name in a Host header, without the port, as browsers write it: lower case, addresses in their one form, and no dot at
  * the end. Undefined when it is none.
  */
 export function nameOfHost(host: string): string | undefined {
-  if (/[/?#@\\\s]/.test(host) || !URL.canParse(`http://${host}`)) return undefined;
+  if (host.length > MAX_HOST || /[/?#@\\\s]/.test(host) || !URL.canParse(`http://${host}`)) return undefined;
   const { hostname } = new URL(`http://${host}`);
   return hostname.endsWith(".") ? hostname.slice(0, -1) : hostname;
 }

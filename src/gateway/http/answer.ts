@@ -36,6 +36,7 @@ export interface AnswerHead {
 /** Bodies up to this many bytes become a string, which node writes together with the head; longer ones are sent as views. */
 const SHORT_BODY = 4_096;
 
+const NONE: ReadonlySet<string> = new Set();
 const STATUS = /^[2-5]\d\d$/;
 const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 
@@ -100,8 +101,7 @@ export function headOf(answer: Message): AnswerHead | Failure {
       if (status === 0) status = Number(value);
       continue;
     }
-    if (name.startsWith(":") || name === "content-length" || isHopByHop(name) || named.includes(name))
-      continue;
+    if (name.startsWith(":") || name === "content-length" || isHopByHop(name) || named.has(name)) continue;
     if (!NAME.test(name)) return badAnswer("it has an illegal header name");
     if (!isHttpValue(value))
       return badAnswer(`the value of its header ${name} has characters HTTP cannot carry`);
@@ -117,9 +117,9 @@ export function isHeaderField(name: string, value: string): boolean {
 }
 
 /** Without the rule for Connection a worker's answer could name headers that only seem to be for the caller. */
-function connectionNames(lines: readonly string[]): readonly string[] {
+function connectionNames(lines: readonly string[]): ReadonlySet<string> {
   const line = lines.find((one) => one.startsWith("connection:"));
-  return line === undefined ? [] : namedByConnection(line.slice("connection:".length));
+  return line === undefined ? NONE : namedByConnection(line.slice("connection:".length));
 }
 
 /** The payload; latin1 text when it is short. */

@@ -7,6 +7,7 @@ import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import { BodyBudget } from "./body.ts";
 import { Connection } from "./connection.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { UNKNOWN_EXPECTATION, expectsMore } from "./expectation.ts";
 import { FetchLine, FetchRequest, FetchResponse } from "./fetch.ts";
 import { GuestLine, type GuestLineOptions } from "./guest-line.ts";
 import { settingsOf, type HttpOptions, type HttpSettings } from "./options.ts";
@@ -133,6 +134,8 @@ export class EmbeddedGateway implements HttpHandler {
     });
     const target = this.#targetOf(url);
     if (target === undefined) return dispatcher.refuse(connection, request, response, url, NOT_BELOW);
+    if (expectsContinue && expectsMore(request))
+      return dispatcher.refuse(connection, request, response, target, UNKNOWN_EXPECTATION, 417);
     if (!hasLostBody(request)) {
       dispatcher.arrive(connection, request, response, target, expectsContinue);
       if (connection.state === "taken") this.#ended(connection); // a session, which nobody waits for here

@@ -179,14 +179,17 @@ export class HeadReader {
     this.origin = this.site = this.referer = undefined;
     this.bodyLength = 0;
     let fields = "";
+    let size = 0;
     for (let index = 0; index < raw.length; index += 2) {
       const value = raw[index + 1]!;
+      size += raw[index]!.length + value.length + 2;
       const { name, role } = KNOWN.get(raw[index]!) ?? lookUp(raw[index]!);
       if (role === "forward") fields += `${name}:${value}\n`;
       else if (!this.#note(role, value))
         return failure("BAD_REQUEST", `there is more than one ${name} header`);
       else if (FORWARDED.has(role)) fields += `${name}:${value}\n`;
     }
+    if (size > this.#headerLimit) return failure("HEADERS_TOO_LARGE"); // before anything is made of them
     this.#fields = fields;
     if (this.#connection !== undefined) this.#dropNamed(this.#connection);
     return undefined;
@@ -233,10 +236,11 @@ export class HeadReader {
   /** Takes out what a Connection header declares to be for this connection only. */
   #dropNamed(connection: string): void {
     if (connection === "keep-alive" || connection === "close" || connection === "Keep-Alive") return;
-    const named = namedByConnection(connection).filter((name) => name !== "close" && !isHopByHop(name));
-    if (named.length === 0) return;
+    const named = namedByConnection(connection);
+    for (const name of named) if (name === "close" || isHopByHop(name)) named.delete(name);
+    if (named.size === 0) return;
     const lines = this.#fields.split("\n");
-    this.#fields = lines.filter((line) => !named.includes(line.slice(0, line.indexOf(":")))).join("\n");
+    this.#fields = lines.filter((line) => !named.has(line.slice(0, line.indexOf(":")))).join("\n");
   }
 
   #checkFraming(minor: number): Failure | undefined {

@@ -13,10 +13,9 @@ export function isHopByHop(name: string): boolean {
   return HOP_BY_HOP.has(name) || name.startsWith("proxy-");
 }
 
-/** Lower-case field names that a `Connection` value makes hop-by-hop. */
-export function namedByConnection(value: string): string[] {
-  return value
-    .split(",")
-    .map((token) => token.trim().toLowerCase())
-    .filter((token) => token !== "");
+/** Lower-case field names that a `Connection` value makes hop-by-hop. A set: there may be as many as there are fields. */
+export function namedByConnection(value: string): Set<string> {
+  const named = new Set(value.split(",").map((token) => token.trim().toLowerCase()));
+  named.delete("");
+  return named;
 }

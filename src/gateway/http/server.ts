@@ -21,6 +21,8 @@ import { BodyBudget } from "./body.ts";
 import { failureOfClientError, type ClientError } from "./client-error.ts";
 import { Connection, type Exchange } from "./connection.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { UNKNOWN_EXPECTATION, expectsMore } from "./expectation.ts";
+import { hasStrayLineEnd } from "./first-bytes.ts";
 import { NO_WEBSOCKET } from "./head.ts";
 import { settingsOf, type HttpOptions, type HttpSettings } from "./options.ts";
 import { problemOf } from "./problem.ts";
@@ -30,6 +32,10 @@ import { asksForWebSocket, serveWithoutUpgrade } from "./upgrade.ts";
 
 /** Node stops reading heads here. Well above our own limits, so that what is over them gets a precise answer. */
 const LEAST_PARSER_LIMIT = 98_304;
+
+const STRAY_LINE_END = Object.freeze(
+  failure("BAD_REQUEST", "there is a line end before the request that is no empty line"),
+);
 
 /** What a gateway works with besides an engine. */
 export interface HttpFittings {
@@ -179,19 +185,25 @@ class HttpDoor implements Listening {
     const dispatcher = this.#dispatcher;
     const arrive = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
       const connection = this.#connections.get(request.socket)!;
-      dispatcher.arrive(connection, request, response, request.url ?? "", expectsContinue);
+      const { url = "" } = request;
+      if (connection.newest === undefined && hasStrayLineEnd(request.socket))
+        dispatcher.refuse(connection, request, response, url, STRAY_LINE_END);
+      else dispatcher.arrive(connection, request, response, url, expectsContinue);
     };
     server.on(this.#secure === undefined ? "connection" : "secureConnection", (socket: Socket) =>
       this.#connected(socket),
     );
     server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy()); // node leaves some of them open
     server.on("request", (request, response) => arrive(request, response, false));
-    server.on("checkContinue", (request, response) => arrive(request, response, true));
-    server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
-      const failed = failure("BAD_REQUEST", "the only expectation is 100-continue");
+    const refuseExpectation = (request: IncomingMessage, response: ServerResponse): void => {
       const connection = this.#connections.get(request.socket)!;
-      dispatcher.refuse(connection, request, response, request.url ?? "", failed, 417);
+      dispatcher.refuse(connection, request, response, request.url ?? "", UNKNOWN_EXPECTATION, 417);
+    };
+    server.on("checkContinue", (request, response) => {
+      if (expectsMore(request)) refuseExpectation(request, response);
+      else arrive(request, response, true);
     });
+    server.on("checkExpectation", refuseExpectation);
     server.on("connect", (_request: IncomingMessage, socket: Duplex) => {
       this.#refuse(socket, failure("METHOD_NOT_ALLOWED", "CONNECT is not served here"));
     });

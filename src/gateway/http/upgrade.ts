@@ -34,6 +34,7 @@ export function serveWithoutUpgrade(
 function valueWithout(name: string, value: string): string {
   if (name === "upgrade") return "";
   if (name !== "connection") return value;
-  const others = namedByConnection(value).filter((token) => token !== "upgrade");
-  return others.join(", ");
+  const others = namedByConnection(value);
+  others.delete("upgrade");
+  return [...others].join(", ");
 }

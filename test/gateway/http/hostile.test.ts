@@ -40,6 +40,23 @@ const REFUSED: Readonly<Record<string, readonly [status: number, bytes: string |
   CONNECT: [405, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"],
   "a WebSocket handshake": [501, get("/x", `${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n`)],
   "an unknown expectation": [417, post("Expect: magic\r\nContent-Length: 1\r\n", "")],
+  "an unknown expectation before a known one": [
+    417,
+    post("Expect: y 100-continue\r\nContent-Length: 1\r\n", ""),
+  ],
+  "an unknown expectation behind a known one": [
+    417,
+    post("Expect: 100-continue, y\r\nContent-Length: 1\r\n", ""),
+  ],
+  "an unknown expectation in a header of its own": [
+    417,
+    post("Expect: 100-continue\r\nExpect: y\r\nContent-Length: 1\r\n", ""),
+  ],
+  "an expectation with a parameter": [417, post("Expect: 100-continue;q=1\r\nContent-Length: 1\r\n", "")],
+  "a CR before the request": [400, `\r${get("/x")}`],
+  "a LF before the request": [400, `\n${get("/x")}`],
+  "a CR before an empty line": [400, `\r\r\n${get("/x")}`],
+  "a CR behind an empty line": [400, `\r\n\r${get("/x")}`],
   "a TLS greeting": [400, Buffer.from("16030100c8010000c40303", "hex")],
   garbage: [400, "\u0000\u0001\u0002\r\n\r\n"],
   "two Content-Lengths": [400, post("Content-Length: 1\r\nContent-Length: 2\r\n", "ab")],
@@ -77,6 +94,23 @@ const REFUSED: Readonly<Record<string, readonly [status: number, bytes: string |
   "a URL of 64 KiB": [414, get(`/${"a".repeat(65_536)}`)],
   "headers of 33 KiB": [431, get("/x", `${HOST}X: ${"a".repeat(33_000)}\r\n`)],
   "headers of 17 KiB that take 33 KiB in UTF-8": [431, get("/x", `${HOST}X: ${"\u00e9".repeat(17_000)}\r\n`)],
+  "headers of 64 KiB where nothing is": [431, get("/", `${HOST}X: ${"a".repeat(65_536)}\r\n`)],
+  "headers of 64 KiB at a path that names nothing": [
+    431,
+    get("/a%20b", `${HOST}X: ${"a".repeat(65_536)}\r\n`),
+  ],
+  "headers of 64 KiB for a kept answer": [
+    431,
+    get("/.lintel/answers/x", `${HOST}X: ${"a".repeat(65_536)}\r\n`),
+  ],
+  "headers of 64 KiB that stay behind": [
+    431,
+    get("/x", `${HOST}Connection: ${"a,".repeat(32_768)}\r\nKeep-Alive: ${"a".repeat(32_768)}\r\n`),
+  ],
+  "headers of 64 KiB with a WebSocket": [
+    431,
+    get("/x", `${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\nX: ${"a".repeat(65_536)}\r\n`),
+  ],
   "headers of 64 KiB": [431, get("/x", `${HOST}X: ${"a".repeat(65_536)}\r\n`)],
   "headers of 200 KiB": [431, get("/x", `${HOST}X: ${"a".repeat(200_000)}\r\n`)],
   "3,000 headers": [431, get("/x", HOST + "X: a\r\n".repeat(3_000))],
