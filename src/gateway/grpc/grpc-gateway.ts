@@ -12,6 +12,7 @@ import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { Heartbeat } from "../../session/heartbeat.ts";
 import { formatAddress } from "../../transport/address.ts";
 import { SERVER_BOUNDS, guardIdle, widen } from "../../transport/http2/options.ts";
+import { StreamFloods } from "../../transport/http2/stream-floods.ts";
 import { HANDSHAKE_TIMEOUT_MS } from "../../transport/session-protocol.ts";
 import { stopListening } from "../../transport/sockets.ts";
 import type { Listener, TlsOptions } from "../../transport/transport.ts";
@@ -75,6 +76,7 @@ export class GrpcGateway implements Listening, WorkerSite {
       secure === undefined
         ? createServer(SERVER_BOUNDS)
         : createSecureServer({ ...SERVER_BOUNDS, ...secure, handshakeTimeout: HANDSHAKE_TIMEOUT_MS });
+    new StreamFloods().watch(server, secure !== undefined);
     server.maxConnections = maxConnections;
     server.on("session", (session) => this.#welcome(session));
     server.on("stream", (stream, headers) => this.#begin(stream, headers));

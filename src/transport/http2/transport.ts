@@ -12,6 +12,7 @@ import { listenAt, secureFor } from "../web-listener.ts";
 import { answerRefusal, Http2Acceptor, type Http2AcceptorOptions } from "./acceptor.ts";
 import { dialHttp2 } from "./dial.ts";
 import { SERVER_BOUNDS, guardIdle, widen } from "./options.ts";
+import { StreamFloods } from "./stream-floods.ts";
 
 export interface Http2Options extends Omit<Http2AcceptorOptions, "path" | "access" | "at"> {
   /** True for `h2`, over TLS; false for `h2c`, in the clear and known to be HTTP/2 beforehand. */
@@ -61,6 +62,7 @@ async function listen(
           ...secure,
           handshakeTimeout: handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
         });
+  new StreamFloods().watch(server, secure !== undefined);
   const access = new AccessRule(listenOptions);
   const at = (): ListenerAddress => access.addressOfServer(server) ?? ANYWHERE;
   const acceptor = new Http2Acceptor({ ...options, access, at, path: address.path });
