@@ -1,8 +1,7 @@
 /** Values as lines of JSON, for people and for programs. */
 import { inOneLine } from "../codec/json-slices.ts";
 import { JsonText } from "../codec/json-text.ts";
-import { json } from "../codec/json.ts";
-import { builtInFor } from "../codec/values.ts";
+import { isReadAsJson } from "../codec/values.ts";
 
 interface NamedValues {
   get(name: string): string | undefined;
@@ -11,7 +10,7 @@ interface NamedValues {
 /** A value that has arrived, in one line of JSON: as it was sent, if that was JSON, with every digit. */
 export function jsonOf(value: unknown, headers: NamedValues, body: Uint8Array): string {
   const type = headers.get("content-type");
-  const isJson = type === undefined ? typeof value !== "string" : builtInFor(type) === json;
+  const isJson = (type !== undefined || typeof value !== "string") && isReadAsJson(type, body, 0);
   return isJson ? inOneLine(Buffer.from(body).toString("utf8")) : JSON.stringify(value);
 }
 

@@ -19,7 +19,7 @@ export const form: Codec = {
   },
 
   decode(bytes, start, end) {
-    if (bytes[start] === BRACE || bytes[start] === BRACKET) return json.decode(bytes, start, end);
+    if (isJsonInForm(bytes, start)) return json.decode(bytes, start, end);
     return fieldsOf(new URLSearchParams(readUtf8(bytes, start, end)));
   },
 
@@ -27,6 +27,11 @@ export const form: Codec = {
     return fieldsOf(new URLSearchParams(value as Record<string, string>));
   },
 };
+
+/** True for a payload that is called a form and is JSON. */
+export function isJsonInForm(bytes: Uint8Array, start: number): boolean {
+  return bytes[start] === BRACE || bytes[start] === BRACKET;
+}
 
 function fieldsOf(pairs: URLSearchParams): Record<string, string | string[]> {
   const fields = new Map<string, string | string[]>();

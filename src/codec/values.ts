@@ -3,7 +3,7 @@ import { bytesOf } from "../message/bytes.ts";
 import { findHeader } from "../message/headers.ts";
 import { Format, Message } from "../message/message.ts";
 import type { Codec } from "./codec.ts";
-import { form } from "./form.ts";
+import { form, isJsonInForm } from "./form.ts";
 import { json } from "./json.ts";
 import { bytes, text } from "./plain.ts";
 
@@ -74,6 +74,12 @@ export function builtInFor(contentType: string): Codec | undefined {
   if (type === json.contentType || type.endsWith("+json")) return json;
   if (type.startsWith("text/")) return text;
   return type === form.contentType ? form : undefined;
+}
+
+/** True when a payload of this type, of a message that says its type or says nothing, is read as JSON. */
+export function isReadAsJson(contentType: string | undefined, bytes: Uint8Array, start: number): boolean {
+  const codec = contentType === undefined ? json : builtInFor(contentType);
+  return codec === json || (codec === form && isJsonInForm(bytes, start));
 }
 
 /** The type and subtype of a content type, in lower case. */

@@ -84,6 +84,10 @@ test("work --lines, both ways, and kept answers", async () => {
     });
     assert.equal(await answer.text(), text, value);
   }
+  for (const type of ["application/x-www-form-urlencoded", "application/vnd.own+json; charset=utf-8"]) {
+    const body = '{"called":"a form by curl -d","n":[1.0,12345678901234567890]}';
+    assert.equal(await (await post("/digits/lines", body, { "content-type": type })).text(), body);
+  }
   const pretty = '{\n  "a": 1.0,\r\n  "b": 2\n}';
   assert.equal(await (await post("/digits/lines", pretty)).text(), '{   "a": 1.0,    "b": 2 }');
 });

@@ -1,6 +1,5 @@
 import { JsonText } from "../../codec/json-text.ts";
-import { json } from "../../codec/json.ts";
-import { builtInFor } from "../../codec/values.ts";
+import { isReadAsJson } from "../../codec/values.ts";
 import { findHeader } from "../../message/headers.ts";
 import type { Message, StreamEnd } from "../../message/message.ts";
 import { readUtf8 } from "../../message/text.ts";
@@ -51,7 +50,7 @@ function asWritten(value: unknown, message: Message): unknown {
   if (typeof value === "string" || value === undefined || value instanceof Uint8Array) return value;
   if (message.encoder !== undefined || (message.streams?.length ?? 0) > 0) return value;
   const type = findHeader(message.headText(), "content-type");
-  if (type !== undefined && builtInFor(type) !== json) return value;
+  if (!isReadAsJson(type, message.bytes, message.payloadStart)) return value;
   return new JsonText(readUtf8(message.bytes, message.payloadStart, message.end));
 }
 
