@@ -77,9 +77,9 @@ export function builtInFor(contentType: string): Codec | undefined {
 }
 
 /** True when a payload of this type, of a message that says its type or says nothing, is read as JSON. */
-export function isReadAsJson(contentType: string | undefined, bytes: Uint8Array, start: number): boolean {
+export function isReadAsJson(contentType: string | undefined, payload: Uint8Array, start: number): boolean {
   const codec = contentType === undefined ? json : builtInFor(contentType);
-  return codec === json || (codec === form && isJsonInForm(bytes, start));
+  return codec === json || (codec === form && isJsonInForm(payload, start));
 }
 
 /** The type and subtype of a content type, in lower case. */
