@@ -18,7 +18,7 @@ export interface LimitFlags {
   readonly connectTimeout: number;
 }
 
-const { maxConnections, idleTimeoutMs, maxDurationMs, connectTimeoutMs } = DEFAULT_TUNNEL_LIMITS;
+const { maxConnections, callerShare, idleTimeoutMs, maxDurationMs, connectTimeoutMs } = DEFAULT_TUNNEL_LIMITS;
 
 export function limitFlags(): Option[] {
   return [
@@ -50,6 +50,7 @@ function parseLimit(text: string): number {
 export function tunnelOptions(flags: LimitFlags): TunnelLimits & { readonly onError: OnConnectionError } {
   return {
     maxConnections: flags.maxConnections,
+    callerShare,
     idleTimeoutMs: flags.idleTimeout,
     maxDurationMs: flags.maxTime,
     connectTimeoutMs: flags.connectTimeout,

@@ -75,9 +75,12 @@ export class BeamGateway implements Listening {
         this.#settle();
       },
     });
+    const why: Failure = failure("TOO_MANY", `there are ${settings.maxConnections} connections`);
+    // Who has connected and says nothing keeps nobody out: the oldest gives way.
+    if (this.#connections.size >= settings.maxConnections)
+      [...this.#connections].find(({ isSilent }) => isSilent)?.abort(why);
     if (this.#connections.size >= settings.maxConnections) {
       stats.refused++;
-      const why: Failure = failure("TOO_MANY", `there are ${settings.maxConnections} connections`);
       this.#site.report(why, "a connection of beam");
       return connection.abort(why);
     }

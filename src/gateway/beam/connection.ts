@@ -25,6 +25,7 @@ export class BeamConnection implements LinkEvents {
   readonly #attachments: Attachments;
   readonly #intake: Intake;
   #isClosed = false;
+  #isSilent = true;
 
   constructor(socket: DescriptorSocket, site: Site, events: ConnectionEvents) {
     this.#site = site;
@@ -32,6 +33,11 @@ export class BeamConnection implements LinkEvents {
     this.#link = new Link(socket, site.settings.messageLimit, () => undefined);
     this.#attachments = new Attachments(site, () => this.#settle());
     this.#intake = new Intake(this.#attachments, () => this.#settle());
+  }
+
+  /** True when no message has come yet. */
+  get isSilent(): boolean {
+    return this.#isSilent;
   }
 
   get isIdle(): boolean {
@@ -51,6 +57,7 @@ export class BeamConnection implements LinkEvents {
   // LinkEvents
 
   message(message: BeamMessage, attachment: number | undefined): void {
+    this.#isSilent = false;
     if (this.#isClosed) {
       if (attachment !== undefined) closeDescriptor(attachment);
       return;

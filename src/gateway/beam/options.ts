@@ -23,7 +23,7 @@ export interface BeamOptions {
   readonly timeoutMs?: number;
   /** Largest message that is read. Bytes, default 1 MiB. */
   readonly messageLimit?: number;
-  /** Connections at a time, those included whose attachments are still in use; past it they are closed. Default 64. */
+  /** Connections at a time, those included whose attachments are still in use; past it one that has sent nothing yet is closed, else the new one. Default 64. */
   readonly maxConnections?: number;
   /** Attachments of one connection that are in use at a time, nested ones included. Default 64. */
   readonly maxAttachments?: number;

@@ -8,7 +8,10 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Engine } from "../../engine/engine.ts";
+import { callerAt } from "../../message/caller.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { DEFAULT_LIMITS } from "../../message/limits.ts";
+import { LEAST_SHARE, SharedBound, shareOf } from "../../message/shared-bound.ts";
 import { Heartbeat } from "../../session/heartbeat.ts";
 import { formatAddress } from "../../transport/address.ts";
 import { SERVER_BOUNDS, guardIdle, widen } from "../../transport/http2/options.ts";
@@ -58,6 +61,9 @@ export class GrpcGateway implements Listening, WorkerSite {
   readonly #workers = new Set<WorkerCall>();
   readonly #reflections = new Set<ReflectionCall>();
   #listener: Listener | undefined;
+  /** Whose connections and calls there are. */
+  readonly #connections: SharedBound;
+  readonly #calls: SharedBound;
   #refusal: Failure | undefined;
   #onEmpty: (() => void) | undefined;
 
@@ -65,6 +71,11 @@ export class GrpcGateway implements Listening, WorkerSite {
     this.engine = engine;
     this.limits = settings.limits;
     this.#settings = settings;
+    const { callerShare = DEFAULT_LIMITS.callerShare } = settings.limits;
+    const bound = (limit: number): SharedBound =>
+      new SharedBound(limit, shareOf(limit, callerShare, LEAST_SHARE));
+    this.#connections = bound(settings.maxConnections);
+    this.#calls = bound(settings.maxStreams);
   }
 
   async listen(): Promise<void> {
@@ -124,6 +135,9 @@ export class GrpcGateway implements Listening, WorkerSite {
   }
 
   #welcome(session: ServerHttp2Session): void {
+    const caller = callerAt(session.socket?.remoteAddress);
+    session.on("error", () => undefined); // the calls inside hear of it
+    if (!this.#connections.take(caller, 1)) return session.destroy();
     this.#sessions.add(session);
     const bytesRead = (): number => session.socket?.bytesRead ?? 0;
     let before = 0;
@@ -135,8 +149,8 @@ export class GrpcGateway implements Listening, WorkerSite {
       // Where the way is slow a ping waits behind the jobs; whoever takes them in says so, if nothing else.
       lost: () => (bytesRead() === before ? session.destroy() : heartbeat.start()),
     });
-    session.on("error", () => undefined); // the calls inside hear of it
     session.on("close", () => {
+      this.#connections.give(caller, 1);
       heartbeat.stop();
       this.#sessions.delete(session);
       if (this.#sessions.size === 0) this.#onEmpty?.();
@@ -155,23 +169,25 @@ export class GrpcGateway implements Listening, WorkerSite {
     } else if (method !== "POST" || !GRPC.test(type)) {
       stream.respond({ ":status": method === "POST" ? 415 : 405 }, { endStream: true });
     } else if (path === WORK) {
-      this.#admit(stream, () => this.#work(stream));
+      this.#admit(stream, (over) => this.#work(stream, over));
     } else if (REFLECTION.test(path)) {
-      this.#admit(stream, () => this.#reflect(stream));
+      this.#admit(stream, (over) => this.#reflect(stream, over));
     } else {
       answerStatus(stream, new LintelError("unimplemented", "there is no such method").toFailure());
     }
   }
 
-  #admit(stream: ServerHttp2Stream, begin: () => void): void {
-    const { maxStreams } = this.#settings;
-    const isFull = this.#workers.size + this.#reflections.size >= maxStreams;
-    if (this.#refusal === undefined && !isFull) return begin();
+  /** `begin` is given what is to be called when the call is over. */
+  #admit(stream: ServerHttp2Stream, begin: (over: () => void) => void): void {
+    const caller = callerAt(stream.session?.socket?.remoteAddress);
+    if (this.#refusal === undefined && this.#calls.take(caller, 1))
+      return begin(() => this.#calls.give(caller, 1));
     this.stats.refused++;
-    return answerStatus(stream, this.#refusal ?? failure("TOO_MANY", `there are ${maxStreams} calls`)); // W-5
+    const { taken } = this.#calls;
+    return answerStatus(stream, this.#refusal ?? failure("TOO_MANY", `there are ${taken} calls`)); // W-5
   }
 
-  #work(stream: ServerHttp2Stream): void {
+  #work(stream: ServerHttp2Stream, over: () => void): void {
     const { stats, limits } = this;
     const bounds = {
       message: limits.payload + limits.headers + BESIDES,
@@ -180,15 +196,19 @@ export class GrpcGateway implements Listening, WorkerSite {
     const worker = new WorkerCall(new Call(stream, bounds), this, () => {
       this.#workers.delete(worker);
       stats.workers--;
+      over();
     });
     this.#workers.add(worker);
     stats.workers++;
     worker.open();
   }
 
-  #reflect(stream: ServerHttp2Stream): void {
+  #reflect(stream: ServerHttp2Stream, over: () => void): void {
     const call = new Call(stream, { message: MAX_REFLECTION_REQUEST, window: 0 });
-    const reflection = new ReflectionCall(call, () => this.#reflections.delete(reflection));
+    const reflection = new ReflectionCall(call, () => {
+      this.#reflections.delete(reflection);
+      over();
+    });
     this.#reflections.add(reflection);
     reflection.open();
   }

@@ -10,9 +10,12 @@ export interface GrpcOptions {
   readonly port: number;
   /** Certificates; false for none where the hub has some. Default: those of the hub. */
   readonly tls?: false | TlsOptions;
-  /** Connections at a time; further ones are closed. Default 1,024. */
+  /** Connections at a time; further ones, and those past the share of one caller, are closed. Default 4,096. */
   readonly maxConnections?: number;
-  /** Calls of workers at a time, over all connections; further ones are refused with `TOO_MANY`. Default 4,096. */
+  /**
+   * Calls of workers at a time, over all connections; further ones, and those past the share of one caller, are refused with
+   * `TOO_MANY`. Default 16,384.
+   */
   readonly maxStreams?: number;
 }
 
@@ -20,7 +23,8 @@ export interface GrpcOptions {
 export type GrpcLimits = Pick<
   Limits,
   "payload" | "headers" | "concurrency" | "sessionBuffer" | "registrations" | "heartbeat" | "heartbeatTimeout"
->;
+> &
+  Partial<Pick<Limits, "callerShare">>;
 
 /** Every option with its value. */
 export interface GrpcSettings extends Required<GrpcOptions> {
@@ -32,8 +36,8 @@ export function grpcSettings(options: GrpcOptions, limits: GrpcLimits = DEFAULT_
   const settings: GrpcSettings = {
     host: "127.0.0.1",
     tls: false,
-    maxConnections: 1_024,
-    maxStreams: 4_096,
+    maxConnections: 4_096,
+    maxStreams: 16_384,
     limits,
     ...options,
   };

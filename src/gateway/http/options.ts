@@ -57,7 +57,7 @@ export interface HttpOptions {
   readonly stallMs?: number;
   /** Requests of one connection that are under way at a time; a pipelining caller's others wait unread. Default 64. */
   readonly maxPipelined?: number;
-  /** Connections past it are closed unheard. Default 16,384. */
+  /** Connections past it, or past one caller's share of it, are closed unheard. Default 65,536. */
   readonly maxConnections?: number;
   readonly asyncAnswers?: AsyncAnswersOptions;
   /** What one caller, an address, may have of the bounds that are for all, in percent. Default: that of the hub, 25. */

@@ -14,6 +14,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import { ANYWHERE } from "../../transport/origins.ts";
+import { LEAST_SHARE, SharedBound, shareOf } from "../../message/shared-bound.ts";
 import type { TlsOptions } from "../../transport/transport.ts";
 import type { Listening } from "../gateway.ts";
 import type { HttpApi } from "../http-api.ts";
@@ -81,6 +82,8 @@ class HttpDoor implements Listening {
   readonly #dispatcher: Dispatcher;
   readonly #server: Server;
   readonly #connections = new Map<Duplex, Connection>();
+  /** Whose they are, those included that have become sessions. */
+  readonly #callers: SharedBound;
   /** Callers that are waited for; undefined until the door drains. */
   #leaving: Set<Duplex> | undefined;
   #onLeft: (() => void)[] = [];
@@ -94,6 +97,8 @@ class HttpDoor implements Listening {
     this.#secure = secure;
     this.#dispatcher = new Dispatcher(engine, settings, bodies, fittings);
     this.#server = createNodeServer(settings, secure);
+    const { maxConnections, callerShare } = settings;
+    this.#callers = new SharedBound(maxConnections, shareOf(maxConnections, callerShare, LEAST_SHARE));
     this.#lines = {
       at: ANYWHERE, // until it listens
       clock: settings.clock,
@@ -221,8 +226,11 @@ class HttpDoor implements Listening {
     }
     const line = new SocketLine(socket, this.#lines);
     const connection = new Connection(line);
+    const { caller } = connection;
+    if (!this.#callers.take(caller, 1)) return void socket.destroy(); // unheard, as past the bound for all
     this.#connections.set(socket, connection);
     socket.on("close", () => {
+      this.#callers.give(caller, 1);
       this.#connections.delete(socket);
       this.#dispatcher.left(connection);
       this.#left(socket);

@@ -1,10 +1,12 @@
 import type { LintelError } from "../../message/failure.ts";
-import { MAX_TIMEOUT } from "../../message/limits.ts";
+import { DEFAULT_LIMITS, MAX_TIMEOUT } from "../../message/limits.ts";
 
 /** What one end of a tunnel bounds. Times in milliseconds; `Infinity` is none. */
 export interface TunnelLimits {
-  /** Connections at a time; a further one is closed at once. Default 256. */
+  /** Connections at a time; a further one is closed at once. Default 1,024. */
   readonly maxConnections: number;
+  /** How many of them may come from one address, in percent; this machine's programs are not told apart by it. Default 25. */
+  readonly callerShare: number;
   /** A connection on which nothing is sent either way for so long is closed. Default 3,600,000: an hour. */
   readonly idleTimeoutMs: number;
   /** A connection is closed after so long, whatever happens on it. Default: none. */
@@ -25,7 +27,8 @@ export interface TunnelOptions extends Partial<TunnelLimits> {
 }
 
 export const DEFAULT_TUNNEL_LIMITS: TunnelLimits = {
-  maxConnections: 256,
+  maxConnections: 1_024,
+  callerShare: DEFAULT_LIMITS.callerShare,
   idleTimeoutMs: 3_600_000,
   maxDurationMs: Infinity,
   connectTimeoutMs: 10_000,
@@ -34,9 +37,11 @@ export const DEFAULT_TUNNEL_LIMITS: TunnelLimits = {
 /** The limits that hold. Throws a RangeError for numbers that are none. */
 export function tunnelLimits({ onError: _, ...given }: TunnelOptions): TunnelLimits {
   const limits = { ...DEFAULT_TUNNEL_LIMITS, ...given };
-  const { maxConnections, connectTimeoutMs, idleTimeoutMs, maxDurationMs } = limits;
+  const { maxConnections, callerShare, connectTimeoutMs, idleTimeoutMs, maxDurationMs } = limits;
   if (!Number.isInteger(maxConnections) || maxConnections < 1)
     throw new RangeError(`maxConnections is ${maxConnections}, it must be a whole number above 0`);
+  if (!Number.isInteger(callerShare) || callerShare < 1)
+    throw new RangeError(`callerShare is ${callerShare}, it must be a whole number above 0`);
   check({ connectTimeoutMs });
   if (idleTimeoutMs !== Infinity) check({ idleTimeoutMs });
   if (maxDurationMs !== Infinity) check({ maxDurationMs });

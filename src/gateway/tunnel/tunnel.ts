@@ -2,8 +2,10 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { Engine } from "../../engine/engine.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
+import { callerOfSession } from "../../message/caller.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { Format, Message, type StreamShape } from "../../message/message.ts";
+import { LEAST_SHARE, SharedBound, shareOf } from "../../message/shared-bound.ts";
 import { createStream } from "../../message/stream-pair.ts";
 import { ROOT_LINE, discardStreams } from "../../message/stream.ts";
 import { formatAddress } from "../../transport/address.ts";
@@ -32,6 +34,10 @@ export class Tunnel implements Listening, AsyncDisposable {
   readonly #route: Route;
   readonly #connections: Connections;
   readonly #server: Server;
+  /** Whose connections there are. */
+  readonly #callers: SharedBound;
+  /** Connections since the start. */
+  #accepted = 0;
   #host = "";
   #port = 0;
 
@@ -39,6 +45,8 @@ export class Tunnel implements Listening, AsyncDisposable {
     this.#engine = engine;
     this.#route = engine.route(subject);
     this.#connections = new Connections(options);
+    const { maxConnections, callerShare } = this.#connections.limits;
+    this.#callers = new SharedBound(maxConnections, shareOf(maxConnections, callerShare, LEAST_SHARE));
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
       this.#accept(socket),
     );
@@ -88,17 +96,31 @@ export class Tunnel implements Listening, AsyncDisposable {
   #accept(socket: Socket): void {
     const { maxConnections, connectTimeoutMs } = this.#connections.limits;
     const name = formatAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
-    if (this.#connections.size >= maxConnections) {
+    this.#accepted++;
+    const caller = callerOfSession(`tcp://${name}`, this.#accepted);
+    const isFull = this.#connections.size >= maxConnections;
+    if (isFull || !this.#callers.take(caller, 1)) {
       socket.on("error", () => undefined); // it is gone either way
       cutOff(socket);
-      this.#connections.report(failure("TOO_MANY", `there are ${maxConnections} connections already`), name);
+      this.#connections.report(
+        failure(
+          "TOO_MANY",
+          isFull
+            ? `there are ${maxConnections} connections already`
+            : `${caller} has its share of the connections`,
+        ),
+        name,
+      );
       return;
     }
     const [near, far] = createStream(DUPLEX);
     const request = Message.ofBytes(NOTHING, ROOT_LINE, Format.typed); // for handlers that are no exposures
     request.streams = [far];
     const call = new Call();
-    const closed = (): void => this.#engine.cancel(call.handle);
+    const closed = (): void => {
+      this.#callers.give(caller, 1);
+      this.#engine.cancel(call.handle);
+    };
     call.connection = this.#connections.add(socket, near, name, closed);
     call.handle = this.#engine.request(this.#route, request, connectTimeoutMs, call, 0);
   }
