@@ -39,6 +39,8 @@ const LIMITS = {
   callerShare: count("callerShare"),
   concurrency: count("concurrency"),
   sessionBuffer: bytes("sessionBuffer"),
+  sessionBuffers: bytes("sessionBuffers"),
+  stallTimeout: time("stallTimeout"),
   bindings: count("bindings"),
   registrations: count("registrations"),
   streams: count("streams"),

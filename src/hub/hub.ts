@@ -13,11 +13,11 @@ import type { HttpOptions } from "../gateway/http/options.ts";
 import type { JobsOptions } from "../gateway/jobs/options.ts";
 import type { JobsGateway } from "../gateway/jobs/jobs-gateway.ts";
 import type { PollListener } from "../gateway/jobs/pull-services.ts";
-import type { ServiceListener } from "../gateway/native/native-connection.ts";
+import type { ServiceListener } from "../gateway/native/connection-options.ts";
 import { NativeGateway } from "../gateway/native/native-gateway.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
-import { EnginePeer, type EnginePeerOptions } from "../peer/engine-peer.ts";
+import { EnginePeer, reportToStderr, type EnginePeerOptions } from "../peer/engine-peer.ts";
 import { nodeObjects } from "../peer/node-objects.ts";
 import type { CodecOptions, DrainOptions, Peer } from "../peer/peer.ts";
 import type { TlsOptions } from "../transport/transport.ts";
@@ -140,6 +140,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     ...(config.name === undefined ? {} : { name: config.name }),
     ...(config.onSession === undefined ? {} : { onSession: config.onSession }),
     ...(config.onService === undefined ? {} : { onService: config.onService }),
+    onError: config.onError ?? reportToStderr,
   });
   const doors = new SessionDoors(native, config.transports ?? new TransportRegistry(), config.tls);
   let beam: BeamGateway | undefined;

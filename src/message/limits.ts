@@ -37,8 +37,15 @@ export interface Limits {
   readonly callerShare: number;
   /** Requests one worker holds at a time when it names no number. */
   readonly concurrency: number;
-  /** Bytes waiting to be written to one session. Past it publications to it are dropped, past twice it it is closed. */
+  /**
+   * Bytes waiting to be written to one session. Past it publications to it are dropped; past an eighth of it requests and
+   * answers for it wait where they are.
+   */
   readonly sessionBuffer: number;
+  /** Bytes of answers waiting in all sessions of a hub together. Past it those who answer a full session are held back. */
+  readonly sessionBuffers: number;
+  /** A session that is full and takes nothing for this long is ended. */
+  readonly stallTimeout: number;
   /** Subjects one peer may have bound at a time on one session. */
   readonly bindings: number;
   /** Services and subscriptions one session may hold. */
@@ -67,6 +74,8 @@ export const DEFAULT_LIMITS: Limits = {
   callerShare: 25,
   concurrency: 256,
   sessionBuffer: 8_388_608,
+  sessionBuffers: 134_217_728,
+  stallTimeout: 5_000,
   bindings: 4_096,
   registrations: 4_096,
   streams: 2_048,

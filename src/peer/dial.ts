@@ -5,12 +5,14 @@ import { OpenStreams } from "../message/open-streams.ts";
 import type { Beside } from "../session/beside.ts";
 import type { Transport } from "../transport/transport.ts";
 import { checkConnect, timerMs } from "./checks.ts";
-import { EnginePeer, type EnginePeerOptions } from "./engine-peer.ts";
+import { EnginePeer, reportToStderr, type EnginePeerOptions } from "./engine-peer.ts";
 import type { CodecOptions, Peer } from "./peer.ts";
 import type { AttachedObjects } from "./stream/values.ts";
 
 export interface DialedPeerOptions
-  extends Omit<RemoteEngineOptions, "clock" | "random" | "beside" | "endingStreams">, CodecOptions {
+  extends
+    Omit<RemoteEngineOptions, "clock" | "random" | "beside" | "endingStreams" | "onError">,
+    CodecOptions {
   /** How long to try for the first connection. Milliseconds, default 10,000; later ones are tried for for ever. */
   readonly timeoutMs?: number;
   /** Timeout of requests that name none. Milliseconds, default 30,000. */
@@ -35,7 +37,8 @@ export async function dialPeer(
 ): Promise<Peer> {
   checkConnect(options);
   const codecs = codecsOf(options, "connect");
-  const { timeoutMs = FIRST_CONNECTION_MS, requestTimeoutMs, onError, ...engineOptions } = options;
+  const { timeoutMs = FIRST_CONNECTION_MS, requestTimeoutMs, onError = reportToStderr, ...rest } = options;
+  const engineOptions = { ...rest, onError };
   const open = new OpenStreams();
   const besides = parts === undefined ? {} : { beside: parts.beside, endingStreams: open };
   const engine = new RemoteEngine(transport, url, { ...engineOptions, ...besides });
@@ -53,7 +56,7 @@ export async function dialPeer(
     codecs,
     open,
     ...(requestTimeoutMs === undefined ? {} : { timeoutMs: requestTimeoutMs }),
-    ...(onError === undefined ? {} : { onError }),
+    onError,
     ...(parts === undefined ? {} : { objects: parts.objects }),
   });
 }

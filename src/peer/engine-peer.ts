@@ -338,6 +338,7 @@ function canceled(signal: AbortSignal): LintelError {
   return LintelError.of("CALLER_GONE", "the request was aborted by its caller", signal.reason);
 }
 
-function reportToStderr(error: unknown, where: string): void {
+/** Where errors go of which nobody wants to be told. */
+export function reportToStderr(error: unknown, where: string): void {
   console.error(`lintel: ${where} failed:`, error);
 }

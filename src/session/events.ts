@@ -4,6 +4,8 @@ import type { Message } from "../message/message.ts";
 import type { Overflow } from "../message/overflow.ts";
 import type { Binding } from "./bindings.ts";
 
+export type PressureLevel = "full" | "less" | "room";
+
 export interface SessionLifecycle {
   /** The greeting is done; requests may flow. */
   opened(): void;
@@ -11,6 +13,11 @@ export interface SessionLifecycle {
   goaway(why: Failure): void;
   /** The connection has taken everything that waited. */
   drained(): void;
+  /**
+   * "full": more waits than it should, and what can wait elsewhere is to wait there; "less": some of it was taken; "room":
+   * the session is full no longer.
+   */
+  pressure?(level: PressureLevel): void;
   /** Nothing more is read, and what is sent from now on is lost. Called once. */
   ended(why: Failure): void;
   /** The connection is gone as well. Called once, after `ended`. */

@@ -3,7 +3,7 @@ import { LintelError } from "../message/failure.ts";
 import { formatHeaders, type HeadersInit } from "../message/headers.ts";
 import { Format, encodedBy, type Message } from "../message/message.ts";
 import { sizeOf } from "../message/bytes.ts";
-import { maxUtf8Length, writeUtf8 } from "../message/text.ts";
+import { encodeUtf8, maxUtf8Length, writeUtf8 } from "../message/text.ts";
 import {
   CARRIES_STREAMS,
   HEADER_SIZE,
@@ -201,6 +201,17 @@ function torn(): LintelError {
     "BAD_PAYLOAD",
     "the payload is not all there: it is no Uint8Array, or its memory was given away",
   );
+}
+
+/** Throws what sending it would, of a message whose payload is bytes. */
+export function checkSize(
+  { head, headStart, payloadStart, end }: Message,
+  { maxPayload, maxHeaders }: { readonly maxPayload: number; readonly maxHeaders: number },
+): void {
+  const headSize = head === undefined ? payloadStart - headStart : encodeUtf8(head).length;
+  const payload = end - payloadStart;
+  if (payload <= maxPayload && headSize <= maxHeaders) return;
+  throw tooLarge(headSize, payload, { payload: maxPayload, headers: maxHeaders });
 }
 
 function tooLarge(head: number, payload: number, limits: BodyLimits): LintelError {

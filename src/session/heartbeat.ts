@@ -1,6 +1,9 @@
 import type { Clock } from "../message/clock.ts";
 import type { Limits } from "../message/limits.ts";
 
+/** An end that does not read for a while is heard of by the other this often. Milliseconds. */
+const HELD_PING_MS = 500;
+
 /**
  * Finds out when the other end has gone silent: a half-open connection reports nothing by itself. Nothing heard for
  * `heartbeat` ms: a ping; nothing for `heartbeatTimeout` ms more: lost.
@@ -14,6 +17,8 @@ export class Heartbeat {
   #due = 0;
   #heardAt = 0;
   #pinged = false;
+  /** This end does not read, so that hearing nothing means nothing. */
+  #isHeld = false;
 
   constructor(
     clock: Clock,
@@ -41,6 +46,24 @@ export class Heartbeat {
     this.#pinged = false;
   }
 
+  /** This end reads nothing from now on. The other one must still hear of it (P-66). */
+  hold(): void {
+    this.#isHeld = true;
+    this.#restart(Math.min(HELD_PING_MS, this.#quietMs));
+  }
+
+  /** This end reads again. */
+  release(): void {
+    this.#isHeld = false;
+    this.heard();
+    this.#restart(this.#quietMs);
+  }
+
+  #restart(delayMs: number): void {
+    this.#clock.clear(this.#timer);
+    this.#arm(this.#clock.now(), delayMs);
+  }
+
   #arm(now: number, delayMs: number): void {
     this.#due = now + delayMs;
     this.#timer = this.#clock.after(delayMs, () => this.#check());
@@ -48,6 +71,10 @@ export class Heartbeat {
 
   #check(): void {
     const now = this.#clock.now();
+    if (this.#isHeld) {
+      this.#on.ping();
+      return this.#arm(now, Math.min(HELD_PING_MS, this.#quietMs));
+    }
     const left = this.#quietMs - (now - this.#heardAt);
     if (left > 0) {
       this.#arm(now, Math.ceil(left));

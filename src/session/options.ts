@@ -35,6 +35,7 @@ export type SessionLimits = Pick<
   | "bindings"
   | "streams"
   | "sessionBuffer"
+  | "stallTimeout"
   | "helloTimeout"
   | "heartbeat"
   | "heartbeatTimeout"
@@ -67,6 +68,8 @@ export interface SessionOptions<R> {
   readonly registrations: SessionRegistrations;
   /** Accepting: where those who open a lane are let in. */
   readonly lanes?: Lanes;
+  /** True while all sessions of the process together have more waiting than they should. */
+  readonly isShort?: () => boolean;
   /** First number this end gives to subjects by itself; lower ones are its owner's to give. Default 1. */
   readonly firstBinding?: number;
 }

@@ -92,6 +92,8 @@ export class Outbox {
   #blocked = false;
   #scheduled = false;
   #closed = false;
+  /** Bytes that were given to the connection, since the start. */
+  handedOver = 0;
   /** Called when a blocked connection has taken everything. */
   onDrained: () => void = () => undefined;
 
@@ -144,6 +146,7 @@ export class Outbox {
   /** Sends bytes without copying them, if nothing waits: false when they were not taken, true when they may be reused. */
   sendDirect(bytes: Uint8Array): boolean {
     if (this.#closed) return true;
+    this.handedOver += bytes.length;
     if (this.#connection.send(bytes)) return true;
     this.#blocked = true;
     return false;
@@ -164,6 +167,7 @@ export class Outbox {
     const slab = this.#slab!;
     const bytes = slab.subarray(0, this.#used);
     this.#used = 0;
+    this.handedOver += bytes.length + body.length;
     if (this.#connection.sendBoth!(bytes, body)) return;
     this.#slab = undefined;
     this.#held = slab;
@@ -187,6 +191,14 @@ export class Outbox {
     }
     if (!this.#blocked && this.#used > 0) this.#sendSlab();
     if (!this.#blocked) this.onDrained();
+  }
+
+  /** Drops what the connection has not been given. What is written later is sent. */
+  discard(): void {
+    for (const { slab } of this.#waiting) this.#flusher.giveSlab(slab);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#used = 0;
   }
 
   /** Drops everything; later writes go nowhere. */
@@ -216,6 +228,7 @@ export class Outbox {
   }
 
   #send(slab: Uint8Array, bytes: Uint8Array): void {
+    this.handedOver += bytes.length;
     if (this.#connection.send(bytes)) {
       this.#flusher.giveSlab(slab);
     } else {

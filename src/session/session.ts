@@ -6,10 +6,9 @@ import { failure, type Failure } from "../message/failure.ts";
 import { MAX_HEADERS, MAX_TIMEOUT } from "../message/limits.ts";
 import { Loan } from "../message/loan.ts";
 import type { Message } from "../message/message.ts";
-import { discardStreams } from "../message/stream.ts";
 import { OVERFLOWS, type Overflow } from "../message/overflow.ts";
 import { CODES } from "../message/status.ts";
-import type { Connection, DescriptorPassing } from "../transport/transport.ts";
+import type { Connection } from "../transport/transport.ts";
 import { FrameType, HEADER_SIZE, MAX_BINDING, TIMEOUT_SIZE, writeHeader } from "../wire/frame.ts";
 import { FrameReader } from "../wire/frame-reader.ts";
 import { NumberPool, type OutBinding } from "./bindings.ts";
@@ -24,9 +23,12 @@ import { greetingOf, headersTaken, type Greeting } from "./greeting.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inbound } from "./inbound.ts";
 import { MAX_GREETING, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
+import { createLane } from "./create-lane.ts";
 import type { Lane } from "./lane.ts";
 import { Outbox } from "./outbox.ts";
-import { SessionStreams } from "./streams.ts";
+import { Pressure } from "./pressure.ts";
+import { connectionLost, stalled } from "./endings.ts";
+import { SessionStreams, encoded } from "./streams.ts";
 
 /** A connection that was told to close is cut off after this long. */
 const CLOSE_GRACE_MS = 2_000;
@@ -37,11 +39,14 @@ export class Session<R> {
   readonly remote: string;
   readonly outbox: Outbox;
   readonly streams: SessionStreams;
+  readonly pressure: Pressure;
   readonly #connection: Connection;
   readonly #options: SessionOptions<R>;
   readonly #heartbeat: Heartbeat;
   readonly #reader: FrameReader;
   readonly #inbound: Inbound<R>;
+  /** As the pressure's. */
+  readonly #mark: number;
   #numbers: NumberPool;
   #state: SessionState = "greeting";
   #timer: unknown;
@@ -61,12 +66,17 @@ export class Session<R> {
     this.remote = connection.remote;
     this.#options = options;
     this.outbox = new Outbox(connection, flusher);
-    this.#lane = this.#createLane(connection.descriptors);
+    this.#lane = createLane(connection.descriptors, options, {
+      passed: (stream, passed) => this.streams.passed(stream, passed),
+      broken: (why) => this.fail(why),
+      ask: () => this.#control(FrameType.lane, 0, 0),
+    });
     const { bypasses } = connection;
     const ways = { lane: this.#lane, bypasses, heard: () => this.#heartbeat.heard() };
     this.streams = new SessionStreams(this.outbox, options, ways, () => this.#bound());
     this.outbox.onDrained = () => {
       this.streams.drained();
+      this.pressure.taken();
       options.lifecycle.drained();
     };
     this.#numbers = new NumberPool(options.firstBinding ?? 1, MAX_BINDING);
@@ -76,6 +86,16 @@ export class Session<R> {
       ping: () => this.#control(FrameType.ping, 0, 0),
       lost: () => this.fail(failure("HEARTBEAT_LOST")),
     });
+    this.pressure = new Pressure(connection, options, {
+      outbox: this.outbox,
+      heartbeat: this.#heartbeat,
+      streams: this.streams,
+      reader: this.#reader,
+      resume: () => this.#resume(),
+      stalled: () => this.#stalled(),
+      overflowed: () => this.abort(failure("SLOW_CONSUMER")),
+    });
+    this.#mark = this.pressure.mark;
   }
 
   get state(): SessionState {
@@ -100,7 +120,10 @@ export class Session<R> {
     );
     this.#connection.open({
       data: (bytes, isOffered) => this.#data(bytes, isOffered),
-      drained: () => this.outbox.drained(),
+      drained: () => {
+        this.outbox.drained();
+        this.pressure.taken();
+      },
       closed: (error) => this.#over(this.#why ?? connectionLost(error)),
     });
     if (role === "dialer") this.#greet(FrameType.hello, PROTOCOL_VERSION, PROTOCOL_VERSION);
@@ -177,12 +200,12 @@ export class Session<R> {
     } else {
       this.#writeWithStreams(FrameType.reply, registration, id, answer, -1);
     }
-    this.#bound();
+    this.#bound(true);
   }
 
   error(registration: number, id: number, why: Failure): void {
     writeFailure(this.outbox, FrameType.error, registration, id, why, this.#peerLimits.payload);
-    this.#bound();
+    this.#bound(true);
   }
 
   /** Withdraws a request made before, for the registration it went to. */
@@ -222,12 +245,12 @@ export class Session<R> {
 
   /** Confirms a SERVE, SUBSCRIBE or LEAVE, whichever `asked`. */
   ready(registration: number, asked: FrameType): void {
-    this.#control(FrameType.ready, 0, registration, asked);
+    this.#control(FrameType.ready, 0, registration, asked, true);
   }
 
   refuse(registration: number, why: Failure): void {
     writeFailure(this.outbox, FrameType.refused, 0, registration, why, this.#peerLimits.payload);
-    this.#bound();
+    this.#bound(true);
   }
 
   /** Asks the other end to send nothing new. */
@@ -237,7 +260,7 @@ export class Session<R> {
 
   /** Answers a ping. */
   pong(id: number): void {
-    this.#control(FrameType.pong, 0, id);
+    this.#control(FrameType.pong, 0, id, 0, true);
   }
 
   /** Tells the other end why, sends what waits, and closes. */
@@ -288,6 +311,7 @@ export class Session<R> {
     this.#why = why;
     this.#reader.stop();
     this.#heartbeat.stop();
+    this.pressure.stop();
     this.#numbers.clear();
     this.streams.clear();
     this.#closeLane();
@@ -305,12 +329,18 @@ export class Session<R> {
     return loan.isTaken;
   }
 
-  #control(type: FrameType, target: number, id: number, aux = 0): void {
+  #resume(): void {
+    const broken = this.#reader.resume(this.#inbound);
+    this.#inbound.release();
+    if (broken !== undefined) this.fail(broken);
+  }
+
+  #control(type: FrameType, target: number, id: number, aux = 0, isAnswer = false): void {
     const { outbox } = this;
     const slab = outbox.reserve(HEADER_SIZE);
     writeHeader(slab, outbox.offset, 0, type, 0, aux, target, id);
     outbox.advance(outbox.offset + HEADER_SIZE);
-    this.#bound();
+    this.#bound(isAnswer);
   }
 
   #greet(type: FrameType, target: number, id: number): void {
@@ -318,18 +348,6 @@ export class Session<R> {
     const bypasses = this.streams.bypasses?.limit ?? 0;
     const own = greetingOf({ role, name, limits, lane: this.#lane?.token, bypasses });
     writeHeaderFrame(this.outbox, type, target, id, own);
-  }
-
-  #createLane(passing: DescriptorPassing | undefined): Lane | undefined {
-    const { role, clock, limits, beside } = this.#options;
-    if (passing === undefined || limits.streams === 0) return undefined;
-    return beside?.lane({
-      passing,
-      clock,
-      passed: (stream, passed) => this.streams.passed(stream, passed),
-      broken: (why) => this.fail(why),
-      ...(role === "acceptor" ? { ask: () => this.#control(FrameType.lane, 0, 0) } : {}),
-    });
   }
 
   #closeLane(): void {
@@ -340,18 +358,23 @@ export class Session<R> {
 
   /** OPEN for each stream, then the message that takes them. Throws what encoding throws, too; its streams are over then. */
   #writeWithStreams(type: FrameType, target: number, id: number, message: Message, timeout: number): void {
-    const written = encoded(message);
-    this.streams.carry(written, () =>
+    this.streams.carry(encoded(message), (written) =>
       writeMessage(this.outbox, type, target, id, written, timeout, this.#peerLimits),
     );
   }
 
-  /** A peer that does not read what it asked for must not fill our memory. Streams have credit, and room for it. */
-  #bound(): void {
-    const { sessionBuffer } = this.#options.limits;
+  /** After every write but those of publications. Streams have credit, and room for it. */
+  #bound(isAnswer = false): void {
     const { queued } = this.outbox;
-    if (queued <= 2 * sessionBuffer || queued <= 2 * sessionBuffer + this.streams.room) return;
-    this.abort(failure("SLOW_CONSUMER"));
+    if (queued <= this.#mark || queued <= this.#mark + this.streams.room) return;
+    this.pressure.filled(isAnswer);
+  }
+
+  /** P-62: the other end takes nothing. What waits for it is dropped, so that CLOSE is what it reads next. */
+  #stalled(): void {
+    const waiting = this.outbox.queued;
+    this.outbox.discard();
+    this.fail(stalled(waiting, this.#options.limits.stallTimeout));
   }
 
   #over(why: Failure): void {
@@ -362,6 +385,7 @@ export class Session<R> {
     this.#why = why;
     clock.clear(this.#timer);
     this.#heartbeat.stop();
+    this.pressure.stop();
     this.#reader.stop();
     this.outbox.close();
     this.#numbers.clear();
@@ -370,22 +394,4 @@ export class Session<R> {
     if (!hadEnded) lifecycle.ended(why);
     lifecycle.closed(why);
   }
-}
-
-/** With its payload as bytes: what makes them may be somebody's code, which must not come between OPEN and message. */
-function encoded(message: Message): Message {
-  if (message.encoder === undefined) return message;
-  try {
-    return message.retain();
-  } catch (error) {
-    discardStreams(message, failure("BAD_PAYLOAD"));
-    throw error;
-  }
-}
-
-function connectionLost(error: Error | undefined): Failure {
-  return failure(
-    "CONNECTION_LOST",
-    error === undefined ? undefined : `the connection was lost: ${error.message}`,
-  );
 }

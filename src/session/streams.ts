@@ -115,12 +115,12 @@ export class SessionStreams implements StreamCarrier {
    * Sends a message with the streams it carries, with `write`: its payload must be bytes, so that nothing comes between
    * OPEN and the message. Throws `STREAMS_UNSUPPORTED`, `TOO_MANY` or what `write` throws; its streams are over then.
    */
-  carry(message: Message, write: () => void): void {
+  carry(message: Message, write: (message: Message) => void): void {
     const ends = message.streams!;
     let opened: readonly SessionStream[] = [];
     try {
       opened = this.#open(ends);
-      write();
+      write(message);
     } catch (error) {
       const why = error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
       for (const stream of opened) stream.reset(why); // P-115
@@ -338,5 +338,16 @@ export class SessionStreams implements StreamCarrier {
   #unknown(number: number): string | undefined {
     const next = number % 2 === this.#nextOwn % 2 ? this.#nextOwn : this.#nextTheirs;
     return number > 0 && number < next ? undefined : `stream ${number} was never opened`; // P-113
+  }
+}
+
+/** With its payload as bytes: what makes them may be somebody's code, which must not come between OPEN and message. */
+export function encoded(message: Message): Message {
+  if (message.encoder === undefined) return message;
+  try {
+    return message.retain();
+  } catch (error) {
+    discardStreams(message, failure("BAD_PAYLOAD"));
+    throw error;
   }
 }

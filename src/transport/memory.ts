@@ -13,6 +13,7 @@ class MemoryConnection implements Connection {
   #inbox: Uint8Array[] = [];
   #inboxBytes = 0;
   #scheduled = false;
+  #isReading = true;
   #ended = false;
   #over = false;
 
@@ -40,6 +41,16 @@ class MemoryConnection implements Connection {
     peer.#inboxBytes += bytes.length;
     peer.#schedule();
     return peer.#inboxBytes < WINDOW;
+  }
+
+  read(going: boolean): void {
+    this.#isReading = going;
+    if (going) this.#schedule();
+  }
+
+  get unsent(): number {
+    const peer = this.#peer;
+    return peer === undefined ? 0 : peer.#inboxBytes;
   }
 
   close(): void {
@@ -76,15 +87,20 @@ class MemoryConnection implements Connection {
     this.#scheduled = false;
     const handler = this.#handler;
     if (handler === undefined || this.#over) return;
-    const chunks = this.#inbox;
     const wasFull = this.#inboxBytes >= WINDOW;
-    this.#inbox = [];
-    this.#inboxBytes = 0;
-    for (const chunk of chunks) {
-      if (!this.#over) handler.data(chunk, true);
+    const chunks = this.#isReading ? this.#inbox : [];
+    if (this.#isReading) this.#inbox = [];
+    for (const [index, chunk] of chunks.entries()) {
+      if (this.#over) break;
+      if (!this.#isReading) {
+        this.#inbox = [...chunks.slice(index), ...this.#inbox];
+        break;
+      }
+      this.#inboxBytes -= chunk.length;
+      handler.data(chunk, true);
     }
     const peer = this.#peer;
-    if (wasFull && peer !== undefined) peer.#handler?.drained();
+    if (wasFull && this.#inboxBytes < WINDOW && peer !== undefined) peer.#handler?.drained();
     if (!this.#ended || this.#over || this.#inbox.length > 0) return; // the end comes after what came before it
     this.#over = true;
     this.#peer = undefined;

@@ -1,8 +1,10 @@
 import type { Writable } from "node:stream";
-import { copyOf } from "../message/bytes.ts";
+import { copyOf, viewOf } from "../message/bytes.ts";
 
 /** Bytes one connection may have under way before `send` asks to wait. */
 const WINDOW = 262_144;
+/** What is kept for a stream that is full goes out in pieces, so that it can be seen whether the other end takes any. Bytes. */
+const PIECE = 65_536;
 
 /**
  * Sends through a Node stream that keeps buffers for as long as its flow control holds them back. Below the window bytes
@@ -13,6 +15,8 @@ export class SendWindow {
   readonly #drained: () => void;
   #pending = 0;
   #full = false;
+  /** What of a buffer that is kept the stream has not been given. */
+  #rest: Uint8Array | undefined;
 
   constructor(stream: Writable, drained: () => void) {
     this.#stream = stream;
@@ -27,12 +31,42 @@ export class SendWindow {
     this.#pending += size;
     const full = this.#pending >= WINDOW;
     if (full) this.#full = true;
-    stream.write(full ? bytes : copyOf(bytes, 0, size), (error) => {
-      this.#pending -= size;
-      if (!this.#full || this.#pending > 0 || error) return;
-      this.#full = false;
-      this.#drained();
-    });
+    if (full) this.#sendPiece(bytes);
+    else stream.write(copyOf(bytes, 0, size), (error) => this.#sent(size, error));
     return !full;
+  }
+
+  /** Bytes that were sent and are not gone yet. */
+  get unsent(): number {
+    return this.#pending;
+  }
+
+  /** Hands everything that is left to the stream, which is about to be ended. */
+  hurry(): void {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined) this.#write(rest);
+  }
+
+  #sendPiece(bytes: Uint8Array): void {
+    if (bytes.length <= PIECE) return this.#write(bytes);
+    this.#rest = viewOf(bytes, PIECE, bytes.length);
+    return this.#write(viewOf(bytes, 0, PIECE));
+  }
+
+  #write(bytes: Uint8Array): void {
+    const size = bytes.length;
+    this.#stream.write(bytes, (error) => this.#sent(size, error));
+  }
+
+  #sent(size: number, error: Error | null | undefined): void {
+    this.#pending -= size;
+    if (error) return;
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined) return this.#sendPiece(rest);
+    if (!this.#full || this.#pending > 0) return;
+    this.#full = false;
+    this.#drained();
   }
 }

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { copyOf } from "../message/bytes.ts";
 import { SlicedWork } from "../message/sliced-work.ts";
-import { SocketReads, takeOver } from "./socket-reads.ts";
+import { SocketReads, takeOver, unsentOf } from "./socket-reads.ts";
 import type { Connection, ConnectionHandler, DescriptorPassing } from "./transport.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -128,6 +128,15 @@ export class SocketConnection implements Connection {
     // 'drain' never fires below the high-water mark: the callback of an empty write tells the end instead.
     socket.write(NOTHING, this.#onWritten);
     return false;
+  }
+
+  read(going: boolean): void {
+    if (going) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  get unsent(): number {
+    return unsentOf(this.#socket);
   }
 
   close(): void {

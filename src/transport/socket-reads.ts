@@ -1,4 +1,5 @@
 import { Socket, type OnReadOpts } from "node:net";
+import type { Duplex } from "node:stream";
 
 /** Memory that is read into. Bytes. */
 const READ_SIZE = 262_144;
@@ -45,7 +46,7 @@ export function readBuffer(): Uint8Array {
 
 /** A socket's handle is private to Node, and so is the option that makes a socket of one. */
 interface HandleOwner {
-  _handle: SocketHandle | null;
+  _handle?: SocketHandle | null;
 }
 
 export interface SocketHandle {
@@ -53,14 +54,21 @@ export interface SocketHandle {
   /** The descriptor; below 0 where there is none. */
   readonly fd: number;
   reading: boolean;
+  /** Bytes that were written and the system has not taken. */
+  readonly writeQueueSize?: number;
   readStart(): number;
   readStop(): number;
 }
 
+/** Bytes that a stream, be it a socket or not, was given and the system has not taken yet. */
+export function unsentOf(stream: Duplex): number {
+  return handleOf(stream)?.writeQueueSize ?? stream.writableLength;
+}
+
 /** What a socket reads and writes with, while it is open. */
-export function handleOf(socket: Socket): SocketHandle | null {
+export function handleOf(socket: Duplex): SocketHandle | null {
   // oxlint-disable-next-line no-underscore-dangle -- its name in Node
-  return (socket as unknown as HandleOwner)._handle;
+  return (socket as unknown as HandleOwner)._handle ?? null;
 }
 
 /**

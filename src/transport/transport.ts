@@ -69,6 +69,13 @@ export interface Connection {
   send(bytes: Uint8Array): boolean;
   /** As `send`, of `bytes` with `body` behind them, in one go. Only where neither is copied on the way. */
   readonly sendBoth?: (bytes: Uint8Array, body: Uint8Array) => boolean;
+  /**
+   * Whether what arrives is handed on. While it is not, the other end is held back; what has arrived by then, a few chunks,
+   * may come all the same. Left out where the platform cannot.
+   */
+  read?(going: boolean): void;
+  /** Bytes that the system has not taken yet of those given to `send`. Left out where that is not known. */
+  readonly unsent?: number;
   /** Sends what it kept, then ends. */
   close(): void;
   /** Ends at once. */

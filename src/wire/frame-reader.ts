@@ -1,3 +1,4 @@
+import { copyOf } from "../message/bytes.ts";
 import { failure, type Failure } from "../message/failure.ts";
 import { Loan } from "../message/loan.ts";
 import { HEADER_SIZE, readAux, readU32, type FrameHeader } from "./frame.ts";
@@ -39,7 +40,9 @@ export class FrameReader {
   #carried = 0;
   /** Bytes to come of the frame that is handed on in parts; `#header` is its header. */
   #left = 0;
-  #stopped = false;
+  #state: "reading" | "paused" | "stopped" = "reading";
+  /** Chunks, or the rest of one, that came to a reader that is paused. Oldest first. */
+  #unread: Uint8Array[] = [];
   readonly #room: CarryRoom | undefined;
   /** What `#carry` has taken of it. */
   #taken = 0;
@@ -61,9 +64,31 @@ export class FrameReader {
     this.#maxBody = maxBody;
   }
 
+  /**
+   * Makes `push` keep what follows the frame that is being handed on, until `resume`. Whoever pauses also sees to it that
+   * no more than a few chunks come.
+   */
+  pause(): void {
+    if (this.#state === "reading") this.#state = "paused";
+  }
+
+  /** Reads what was kept, and goes on. Returns as `push` does; it may be paused again by then. */
+  resume(sink: FrameSink): Failure | undefined {
+    if (this.#state !== "paused") return undefined;
+    this.#state = "reading";
+    while (this.#isReading) {
+      const chunk = this.#unread.shift();
+      if (chunk === undefined) return undefined;
+      const broken = this.push(chunk, sink);
+      if (broken !== undefined) return broken;
+    }
+    return undefined;
+  }
+
   /** Makes `push` ignore the rest; to be called from a sink that is done with the connection. */
   stop(): void {
-    this.#stopped = true;
+    this.#state = "stopped";
+    this.#unread = [];
     this.#letGo();
     this.#carried = 0;
     this.#left = 0;
@@ -71,28 +96,41 @@ export class FrameReader {
 
   /** Reads a chunk. Returns the failure when the bytes break the protocol; the reader is then stopped. */
   push(chunk: Uint8Array, sink: FrameSink, loan: Loan = new Loan(chunk)): Failure | undefined {
-    if (this.#stopped) return undefined;
+    if (!this.#isReading) return this.#putAside(chunk, 0);
     let at = 0;
     if (this.#carried > 0) {
       at = this.#complete(chunk, sink);
       if (at < 0) return this.#tooLong(readU32(this.#carry, 0));
-      if (this.#carried > 0 || this.#stopped) return this.#refusal;
+      if (this.#carried > 0 || this.#refusal !== undefined) return this.#refusal;
+      if (!this.#isReading) return this.#putAside(chunk, at);
     }
     const size = chunk.length;
     sink.begin(chunk, loan);
     if (this.#left > 0) at = this.#part(chunk, at, sink);
-    if (this.#stopped) return undefined;
+    if (!this.#isReading) return this.#putAside(chunk, at);
     while (at + HEADER_SIZE <= size) {
       const length = readU32(chunk, at);
       if (length > this.#maxBody) return this.#tooLong(length); // P-3
       const end = at + HEADER_SIZE + length;
       if (end > size) break;
       this.#emit(chunk, at, end, sink);
-      if (this.#stopped) return undefined;
       at = end;
+      if (!this.#isReading) return this.#putAside(chunk, at);
     }
     if (at < size) this.#cut(chunk, at, sink);
     return this.#refusal;
+  }
+
+  get #isReading(): boolean {
+    return this.#state === "reading";
+  }
+
+  /** Keeps the rest of a chunk, which goes before the chunks that are kept already: those came after it. */
+  #putAside(chunk: Uint8Array, at: number): undefined {
+    if (this.#state !== "paused" || at === chunk.length) return;
+    const rest = copyOf(chunk, at, chunk.length);
+    if (at > 0) this.#unread.unshift(rest);
+    else this.#unread.push(rest);
   }
 
   #emit(bytes: Uint8Array, at: number, end: number, sink: FrameSink): void {

@@ -171,22 +171,3 @@ test("P-52: patterns and queues that are not legal are refused, and the session 
   );
   assert.ok(raw.of(FrameType.refused).every((frame) => sayings(frame)["reason"] === "BAD_SUBJECT"));
 });
-
-test("P-62: a peer that reads nothing is cut off, whatever it is that it asks for", async () => {
-  const floods: Record<string, Buffer> = {
-    pings: frameBytes({ type: FrameType.ping, id: 1 }),
-    "illegal registrations": subscribeBytes(1, "a..b"),
-  };
-  for (const [name, frame] of Object.entries(floods)) {
-    const { session, raw, owner } = await openStage({ deaf: true, limits: { sessionBuffer: 100_000 } });
-    const chunk = Buffer.concat(new Array<Buffer>(1_000).fill(frame));
-    let queued = 0;
-    for (let count = 0; count < 100 && session.state === "open"; count++) {
-      raw.send(chunk);
-      await settled();
-      queued = Math.max(queued, session.outbox.queued);
-    }
-    assert.equal(owner.last("closed")?.["reason"], "SLOW_CONSUMER", name);
-    assert.ok(queued < 300_000, `${name}: ${queued} bytes were queued`);
-  }
-});

@@ -29,7 +29,7 @@ class Collector implements FrameSink {
     return false;
   }
 
-  readonly frame: FrameSink["frame"] = (header, bytes, start, end) => {
+  frame: FrameSink["frame"] = (header, bytes, start, end) => {
     assert.equal(bytes, this.#memory, "the frame lies where it was said to");
     this.owned.push(!this.#lent);
     const body = bytes.subarray(start, end);
@@ -155,6 +155,51 @@ test("P-119: a sink that stops the reader in the middle of a divisible frame hea
   reader.push(bytes.subarray(0, 17), sink);
   reader.push(bytes.subarray(17), sink);
   assert.equal(heard, 1);
+});
+
+/** Pauses its reader behind each frame. */
+class Pausing extends Collector {
+  reader: FrameReader | undefined;
+
+  constructor() {
+    super();
+    const { frame } = this;
+    this.frame = (...args) => {
+      frame(...args);
+      this.reader?.pause();
+    };
+  }
+}
+
+test("P-66: a reader that is paused behind each frame hands on the same frames, one at a time", () => {
+  fc.assert(
+    fc.property(fc.array(parts, { maxLength: 20 }), fc.array(fc.nat(), { maxLength: 40 }), (frames, cuts) => {
+      const collector = new Pausing();
+      const reader = new FrameReader(MAX_BODY);
+      collector.reader = reader;
+      for (const chunk of chunksOf(Buffer.concat(frames.map(frameBytes)), cuts)) {
+        const before = collector.seen.length;
+        assert.equal(reader.push(chunk, collector), undefined);
+        chunk.fill(0xee);
+        assert.ok(collector.seen.length <= before + 1);
+      }
+      for (let turn = 0; turn <= frames.length; turn++) assert.equal(reader.resume(collector), undefined);
+      assert.deepEqual(collector.seen, frames.map(described));
+      assert.equal(reader.pending, 0);
+    }),
+    { numRuns: 200, seed: 20_261_130 },
+  );
+});
+
+test("P-66: a reader that is stopped while it is paused forgets what it has kept", () => {
+  const collector = new Pausing();
+  const reader = new FrameReader(MAX_BODY);
+  collector.reader = reader;
+  reader.push(Buffer.concat([frameBytes({ type: 20 }), frameBytes({ type: 21 })]), collector);
+  reader.stop();
+  reader.resume(collector);
+  reader.push(frameBytes({ type: 22 }), collector);
+  assert.equal(collector.seen.length, 1);
 });
 
 test("P-1: byte by byte, with frames of every interesting size", () => {

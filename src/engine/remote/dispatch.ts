@@ -1,6 +1,5 @@
-import type { PendingTable, Pending } from "../../broker/pending-table.ts";
 import type { Clock } from "../../message/clock.ts";
-import type { Route, Sink } from "../../message/delivery.ts";
+import type { Route } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../message/stream.ts";
@@ -9,16 +8,11 @@ import type { SessionCalls, SessionRegistrations } from "../../session/events.ts
 import type { Session } from "../../session/session.ts";
 import { FrameType } from "../../wire/frame.ts";
 import type { Jobs } from "./jobs.ts";
+import type { Outgoing } from "./outgoing.ts";
 import type { Incoming, Registrations, ServiceEntry } from "./registrations.ts";
 
-/** A request of this end that waits for its outcome. */
-export interface Waiting extends Pending {
-  sink: Sink | undefined;
-  tag: number;
-}
-
 export interface DispatchOptions {
-  readonly waiting: PendingTable<Waiting>;
+  readonly outgoing: Outgoing;
   readonly jobs: Jobs;
   readonly registered: Registrations;
   readonly clock: Clock;
@@ -61,18 +55,18 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
   }
 
   reply(_registration: number, id: number, answer: Message): void {
-    const row = this.#options.waiting.get(id);
+    const row = this.#options.outgoing.table.get(id);
     if (row === undefined) return discardStreams(answer); // late: it has ended here, by deadline or cancellation
     const { sink, tag } = row;
-    this.#release(row);
+    this.#options.outgoing.release(row);
     sink?.answered(tag, answer);
   }
 
   error(_registration: number, id: number, why: Failure): void {
-    const row = this.#options.waiting.get(id);
+    const row = this.#options.outgoing.table.get(id);
     if (row === undefined) return;
     const { sink, tag } = row;
-    this.#release(row);
+    this.#options.outgoing.release(row);
     sink?.failed(tag, why);
   }
 
@@ -120,12 +114,6 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
   #refuse(binding: Binding<Incoming>, id: number, request: Message, why: Failure): void {
     this.#options.session()?.error(binding.registration, id, why);
     discardStreams(request, why);
-  }
-
-  #release(row: Waiting): void {
-    row.sink = undefined;
-    this.#options.waiting.release(row);
-    this.#options.onEnded();
   }
 
   #resolve(binding: Binding<Incoming>): Incoming {

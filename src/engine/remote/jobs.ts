@@ -2,13 +2,22 @@ import { NumberMap } from "../../broker/number-map.ts";
 import { PendingTable, type Pending } from "../../broker/pending-table.ts";
 import type { Clock } from "../../message/clock.ts";
 import { failure, type Failure } from "../../message/failure.ts";
+import type { Message } from "../../message/message.ts";
+import { discardStreams } from "../../message/stream.ts";
 import type { ServiceEntry } from "./registrations.ts";
+import { Unsent } from "./unsent.ts";
 
 interface Job extends Pending {
   /** The hub's number for it. */
   wireId: number;
   service: ServiceEntry | undefined;
 }
+
+/** What a worker has said of a job: an answer, or why there is none. */
+export type Outcome = { readonly service: ServiceEntry } & (
+  | { readonly message: Message; readonly why: undefined }
+  | { readonly message: undefined; readonly why: Failure }
+);
 
 /**
  * Requests the hub has sent here. Workers know them by numbers of this table, never used twice: an answer that comes
@@ -17,6 +26,8 @@ interface Job extends Pending {
 export class Jobs {
   readonly #table: PendingTable<Job>;
   readonly #byWireId = new NumberMap();
+  /** Outcomes that wait to be sent. Their jobs are held meanwhile, so that no more come than the worker takes. */
+  readonly #unsent = new Unsent<Outcome>(Infinity);
   #late = 0;
 
   constructor(clock: Clock, limit: number) {
@@ -62,6 +73,23 @@ export class Jobs {
     return this.#release(job);
   }
 
+  /** Keeps the outcome of a job until it is taken with `nextOutcome`. False when the job has ended already. */
+  keep(id: number, outcome: Outcome): boolean {
+    const job = this.#table.get(id);
+    if (job !== undefined && job.service === outcome.service && !this.#unsent.has(id))
+      return this.#unsent.add(id, outcome);
+    this.#late++;
+    return false;
+  }
+
+  /** Ends the job whose outcome has waited longest. */
+  nextOutcome(): (Outcome & { readonly wireId: number }) | undefined {
+    const id = this.#unsent.first;
+    const outcome = id === undefined ? undefined : this.#unsent.take(id);
+    if (id === undefined || outcome === undefined) return undefined;
+    return { ...outcome, wireId: this.end(id, outcome.service) };
+  }
+
   /** The hub has withdrawn a job. */
   cancel(wireId: number, why: Failure): void {
     const job = this.#table.get(this.#byWireId.get(wireId));
@@ -72,10 +100,11 @@ export class Jobs {
     for (const job of this.#table.live()) this.#drop(job, why);
   }
 
-  /** Ends all jobs of one service. Returns the hub's numbers for them. */
+  /** Ends all jobs of one service that have no outcome. Returns the hub's numbers for them. */
   endService(service: ServiceEntry): number[] {
     const ended: number[] = [];
-    for (const job of this.#table.live()) if (job.service === service) ended.push(this.#release(job));
+    for (const job of this.#table.live())
+      if (job.service === service && !this.#unsent.has(job.id)) ended.push(this.#release(job));
     return ended;
   }
 
@@ -86,6 +115,9 @@ export class Jobs {
   #drop(job: Job, why: Failure): void {
     const { id, service } = job;
     this.#release(job);
+    const outcome = this.#unsent.take(id);
+    if (outcome?.message !== undefined) return discardStreams(outcome.message, why);
+    if (outcome !== undefined) return;
     service?.worker.cancel(id, why);
   }
 

@@ -47,6 +47,8 @@ export interface LinkOptions {
   /** `byHub`: the hub has said why it ends the session. */
   readonly onLost: (why: Failure, byHub: boolean) => void;
   readonly onDrained: () => void;
+  /** The session, which was full, is so no longer. */
+  readonly onRoom: () => void;
   readonly onGoaway: (why: Failure) => void;
   /** The URL is not of its transport's form: nothing will be tried again. */
   readonly onGivenUp: (error: TypeError) => void;
@@ -160,6 +162,9 @@ export class Link {
         opened: () => this.#opened(attempt, session),
         goaway: onGoaway,
         drained: onDrained,
+        pressure: (level) => {
+          if (level === "room" && this.session === session) this.#options.onRoom();
+        },
         ended: (why) => this.#ended(attempt, session, why),
         closed: () => {
           if (this.#state === "closed") for (const resolve of this.#over.splice(0)) resolve();

@@ -132,10 +132,12 @@ export class Registrations {
   }
 
   /** The hub has ended the session because it did not keep up: who must not miss anything has missed something. */
-  cutOff(why: Failure): void {
-    for (const { number, overflow, accepted } of [...this.#subscriptions.values()]) {
-      if (accepted && overflow === "disconnect") this.refused(number, why);
-    }
+  cutOff(why: Failure): boolean {
+    const strict = [...this.#subscriptions.values()].filter(
+      ({ overflow, accepted }) => accepted && overflow === "disconnect",
+    );
+    for (const { number } of strict) this.refused(number, why);
+    return strict.length > 0;
   }
 
   /** Rejects what was not yet accepted. */

@@ -1,5 +1,4 @@
 /** Routes messages through a hub, over a session that is dialed again for ever. */
-import { PendingTable } from "../../broker/pending-table.ts";
 import { systemClock, type Clock, type Random } from "../../message/clock.ts";
 import { defer, type Deferred } from "../../message/deferred.ts";
 import type {
@@ -19,14 +18,16 @@ import { discardStreams } from "../../message/stream.ts";
 import { checkPattern, checkSubject } from "../../message/subject.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import type { OutBinding } from "../../session/bindings.ts";
+import { checkSize } from "../../session/frame-writer.ts";
 import type { SessionOptions } from "../../session/options.ts";
 import type { Session } from "../../session/session.ts";
 import type { TlsOptions, Transport } from "../../transport/transport.ts";
 import { MAX_BINDING } from "../../wire/frame.ts";
 import type { Engine, EngineSupports } from "../engine.ts";
-import { Dispatch, type Waiting } from "./dispatch.ts";
+import { Dispatch } from "./dispatch.ts";
 import { Jobs } from "./jobs.ts";
 import { Link, type LinkState } from "./link.ts";
+import { Outgoing, refuse } from "./outgoing.ts";
 import { Registrations, type Incoming, type ServiceEntry } from "./registrations.ts";
 
 export interface RemoteEngineOptions extends Pick<SessionOptions<never>, "beside" | "endingStreams"> {
@@ -39,14 +40,17 @@ export interface RemoteEngineOptions extends Pick<SessionOptions<never>, "beside
   readonly random?: Random;
   /** Told whenever the link changes; `why` says what went wrong. */
   readonly onState?: (state: LinkState, why: Failure | undefined) => void;
+  /** Told why the hub has ended the session, unless it shuts down. */
+  readonly onError?: (error: unknown, where: string) => void;
 }
 
 const NOT_CONNECTED = Object.freeze(failure("NOT_CONNECTED"));
-const IN_FLIGHT_FULL = Object.freeze(failure("IN_FLIGHT_FULL"));
 const DEADLINE = Object.freeze(failure("DEADLINE"));
 const WORKER_LOST = Object.freeze(failure("WORKER_LOST"));
 const CALLER_GONE = Object.freeze(failure("CALLER_GONE"));
 const DRAINING = Object.freeze(failure("DRAINING"));
+/** Why a hub ends sessions in the course of things. */
+const EXPECTED: ReadonlySet<string> = new Set(["DRAINING", "CLOSED"]);
 const CLOSED = Object.freeze(failure("CLOSED"));
 /** Subjects whose prepared form is kept. Past this they are prepared anew. */
 const ROUTES = 65_536;
@@ -56,10 +60,11 @@ export class RemoteEngine implements Engine {
   readonly #link: Link;
   readonly clock: Clock;
   readonly #limits: Limits;
-  readonly #waiting: PendingTable<Waiting>;
+  readonly #outgoing: Outgoing;
   readonly #jobs: Jobs;
   readonly #registered = new Registrations();
   #routes = new Map<string, OutBinding>();
+  readonly #onSessionEnded: (why: Failure) => void;
   #state: "open" | "draining" | "closed" = "open";
   #writable: Deferred | undefined;
   #onIdle: (() => void)[] = [];
@@ -69,21 +74,24 @@ export class RemoteEngine implements Engine {
     this.clock = options.clock ?? systemClock;
     // P-25: a hub needs room for whatever is published through it.
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits, bindings: MAX_BINDING };
-    this.#waiting = new PendingTable<Waiting>(
-      this.clock,
-      this.#limits.inFlight,
-      () => ({ id: 0, deadline: 0, sink: undefined, tag: 0 }),
-      (row) => this.#expired(row),
-    );
+    this.#outgoing = new Outgoing({
+      clock: this.clock,
+      limits: this.#limits,
+      session: () => this.#link.session,
+      onReleased: () => {
+        if (this.#onIdle.length > 0) this.#idle();
+      },
+    });
     this.#jobs = new Jobs(this.clock, this.#limits.inFlight);
     const dispatch = new Dispatch({
-      waiting: this.#waiting,
+      outgoing: this.#outgoing,
       jobs: this.#jobs,
       registered: this.#registered,
       clock: this.clock,
       session: () => this.#link.session,
       onEnded: () => this.#idle(),
     });
+    this.#onSessionEnded = (why) => options.onError?.(LintelError.from(why), `the session with ${url}`);
     this.#link = new Link({
       transport,
       url,
@@ -99,6 +107,7 @@ export class RemoteEngine implements Engine {
       onOpened: (session) => this.#opened(session),
       onLost: (why, byHub) => this.#lost(why, byHub),
       onDrained: () => this.#drained(),
+      onRoom: () => this.#sendWaiting(),
       onGoaway: () => undefined, // the hub refuses what is new by itself, and the link dials again when it closes
       onGivenUp: (error) => {
         for (const waiter of this.#onOpen.splice(0)) waiter.reject(error);
@@ -163,25 +172,11 @@ export class RemoteEngine implements Engine {
     if (this.#state !== "open") return refuse(request, sink, tag, DRAINING);
     if (!(timeoutMs > 0)) return refuse(request, sink, tag, DEADLINE);
     const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
-    const row = this.#waiting.add(this.clock.now() + timeout);
-    if (row === undefined) return refuse(request, sink, tag, IN_FLIGHT_FULL);
-    row.sink = sink;
-    row.tag = tag;
-    const { id } = row;
-    try {
-      session.request(route as OutBinding, id, request, timeout);
-    } catch (error) {
-      this.#release(row);
-      return refuse(request, sink, tag, toFailure(error));
-    }
-    return row.id === id ? id : 0; // sending may have found the hub too slow and ended the session
+    return this.#outgoing.request(session, route as OutBinding, request, timeout, sink, tag);
   }
 
   cancel(handle: number, why: Failure = CALLER_GONE): void {
-    const row = this.#waiting.get(handle);
-    if (row === undefined) return;
-    this.#release(row);
-    this.#link.session?.cancel(0, handle, why);
+    this.#outgoing.cancel(handle, why);
   }
 
   subscribe(pattern: string, subscriber: Subscriber, options: SubscribeOptions = {}): Subscription {
@@ -221,34 +216,66 @@ export class RemoteEngine implements Engine {
   async close(): Promise<void> {
     if (this.#state === "closed") return this.#link.close();
     this.#state = "closed";
+    const { session } = this.#link;
+    if (session !== undefined) while (this.#sendOutcome(session)); // what was answered is sent, full or not
     await this.#link.close();
     this.#failAll(CLOSED);
     this.#drained();
     this.#registered.close(LintelError.from(CLOSED));
-    this.#waiting.stop();
+    this.#outgoing.table.stop();
     this.#jobs.stop();
     for (const waiter of this.#onOpen.splice(0)) waiter.resolve();
   }
 
   #reply(service: ServiceEntry, job: number, answer: Message): boolean {
-    const wireId = this.#jobs.end(job, service);
     const { session } = this.#link;
+    if (session?.pressure.isFull === true) return this.#keepAnswer(session, service, job, answer);
+    const wireId = this.#jobs.end(job, service);
     if (wireId === 0 || session === undefined) return false;
-    try {
-      session.reply(service.number, wireId, answer);
-    } catch (error) {
-      session.error(service.number, wireId, unsentAnswer(answer, error));
-    }
+    sendAnswer(session, service.number, wireId, answer);
     this.#idle();
     return true;
   }
 
   #fail(service: ServiceEntry, job: number, why: Failure): boolean {
-    const wireId = this.#jobs.end(job, service);
     const { session } = this.#link;
+    if (session?.pressure.isFull === true) return this.#jobs.keep(job, { service, message: undefined, why });
+    const wireId = this.#jobs.end(job, service);
     if (wireId === 0 || session === undefined) return false;
     session.error(service.number, wireId, why);
     this.#idle();
+    return true;
+  }
+
+  /** An answer for a session that is full. What is wrong with it is found now, while its handler can be told. */
+  #keepAnswer(session: Session<Incoming>, service: ServiceEntry, job: number, answer: Message): boolean {
+    try {
+      const message = answer.retain();
+      checkSize(message, session);
+      return this.#jobs.keep(job, { service, message, why: undefined });
+    } catch (error) {
+      const why = unsentAnswer(answer, error);
+      discardStreams(answer, why);
+      return this.#fail(service, job, why);
+    }
+  }
+
+  /** The session has room again: outcomes first, for they set others free. */
+  #sendWaiting(): void {
+    const { session } = this.#link;
+    if (session === undefined) return;
+    while (!session.pressure.isFull && this.#sendOutcome(session));
+    while (!session.pressure.isFull && this.#outgoing.sendNext(session));
+    this.#idle();
+  }
+
+  /** False when none waits. */
+  #sendOutcome(session: Session<Incoming>): boolean {
+    const outcome = this.#jobs.nextOutcome();
+    if (outcome === undefined) return false;
+    const { service, wireId, message } = outcome;
+    if (message === undefined) session.error(service.number, wireId, outcome.why);
+    else sendAnswer(session, service.number, wireId, message);
     return true;
   }
 
@@ -285,7 +312,9 @@ export class RemoteEngine implements Engine {
 
   #lost(why: Failure, byHub: boolean): void {
     this.#failAll({ ...failure("CONNECTION_LOST"), message: why.message }); // P-19: whatever the other end said
-    if (byHub && why.reason === "SLOW_CONSUMER") this.#registered.cutOff(why); // P-61
+    const isSlow = why.reason === "SLOW_CONSUMER";
+    const isTold = byHub && isSlow && this.#registered.cutOff(why); // P-61
+    if (!isTold && (isSlow || (byHub && !EXPECTED.has(why.reason)))) this.#onSessionEnded(why); // P-68
     this.#drained();
   }
 
@@ -296,42 +325,23 @@ export class RemoteEngine implements Engine {
 
   /** The session is gone: requests have lost their answers, and jobs the way back for theirs. */
   #failAll(why: Failure): void {
-    for (const row of this.#waiting.live()) {
-      const { sink, tag } = row;
-      this.#release(row);
-      sink?.failed(tag, why);
-    }
+    this.#outgoing.failAll(why, this.#state === "closed" ? why : NOT_CONNECTED); // P-102
     this.#jobs.cancelAll(why);
     this.#registered.lost();
     this.#idle();
   }
 
-  #expired(row: Waiting): void {
-    const { id, sink, tag } = row;
-    this.#release(row);
-    this.#link.session?.cancel(0, id, DEADLINE);
-    sink?.failed(tag, DEADLINE);
-  }
-
-  #release(row: Waiting): void {
-    row.sink = undefined;
-    this.#waiting.release(row);
-    if (this.#onIdle.length > 0) this.#idle();
-  }
-
   #idle(): void {
     if (this.#onIdle.length === 0 || this.#registered.isLeaving) return;
-    if (this.#waiting.size > 0 || this.#jobs.size > 0) return;
+    if (this.#outgoing.table.size > 0 || this.#jobs.size > 0) return;
     for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 }
 
-function refuse(request: Message, sink: Sink, tag: number, why: Failure): 0 {
-  sink.failed(tag, why);
-  discardStreams(request, why);
-  return 0;
-}
-
-function toFailure(error: unknown): Failure {
-  return error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
+function sendAnswer(session: Session<Incoming>, registration: number, id: number, answer: Message): void {
+  try {
+    session.reply(registration, id, answer);
+  } catch (error) {
+    session.error(registration, id, unsentAnswer(answer, error));
+  }
 }

@@ -4,63 +4,31 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
-import type { SlicedWork } from "../../message/sliced-work.ts";
-import type { OpenStreams } from "../../message/open-streams.ts";
 import { discardStreams } from "../../message/stream.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import type { Overflow } from "../../message/overflow.ts";
 import type { Binding } from "../../session/bindings.ts";
-import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "../../session/events.ts";
-import type { Flusher, Outbox } from "../../session/outbox.ts";
-import type { Limits } from "../../message/limits.ts";
-import type { SessionLimits } from "../../session/options.ts";
+import type {
+  PressureLevel,
+  SessionCalls,
+  SessionLifecycle,
+  SessionRegistrations,
+} from "../../session/events.ts";
+import type { Outbox } from "../../session/outbox.ts";
 import { beside } from "../../session/beside.ts";
-import type { Lanes } from "../../session/lane.ts";
 import { Session } from "../../session/session.ts";
-import type { Clock } from "../../message/clock.ts";
 import type { Connection } from "../../transport/transport.ts";
 import { FrameType } from "../../wire/frame.ts";
-import {
-  FIRST_OWN_BINDING,
-  type FanOut,
-  type FanOutTarget,
-  type Feed,
-  type SessionListener,
-} from "./fan-out.ts";
+import { FIRST_OWN_BINDING, type FanOutTarget, type Feed, type SessionListener } from "./fan-out.ts";
+import { Backpressure } from "./backpressure.ts";
+import type { ConnectionOptions } from "./connection-options.ts";
+import type { FullSessions } from "./full-sessions.ts";
 import { RemoteWorker } from "./remote-worker.ts";
-import type { SessionShare } from "./session-shares.ts";
-import { SlowConsumer, type PublicationDrops } from "./slow-consumer.ts";
+import { SlowConsumer } from "./slow-consumer.ts";
 
 const IN_FLIGHT_FULL = Object.freeze(
   failure("IN_FLIGHT_FULL", "this session has too many requests in flight"),
 );
-
-/** Hears that the other end of a session, by the URL it came to, serves a pattern from now on, or no longer. */
-export type ServiceListener = (event: "serving" | "left", pattern: string, remote: string) => void;
-
-export interface ConnectionOptions {
-  readonly engine: Engine;
-  readonly fanOut: FanOut;
-  readonly flusher: Flusher;
-  /** Counts the streams of all sessions. */
-  readonly openStreams: OpenStreams;
-  /** Ends what sessions have had, of all sessions of the gateway. */
-  readonly endings: SlicedWork;
-  readonly clock: Clock;
-  readonly name: string;
-  /** Who counts for what it asks, and its part of what all sessions share. */
-  readonly share: SessionShare;
-  /** Called when the other end has greeted. */
-  readonly onGreeted?: (() => void) | undefined;
-  /** Those of all sessions of the gateway. */
-  readonly lanes: Lanes;
-  /** Counts what is dropped. */
-  readonly drops: PublicationDrops;
-  readonly limits: SessionLimits & Pick<Limits, "registrations" | "sessionInFlight">;
-  readonly onService?: ServiceListener | undefined;
-  /** Called once when the session is over. */
-  readonly onClosed: (connection: NativeConnection, why: Failure) => void;
-}
 
 interface Subscribed {
   readonly pattern: string;
@@ -83,7 +51,10 @@ export class NativeConnection
   /** What the shared numbers stand for on this session. */
   readonly #feeds: (Feed | undefined)[] = [];
   readonly #slow: SlowConsumer;
-  #isEnding = false;
+  readonly #fullSessions: FullSessions<Backpressure>;
+  readonly #backpressure: Backpressure;
+  /** The session is ended because a subscription that must not miss anything would have. */
+  wantedNoGaps: boolean = false;
   /** The session has ended; what it has had is being ended. */
   #isOver = false;
 
@@ -104,6 +75,15 @@ export class NativeConnection
       lanes: options.lanes,
       beside,
       firstBinding: FIRST_OWN_BINDING,
+      isShort: () => options.fullSessions.isShort,
+    });
+    this.#fullSessions = options.fullSessions;
+    this.#backpressure = new Backpressure({
+      session: this.session,
+      workers: this.#workers,
+      fullSessions: options.fullSessions,
+      clock: options.clock,
+      stallTimeout: options.limits.stallTimeout,
     });
     this.outbox = this.session.outbox;
     this.#slow = new SlowConsumer(this, options.limits.sessionBuffer, options.drops);
@@ -123,7 +103,13 @@ export class NativeConnection
     this.#slow.drained();
   }
 
-  ended(): void {
+  pressure(level: PressureLevel): void {
+    this.#backpressure.changed(level);
+  }
+
+  ended(why: Failure): void {
+    this.#backpressure.end();
+    this.#options.onEnded(why);
     this.#isOver = true;
     const { endings } = this.#options;
     // P-19: handles first, so that no outcome comes back to a session that cannot send it
@@ -137,7 +123,7 @@ export class NativeConnection
 
   closed(why: Failure): void {
     this.#options.share.end();
-    this.#options.onClosed(this, why);
+    this.#options.onClosed(why);
   }
 
   // SessionCalls
@@ -154,14 +140,21 @@ export class NativeConnection
       return;
     }
     const route = (binding.resolved ??= this.#engine.route(binding.subject));
+    const full = this.#fullSessions;
+    full.lastWorker = undefined;
     const handle = this.#engine.request(route, request, timeoutMs, this, id);
-    if (handle !== 0) this.#handles.set(id, handle);
+    if (handle === 0) return;
+    this.#handles.set(id, handle);
+    if (full.workers.size > 0) this.#backpressure.requested(route);
   }
 
   reply(registration: number, id: number, answer: Message): void {
     const worker = this.#workers.get(registration);
-    if (worker === undefined) discardStreams(answer);
-    else worker.reply(id, answer);
+    if (worker === undefined) return discardStreams(answer);
+    const full = this.#fullSessions;
+    full.lastCaller = undefined;
+    worker.reply(id, answer);
+    return full.noRoomFor()?.holdBack(this.#backpressure);
   }
 
   error(registration: number, id: number, why: Failure): void {
@@ -189,10 +182,14 @@ export class NativeConnection
 
   serve(registration: number, pattern: string, queue: string, concurrency: number): void {
     if (!this.#mayRegister(registration)) return;
-    const worker = new RemoteWorker(this.session, registration, pattern, () =>
-      this.#forgetWorker(registration),
-    );
+    const places = concurrency || this.#options.limits.concurrency;
+    const asked = { number: registration, pattern, queue, concurrency: places };
+    const worker = new RemoteWorker(this.session, this.#fullSessions, asked, {
+      given: () => void (this.#fullSessions.lastWorker = this.#backpressure),
+      gone: () => this.#forgetWorker(registration),
+    });
     this.#workers.set(registration, worker);
+    this.#backpressure.joined();
     const onEnded = (why: Failure): void => this.#refuse(registration, why);
     const options = { queue, concurrency: concurrency || undefined, onEnded };
     this.#settle(registration, FrameType.serve, () =>
@@ -239,6 +236,7 @@ export class NativeConnection
     this.#handles.take(tag);
     try {
       this.session.reply(0, tag, answer);
+      if (this.session.pressure.isFull) this.#backpressure.answered();
     } catch (error) {
       this.session.error(0, tag, unsentAnswer(answer, error)); // P-48
     }
@@ -294,8 +292,8 @@ export class NativeConnection
   }
 
   endSlow(): void {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
+    if (this.wantedNoGaps) return;
+    this.wantedNoGaps = true;
     // Not now: who publishes is in the middle of handing the same message to others.
     this.#options.flusher.schedule({
       flush: () =>
@@ -369,6 +367,7 @@ export class NativeConnection
   #refuse(registration: number, why: Failure): void {
     const worker = this.#workers.get(registration);
     if (worker !== undefined) this.#noteLeft(worker);
+    worker?.end();
     this.#forgetWorker(registration);
     this.#unsubscribe(registration);
     this.session.refuse(registration, why); // P-52

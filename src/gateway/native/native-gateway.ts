@@ -2,7 +2,7 @@
 import type { Engine } from "../../engine/engine.ts";
 import { callerOfSession } from "../../message/caller.ts";
 import { systemClock, type Clock } from "../../message/clock.ts";
-import { failure, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { SlicedWork } from "../../message/sliced-work.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
 import { OpenStreams, STREAM_GRACE_MS } from "../../message/open-streams.ts";
@@ -12,7 +12,10 @@ import { laterThisTurn } from "../../session/turn.ts";
 import type { Connection, Listener, ListenOptions, Transport } from "../../transport/transport.ts";
 import type { Listening } from "../gateway.ts";
 import { FanOut } from "./fan-out.ts";
-import { NativeConnection, type ServiceListener } from "./native-connection.ts";
+import type { Backpressure } from "./backpressure.ts";
+import { FullSessions } from "./full-sessions.ts";
+import type { ServiceListener } from "./connection-options.ts";
+import { NativeConnection } from "./native-connection.ts";
 import { SessionShare, SessionShares } from "./session-shares.ts";
 import type { PublicationDrops } from "./slow-consumer.ts";
 
@@ -23,6 +26,8 @@ export interface NativeGatewayOptions {
   readonly clock?: Clock;
   /** Called when a session opens or is over, for logs. */
   readonly onSession?: (event: "opened" | "closed", remote: string, why?: Failure) => void;
+  /** Told of sessions that the hub ends because the other end does not read (P-62). */
+  readonly onError?: (error: unknown, where: string) => void;
   /** Called when a session serves a pattern, and when it does so no longer. */
   readonly onService?: ServiceListener;
 }
@@ -38,6 +43,7 @@ export class NativeGateway {
   readonly #endings = new SlicedWork(this.#later);
   readonly #fanOut: FanOut;
   readonly #lanes = new Lanes();
+  readonly #fullSessions: FullSessions<Backpressure>;
   readonly #connections = new Set<NativeConnection>();
   readonly #shares: SessionShares;
   /** Sessions that have not been greeted, the oldest first. */
@@ -53,6 +59,7 @@ export class NativeGateway {
     this.#engine = engine;
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#fullSessions = new FullSessions(this.#limits.sessionBuffers);
     this.#fanOut = new FanOut(engine, this.#flusher);
     this.#shares = new SessionShares(this.#limits);
   }
@@ -96,9 +103,11 @@ export class NativeGateway {
       name: this.#options.name ?? "lintel",
       lanes: this.#lanes,
       drops: this.#drops,
+      fullSessions: this.#fullSessions,
       limits: this.#limits,
       onService: this.#options.onService,
-      onClosed: (closed, why) => this.#closed(closed, why),
+      onEnded: (why) => this.#ended(session, why),
+      onClosed: (why) => this.#closed(session, why),
     });
     const isTaken = share.takeSession() || this.#makeRoom(share);
     this.#connections.add(session);
@@ -148,10 +157,16 @@ export class NativeGateway {
     return new Promise((resolve) => this.#onEmpty.push(resolve));
   }
 
+  #ended({ session, wantedNoGaps }: NativeConnection, why: Failure): void {
+    if (why.reason !== "SLOW_CONSUMER" || session.wasClosedByPeer) return;
+    this.#slowDisconnects++;
+    if (wantedNoGaps) return; // it has asked for that, and hears of it
+    this.#options.onError?.(LintelError.from(why), `the session of ${session.remote}`);
+  }
+
   #closed(connection: NativeConnection, why: Failure): void {
     this.#connections.delete(connection);
     this.#greeting.delete(connection);
-    if (why.reason === "SLOW_CONSUMER" && !connection.session.wasClosedByPeer) this.#slowDisconnects++;
     this.#options.onSession?.("closed", connection.session.remote, why);
     if (this.#connections.size > 0) return;
     for (const resolve of this.#onEmpty.splice(0)) resolve();

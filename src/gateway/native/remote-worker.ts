@@ -4,32 +4,63 @@ import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../message/stream.ts";
 import type { OutBinding } from "../../session/bindings.ts";
 import type { Session } from "../../session/session.ts";
+import type { FullSessions, SessionGroup } from "./full-sessions.ts";
+
+/** Where workers of one gateway know how many of their group are paused. */
+export type Groups = Pick<FullSessions<never>, "join" | "leave">;
 
 /** Subjects of one wildcard service that keep their number; past this the numbers are given anew. */
 const MAX_SUBJECTS = 16_384;
+
+/** What a SERVE asked for. */
+export interface Asked {
+  readonly number: number;
+  readonly pattern: string;
+  readonly queue: string;
+  readonly concurrency: number;
+}
+
+export interface RemoteWorkerEvents {
+  /** It is handed a request. */
+  given(): void;
+  /** It has left, and its last job has ended. */
+  gone(): void;
+}
 
 /** A service at the other end of a session, as the engine sees it. The engine's job numbers go over the wire as they are. */
 export class RemoteWorker implements Worker {
   readonly #session: Session<Route>;
   readonly #number: number;
   readonly #pattern: string;
-  readonly #onGone: () => void;
+  /** Requests it takes at a time. */
+  readonly #concurrency: number;
+  readonly #on: RemoteWorkerEvents;
+  readonly #queue: string;
+  readonly #groups: Groups;
+  /** Undefined when it takes nothing new any more. */
+  #group: SessionGroup | undefined;
   /** Numbers of the subjects requests came for: one, unless the pattern has wildcards. */
   #lastRoute: Route | undefined;
   #lastBinding: OutBinding | undefined;
   readonly #bindings = new Map<string, OutBinding>();
   #registration: Registration | undefined;
   #held = 0;
+  /** True while it takes nothing because its session is full. */
+  #isPaused = false;
   #leaving: Promise<void> | undefined;
   /** Nothing new can come any more. */
   #hasLeft = false;
 
-  /** `onGone` is called when it has left and its last job has ended. */
-  constructor(session: Session<Route>, number: number, pattern: string, onGone: () => void) {
+  constructor(session: Session<Route>, groups: Groups, asked: Asked, on: RemoteWorkerEvents) {
     this.#session = session;
-    this.#number = number;
-    this.#pattern = pattern;
-    this.#onGone = onGone;
+    this.#number = asked.number;
+    this.#pattern = asked.pattern;
+    this.#concurrency = asked.concurrency;
+    this.#on = on;
+    this.#queue = asked.queue;
+    this.#groups = groups;
+    this.#group = groups.join(asked.pattern, asked.queue);
+    if (session.pressure.isFull) this.pause();
   }
 
   get pattern(): string {
@@ -38,12 +69,44 @@ export class RemoteWorker implements Worker {
 
   join(registration: Registration): Promise<void> {
     this.#registration = registration;
+    if (this.#isPaused) registration.places?.resize(0);
     return registration.ready;
+  }
+
+  /** Takes nothing new until `resume`: requests wait in the queue of its group. */
+  pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    if (this.#group !== undefined) this.#group.paused++;
+    this.#registration?.places?.resize(0); // an engine without places sends what the worker has asked for
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.#group !== undefined) this.#group.paused--;
+    this.#registration?.places?.resize(this.#concurrency);
+  }
+
+  /** True when requests on this route wait for it, or for others of its group that are paused like it. */
+  keepsWaiting(route: Route): boolean {
+    const group = this.#group;
+    if (group === undefined || group.paused < group.workers) return false;
+    return route === this.#lastRoute || this.#pattern === route.subject || this.#bindings.has(route.subject);
+  }
+
+  /** It takes nothing new any more. */
+  end(): void {
+    if (this.#group === undefined) return;
+    if (this.#isPaused) this.#group.paused--;
+    this.#group = undefined;
+    this.#groups.leave(this.#pattern, this.#queue);
   }
 
   execute(job: number, route: Route, request: Message, timeoutMs: number): void {
     const binding = route === this.#lastRoute ? this.#lastBinding! : this.#bind(route);
     this.#held++;
+    this.#on.given();
     try {
       this.#session.request(binding, job, request, timeoutMs);
     } catch (error) {
@@ -75,18 +138,20 @@ export class RemoteWorker implements Worker {
   }
 
   lose(): void {
+    this.end();
     this.#registration?.lose();
   }
 
   async #leave(): Promise<void> {
+    this.end();
     await this.#registration?.leave();
     this.#hasLeft = true;
-    if (this.#held === 0) this.#onGone();
+    if (this.#held === 0) this.#on.gone();
   }
 
   #ended(): void {
     this.#held--;
-    if (this.#hasLeft && this.#held === 0) this.#onGone();
+    if (this.#hasLeft && this.#held === 0) this.#on.gone();
   }
 
   #bind(route: Route): OutBinding {

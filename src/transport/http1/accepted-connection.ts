@@ -16,6 +16,7 @@ export class AcceptedConnection implements Connection {
   /** Bytes of the upward stream that have arrived. */
   received = 0;
   #isLeaving = false;
+  #isReading = true;
   /** False until `open`; an upload that comes earlier waits in `#onOpen`. */
   #isOpen = false;
   #onOpen: (() => void) | undefined;
@@ -44,8 +45,19 @@ export class AcceptedConnection implements Connection {
     return this.#window.send(bytes);
   }
 
+  read(going: boolean): void {
+    this.#isReading = going;
+    if (going) this.#upload?.resume();
+    else this.#upload?.pause();
+  }
+
+  get unsent(): number {
+    return this.#window.unsent;
+  }
+
   close(): void {
     this.#isLeaving = true;
+    this.#window.hurry();
     this.#response.end();
   }
 
@@ -65,6 +77,7 @@ export class AcceptedConnection implements Connection {
     }
     this.#upload?.destroy(); // F-23
     this.#upload = upload;
+    if (!this.#isReading) upload.pause();
     let size = 0;
     const onData = (chunk: Buffer): void => {
       if (this.#upload !== upload) return;

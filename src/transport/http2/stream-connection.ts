@@ -44,8 +44,18 @@ export class StreamConnection implements Connection {
     return this.#window.send(bytes);
   }
 
+  read(going: boolean): void {
+    if (going) this.#stream.resume();
+    else this.#stream.pause();
+  }
+
+  get unsent(): number {
+    return this.#window.unsent;
+  }
+
   close(): void {
     this.#isLeaving = true;
+    this.#window.hurry();
     this.#stream.end();
   }
 

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { WebSocket, type RawData } from "ws";
 import { viewOf } from "../../message/bytes.ts";
+import { unsentOf } from "../socket-reads.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { MAX_MESSAGE, WS_WINDOW, closeError } from "../ws-limits.ts";
 import type { WsFramer } from "./framer.ts";
@@ -96,6 +97,15 @@ export class WsConnection implements Connection {
     if (socket.writableLength <= this.#window) return true;
     socket.write(NOTHING, this.#onWritten);
     return false;
+  }
+
+  read(going: boolean): void {
+    if (going) this.#websocket.resume();
+    else this.#websocket.pause();
+  }
+
+  get unsent(): number {
+    return unsentOf(this.#socket);
   }
 
   close(): void {

@@ -23,19 +23,29 @@ export interface RawStage extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly sessions: SessionLog;
+  /** What the hub's `onError` was told. */
+  readonly errors: readonly { readonly error: unknown; readonly where: string }[];
 }
 
 export async function hubOnTcp(limits: HubConfig["limits"] = {}): Promise<RawStage> {
   const sessions = new SessionLog();
+  const errors: { error: unknown; where: string }[] = [];
   const hub = await createHub({
     http: false,
     listen: ["tcp://127.0.0.1:0"],
     limits,
     onSession: sessions.onSession,
-    onError: () => undefined,
+    onError: (error, where) => void errors.push({ error, where }),
   });
   const url = hub.urls[0]!;
-  return { hub, url, port: Number(new URL(url).port), sessions, [Symbol.asyncDispose]: () => hub.close() };
+  return {
+    hub,
+    url,
+    port: Number(new URL(url).port),
+    sessions,
+    errors,
+    [Symbol.asyncDispose]: () => hub.close(),
+  };
 }
 
 export class RawClient extends FrameLog {

@@ -1,0 +1,104 @@
+/** What one session at a hub and the others do when it does not read as fast as it is sent to (P-62, P-66). */
+import type { Clock } from "../../message/clock.ts";
+import type { Route } from "../../message/delivery.ts";
+import type { PressureLevel } from "../../session/events.ts";
+import type { Session } from "../../session/session.ts";
+import type { FullSessions } from "./full-sessions.ts";
+import { HeldBack } from "./held-back.ts";
+import type { RemoteWorker } from "./remote-worker.ts";
+
+/** No session is held back for longer than this part of `limits.stallTimeout` at a time. */
+const LONGEST_HOLD = 0.5;
+
+export interface BackpressureOptions {
+  readonly session: Session<Route>;
+  /** Its workers, by their registrations. */
+  readonly workers: Map<number, RemoteWorker>;
+  readonly fullSessions: FullSessions<Backpressure>;
+  readonly clock: Clock;
+  readonly stallTimeout: number;
+}
+
+export class Backpressure {
+  readonly #session: Session<Route>;
+  readonly #workers: Map<number, RemoteWorker>;
+  readonly #full: FullSessions<Backpressure>;
+  /** Those that wait for this session to take what waits for it. */
+  readonly #heldBack: HeldBack;
+  /** What of its bytes counts among those of all sessions that are full. */
+  #counted = 0;
+
+  constructor({ session, workers, fullSessions, clock, stallTimeout }: BackpressureOptions) {
+    this.#session = session;
+    this.#workers = workers;
+    this.#full = fullSessions;
+    this.#heldBack = new HeldBack(clock, stallTimeout * LONGEST_HOLD);
+  }
+
+  changed(level: PressureLevel): void {
+    switch (level) {
+      case "full":
+        if (this.#workers.size > 0) this.#full.workers.add(this);
+        for (const worker of this.#workers.values()) worker.pause();
+        return undefined;
+      case "less":
+        if (this.#counted > 0) this.#count();
+        return this.#full.isShort ? undefined : this.#heldBack.releaseAll();
+      case "room":
+        this.end();
+        return this.#resumeWorkers();
+    }
+  }
+
+  /** The session has one more worker. */
+  joined(): void {
+    if (this.#session.pressure.isFull) this.#full.workers.add(this);
+  }
+
+  keepsWaiting(route: Route): boolean {
+    for (const worker of this.#workers.values()) if (worker.keepsWaiting(route)) return true;
+    return false;
+  }
+
+  /** The session has made a request, which is waiting. */
+  requested(route: Route): void {
+    this.#full.awaited(route)?.holdBack(this);
+  }
+
+  /** An answer has come for the session, which is full. */
+  answered(): void {
+    this.#count();
+    if (this.#full.isShort) this.#full.lastCaller = this;
+  }
+
+  /** Another session is not read until this one has taken what waits for it, or for a while. */
+  holdBack(other: Backpressure): void {
+    this.#heldBack.add(other.#session.pressure);
+  }
+
+  /** Nobody waits for this session any more. */
+  end(): void {
+    this.#full.waiting -= this.#counted;
+    this.#counted = 0;
+    this.#full.workers.delete(this);
+    this.#heldBack.releaseAll();
+  }
+
+  #count(): void {
+    const { outbox, streams } = this.#session;
+    const waiting = Math.max(0, outbox.queued - streams.room);
+    this.#full.waiting += waiting - this.#counted;
+    this.#counted = waiting;
+  }
+
+  /** Until the session is full again. Those that are given something go behind the others, for the next time. */
+  #resumeWorkers(): void {
+    for (const [number, worker] of [...this.#workers]) {
+      if (this.#session.pressure.isFull) return;
+      if (this.#workers.get(number) !== worker) continue; // its end came of those before
+      this.#workers.delete(number);
+      this.#workers.set(number, worker);
+      worker.resume();
+    }
+  }
+}

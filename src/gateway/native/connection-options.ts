@@ -1,0 +1,45 @@
+/** What the sessions of a gateway are given. */
+import type { Engine } from "../../engine/engine.ts";
+import type { Clock } from "../../message/clock.ts";
+import type { Failure } from "../../message/failure.ts";
+import type { Limits } from "../../message/limits.ts";
+import type { OpenStreams } from "../../message/open-streams.ts";
+import type { SlicedWork } from "../../message/sliced-work.ts";
+import type { Lanes } from "../../session/lane.ts";
+import type { SessionLimits } from "../../session/options.ts";
+import type { Flusher } from "../../session/outbox.ts";
+import type { Backpressure } from "./backpressure.ts";
+import type { FanOut } from "./fan-out.ts";
+import type { FullSessions } from "./full-sessions.ts";
+import type { SessionShare } from "./session-shares.ts";
+import type { PublicationDrops } from "./slow-consumer.ts";
+
+/** Hears that the other end of a session, by the URL it came to, serves a pattern from now on, or no longer. */
+export type ServiceListener = (event: "serving" | "left", pattern: string, remote: string) => void;
+
+export interface ConnectionOptions {
+  readonly engine: Engine;
+  readonly fanOut: FanOut;
+  readonly flusher: Flusher;
+  /** Counts the streams of all sessions. */
+  readonly openStreams: OpenStreams;
+  /** Ends what sessions have had, of all sessions of the gateway. */
+  readonly endings: SlicedWork;
+  readonly clock: Clock;
+  readonly name: string;
+  /** Who counts for what it asks, and its part of what all sessions share. */
+  readonly share: SessionShare;
+  /** Called when the other end has greeted. */
+  readonly onGreeted?: (() => void) | undefined;
+  /** Those of all sessions of the gateway. */
+  readonly lanes: Lanes;
+  /** Counts what is dropped. */
+  readonly drops: PublicationDrops;
+  readonly limits: SessionLimits & Pick<Limits, "registrations" | "sessionInFlight" | "concurrency">;
+  readonly fullSessions: FullSessions<Backpressure>;
+  readonly onService?: ServiceListener | undefined;
+  /** Called once when the session has ended, before its connection has. */
+  readonly onEnded: (why: Failure) => void;
+  /** Called once when the session is over. */
+  readonly onClosed: (why: Failure) => void;
+}
