@@ -1,6 +1,7 @@
 import type { ExtensionCodecType } from "@msgpack/msgpack";
 import type { Codec, CodecSupports } from "./codec.ts";
 import { plainMsgpack } from "./msgpack-plain.ts";
+import { dateOfTimestamp } from "./msgpack-timestamp.ts";
 import { scanMsgpack } from "./msgpack-scan.ts";
 import { MAX_DEPTH, undecodable, writingAs } from "./refusal.ts";
 
@@ -38,9 +39,7 @@ export async function msgpack(): Promise<Codec> {
     tryToEncode: (value) => library.ExtensionCodec.defaultCodec.tryToEncode(value, undefined),
     decode(data, type) {
       if (type !== library.EXT_TIMESTAMP) throw new Error(`extension type ${type} is not known`);
-      const date = library.decodeTimestampExtension(data);
-      if (Number.isNaN(date.getTime())) throw new Error("a timestamp is out of range");
-      return date;
+      return dateOfTimestamp(data);
     },
   };
   // The library counts what is in the innermost array as a level too.

@@ -123,7 +123,15 @@ const DATE = /^(?:\d{4}|[+-]\d{6})-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+
 function dateOf(element: XmlElement): Date {
   if (!DATE.test(element.text)) return bad(element);
   const date = new Date(element.text);
-  return Number.isNaN(date.getTime()) ? bad(element) : date;
+  return Number.isNaN(date.getTime()) || !isDay(element.text) ? bad(element) : date;
+}
+
+/** The platform takes February 30th for March 1st or 2nd, and 24:00 for the next day. */
+function isDay(text: string): boolean {
+  const [day = "", time = ""] = text.split("T");
+  const date = new Date(day);
+  if (Number.isNaN(date.getTime()) || time.startsWith("24")) return false;
+  return date.toISOString().includes(`${day.slice(-6)}T`);
 }
 
 function objectOf({ children }: XmlElement): Record<string, unknown> {
