@@ -10,6 +10,7 @@ import { OpenStreams, STREAM_GRACE_MS } from "../message/open-streams.ts";
 import { ReadBudget } from "../message/read-window.ts";
 import { discardStreams } from "../message/stream.ts";
 import { canBeWritten, unsentAnswer } from "../message/unsent.ts";
+import { AbortListeners } from "./abort-listeners.ts";
 import type {
   DrainOptions,
   Handler,
@@ -54,6 +55,7 @@ export class EnginePeer implements Peer {
   readonly #onError: OnError;
   readonly #codecs: Codecs;
   readonly #values: StreamValues;
+  readonly #aborts = new AbortListeners();
   /** Services and subscriptions that have not ended. */
   readonly #running = new Set<HandlerService | ListenerSubscription>();
 
@@ -226,8 +228,8 @@ export class EnginePeer implements Peer {
       this.#engine.cancel(handle);
       call.fail(canceled(signal));
     };
-    const call = new Call(values, full, () => signal.removeEventListener("abort", onAbort), abort);
-    signal.addEventListener("abort", onAbort, { once: true });
+    const call = new Call(values, full, () => this.#aborts.remove(signal, onAbort), abort);
+    this.#aborts.add(signal, onAbort);
     handle = this.#engine.request(route, message, timeoutMs, call, 0);
     if (signal.aborted) this.#engine.cancel(handle); // it was aborted by what the request itself set going
     return call.outcome();
