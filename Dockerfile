@@ -16,6 +16,8 @@ RUN npm run build \
 
 FROM node:24-slim
 ENV NODE_ENV=production
+# Memory of large payloads goes back to the system when it is free.
+ENV MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
 # As if it had been installed in /srv: what is mounted or copied there imports "lintel".
 WORKDIR /srv/node_modules/lintel
 COPY --from=build /build/node_modules node_modules

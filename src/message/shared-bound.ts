@@ -1,5 +1,8 @@
 /** Bounds that callers share, so that none of them can use up what is there for all. */
 
+/** So many callers stay known though they have nothing: most come again at once. */
+const KNOWN = 64;
+
 /**
  * A bound on something that all callers of a hub share, such as bytes, connections or polls, and on how much of it one
  * caller may have.
@@ -19,6 +22,11 @@ export class SharedBound {
   /** What all callers have. */
   get taken(): number {
     return this.#taken;
+  }
+
+  /** Callers that are known. */
+  get callers(): number {
+    return this.#byCaller.size;
   }
 
   takenBy(caller: string): number {
@@ -41,7 +49,7 @@ export class SharedBound {
   give(caller: string, amount: number): void {
     const left = this.takenBy(caller) - amount;
     this.#taken -= amount;
-    if (left > 0) this.#byCaller.set(caller, left);
+    if (left > 0 || this.#byCaller.size <= KNOWN) this.#byCaller.set(caller, left);
     else this.#byCaller.delete(caller);
   }
 }
