@@ -38,6 +38,9 @@ interface Whole {
   readonly body: string | Uint8Array | undefined;
 }
 
+/** Responses that are written in one turn of the loop, each by a system call; the others follow in the next turns. */
+const RESPONSES_PER_TURN = 256;
+
 export class Responder {
   /** Responses that are the last on their connection say so. */
   draining = false;
@@ -101,10 +104,13 @@ export class Responder {
       delivery?.lost();
       return;
     }
-    this.#write(exchange, status, headers, body, undefined);
-    if (delivery === undefined) return;
+    if (delivery === undefined) return this.#write(exchange, status, headers, body, undefined);
+    this.end(exchange, status, undefined);
+    this.#writeHead(exchange, status, headers);
     connection.line.watch(response, delivery);
-    this.flush(); // at once: later it might go to a connection that has ended meanwhile, and be taken for sent
+    // At once: later it might go to a connection that has ended meanwhile, and be taken for sent.
+    this.#send({ connection, response, body });
+    this.#freed(connection);
   }
 
   /** Answers without a body. */
@@ -195,25 +201,40 @@ export class Responder {
     this.end(exchange, status, reason);
     if (connection.state === "closed") return;
     this.#writeHead(exchange, status, headers);
-    if (this.#whole.length === 0) this.#atEndOfTurn(() => this.flush());
+    if (this.#whole.length === 0) this.#atEndOfTurn(this.#flushSome);
     this.#whole.push({ connection, response, body });
     connection.unsent++;
     this.#freed(connection);
   }
 
-  /** Sends what waits for the end of the turn. */
+  /** Sends what waits for the end of the turn, however much it is. */
   flush(): void {
+    for (const whole of this.#whole.splice(0)) this.#flushOne(whole);
+  }
+
+  /** Sends as much of it as one turn may. */
+  readonly #flushSome = (): void => {
     const whole = this.#whole;
     this.#whole = [];
-    for (const { connection, response, body } of whole) {
-      connection.unsent--;
-      try {
-        if (typeof body === "string") endWith(response, body);
-        else response.end(body);
-      } catch (error) {
-        this.#settings.onFault?.(error); // a defect, which is nothing to the others
-        connection.line.cut();
-      }
+    const count = Math.min(whole.length, RESPONSES_PER_TURN);
+    for (let index = 0; index < count; index++) this.#flushOne(whole[index]!);
+    if (whole.length === count) return;
+    if (this.#whole.length === 0) this.#atEndOfTurn(this.#flushSome);
+    this.#whole = whole.slice(count).concat(this.#whole);
+  };
+
+  #flushOne(whole: Whole): void {
+    whole.connection.unsent--;
+    this.#send(whole);
+  }
+
+  #send({ connection, response, body }: Whole): void {
+    try {
+      if (typeof body === "string") endWith(response, body);
+      else response.end(body);
+    } catch (error) {
+      this.#settings.onFault?.(error); // a defect, which is nothing to the others
+      connection.line.cut();
     }
   }
 

@@ -12,6 +12,9 @@ const WINDOW = 262_144;
 /** A head that goes out with the first piece waits this long for it. Milliseconds. */
 const HEAD_WAIT_MS = 1_000;
 
+/** A piece costs as much as so many bytes, however short it is. */
+const PIECE_COST = 1_024;
+
 const GONE = Object.freeze(failure("CALLER_GONE"));
 const IDLE = Object.freeze(failure("DEADLINE", "the answer's stream was silent for too long"));
 
@@ -23,6 +26,8 @@ export interface StreamOwner {
   refused(answer: StreamedAnswer, why: Failure): void;
   /** Everything is written, or cut off for this reason. */
   over(answer: StreamedAnswer, reason: string | undefined): void;
+  /** It has something to write: `flush` is to be called, at the end of this turn of the loop or of one soon. */
+  written(answer: StreamedAnswer): void;
 }
 
 /**
@@ -32,18 +37,21 @@ export interface StreamOwner {
  * | state   | meaning                                           | next                                             |
  * |---------|---------------------------------------------------|--------------------------------------------------|
  * | waiting | the head is held back for the first piece         | flowing, over (failed: a problem is the answer)  |
- * | flowing | the head is written                               | over (complete, failed, caller gone)             |
+ * | flowing | the head is written                               | ending, over (failed, caller gone)               |
+ * | ending  | the worker has ended; pieces wait to be written   | over (complete, failed, caller gone)             |
  * | over    | nothing more is written                           |                                                  |
  */
 export class StreamedAnswer implements StreamEvents {
   readonly exchange: Exchange;
-  state: "waiting" | "flowing" | "over" = "waiting";
+  state: "waiting" | "flowing" | "ending" | "over" = "waiting";
   readonly #end: StreamEnd;
   readonly #form: StreamForm;
   readonly #settings: HttpSettings;
   readonly #owner: StreamOwner;
   readonly #window: ReadWindow;
-  /** Given to the connection, and not taken by it when last asked. As credit counts it. */
+  /** Not written yet: what comes in one turn goes out together. Bounded by the worker's credit. */
+  #pieces: Uint8Array[] = [];
+  /** Not taken by the connection when it was last asked. As credit counts it. */
   #unread = 0;
   /** When the worker and when this end last said something. */
   #heardAt: number;
@@ -109,7 +117,7 @@ export class StreamedAnswer implements StreamEvents {
     this.#open();
     this.#heardAt = this.#saidAt = this.#settings.clock.now();
     this.#unread += this.#end.messages ? messageCost(message) : piece.length;
-    if (this.exchange.response.write(piece)) this.#taken();
+    if (this.#pieces.push(piece) === 1) this.#owner.written(this);
   }
 
   ended(): void {
@@ -117,6 +125,38 @@ export class StreamedAnswer implements StreamEvents {
     const missing = this.#form.missing();
     if (missing !== undefined) return this.reset(missing);
     this.#open();
+    this.state = "ending";
+    if (this.#pieces.length === 0) this.#complete();
+  }
+
+  /** Writes what has come. Returns what that has cost: its bytes, and what each piece costs besides. */
+  flush(): number {
+    if (this.state === "over") return 0;
+    const cost = this.#write();
+    if (this.state === "ending") this.#complete();
+    return cost;
+  }
+
+  /** Each piece in a chunk of its own, all of them in one system call. */
+  #write(): number {
+    const pieces = this.#pieces;
+    if (pieces.length === 0) return 0;
+    const { response } = this.exchange;
+    const { socket } = response;
+    this.#pieces = [];
+    let cost = pieces.length * PIECE_COST;
+    let isTaken = true;
+    socket?.cork();
+    for (const piece of pieces) {
+      isTaken = response.write(piece);
+      cost += piece.length;
+    }
+    socket?.uncork();
+    if (isTaken) this.#taken();
+    return cost;
+  }
+
+  #complete(): void {
     this.#stop();
     const { response } = this.exchange;
     if (this.#form.trailers.length > 0) response.addTrailers(this.#form.trailers);
@@ -138,7 +178,8 @@ export class StreamedAnswer implements StreamEvents {
 
   reset(why: Failure): void {
     if (this.state === "over") return;
-    const began = this.state === "flowing";
+    const began = this.state !== "waiting";
+    if (began) this.#write();
     this.#stop();
     if (!began) return this.#owner.refused(this, why);
     const lastWords = this.#form.lastWords(why);
@@ -168,6 +209,7 @@ export class StreamedAnswer implements StreamEvents {
 
   #stop(): void {
     this.state = "over";
+    this.#pieces = [];
     this.#settings.clock.clear(this.#timer);
     this.#window.close();
   }

@@ -6,6 +6,7 @@ import { findHeader } from "../../../message/headers.ts";
 import type { Message, StreamEnd } from "../../../message/message.ts";
 import { ReadBudget } from "../../../message/read-window.ts";
 import { discardStreams, isRoot } from "../../../message/stream.ts";
+import { laterThisTurn } from "../../../session/turn.ts";
 import { badAnswer, headOf, isHeaderField, type AnswerHead } from "../answer.ts";
 import type { Exchange } from "../connection.ts";
 import type { HttpSettings } from "../options.ts";
@@ -19,6 +20,9 @@ import { StreamedAnswer, type StreamOwner } from "./streamed-answer.ts";
 
 const EVENTS = "text/event-stream";
 const LINES = "application/x-ndjson";
+/** Streams that are written to in one turn of the loop; the others follow in the next turns, each in its turn. */
+const ANSWERS_PER_TURN = 128;
+const BYTES_PER_TURN = 4_194_304;
 const DRAINING = Object.freeze(failure("DRAINING"));
 
 /** A response whose body is to come. */
@@ -33,6 +37,8 @@ export class StreamedAnswers implements StreamOwner {
   readonly #settings: HttpSettings;
   readonly #budget = new ReadBudget();
   readonly #plans = new Map<StreamedAnswer, Plan>();
+  readonly #atEndOfTurn = laterThisTurn();
+  #written: StreamedAnswer[] = [];
   #grace: unknown;
   /** The time of grace is over: none may begin. */
   #ended = false;
@@ -87,6 +93,21 @@ export class StreamedAnswers implements StreamOwner {
     streamed.exchange.stream = undefined;
     this.#responder.fail(streamed.exchange, why);
   }
+
+  written(streamed: StreamedAnswer): void {
+    if (this.#written.push(streamed) === 1) this.#atEndOfTurn(this.#flushSome);
+  }
+
+  readonly #flushSome = (): void => {
+    const written = this.#written;
+    this.#written = [];
+    let count = 0;
+    for (let cost = 0; count < written.length && count < ANSWERS_PER_TURN && cost < BYTES_PER_TURN; count++)
+      cost += written[count]!.flush();
+    if (written.length === count) return;
+    if (this.#written.length === 0) this.#atEndOfTurn(this.#flushSome);
+    this.#written = written.slice(count).concat(this.#written);
+  };
 
   over(streamed: StreamedAnswer, reason: string | undefined): void {
     const plan = this.#plans.get(streamed);
