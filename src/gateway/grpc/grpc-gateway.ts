@@ -31,6 +31,8 @@ import { WorkerCall, type GrpcStats, type WorkerSite } from "./worker-call.ts";
 const WORK = "/lintel.v1.Worker/Work";
 const REFLECTION = /^\/grpc\.reflection\.v1(?:alpha)?\.ServerReflection\/ServerReflectionInfo$/;
 const GRPC = /^application\/grpc(?:\+proto)?(?:;|$)/;
+/** Registrations of all workers. */
+const MAX_REGISTRATIONS = 262_144;
 /** What a message may have besides payload and headers: names, numbers, and the tags of its fields. Bytes. */
 const BESIDES = 65_536;
 /** A connection without a call is closed after this long. Milliseconds. */
@@ -64,6 +66,7 @@ export class GrpcGateway implements Listening, WorkerSite {
   /** Whose connections and calls there are. */
   readonly #connections: SharedBound;
   readonly #calls: SharedBound;
+  readonly registrations: SharedBound;
   #refusal: Failure | undefined;
   #onEmpty: (() => void) | undefined;
 
@@ -76,6 +79,9 @@ export class GrpcGateway implements Listening, WorkerSite {
       new SharedBound(limit, shareOf(limit, callerShare, LEAST_SHARE));
     this.#connections = bound(settings.maxConnections);
     this.#calls = bound(settings.maxStreams);
+    const { registrations } = settings.limits;
+    const most = Math.max(MAX_REGISTRATIONS, registrations);
+    this.registrations = new SharedBound(most, shareOf(most, callerShare, registrations));
   }
 
   async listen(): Promise<void> {
@@ -169,31 +175,31 @@ export class GrpcGateway implements Listening, WorkerSite {
     } else if (method !== "POST" || !GRPC.test(type)) {
       stream.respond({ ":status": method === "POST" ? 415 : 405 }, { endStream: true });
     } else if (path === WORK) {
-      this.#admit(stream, (over) => this.#work(stream, over));
+      this.#admit(stream, (caller, over) => this.#work(stream, caller, over));
     } else if (REFLECTION.test(path)) {
-      this.#admit(stream, (over) => this.#reflect(stream, over));
+      this.#admit(stream, (_caller, over) => this.#reflect(stream, over));
     } else {
       answerStatus(stream, new LintelError("unimplemented", "there is no such method").toFailure());
     }
   }
 
-  /** `begin` is given what is to be called when the call is over. */
-  #admit(stream: ServerHttp2Stream, begin: (over: () => void) => void): void {
+  /** `begin` is given who counts for the call, and what is to be called when it is over. */
+  #admit(stream: ServerHttp2Stream, begin: (caller: string, over: () => void) => void): void {
     const caller = callerAt(stream.session?.socket?.remoteAddress);
     if (this.#refusal === undefined && this.#calls.take(caller, 1))
-      return begin(() => this.#calls.give(caller, 1));
+      return begin(caller, () => this.#calls.give(caller, 1));
     this.stats.refused++;
     const { taken } = this.#calls;
     return answerStatus(stream, this.#refusal ?? failure("TOO_MANY", `there are ${taken} calls`)); // W-5
   }
 
-  #work(stream: ServerHttp2Stream, over: () => void): void {
+  #work(stream: ServerHttp2Stream, caller: string, over: () => void): void {
     const { stats, limits } = this;
     const bounds = {
       message: limits.payload + limits.headers + BESIDES,
       window: limits.sessionBuffer / 8,
     };
-    const worker = new WorkerCall(new Call(stream, bounds), this, () => {
+    const worker = new WorkerCall(new Call(stream, bounds), this, caller, () => {
       this.#workers.delete(worker);
       stats.workers--;
       over();

@@ -3,6 +3,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { MAX_TIMEOUT } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
+import type { SharedBound } from "../../message/shared-bound.ts";
 import { isPattern, isSubject } from "../../message/subject.ts";
 import { answerOf, failureOf, sentFailure } from "./answer-form.ts";
 import type { Call, CallEvents } from "./call.ts";
@@ -28,6 +29,8 @@ export interface WorkerSite {
   /** Why nothing new is taken. */
   readonly refusal: Failure | undefined;
   readonly stats: GrpcStats;
+  /** Registrations of all workers, by their callers. */
+  readonly registrations: SharedBound;
 }
 
 /** What a gRPC door counts. Since the start, except for the first two. */
@@ -51,6 +54,8 @@ const MALFORMED: ReadonlySet<string> = new Set(["BAD_FRAME", "TOO_LARGE"]);
 export class WorkerCall implements CallEvents, WorkerLink {
   readonly #call: Call;
   readonly #site: WorkerSite;
+  /** Who counts for its registrations. */
+  readonly #caller: string;
   readonly #onOver: () => void;
   readonly #watch: PromiseWatch;
   readonly #workers = new Map<number, GrpcWorker>();
@@ -59,9 +64,10 @@ export class WorkerCall implements CallEvents, WorkerLink {
   #isOver = false;
 
   /** `onOver` is called once, when the call is closed. */
-  constructor(call: Call, site: WorkerSite, onOver: () => void) {
+  constructor(call: Call, site: WorkerSite, caller: string, onOver: () => void) {
     this.#call = call;
     this.#site = site;
+    this.#caller = caller;
     this.#onOver = onOver;
     this.#watch = new PromiseWatch(site.engine.clock, () =>
       this.end(failure("HEARTBEAT_LOST", "the worker broke its promise to be heard of")),
@@ -136,12 +142,12 @@ export class WorkerCall implements CallEvents, WorkerLink {
 
   refused(worker: GrpcWorker, why: Failure): void {
     if (this.#workers.get(worker.number) !== worker) return;
-    this.#workers.delete(worker.number);
+    this.#remove(worker);
     this.#refuse(worker.number, why);
   }
 
   gone(worker: GrpcWorker): void {
-    if (this.#workers.get(worker.number) === worker) this.#workers.delete(worker.number);
+    if (this.#workers.get(worker.number) === worker) this.#remove(worker);
   }
 
   // What a worker says
@@ -179,6 +185,7 @@ export class WorkerCall implements CallEvents, WorkerLink {
     const asked = { number, pattern, queue, room: this.#roomOf(room) };
     const worker = new GrpcWorker(this, asked);
     this.#workers.set(number, worker);
+    this.#site.registrations.take(this.#caller, 1);
     const refuse = (error: unknown): void => this.refused(worker, toFailure(error));
     try {
       worker.join(engine, asked).then(() => {
@@ -196,8 +203,10 @@ export class WorkerCall implements CallEvents, WorkerLink {
     if (refusal !== undefined) return refusal;
     if (!isPattern(pattern)) return failure("BAD_SUBJECT");
     if (queue !== "" && !isSubject(queue)) return failure("BAD_SUBJECT", "not a legal queue name");
-    if (this.#workers.size < limits.registrations) return undefined;
-    return failure("TOO_MANY", `more than ${limits.registrations} registrations`);
+    if (this.#workers.size >= limits.registrations)
+      return failure("TOO_MANY", `more than ${limits.registrations} registrations`);
+    if (this.#site.registrations.hasRoomFor(this.#caller, 1)) return undefined;
+    return failure("TOO_MANY", "the workers of this caller have too many registrations");
   }
 
   #roomOf(room: Register["room"]): Room {
@@ -283,12 +292,18 @@ export class WorkerCall implements CallEvents, WorkerLink {
     if (!wasFull && this.#call.isFull) for (const worker of this.#workers.values()) worker.pause(); // W-41
   }
 
+  #remove({ number }: GrpcWorker): void {
+    this.#workers.delete(number);
+    this.#site.registrations.give(this.#caller, 1);
+  }
+
   #lose(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#watch.stop();
     const workers = [...this.#workers.values()];
     this.#workers.clear();
+    this.#site.registrations.give(this.#caller, workers.length);
     this.#site.stats.jobs -= this.#jobs.size;
     this.#jobs.clear();
     for (const worker of workers) worker.lose();

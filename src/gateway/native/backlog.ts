@@ -10,26 +10,43 @@ export interface Kept {
 /** What keeping one costs besides its bytes, so that many small ones are bounded as well. */
 const KEPT_COST = 256;
 
+/** Where the bytes of all backlogs are counted. */
+export interface BacklogRoom {
+  /** False when there is no room. */
+  takeBacklog(bytes: number): boolean;
+  giveBacklog(bytes: number): void;
+}
+
 /** The newest publications for a session that is slow, in order. */
 export class Backlog {
   readonly #limit: number;
   #kept: (Kept | undefined)[] = [];
   #first = 0;
   #size = 0;
+  readonly #room: BacklogRoom | undefined;
 
-  constructor(limit: number) {
+  constructor(limit: number, room?: BacklogRoom) {
     this.#limit = limit;
+    this.#room = room;
   }
 
-  /** Adds the newest, however large. Tells of the oldest for which there is no room any more. */
+  /**
+   * Adds the newest, however large. Tells of the oldest for which there is no room any more; where other sessions have taken
+   * all of it, of the newest itself.
+   */
   add(newest: Kept, dropped: (oldest: Kept) => void): void {
-    this.#kept.push(newest);
-    this.#size += sizeOf(newest);
-    while (this.#size > this.#limit && this.#first < this.#kept.length - 1) {
-      const oldest = this.#kept[this.#first]!;
-      this.#kept[this.#first++] = undefined;
-      this.#size -= sizeOf(oldest);
-      dropped(oldest);
+    const size = sizeOf(newest);
+    while (this.#first < this.#kept.length && this.#size + size > this.#limit) this.#dropOldest(dropped);
+    let hasRoom = this.#room?.takeBacklog(size) !== false;
+    while (!hasRoom && this.#first < this.#kept.length) {
+      this.#dropOldest(dropped);
+      hasRoom = this.#room?.takeBacklog(size) !== false;
+    }
+    if (hasRoom) {
+      this.#kept.push(newest);
+      this.#size += size;
+    } else {
+      dropped(newest);
     }
     if (this.#first * 2 <= this.#kept.length) return;
     this.#kept = this.#kept.slice(this.#first);
@@ -41,8 +58,17 @@ export class Backlog {
     const kept = this.#kept.slice(this.#first) as Kept[]; // those before are the ones that are gone
     this.#kept = [];
     this.#first = 0;
+    this.#room?.giveBacklog(this.#size);
     this.#size = 0;
     return kept;
+  }
+
+  #dropOldest(dropped: (oldest: Kept) => void): void {
+    const oldest = this.#kept[this.#first]!;
+    this.#kept[this.#first++] = undefined;
+    this.#size -= sizeOf(oldest);
+    this.#room?.giveBacklog(sizeOf(oldest));
+    dropped(oldest);
   }
 }
 

@@ -86,7 +86,7 @@ export class NativeConnection
       stallTimeout: options.limits.stallTimeout,
     });
     this.outbox = this.session.outbox;
-    this.#slow = new SlowConsumer(this, options.limits.sessionBuffer, options.drops);
+    this.#slow = new SlowConsumer(this, options.limits.sessionBuffer, options.drops, options.share);
   }
 
   // SessionLifecycle

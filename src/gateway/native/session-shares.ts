@@ -1,6 +1,7 @@
 /** What the sessions of a hub share, and how much of it the sessions of one caller may have. */
 import type { Limits } from "../../message/limits.ts";
 import { LEAST_SHARE, SharedBound, shareOf } from "../../message/shared-bound.ts";
+import type { BacklogRoom } from "./backlog.ts";
 import type { SessionRoom } from "../../session/options.ts";
 
 /** Services and subscriptions of all sessions. */
@@ -9,10 +10,12 @@ const MAX_REGISTRATIONS = 262_144;
 const MAX_BINDINGS = 1_048_576;
 /** Bytes of messages that have not all arrived, for each that `limits.queueBytes` has: they are there for a moment. */
 const UNFINISHED = 4;
+/** Backlogs that all sessions may have full. */
+const FULL_BACKLOGS = 32;
 
 export type SharedLimits = Pick<
   Limits,
-  "sessions" | "callerShare" | "queueBytes" | "registrations" | "bindings" | "payload"
+  "sessions" | "callerShare" | "sessionBuffer" | "queueBytes" | "registrations" | "bindings" | "payload"
 >;
 
 export class SessionShares {
@@ -20,27 +23,31 @@ export class SessionShares {
   readonly registrations: SharedBound;
   readonly bindings: SharedBound;
   readonly unfinished: SharedBound;
+  /** Bytes of publications that are kept for sessions that are slow. */
+  readonly backlogs: SharedBound;
 
   /** One session may always have what the limits of a session give it. */
   constructor(limits: SharedLimits) {
-    const { sessions, callerShare, queueBytes, registrations, bindings, payload } = limits;
+    const { sessions, callerShare, queueBytes, registrations, bindings, payload, sessionBuffer } = limits;
     const bound = (limit: number, least: number): SharedBound =>
       new SharedBound(limit, shareOf(limit, callerShare, least));
     this.sessions = bound(sessions, LEAST_SHARE);
     this.registrations = bound(Math.max(MAX_REGISTRATIONS, registrations), registrations);
     this.bindings = bound(Math.max(MAX_BINDINGS, bindings), bindings);
     this.unfinished = bound(UNFINISHED * Math.max(queueBytes, payload), UNFINISHED * payload);
+    this.backlogs = bound(FULL_BACKLOGS * sessionBuffer, sessionBuffer);
   }
 }
 
 /** What one session has of it. */
-export class SessionShare implements SessionRoom {
+export class SessionShare implements SessionRoom, BacklogRoom {
   readonly caller: string;
   readonly #shares: SessionShares;
   #isCounted = false;
   #registrations = 0;
   #bindings = 0;
   #unfinished = 0;
+  #backlog = 0;
 
   constructor(shares: SessionShares, caller: string) {
     this.#shares = shares;
@@ -80,6 +87,17 @@ export class SessionShare implements SessionRoom {
     this.#shares.unfinished.give(this.caller, bytes);
   }
 
+  takeBacklog(bytes: number): boolean {
+    if (!this.#shares.backlogs.take(this.caller, bytes)) return false;
+    this.#backlog += bytes;
+    return true;
+  }
+
+  giveBacklog(bytes: number): void {
+    this.#backlog -= bytes;
+    this.#shares.backlogs.give(this.caller, bytes);
+  }
+
   /** The session is over. */
   end(): void {
     if (this.#isCounted) this.#shares.sessions.give(this.caller, 1);
@@ -87,6 +105,8 @@ export class SessionShare implements SessionRoom {
     this.#shares.bindings.give(this.caller, this.#bindings);
     this.#shares.registrations.give(this.caller, this.#registrations);
     this.#shares.unfinished.give(this.caller, this.#unfinished);
+    this.#shares.backlogs.give(this.caller, this.#backlog);
+    this.#backlog = 0;
     this.#bindings = 0;
     this.#registrations = 0;
     this.#unfinished = 0;

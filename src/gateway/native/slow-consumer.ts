@@ -1,7 +1,7 @@
 /** What becomes of the publications for one session that does not keep up (P-61), and who is told (P-65). */
 import type { Overflow } from "../../message/overflow.ts";
 import type { Outbox } from "../../session/outbox.ts";
-import { Backlog } from "./backlog.ts";
+import { Backlog, type BacklogRoom } from "./backlog.ts";
 import type { Feed } from "./fan-out.ts";
 
 /** Publications that were not sent, for all sessions of a gateway. */
@@ -38,11 +38,11 @@ export class SlowConsumer {
   #isSlow = false;
 
   /** `limit`: the bytes waiting past which it is slow, and the bytes of its backlog. */
-  constructor(session: SlowSession, limit: number, drops: PublicationDrops) {
+  constructor(session: SlowSession, limit: number, drops: PublicationDrops, room?: BacklogRoom) {
     this.#session = session;
     this.#limit = limit;
     this.#drops = drops;
-    this.#backlog = new Backlog(limit);
+    this.#backlog = new Backlog(limit, room);
   }
 
   /** True from when more waits than the limit until all of it is written. Asked before every publication. */

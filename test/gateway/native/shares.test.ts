@@ -2,8 +2,11 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
+import { Backlog } from "../../../src/gateway/native/backlog.ts";
+import type { Feed } from "../../../src/gateway/native/fan-out.ts";
 import { NativeGateway } from "../../../src/gateway/native/native-gateway.ts";
-import type { Limits } from "../../../src/message/limits.ts";
+import { SessionShare, SessionShares } from "../../../src/gateway/native/session-shares.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../../src/message/limits.ts";
 import type { Connection, ConnectionHandler } from "../../../src/transport/transport.ts";
 import {
   bindBytes,
@@ -145,4 +148,33 @@ test("one address has its share of the bytes of messages that have not all arriv
   for (const client of clients) client.say(frame.subarray(98_000));
   clients[0]!.say(most);
   for (const client of [...clients, ...begun(ONE, 3)]) assert.equal(client.closeReason, undefined);
+});
+
+test("the publications kept for slow sessions have a bound together, and a share for each caller", () => {
+  const limits = { ...DEFAULT_LIMITS, sessionBuffer: 10_000 }; // 320,000 for all, 80,000 for a caller
+  const shares = new SessionShares(limits);
+  const dropped: number[] = [];
+  const session = (caller: string): [Backlog, SessionShare] => {
+    const share = new SessionShare(shares, caller);
+    return [new Backlog(limits.sessionBuffer, share), share];
+  };
+  const feed: Feed = { number: 1, route: { subject: "a" } } as Feed;
+  const keep = (backlog: Backlog, count: number): void =>
+    backlog.add({ feed, count, frames: new Uint8Array(4_744) }, (oldest) => dropped.push(oldest.count));
+  const full = Array.from({ length: 8 }, () => session("one"));
+  for (const [backlog] of full) for (const count of [1, 2]) keep(backlog, count);
+  assert.deepEqual(dropped, [], "each has its own full");
+  const [ninth] = session("one");
+  keep(ninth, 9);
+  assert.deepEqual(dropped, [9], "there is no room for the newest");
+  keep(full[0]![0], 3);
+  assert.deepEqual(dropped, [9, 1], "the oldest of its own gives way");
+  const [other] = session("other");
+  keep(other, 5);
+  full[7]![1].end();
+  keep(ninth, 10);
+  assert.deepEqual(dropped, [9, 1]);
+  assert.deepEqual([ninth.take().length, other.take().length, full[0]![0].take().length], [1, 1, 2]);
+  for (const [backlog] of full.slice(0, 7)) backlog.take();
+  assert.equal(shares.backlogs.taken, 0);
 });
