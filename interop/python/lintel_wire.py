@@ -122,12 +122,12 @@ def read_value(form: int, headers: Headers, payload: bytes) -> Any:
     )
     try:
         if kind.startswith("text/"):
-            return payload.decode("utf-8", "replace")
+            return payload.decode("utf-8")
         if kind == "application/x-www-form-urlencoded" and payload[:1] not in (b"{", b"["):
-            fields = parse_qs(payload.decode("utf-8", "replace"), keep_blank_values=True)
+            fields = parse_qs(payload.decode("utf-8"), keep_blank_values=True, errors="strict")
             return {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
         if kind.endswith("+json") or kind in ("application/json", "application/x-www-form-urlencoded"):
-            return json.loads(payload.decode("utf-8", "replace"), parse_constant=refuse_constant)
+            return json.loads(payload.decode("utf-8"), parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise bad_payload(error) from error
     return payload

@@ -1,8 +1,9 @@
 import { LintelError } from "../message/failure.ts";
-import { encodeUtf8, readUtf8 } from "../message/text.ts";
+import { encodeUtf8 } from "../message/text.ts";
 import type { Codec } from "./codec.ts";
 import { deeperThan } from "./json-nesting.ts";
 import { MAX_DEPTH, tooDeep, undecodable, unwritable } from "./refusal.ts";
+import { readStrictUtf8 } from "./strict-text.ts";
 
 /** A value that JSON cannot carry at all: undefined, a function, a symbol. */
 const NOTHING = Symbol("no JSON");
@@ -25,7 +26,8 @@ export const json: Codec = {
     // The platform's parser takes any depth; what walks the value afterwards has a stack that ends.
     const deepAt = deeperThan(MAX_DEPTH, bytes, start, end);
     if (deepAt >= 0) throw undecodable("JSON", `it is nested deeper than ${MAX_DEPTH}`, deepAt - start);
-    const text = readUtf8(bytes, start, end);
+    const text = readStrictUtf8(bytes, start, end);
+    if (text === undefined) throw undecodable("JSON", "it is not UTF-8");
     try {
       return JSON.parse(text);
     } catch (error) {

@@ -1,15 +1,20 @@
 import { viewOf } from "../message/bytes.ts";
-import { readUtf8 } from "../message/text.ts";
 import type { Codec } from "./codec.ts";
-import { wellFormed } from "./strict-text.ts";
+import { undecodable } from "./refusal.ts";
+import { readStrictUtf8, wellFormed } from "./strict-text.ts";
 
 /** Strings as UTF-8 text. */
 export const text: Codec = {
   name: "text",
   contentType: "text/plain; charset=utf-8",
-  supports: { kinds: [], depth: 0, empty: true, strict: false },
+  supports: { kinds: [], depth: 0, empty: true, strict: true },
   encode: (value) => String(value),
-  decode: readUtf8,
+  decode(bytes, start, end) {
+    const read = readStrictUtf8(bytes, start, end);
+    if (read === undefined)
+      throw undecodable("text", "it is not UTF-8, and its type declares no other charset");
+    return read;
+  },
   transfer: (value) => wellFormed(String(value)),
 };
 

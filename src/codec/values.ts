@@ -1,18 +1,26 @@
 /** Values in messages: which codec writes a value, and which reads a payload. */
 import { bytesOf } from "../message/bytes.ts";
+import { LintelError } from "../message/failure.ts";
 import { findHeader } from "../message/headers.ts";
 import { Format, Message } from "../message/message.ts";
+import { encodeUtf8 } from "../message/text.ts";
+import { charsetOf, checkCoding, readCharset } from "./charset.ts";
 import type { Codec } from "./codec.ts";
 import { form, isJsonInForm } from "./form.ts";
 import { json } from "./json.ts";
 import { bytes, text } from "./plain.ts";
+import { unwritable } from "./refusal.ts";
 
 /**
  * A message with this value: nothing for undefined, text for a string, bytes for a Uint8Array, JSON for all else. With a
  * `content-type` among the headers the payload is marked as typed, so that the header decides.
  */
 export function messageOf(value: unknown, head: string): Message {
-  const typed = head !== "" && findHeader(head, "content-type") !== undefined;
+  const contentType = head === "" ? undefined : findHeader(head, "content-type");
+  const typed = contentType !== undefined;
+  const charset = typed && !(value instanceof Uint8Array) ? charsetOf(contentType) : undefined;
+  if (charset !== undefined)
+    throw unwritable("text", `values are written in UTF-8, and its content type says ${charset}: give bytes`);
   if (typeof value === "string")
     return Message.ofValue(value, text, typed ? Format.typed : Format.text, head);
   if (value instanceof Uint8Array) {
@@ -37,10 +45,34 @@ export function valueOf(message: Message, known?: KnownCodecs): unknown {
   if (format === Format.bytes) return message.payload();
   if (format === Format.text) return text.decode(message.bytes, payloadStart, end);
   if (payloadStart === end) return known === undefined ? undefined : emptyValue(message, known);
-  const codec = codecFor(findHeader(message.headText(), "content-type"), known);
+  const head = message.headText();
+  const contentType = findHeader(head, "content-type");
+  const codec = codecFor(contentType, known);
+  if (codec === bytes) return message.payload();
+  checkCoding(head);
+  const charset = contentType === undefined ? undefined : charsetOf(contentType);
+  if (charset !== undefined && isTextual(contentType!)) return valueIn(charset, codec, message.payload());
   if (codec === json) return json.decode(message.bytes, payloadStart, end);
   const payload = message.payload(); // parts of the value may be views of it
-  return codec === bytes ? payload : codec.decode(payload, 0, payload.length);
+  return codec.decode(payload, 0, payload.length);
+}
+
+const PERCENT = 0x25;
+
+/** A value whose text is in another charset than UTF-8. */
+function valueIn(charset: string, codec: Codec, payload: Uint8Array): unknown {
+  if (codec === form && payload.includes(PERCENT))
+    throw LintelError.of("UNSUPPORTED_MEDIA_TYPE", `forms are read in UTF-8, not in ${charset}`);
+  const read = readCharset(payload, charset);
+  if (codec === text) return read;
+  const utf8 = encodeUtf8(read);
+  return codec.decode(utf8, 0, utf8.length);
+}
+
+/** True for types whose payloads are text, so that a charset says something of them. */
+function isTextual(contentType: string): boolean {
+  const type = bareType(contentType);
+  return builtInFor(type) !== undefined || type.endsWith("xml");
 }
 
 /** The value without its bytes, unless a `content-type` calls them something else than what its codec writes. */
@@ -76,8 +108,9 @@ export function builtInFor(contentType: string): Codec | undefined {
   return type === form.contentType ? form : undefined;
 }
 
-/** True when a payload of this type, of a message that says its type or says nothing, is read as JSON. */
+/** True when a payload of this type, of a message that says its type or says nothing, is read as JSON in UTF-8. */
 export function isReadAsJson(contentType: string | undefined, payload: Uint8Array, start: number): boolean {
+  if (contentType !== undefined && charsetOf(contentType) !== undefined) return false;
   const codec = contentType === undefined ? json : builtInFor(contentType);
   return codec === json || (codec === form && isJsonInForm(payload, start));
 }

@@ -104,7 +104,7 @@ function formatDetails(details: unknown): Uint8Array | undefined {
 
 function parseDetails(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
     return undefined; // details are a courtesy; a sender that garbles them must not hide the error
   }

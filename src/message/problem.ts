@@ -36,8 +36,8 @@ function titleOf(failed: Failure, reason: string): string {
 
 /** Details as they came, provided they are JSON: they are put into the problem unread otherwise. */
 function jsonText(details: Uint8Array): string | undefined {
-  const text = new TextDecoder().decode(details);
   try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(details);
     JSON.parse(text);
     return text;
   } catch {

@@ -94,6 +94,12 @@ export const REASONS = {
     retryable: false,
     text: "the payload is not what its content type says",
   },
+  UNSUPPORTED_MEDIA_TYPE: {
+    code: "invalid_argument",
+    retryable: false,
+    http: 415,
+    text: "the payload has a charset or content coding that is not known here",
+  },
   BAD_FRAME: { code: "invalid_argument", retryable: false, text: "bytes that break the wire protocol" },
   BAD_VERSION: { code: "failed_precondition", retryable: false, text: "no common protocol version" },
   TOO_LARGE: {

@@ -129,6 +129,8 @@ export class Exchange {
   /** Set when an API answers it. */
   call: PendingCall | undefined;
   body: BodyBuffer | undefined;
+  /** How the body is compressed, if it is. */
+  coding: string | undefined;
   /** Bytes of the budget that its body has taken. */
   held = 0;
   /** Value of the Prefer header. */

@@ -11,8 +11,9 @@ import { ApiCall } from "./api-call.ts";
 import { AsyncAnswers } from "./async-answers.ts";
 import { formatOf } from "./body-format.ts";
 import { BODIES_FULL, BodyBuffer, type BodyBudget } from "./body.ts";
+import { CODINGS, decodeBody, takeCoding } from "./content-coding.ts";
 import { Exchange, type Connection, type Incoming, type Outgoing } from "./connection.ts";
-import { HeadReader, appLines } from "./head.ts";
+import { HeadReader } from "./head.ts";
 import { answerLater } from "./later.ts";
 import type { HttpSettings } from "./options.ts";
 import { Pages } from "./pages.ts";
@@ -260,11 +261,7 @@ export class Dispatcher implements Sink {
 
     const streams = bodyLength > target.wholeUpTo || (bodyLength < 0 && target.wholeUpTo < bodyLimit);
     const length = streams && bodyLength >= 0 ? `content-length:${bodyLength}\n` : "";
-    const { line } = exchange.connection;
-    const block =
-      target.mode === "app"
-        ? head.block(method, target.params, line.base, appLines(line, target.base) + length)
-        : head.block(method, target.params, "", length);
+    const block = head.blockFor(method, target, exchange.connection.line, length);
     if (block === undefined) return this.responder.refuse(exchange, failure("HEADERS_TOO_LARGE"));
     exchange.target = target;
     exchange.head = block;
@@ -274,8 +271,10 @@ export class Dispatcher implements Sink {
   }
 
   #begun(exchange: Exchange, bodyLength: number): void {
-    if (bodyLength === 0) this.#handOn(exchange, NO_BYTES);
-    else this.#receive(exchange, bodyLength);
+    if (bodyLength === 0) return this.#handOn(exchange, NO_BYTES);
+    const refused = takeCoding(exchange, this.#head.coding);
+    if (refused === undefined) this.#receive(exchange, bodyLength);
+    else this.#early(exchange, refused, ["Accept-Encoding", CODINGS]);
   }
 
   /** Answers a method that the routes of a path do not take, or that asks which they take. */
@@ -335,8 +334,16 @@ export class Dispatcher implements Sink {
     exchange.body = undefined;
     const bytes = body.bytes();
     body.drop(); // what listens to the request is there until its end
+    if (exchange.coding === undefined) return this.#complete(exchange, bytes);
+    const { bodyLimit } = this.#settings;
+    decodeBody(exchange, bytes, bodyLimit, this.#bodies, (outcome) => this.#complete(exchange, outcome));
+  }
+
+  /** The body is there, as it is to be read, or cannot be. */
+  #complete(exchange: Exchange, body: Uint8Array | Failure): void {
     try {
-      this.#handOn(exchange, bytes);
+      if ("code" in body) this.responder.problem(exchange, body);
+      else this.#handOn(exchange, body);
     } catch (error) {
       this.responder.thrown(exchange, error);
     }

@@ -20,7 +20,8 @@ type Role =
   | "upgrade"
   | "origin"
   | "site"
-  | "referer";
+  | "referer"
+  | "coding";
 
 interface Known {
   readonly name: string;
@@ -37,6 +38,7 @@ const ROLES: Readonly<Record<string, Role>> = {
   origin: "origin",
   "sec-fetch-site": "site",
   referer: "referer",
+  "content-encoding": "coding",
   expect: "drop",
   "keep-alive": "drop",
   te: "drop",
@@ -66,7 +68,7 @@ const USUAL = [
 ];
 
 /** What the gateway looks at and hands on as well. */
-const FORWARDED: ReadonlySet<Role> = new Set<Role>(["prefer", "origin", "site", "referer"]);
+const FORWARDED: ReadonlySet<Role> = new Set<Role>(["prefer", "origin", "site", "referer", "coding"]);
 
 const KNOWN: ReadonlyMap<string, Known> = new Map(
   USUAL.flatMap((name) => {
@@ -84,6 +86,13 @@ const HOST = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[A-Fa-f0-9:.]+\])(?::\d{0,5})?$
 const PRINTABLE = /^[!-~]+$/;
 const ABSOLUTE = /^https?:\/\//i;
 
+/** What of a target decides what its header blocks say. */
+interface BlockTarget {
+  readonly mode: string;
+  readonly params: string;
+  readonly base: string;
+}
+
 /** The answer to a WebSocket handshake where there is none. */
 export const NO_WEBSOCKET: Failure = Object.freeze({
   code: "unimplemented",
@@ -93,7 +102,7 @@ export const NO_WEBSOCKET: Failure = Object.freeze({
 });
 
 /** What a web app learns besides: what it would know if it listened here itself. */
-export function appLines({ base: mount, remote, isSecure }: Line, base: string): string {
+function appLines({ base: mount, remote, isSecure }: Line, base: string): string {
   const scheme = `:scheme:${isSecure ? "https" : "http"}\n`;
   return `${scheme}${remote === undefined ? "" : `:remote:${remote}\n`}:base:${mount}${base}\n`;
 }
@@ -119,6 +128,8 @@ export class HeadReader {
   /** Value of Sec-Fetch-Site. */
   site: string | undefined;
   referer: string | undefined;
+  /** Value of Content-Encoding. */
+  coding: string | undefined;
   /** -1 when the body is chunked. */
   bodyLength = 0;
   #fields = "";
@@ -162,6 +173,13 @@ export class HeadReader {
     );
   }
 
+  /** The header block for who answers at a target, with a line of the body's length besides. */
+  blockFor(method: string, target: BlockTarget, line: Line, length: string): string | undefined {
+    const { mode, params, base } = target;
+    if (mode !== "app") return this.block(method, params, "", length);
+    return this.block(method, params, line.base, appLines(line, base) + length);
+  }
+
   /** The header block for the worker, with these lines besides; undefined when it is over the limit. */
   block(method: string, params: string, mount = "", lines = ""): string | undefined {
     let block = `:method:${method}\n:path:${mount}${this.target}\n`;
@@ -176,7 +194,7 @@ export class HeadReader {
 
   #readFields(raw: readonly string[]): Failure | undefined {
     this.host = this.prefer = this.#connection = this.#transferEncoding = this.#upgrade = undefined;
-    this.origin = this.site = this.referer = undefined;
+    this.origin = this.site = this.referer = this.coding = undefined;
     this.bodyLength = 0;
     let fields = "";
     let size = 0;
@@ -224,6 +242,9 @@ export class HeadReader {
         return true;
       case "referer":
         this.referer = joined(this.referer, value);
+        return true;
+      case "coding":
+        this.coding = joined(this.coding, value);
         return true;
       case "upgrade":
         this.#upgrade = value;

@@ -1,10 +1,12 @@
 /** What a worker says of a job, read from the body and headers of its call. */
 import { isUtf8 } from "node:buffer";
 import { bytesOfBase64 } from "../../codec/base64.ts";
+import { charsetOf } from "../../codec/charset.ts";
 import { form } from "../../codec/form.ts";
 import { deeperThan } from "../../codec/json-nesting.ts";
 import { membersOf } from "../../codec/json-slices.ts";
 import { MAX_DEPTH } from "../../codec/refusal.ts";
+import { readStrictUtf8, wellFormed } from "../../codec/strict-text.ts";
 import { bareType } from "../../codec/values.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { findHeader, headerLine, isHttpValue } from "../../message/headers.ts";
@@ -87,10 +89,15 @@ export function answerOfEntry(entry: AnswerEntry, json: Uint8Array | undefined):
     }
   }
   if (Buffer.byteLength(head) > MAX_HEADERS) throw LintelError.of("HEADERS_TOO_LARGE");
-  const typed = findHeader(head, "content-type") !== undefined;
+  const type = findHeader(head, "content-type");
+  const typed = type !== undefined;
+  if (typed && encoding !== "base64" && charsetOf(type) !== undefined)
+    throw badRequest("what is not base64 is sent in UTF-8, and its content type says another charset");
   if (json === undefined) return Message.ofBytes(new Uint8Array(0), head, Format.typed);
   if (encoding === "json") return Message.ofBytes(json, head, Format.typed);
   if (typeof response !== "string") throw badRequest(`a response in ${String(encoding)} is a string`);
+  if (encoding === "text" && response !== wellFormed(response))
+    throw badRequest("the response has half a surrogate pair, which no UTF-8 stands for");
   if (encoding === "text")
     return Message.ofBytes(encodeUtf8(response), head, typed ? Format.typed : Format.text);
   const bytes = encoding === "base64" ? bytesOfBase64(response) : undefined;
@@ -108,7 +115,7 @@ function statusLine(status: string): string {
  * `retryable` and `details`, or the text alone. Parameters of the same names go before. Throws `BAD_REQUEST`.
  */
 export function errorOf(body: Uint8Array, parameters: Parameters): Failure {
-  const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString();
+  const text = textOf(body);
   if (body[0] !== BRACE) return errorOfValue({ message: text, ...Object.fromEntries(parameters) });
   const said = { ...objectOf(body), ...Object.fromEntries(parameters) };
   return errorOfValue(said, parameters.has("details") ? undefined : writtenAs(body, "details"));
@@ -157,9 +164,17 @@ export function jsonOf(body: Uint8Array): unknown {
   // The platform's parser takes any depth, what writes the value again does not.
   if (deeperThan(MAX_NESTING, body, 0, body.length) >= 0)
     throw badRequest(`the body is nested deeper than ${MAX_NESTING}`);
+  const text = textOf(body);
   try {
-    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.length).toString());
+    return JSON.parse(text);
   } catch (error) {
     throw badRequest(`the body is no JSON: ${(error as Error).message.slice(0, 200)}`);
   }
+}
+
+/** The text of a body. Throws `BAD_REQUEST` for what is no UTF-8, of which nothing is replaced. */
+function textOf(body: Uint8Array): string {
+  const text = readStrictUtf8(body, 0, body.length);
+  if (text === undefined) throw badRequest("the body is not UTF-8");
+  return text;
 }

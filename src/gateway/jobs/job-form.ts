@@ -2,11 +2,12 @@
 import { isUtf8 } from "node:buffer";
 import { Wishes } from "../../codec/accept.ts";
 import { base64Of } from "../../codec/base64.ts";
+import { charsetOf } from "../../codec/charset.ts";
 import { form as htmlForm } from "../../codec/form.ts";
 import { json } from "../../codec/json.ts";
 import { deeperThan } from "../../codec/json-nesting.ts";
 import { MAX_DEPTH } from "../../codec/refusal.ts";
-import { builtInFor } from "../../codec/values.ts";
+import { builtInFor, valueOf } from "../../codec/values.ts";
 import { findHeader } from "../../message/headers.ts";
 import { Format, type Message } from "../../message/message.ts";
 import { readUtf8 } from "../../message/text.ts";
@@ -135,10 +136,9 @@ function valueText(request: Message): [encoding: Encoding, text: string] {
   const { bytes, payloadStart, end, format } = request; // its payload is bytes, for it was retained
   if (payloadStart === end) return ["none", "null"];
   const payload = request.payload();
-  const codec =
-    format === Format.typed
-      ? builtInFor(findHeader(request.headText(), "content-type") ?? TYPES.json)
-      : undefined;
+  const type = findHeader(request.headText(), "content-type") ?? TYPES.json;
+  const codec = format === Format.typed ? builtInFor(type) : undefined;
+  if (codec !== undefined && charsetOf(type) !== undefined) return inCharset(request, payload);
   const isText = format === Format.text || codec !== undefined;
   if (!isText || !isUtf8(payload)) return ["base64", `"${base64Of(payload)}"`];
   const text = readUtf8(bytes, payloadStart, end);
@@ -147,6 +147,16 @@ function valueText(request: Message): [encoding: Encoding, text: string] {
     if (deeperThan(MAX_DEPTH, bytes, payloadStart, end) < 0 && isJson(text)) return ["json", text];
   }
   return ["text", JSON.stringify(text)];
+}
+
+/** The value as its content type has it; bytes where it cannot be read. */
+function inCharset(request: Message, payload: Uint8Array): [encoding: Encoding, text: string] {
+  try {
+    const value = valueOf(request);
+    return [typeof value === "string" ? "text" : "json", JSON.stringify(value)];
+  } catch {
+    return ["base64", `"${base64Of(payload)}"`];
+  }
 }
 
 function isJson(text: string): boolean {

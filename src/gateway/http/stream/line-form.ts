@@ -1,4 +1,5 @@
 /** Values as lines of JSON: https://github.com/ndjson/ndjson-spec */
+import { readStrictUtf8 } from "../../../codec/strict-text.ts";
 import type { Failure } from "../../../message/failure.ts";
 import type { Message } from "../../../message/message.ts";
 import { badAnswer } from "../answer.ts";
@@ -20,7 +21,8 @@ export class LineForm implements StreamForm {
     const kind = payloadKind(message);
     const payload = message.payload();
     if (kind === "text") {
-      const text = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("utf8");
+      const text = readStrictUtf8(payload, 0, payload.length);
+      if (text === undefined) return badAnswer("a text of its sequence is not UTF-8");
       return Buffer.from(`${JSON.stringify(text)}\n`);
     }
     if (kind !== "json") return badAnswer("a value of its sequence is neither JSON nor text");
