@@ -1,6 +1,6 @@
 import { viewOf } from "../message/bytes.ts";
 import type { Codec } from "./codec.ts";
-import { undecodable } from "./refusal.ts";
+import { undecodable, unwritable } from "./refusal.ts";
 import { readStrictUtf8, wellFormed } from "./strict-text.ts";
 
 /** Strings as UTF-8 text. */
@@ -8,15 +8,24 @@ export const text: Codec = {
   name: "text",
   contentType: "text/plain; charset=utf-8",
   supports: { kinds: [], depth: 0, empty: true, strict: true },
-  encode: (value) => String(value),
+  encode: textOf,
   decode(bytes, start, end) {
     const read = readStrictUtf8(bytes, start, end);
     if (read === undefined)
       throw undecodable("text", "it is not UTF-8, and its type declares no other charset");
     return read;
   },
-  transfer: (value) => wellFormed(String(value)),
+  transfer: (value) => wellFormed(textOf(value)),
 };
+
+function textOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  try {
+    return String(value);
+  } catch (error) {
+    throw unwritable("text", "it has no text", error); // an object without a prototype, for one
+  }
+}
 
 /** Bytes as they are. They are handed over, not copied: in one process the sender leaves them alone afterwards. */
 export const bytes: Codec = {
