@@ -80,6 +80,8 @@ export class RunningProgram {
 
 /** After a program's end: reads of a pipe until it counts as read up. A process left behind may write without a pause. */
 const LAST_READS = 32;
+/** Of a program's output, when its reader is slower. With less, the pipe would be stopped and started for each read. Bytes. */
+const READ_AHEAD = 262_144;
 
 /** The stdout of a program up to the program's end, which a pipe by itself does not show. */
 class ProgramOutput extends Readable {
@@ -87,7 +89,7 @@ class ProgramOutput extends Readable {
   #hasEnded = false;
 
   constructor(source: Readable) {
-    super();
+    super({ highWaterMark: READ_AHEAD });
     this.#source = source;
     source.on("data", (chunk: Uint8Array) => {
       if (!this.#hasEnded && !this.push(chunk)) source.pause();
