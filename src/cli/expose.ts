@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type Command } from "commander";
+import { urlText } from "../message/url-text.ts";
 import type { Target } from "../gateway/tunnel/exposure.ts";
 import { parseAddress } from "../hub/config-units.ts";
 import { parseSubject } from "./flags.ts";
@@ -52,7 +53,7 @@ async function expose(subject: string, target: Target, flags: Flags): Promise<vo
     const options = { ...tunnelOptions(flags), ...(queue === undefined ? {} : { queue }) };
     const exposure = await exposeTcp(peer, subject, target, options);
     const place = "path" in target ? target.path : `${target.host}:${target.port}`;
-    note(`exposing ${place} as ${subject} at ${url}`);
+    note(`exposing ${place} as ${subject} at ${urlText(url)}`);
     await runEnd(exposure, stopping, exposure.closed);
   } finally {
     await peer.close();

@@ -1,4 +1,5 @@
 /** The connection of a command to its hub. */
+import { urlText } from "../message/url-text.ts";
 import type { Peer } from "../peer/peer.ts";
 import { CliError, Exit, usage } from "./failure.ts";
 import { isEncrypted, type HubFlags } from "./hub-flags.ts";
@@ -24,8 +25,8 @@ export async function connectToHub(
       ...(tls === undefined ? {} : { tls }),
       onState: (state, why) => {
         if (connected && state === "connecting")
-          note(`the connection to ${url} is lost (${why?.message}); trying again`);
-        if (connected && state === "connected") note(`connected to ${url} again`);
+          note(`the connection to ${urlText(url)} is lost (${why?.message}); trying again`);
+        if (connected && state === "connected") note(`connected to ${urlText(url)} again`);
       },
       onError: (error, where) =>
         note(`${where} failed: ${error instanceof Error ? error.message : String(error)}`),
@@ -40,7 +41,7 @@ export async function connectToHub(
 }
 
 async function hintFor(url: string): Promise<string> {
-  const another = `start a hub with \`lintel serve\`, or name another with --hub or LINTEL_HUB (this was ${url})`;
+  const another = `start a hub with \`lintel serve\`, or name another with --hub or LINTEL_HUB (this was ${urlText(url)})`;
   if (!(await isEncrypted(url))) return another;
   return `${another}; --tls-ca FILE gives tls.ca, --tls-cert FILE and --tls-key FILE give tls.cert and tls.key`;
 }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
+import { urlText } from "../message/url-text.ts";
 import { isLoopback, parseAddress, type Address } from "../hub/config-units.ts";
 import type { Peer } from "../peer/peer.ts";
 import type { Tunnel, TunnelOptions } from "../tunnel/index.ts";
@@ -64,7 +65,7 @@ async function tunnel(flags: Flags): Promise<void> {
       const text = `warning: ${address} is open to other machines, and whoever reaches it reaches ${subject}`;
       note(paint(process.stderr, "yellow", text));
     }
-    note(`listening on ${address} for ${subject} at ${url}`);
+    note(`listening on ${address} for ${subject} at ${urlText(url)}`);
     await runEnd(opened, stopping);
   } finally {
     await peer.close();

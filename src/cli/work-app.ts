@@ -1,4 +1,5 @@
 import { Option, type Command } from "commander";
+import { urlText } from "../message/url-text.ts";
 import type { HttpServiceOptions } from "../app/index.ts";
 import type { Peer } from "../peer/peer.ts";
 import { hasPort, loadApp } from "./app-file.ts";
@@ -74,7 +75,7 @@ async function serveFile(file: string, flags: Flags, stopping: Stopping): Promis
   try {
     const { serveRecognised } = await import("../app/index.ts");
     const service = await serveRecognised(peer, subject, app, optionsOf(flags));
-    note(`serving ${subject} at ${url} with the ${app.kind} of ${file}`);
+    note(`serving ${subject} at ${urlText(url)} with the ${app.kind} of ${file}`);
     await finish(peer, stopping, service);
   } finally {
     await peer.close();

@@ -1,3 +1,4 @@
+import { urlText } from "../message/url-text.ts";
 import { checkArgument, text } from "../message/options.ts";
 import { dialPeer, type DialedPeerOptions } from "../peer/dial.ts";
 import type { Peer } from "../peer/peer.ts";
@@ -16,7 +17,7 @@ export async function connectThrough(
   const transport = transports.find(({ scheme }) => url.startsWith(`${scheme}:`));
   if (transport === undefined) {
     const forms = transports.map(({ scheme }) => `${scheme}://HOST:PORT/PATH`).join(" or ");
-    throw new TypeError(`"${url}" is not of the form ${forms}`);
+    throw new TypeError(`"${urlText(url)}" is not of the form ${forms}`);
   }
   return dialPeer(transport, url, options);
 }

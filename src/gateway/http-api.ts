@@ -16,6 +16,8 @@ export interface HttpApi {
   announce(subject: string, caller: string): void;
   /** True for paths whose requests, whatever their method, `take` answers. */
   claims(path: string): boolean;
+  /** A path of the API as a log may show it: without ids that are all one needs. Other paths as they are. */
+  logPath(path: string): string;
   /** Answers a request whose body is there, at once or later. */
   take(call: HttpCall): void;
 }
@@ -40,8 +42,8 @@ export interface HttpCall {
   onGone: (() => void) | undefined;
   /** The body is done with, long before there is an answer: what it takes is free again. */
   dropBody(): void;
-  /** What a log says it was about: the path, which may be secret, is left out then. */
-  note(subject: string | undefined, path: string): void;
+  /** What a log says it was about. */
+  note(subject: string): void;
   /** `headers` are names and values in turn, without `Content-Length`. A string is sent as UTF-8. */
   answer(status: number, headers: string[], body?: string | Uint8Array, delivery?: Delivery): void;
   /** Answers with a problem. */

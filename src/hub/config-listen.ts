@@ -1,4 +1,5 @@
 /** The parts of a config file that say who may connect: certificates, origins, and the URLs to listen on. */
+import { urlText } from "../message/url-text.ts";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { MAX_TIMEOUT } from "../message/limits.ts";
@@ -84,7 +85,7 @@ export function listen(directory: string): Shape<(string | ListenAt)[]> {
 
 function checkUrl(url: string): void {
   if (!/^[a-z][a-z0-9+.-]*:./.test(url))
-    throw new RangeError(`"${url}" is no URL such as tcp://127.0.0.1:4500`);
+    throw new RangeError(`"${urlText(url)}" is no URL such as tcp://127.0.0.1:4500`);
 }
 
 function messageOf(error: unknown): string {

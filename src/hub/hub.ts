@@ -1,3 +1,4 @@
+import { urlText } from "../message/url-text.ts";
 import type { Server } from "node:http";
 import { LocalEngine } from "../engine/local/local-engine.ts";
 import { codecsOf } from "../codec/codecs.ts";
@@ -315,7 +316,7 @@ class RunningHub extends EnginePeer implements Hub {
   reloadTls(url: string, tls: TlsOptions): void {
     if (this.#grpc?.url === url) this.#grpc.reload(tls);
     else if (!this.#doors.reload(url, tls) && !this.#http.reload(url, tls))
-      throw new TypeError(`"${url}" is no URL of this hub that has certificates`);
+      throw new TypeError(`"${urlText(url)}" is no URL of this hub that has certificates`);
   }
 
   /** Accepts nothing new; requests under way are answered, streams end, then every session is told and closed. */

@@ -1,3 +1,4 @@
+import { urlText } from "../message/url-text.ts";
 import { codecsOf } from "../codec/codecs.ts";
 import { RemoteEngine, type RemoteEngineOptions } from "../engine/remote/remote-engine.ts";
 import { LintelError } from "../message/failure.ts";
@@ -48,7 +49,7 @@ export async function dialPeer(
   });
   await Promise.race([engine.connected(), timeout]).finally(() => clearTimeout(timer));
   if (engine.state !== "connected") {
-    const why = engine.lastFailure?.message ?? `no connection to ${url}`;
+    const why = engine.lastFailure?.message ?? `no connection to ${urlText(url)}`;
     await engine.close();
     throw LintelError.of("NOT_CONNECTED", `${why} (tried for ${timeoutMs} ms)`);
   }

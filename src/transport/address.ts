@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { urlText } from "../message/url-text.ts";
 import { SESSION_PATH } from "./session-protocol.ts";
 
 /** What the URL of a stream socket says. */
@@ -23,9 +24,10 @@ export function parseAddress(url: string, scheme: string): Address {
     parsed === undefined ||
     parsed.protocol !== `${scheme}:` ||
     parsed.hostname === "" ||
-    parsed.port === ""
+    parsed.port === "" ||
+    hasSecret(parsed)
   ) {
-    throw new TypeError(`"${url}" is not of the form ${scheme}://HOST:PORT`);
+    throw new TypeError(`"${urlText(url)}" is not of the form ${scheme}://HOST:PORT`);
   }
   return { host: bareHost(parsed), port: Number(parsed.port) };
 }
@@ -41,13 +43,18 @@ export function parseWebAddress(url: string, scheme: string): WebAddress {
     parsed.protocol !== `${scheme}:` ||
     parsed.hostname === "" ||
     parsed.port === "" ||
-    `${parsed.username}${parsed.password}${parsed.search}${parsed.hash}` !== "" ||
+    hasSecret(parsed) ||
     !PATH.test(parsed.pathname)
   ) {
-    throw new TypeError(`"${url}" is not of the form ${scheme}://HOST:PORT/PATH`);
+    throw new TypeError(`"${urlText(url)}" is not of the form ${scheme}://HOST:PORT/PATH`);
   }
   const path = parsed.pathname.replace(/\/$/, "") || SESSION_PATH;
   return { host: bareHost(parsed), port: Number(parsed.port), path };
+}
+
+/** True for a URL with what may be secret: URLs end up in logs. */
+export function hasSecret({ username, password, search, hash }: URL): boolean {
+  return `${username}${password}${search}${hash}` !== "";
 }
 
 /** The host of a URL, an IPv6 address without its brackets. */
@@ -78,6 +85,6 @@ export function refuseOptions<T extends object>(
   ...names: (keyof T & string)[]
 ): void {
   for (const name of names) {
-    if (options[name] !== undefined) throw new TypeError(`${url} has no use for "${name}"`);
+    if (options[name] !== undefined) throw new TypeError(`${urlText(url)} has no use for "${name}"`);
   }
 }

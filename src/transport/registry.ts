@@ -1,3 +1,4 @@
+import { urlText } from "../message/url-text.ts";
 import { createMemoryTransport, processNames } from "./memory.ts";
 import { checkArgument, shown, type Check } from "../message/options.ts";
 import type { Transport } from "./transport.ts";
@@ -28,7 +29,7 @@ export class TransportRegistry {
       const load = this.#loaders.get(scheme);
       if (load === undefined) {
         const known = [...new Set([...this.#loaded.keys(), ...this.#loaders.keys()])].join(", ");
-        throw new TypeError(`"${url}" has no known transport; there are: ${known}`);
+        throw new TypeError(`"${urlText(url)}" has no known transport; there are: ${known}`);
       }
       transport = load();
       this.#loaded.set(scheme, transport);

@@ -1,4 +1,6 @@
 /** What WebSocket connections share, in Node and in a browser. */
+import { urlText } from "../message/url-text.ts";
+import { hasSecret } from "./address.ts";
 import { SESSION_PATH } from "./session-protocol.ts";
 
 /**
@@ -26,11 +28,8 @@ export function closeError(code: number, reason: string): Error | undefined {
  */
 export function parseWs(url: string, scheme: "ws" | "wss"): URL {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  // Neither credentials nor a query: what stands in a URL ends up in logs.
-  const plain =
-    parsed !== undefined && `${parsed.username}${parsed.password}${parsed.search}${parsed.hash}` === "";
-  if (!plain || parsed.protocol !== `${scheme}:`) {
-    throw new TypeError(`"${url}" is not of the form ${scheme}://HOST:PORT/PATH`);
+  if (parsed === undefined || hasSecret(parsed) || parsed.protocol !== `${scheme}:`) {
+    throw new TypeError(`"${urlText(url)}" is not of the form ${scheme}://HOST:PORT/PATH`);
   }
   if (parsed.pathname === "/") parsed.pathname = SESSION_PATH;
   return parsed;

@@ -1,3 +1,4 @@
+import { urlText } from "../../message/url-text.ts";
 import type { Clock, Random } from "../../message/clock.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { OpenStreams } from "../../message/open-streams.ts";
@@ -134,7 +135,7 @@ export class Link {
     } catch (error) {
       if (!this.#attempts.delete(attempt)) return;
       if (error instanceof TypeError) return this.#giveUp(error); // a URL that is none will never be one
-      this.#retry(failure("NOT_CONNECTED", `cannot connect to ${url}: ${describe(error)}`));
+      this.#retry(failure("NOT_CONNECTED", `cannot connect to ${urlText(url)}: ${describe(error)}`));
     }
   }
 

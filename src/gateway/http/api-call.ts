@@ -51,9 +51,8 @@ export class ApiCall implements PendingCall {
     this.#responder.giveBody(this.#exchange);
   }
 
-  note(subject: string | undefined, path: string): void {
+  note(subject: string): void {
     this.#exchange.subject = subject;
-    this.#exchange.path = path;
   }
 
   changed(): void {

@@ -141,7 +141,7 @@ export class EmbeddedGateway implements HttpHandler {
       if (connection.state === "taken") this.#ended(connection); // a session, which nobody waits for here
       return;
     }
-    const error = bodyIsGone(url);
+    const error = bodyIsGone(dispatcher.responder.logPath(url));
     if (next !== undefined) return next(error);
     this.#settings.onFault?.(error);
     dispatcher.refuse(connection, request, response, target, error.toFailure());
@@ -212,9 +212,9 @@ function hasLostBody({ headers, readableDidRead }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
-function bodyIsGone(url: string): LintelError {
+function bodyIsGone(path: string): LintelError {
   return new LintelError(
     "internal",
-    `the body of the request for ${url.split("?", 1)[0]} was read before the hub got to it; put the hub in front of what parses bodies`,
+    `the body of the request for ${path} was read before the hub got to it; put the hub in front of what parses bodies`,
   );
 }

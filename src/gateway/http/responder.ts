@@ -4,9 +4,10 @@ import type { Message } from "../../message/message.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import { laterThisTurn } from "../../session/turn.ts";
 import { responseOf } from "./answer.ts";
-import type { Delivery } from "../http-api.ts";
+import type { Delivery, HttpApi } from "../http-api.ts";
 import type { BodyBudget } from "./body.ts";
 import type { Connection, Exchange, Outgoing } from "./connection.ts";
+import { logPath } from "./log-path.ts";
 import type { HttpSettings, RequestRecord } from "./options.ts";
 import { problemOf } from "./problem.ts";
 import type { ReadyAnswer } from "./route-options.ts";
@@ -46,6 +47,7 @@ export class Responder {
   draining = false;
   readonly #settings: HttpSettings;
   readonly #bodies: BodyBudget;
+  readonly #api: HttpApi | undefined;
   readonly #freed: (connection: Connection) => void;
   readonly #atEndOfTurn = laterThisTurn();
   /**
@@ -55,10 +57,21 @@ export class Responder {
   #whole: Whole[] = [];
 
   /** `freed` is called after each exchange: there is room on its connection. */
-  constructor(settings: HttpSettings, bodies: BodyBudget, freed: (connection: Connection) => void) {
+  constructor(
+    settings: HttpSettings,
+    bodies: BodyBudget,
+    api: HttpApi | undefined,
+    freed: (connection: Connection) => void,
+  ) {
     this.#settings = settings;
     this.#bodies = bodies;
+    this.#api = api;
     this.#freed = freed;
+  }
+
+  /** A request target as logs and errors may show it. */
+  logPath(target: string): string {
+    return logPath(target, (path) => this.#api?.logPath(path) ?? path);
   }
 
   /** Answers with what a worker said. */
@@ -256,7 +269,7 @@ export class Responder {
   #log(exchange: Exchange, status: number, reason: string | undefined): void {
     this.record({
       method: exchange.request.method ?? "",
-      path: exchange.path,
+      path: exchange.target === undefined ? this.logPath(exchange.path) : exchange.path,
       subject: exchange.target?.route.subject ?? exchange.subject,
       status,
       reason,

@@ -46,6 +46,7 @@ const NO_SUCH_PATH: Failure = Object.freeze({
 });
 const ANSWER_PARAMETERS = ["status", ...NEXT_PARAMETERS];
 const ERROR_PARAMETERS = ["code", "reason", "message", "retryable", ...NEXT_PARAMETERS];
+const JOB_PATH = /^\/jobs\/+([^/]+)(?:\/(.*))?$/s;
 const VERBS: ReadonlySet<string> = new Set(["response", "error", "lease"]);
 const NO_NAME = Object.freeze(
   failure("BAD_SUBJECT", "a service is named by its subject, such as image.resize"),
@@ -128,6 +129,12 @@ export class JobsGateway implements HttpApi {
     return path.startsWith(SERVICE) && path.endsWith(JOBS) && serviceNameOf(path) !== undefined;
   }
 
+  logPath(path: string): string {
+    const [, id, verb] = JOB_PATH.exec(path) ?? [];
+    if (id === undefined) return path;
+    return verb !== undefined && VERBS.has(verb) ? `${JOBS}/*/${verb}` : `${JOBS}/*`; // who reads a log could use the id
+  }
+
   take(call: HttpCall): void {
     try {
       if (call.path.startsWith(SERVICE)) this.#poll(call);
@@ -167,7 +174,7 @@ export class JobsGateway implements HttpApi {
     const name = serviceNameOf(call.path)!;
     if (!isServiceName(name)) return call.problem(NO_NAME);
     if (!allows(call, "GET")) return;
-    call.note(name, call.path);
+    call.note(name);
     const parameters = parametersOf(call.query, POLL_PARAMETERS);
     const refused = this.#await(call, name, pollOptionsOf(call, parameters, this.#settings));
     if (refused !== undefined) call.problem(refused);
@@ -194,12 +201,8 @@ export class JobsGateway implements HttpApi {
     if (rest.length > 0 || (verb !== undefined && !VERBS.has(verb))) return call.problem(NO_SUCH_PATH);
     if (!allows(call, verb === undefined ? "POST, DELETE" : "POST")) return;
     const job = this.#find(id);
-    const shown = verb === undefined ? `${JOBS}/*` : `${JOBS}/*/${verb}`; // who reads the log could use the id
-    if ("code" in job) {
-      call.note(undefined, shown);
-      return call.problem(job);
-    }
-    call.note(job.owner.subject, shown);
+    if ("code" in job) return call.problem(job);
+    call.note(job.owner.subject);
     if (call.method === "DELETE") release(call, job);
     else if (verb === "lease") this.#extend(call, job);
     else if (verb === "error") this.#fail(call, job);
