@@ -20,6 +20,7 @@ export function dialHttp2(
   options: DialOptions,
   credentials: SecureClientSessionOptions,
 ): Promise<Connection> {
+  const { host } = new URL(authority); // without it Node sends the name that the certificate must have
   return attempt(options, (succeed, fail) => {
     const session = connect(authority, {
       ...credentials,
@@ -33,8 +34,8 @@ export function dialHttp2(
       }
       widen(session);
     });
-    const bypasses = new DialedBypasses(session, path);
-    openStream(session, path, fail, (stream) => {
+    const bypasses = new DialedBypasses(session, host, path);
+    openStream(session, host, path, fail, (stream) => {
       const onOver = (): void => {
         bypasses.close();
         session.close();
@@ -47,12 +48,13 @@ export function dialHttp2(
 
 function openStream(
   session: ClientHttp2Session,
+  host: string,
   path: string,
   fail: (error: Error) => void,
   opened: (stream: ClientHttp2Stream) => void,
 ): void {
   const stream = session.request(
-    { ":method": "POST", ":path": path, "content-type": CONTENT_TYPE },
+    { ":method": "POST", ":authority": host, ":path": path, "content-type": CONTENT_TYPE },
     { endStream: false },
   );
   // A stream that waits for its connection fails with the reason in `cause`.

@@ -9,14 +9,16 @@ const GONE = 410;
 export class DialedBypasses implements Bypasses {
   readonly limit: number = MAX_BYPASSES;
   readonly #session: ClientHttp2Session;
+  readonly #host: string;
   readonly #path: string;
   readonly #streams = new Set<ClientHttp2Stream>();
   /** G-11: it comes in a PING, which no proxy hands on: without it there is something between the two ends. */
   #token: string | undefined;
   #isClosed = false;
 
-  constructor(session: ClientHttp2Session, path: string) {
+  constructor(session: ClientHttp2Session, host: string, path: string) {
     this.#session = session;
+    this.#host = host;
     this.#path = path;
     session.on("ping", (payload: Buffer) => {
       this.#token ??= payload.toString("base64url");
@@ -65,6 +67,7 @@ export class DialedBypasses implements Bypasses {
     return session.request(
       {
         ":method": "POST",
+        ":authority": this.#host,
         ":path": this.#path,
         "content-type": BYPASS_TYPE,
         [BYPASS_HEADER]: `${token}/${sends ? "up" : "down"}/${number}`,
