@@ -55,7 +55,7 @@ export class Dispatcher implements Sink {
     this.#engine = engine;
     this.#settings = settings;
     this.#bodies = bodies;
-    this.responder = new Responder(settings, bodies, api, (connection) => this.#freed(connection));
+    this.responder = new Responder(settings, bodies, (connection) => this.#freed(connection), api);
     this.#streams = new StreamedAnswers(this.responder, settings);
     this.#router = new Router(engine, settings, api, apiFirst);
     this.#pages = new Pages(settings.access, this.responder, this.#router, api);

@@ -60,8 +60,8 @@ export class Responder {
   constructor(
     settings: HttpSettings,
     bodies: BodyBudget,
-    api: HttpApi | undefined,
     freed: (connection: Connection) => void,
+    api?: HttpApi,
   ) {
     this.#settings = settings;
     this.#bodies = bodies;
