@@ -111,6 +111,27 @@ def refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")  # which Python would take
 
 
+def as_utf8(headers: Headers, payload: bytes) -> bytes:
+    """A payload of text in UTF-8, whatever charset it is in. Raises UNSUPPORTED_MEDIA_TYPE, P-34."""
+    coding = (headers.get("content-encoding") or "identity").strip().lower()
+    if coding != "identity":
+        raise unsupported(f"the content coding {coding[:64]!r} is not read here")
+    named = re.search(r';\s*charset\s*=\s*"?([^";\s]+)', headers.get("content-type") or "", re.IGNORECASE)
+    charset = named.group(1) if named else "utf-8"
+    if charset.lower() in ("utf-8", "utf8", "us-ascii", "ascii"):
+        return payload
+    try:
+        return payload.decode(charset).encode()
+    except LookupError as error:
+        raise unsupported(f"the charset {charset[:64]!r} is not known here") from error
+    except ValueError as error:
+        raise bad_payload(error) from error
+
+
+def unsupported(why: str) -> LintelError:
+    return LintelError("invalid_argument", why, "UNSUPPORTED_MEDIA_TYPE")
+
+
 def read_value(form: int, headers: Headers, payload: bytes) -> Any:
     """The value of a payload, P-32 and P-34. Raises BAD_PAYLOAD, P-35."""
     if form == BYTES or (form == TYPED and not payload):
@@ -120,6 +141,9 @@ def read_value(form: int, headers: Headers, payload: bytes) -> Any:
         if form == TEXT
         else headers.get("content-type", "application/json").split(";")[0].strip().lower()
     )
+    textual = kind.startswith("text/") or kind.endswith("json") or kind.endswith("urlencoded")
+    if textual and form == TYPED:
+        payload = as_utf8(headers, payload)
     try:
         if kind.startswith("text/"):
             return payload.decode("utf-8")

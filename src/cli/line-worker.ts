@@ -5,6 +5,7 @@
 import { isUtf8 } from "node:buffer";
 import { membersOf } from "../codec/json-slices.ts";
 import { json } from "../codec/json.ts";
+import { wellFormed } from "../codec/strict-text.ts";
 import { LintelError } from "../message/failure.ts";
 import { encodeUtf8 } from "../message/text.ts";
 import { isCode } from "../message/status.ts";
@@ -149,7 +150,7 @@ export class LineWorker {
     const text = Buffer.from(line).toString("utf8");
     const answer = isUtf8(line) ? parseAnswer(text) : garbage(text);
     if (answer.kind !== "value") job.reject(answer.error);
-    else job.resolve(typeof answer.value === "string" ? answer.value : line); // with the digits it has there
+    else job.resolve(typeof answer.value === "string" && isText(answer.value) ? answer.value : line); // as it is there
     if (answer.kind === "garbage") this.#distrust(child, "it wrote a line that is no JSON");
   }
 
@@ -243,4 +244,9 @@ function toError(spoken: object, details: Uint8Array | undefined): LintelError {
     retryable: retryable === true,
     details,
   });
+}
+
+/** False for half a surrogate pair, which JSON has as an escape, and text in UTF-8 has not. */
+function isText(value: string): boolean {
+  return value === wellFormed(value);
 }

@@ -95,6 +95,7 @@ async function serveWith(peer: Peer, subject: string, program: Program, flags: F
   try {
     const service = await peer.serve(subject, worker.handle, {
       concurrency,
+      raw: !lines, // a program reads what it likes
       ...(queue === undefined ? {} : { queue }),
     });
     note(`serving ${subject} at ${flags.hub} with ${program.command}, ${concurrency} at a time`);

@@ -36,6 +36,11 @@ export interface ServeOptions {
   readonly queue?: string;
   /** Requests handled at a time; more wait at the hub. Default 256. */
   readonly concurrency?: number;
+  /**
+   * The handler's value is the payload as it came, whatever its type says: a `Uint8Array`, also of an empty payload. Streams
+   * stay streams. Default false.
+   */
+  readonly raw?: boolean;
 }
 
 export interface DrainOptions {

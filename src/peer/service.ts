@@ -26,6 +26,7 @@ export class HandlerService implements Service, Worker {
   readonly #onError: OnError;
   readonly #values: StreamValues;
   readonly #clock: Clock;
+  readonly #isRaw: boolean;
   readonly #registration: Registration;
   /** Requests whose handler has not come to its end at once. */
   readonly #jobs = new Map<number, Context>();
@@ -50,7 +51,8 @@ export class HandlerService implements Service, Worker {
     this.#values = values;
     this.#clock = engine.clock;
     this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`, and onError is told
-    const { queue, concurrency } = options;
+    const { queue, concurrency, raw = false } = options;
+    this.#isRaw = raw;
     const onEnded = (why: Failure): void => this.#ended(why);
     this.#registration = engine.serve(subject, this, { queue, concurrency, onEnded });
   }
@@ -73,7 +75,7 @@ export class HandlerService implements Service, Worker {
     const expires = now + timeoutMs;
     if (request.streams !== undefined) return this.#executeWithStreams(job, route, request, expires);
     try {
-      const value = this.#values.codecs.value(request);
+      const value = this.#isRaw ? request.payload() : this.#values.codecs.value(request);
       const context = new Context(route.subject, request, value, expires, this.#clock);
       const result = this.#handler(value, context);
       if (isThenable(result)) this.#later(job, context, result, undefined);

@@ -51,6 +51,37 @@ test("any program answers requests: body on stdin, answer on stdout", async () =
   assert.match(stderr, /^lintel: serving cat at \S+ with cat, \d+ at a time\nlintel: finishing .*\n$/);
 });
 
+test("a program gets every body as it came, whatever its type says", async () => {
+  await using _ = await worker(["any", "--", "cat"]);
+  await using __ = await worker(["any.stream", "--stream", "--", "cat"]);
+  const bodies: [type: string, body: Buffer][] = [
+    ["text/csv", Buffer.from("caf\u00e9", "latin1")],
+    ["text/plain; charset=klingon", Buffer.from([0, 255])],
+    ["application/json", Buffer.from('{"a":')],
+    ["application/x-www-form-urlencoded", Buffer.from("a=%E9")],
+  ];
+  for (const [type, body] of bodies) {
+    for (const path of ["any", "any/stream"]) {
+      const response = await fetch(`${hub.httpUrl}/${path}`, {
+        method: "POST",
+        body: new Uint8Array(body),
+        headers: { "content-type": type },
+      });
+      assert.deepEqual(Buffer.from(await response.arrayBuffer()), body, `${path} ${type}`);
+    }
+  }
+});
+
+test("half a surrogate pair in a line stays what it is", async () => {
+  await using _ = await worker(["half", "--lines", "--", "cat"]);
+  const response = await fetch(`${hub.httpUrl}/half`, {
+    method: "POST",
+    body: '"\\ud800"',
+    headers: { "content-type": "application/json" },
+  });
+  assert.equal(await response.text(), '"\\ud800"');
+});
+
 test("a program that reads nothing of a large body answers all the same", async () => {
   await using _ = await worker(["deaf", "--", "sh", "-c", "exec 0<&-; printf heard"]);
   assert.equal(Buffer.from((await ask("deaf", "x".repeat(900_000))).body).toString(), "heard");

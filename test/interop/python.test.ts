@@ -90,6 +90,18 @@ for (const scheme of ["tcp", "unix"]) {
       await assert.rejects(broken, refusal("invalid_argument", "BAD_PAYLOAD"));
     });
 
+    it("reads text in the charset that is declared, and replaces nothing (P-34)", async () => {
+      const latin1 = Buffer.from("caf\u00e9", "latin1");
+      const ask = (type: string): Promise<unknown> =>
+        peer.request("py.echo", latin1, { headers: { "content-type": type } });
+      assert.equal(await ask("text/plain; charset=iso-8859-1"), "caf\u00e9");
+      await assert.rejects(ask("text/plain"), refusal("invalid_argument", "BAD_PAYLOAD"));
+      const unknown = refusal("invalid_argument", "UNSUPPORTED_MEDIA_TYPE");
+      await assert.rejects(ask("text/plain; charset=klingon"), unknown);
+      const headers = { "content-type": "application/json", "content-encoding": "gzip" };
+      await assert.rejects(peer.request("py.echo", latin1, { headers }), unknown);
+    });
+
     it("is sent no streams, and the caller is told so (P-110)", async () => {
       const stream = new ReadableStream<Uint8Array>();
       await assert.rejects(peer.request("py.echo", stream), refusal("unimplemented", "STREAMS_UNSUPPORTED"));
