@@ -1,4 +1,4 @@
-import type { Feed } from "./fan-out.ts";
+import type { Feed } from "./feed.ts";
 
 /** Publications on one subject, as frames that follow each other. */
 export interface Kept {

@@ -11,8 +11,13 @@ import type { Message } from "../../message/message.ts";
 import type { Failure } from "../../message/failure.ts";
 import { OVERFLOWS, type Overflow } from "../../message/overflow.ts";
 import { writeMessage, type BodyLimits, type FrameBuffer } from "../../session/frame-writer.ts";
-import type { Flusher, Outbox } from "../../session/outbox.ts";
+import type { Flusher } from "../../session/outbox.ts";
 import { FrameType, HEADER_SIZE, readAux } from "../../wire/frame.ts";
+
+import type { FanOutTarget, Feed } from "./feed.ts";
+import { TARGETS_PER_TURN, WaitingRuns } from "./waiting-runs.ts";
+
+export type { FanOutTarget, Feed } from "./feed.ts";
 
 /** Numbers from here on are each session's own. */
 export const FIRST_OWN_BINDING = 32_768;
@@ -20,42 +25,12 @@ export const FIRST_OWN_BINDING = 32_768;
 /** A run is sent when it has reached this size. */
 const RUN_SIZE = 65_536;
 
-/** A session as the fan-out sees it. */
-export interface FanOutTarget {
-  readonly outbox: Outbox;
-  readonly maxPayload: number;
-  readonly maxHeaders: number;
-  /** Makes sure that the shared number stands for the feed on this session. */
-  bindFeed(feed: Feed): void;
-  /** True while it does not keep up, and publications go to `overflow` instead of its outbox. */
-  readonly isSlow: boolean;
-  /** Takes a run for a session that is slow; `keep` gives a copy of its frames. */
-  overflow(feed: Feed, count: number, policy: Overflow, keep: () => Uint8Array): void;
-  /** A publication over the session's limits. */
-  tooLarge(feed: Feed): void;
-  /** So many publications have been lost before they came here. */
-  missed(feed: Feed, count: number): void;
-}
-
 /** One subscription of a session. */
 export interface SessionListener {
   readonly target: FanOutTarget;
   readonly overflow: Overflow;
   /** The engine has ended the subscription. */
   ended(why: Failure): void;
-}
-
-/** A subject somebody publishes on, and the sessions that listen. */
-export interface Feed {
-  readonly route: Route;
-  readonly number: number;
-  version: number;
-  targets: readonly FanOutTarget[];
-  /** For each target the policy that counts. */
-  policies: readonly Overflow[];
-  /** Frames up to this size, with header blocks up to that, are taken by all of them. */
-  maxSize: number;
-  maxHeaders: number;
 }
 
 const NO_LIMITS: BodyLimits = { payload: Infinity, headers: MAX_HEADERS };
@@ -75,9 +50,8 @@ export class FanOut implements Subscriber, FrameBuffer {
   #used = 0;
   #messages = 0;
   #scheduled = false;
-  /** A copy of the run, for all sessions that keep it; made when the first does. */
-  #copy: Uint8Array | undefined;
-  readonly #keep = (): Uint8Array => (this.#copy ??= new Uint8Array(this.#run.subarray(0, this.#used)));
+  /** For more sessions than one turn may write to. While there are any, what comes later waits behind them. */
+  readonly #waiting = new WaitingRuns();
 
   constructor(engine: Engine, flusher: Flusher) {
     this.#engine = engine;
@@ -104,6 +78,7 @@ export class FanOut implements Subscriber, FrameBuffer {
   remove(pattern: string, listener: SessionListener): void {
     if (!this.#listeners.remove(pattern, listener)) return;
     this.#changed();
+    if (!this.#waiting.isEmpty) this.#waiting.finish(listener.target);
     const entry = this.#patterns.get(pattern);
     if (entry === undefined || !entry.listeners.delete(listener) || entry.listeners.size > 0) return;
     this.#patterns.delete(pattern);
@@ -123,6 +98,7 @@ export class FanOut implements Subscriber, FrameBuffer {
   missed(route: Route, count: number): void {
     this.#endRun(false);
     this.#current = undefined;
+    this.#waiting.deliver(Infinity);
     const feed = this.#feed(route);
     for (const target of feed.targets) target.missed(feed, count);
   }
@@ -147,15 +123,26 @@ export class FanOut implements Subscriber, FrameBuffer {
     }
     this.#used = offset;
     this.#messages++;
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#flusher.schedule(this);
+    this.#schedule();
   }
 
   flush(): void {
     this.#scheduled = false;
     this.#endRun(true);
     this.#current = undefined;
+    if (this.#waiting.isEmpty) return;
+    this.#waiting.deliver(TARGETS_PER_TURN);
+    if (!this.#waiting.isEmpty) this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#flusher.schedule(this);
+  }
+
+  #isMuch({ targets }: Feed): boolean {
+    return targets.length > TARGETS_PER_TURN || !this.#waiting.isEmpty;
   }
 
   /** A frame that may be more than some session takes, and so cannot be in a shared run. */
@@ -166,6 +153,10 @@ export class FanOut implements Subscriber, FrameBuffer {
     if (this.#run.length > RUN_SIZE) this.#run = new Uint8Array(0);
     const headers = readAux(frame, 0);
     const payload = size - HEADER_SIZE - headers;
+    if (this.#isMuch(feed)) {
+      this.#waiting.add(feed, frame, 1, payload, headers);
+      return this.#schedule();
+    }
     const keep = (): Uint8Array => frame;
     for (const [index, target] of feed.targets.entries()) {
       if (payload > target.maxPayload || headers > target.maxHeaders) {
@@ -188,12 +179,23 @@ export class FanOut implements Subscriber, FrameBuffer {
     const feed = this.#current;
     if (count === 0 || feed === undefined) return;
     const run = this.#run.subarray(0, this.#used);
+    this.#used = 0;
+    this.#messages = 0;
+    if (this.#isMuch(feed)) {
+      this.#waiting.add(feed, new Uint8Array(run), count);
+      return this.#schedule();
+    }
+    this.#share(feed, run, count, direct);
+  }
+
+  #share(feed: Feed, run: Uint8Array, count: number, direct: boolean): void {
     let reusable = true;
+    let copy: Uint8Array | undefined; // for all sessions that keep it; made when the first does
     const { targets } = feed;
     for (let index = 0; index < targets.length; index++) {
       const target = targets[index]!;
       if (target.isSlow) {
-        target.overflow(feed, count, feed.policies[index]!, this.#keep); // P-61
+        target.overflow(feed, count, feed.policies[index]!, () => (copy ??= new Uint8Array(run))); // P-61
         continue;
       }
       target.bindFeed(feed);
@@ -204,9 +206,6 @@ export class FanOut implements Subscriber, FrameBuffer {
       }
     }
     if (!reusable) this.#run = new Uint8Array(0); // a connection still holds it
-    this.#copy = undefined;
-    this.#used = 0;
-    this.#messages = 0;
   }
 
   #changed(): void {

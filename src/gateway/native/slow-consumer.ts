@@ -2,7 +2,7 @@
 import type { Overflow } from "../../message/overflow.ts";
 import type { Outbox } from "../../session/outbox.ts";
 import { Backlog, type BacklogRoom } from "./backlog.ts";
-import type { Feed } from "./fan-out.ts";
+import type { Feed } from "./feed.ts";
 
 /** Publications that were not sent, for all sessions of a gateway. */
 export interface PublicationDrops {
