@@ -36,7 +36,12 @@ export class Registrant implements LinkEvents {
     this.#link.open(this);
     for (const pattern of patterns) {
       this.#own.add(pattern, true);
-      this.#services.push(new Service(pattern, this.#link, this.#attachments, (why) => this.#refused(why)));
+      this.#services.push(
+        new Service(pattern, this.#link, this.#attachments, {
+          ended: (why) => this.#refused(why),
+          sent: () => this.#sent(),
+        }),
+      );
     }
   }
 
@@ -52,7 +57,10 @@ export class Registrant implements LinkEvents {
   }
 
   drained(): void {
-    // what waits for a worker is bounded by what it may hold
+    for (const service of this.#services) {
+      if (!this.#link.isReady) return;
+      service.resume();
+    }
   }
 
   /** What it holds it may still answer: every request has an attachment of its own. */
@@ -62,10 +70,25 @@ export class Registrant implements LinkEvents {
     this.#onLeft();
   }
 
+  /** What a worker has not read yet is one request at the most: the others wait in their queues (B-52). */
+  #sent(): void {
+    if (this.#link.isReady) return;
+    for (const service of this.#services) service.pause();
+    // Who was given something is resumed last the next time.
+    this.#services.push(...this.#services.splice(0, 1));
+  }
+
   #refused(why: Failure): void {
     this.#link.send(errorOf(why));
     this.#link.close();
   }
+}
+
+interface ServiceEvents {
+  /** The engine does not take it, or takes it no longer. */
+  ended(why: Failure): void;
+  /** A request was sent. */
+  sent(): void;
 }
 
 /** The requests of one pattern. */
@@ -73,16 +96,33 @@ class Service implements Worker {
   readonly #link: Link;
   readonly #attachments: Attachments;
   readonly #jobs = new Map<number, Job>();
+  readonly #on: ServiceEvents;
+  readonly #concurrency: number;
   #registration: Registration | undefined;
+  #isPaused = false;
 
-  /** `onEnded` is called when the engine does not take it, or takes it no longer. */
-  constructor(pattern: string, link: Link, attachments: Attachments, onEnded: (why: Failure) => void) {
+  constructor(pattern: string, link: Link, attachments: Attachments, on: ServiceEvents) {
     const { engine, settings } = attachments.site;
     this.#link = link;
     this.#attachments = attachments;
-    const concurrency = Math.max(1, settings.maxAttachments - 1); // one is what it has registered with
-    this.#registration = engine.serve(pattern, this, { concurrency, onEnded });
-    this.#registration.ready.catch((error: unknown) => onEnded(failureOf(error)));
+    this.#on = on;
+    this.#concurrency = Math.max(1, settings.maxAttachments - 1); // one is what it has registered with
+    const onEnded = (why: Failure): void => on.ended(why);
+    this.#registration = engine.serve(pattern, this, { concurrency: this.#concurrency, onEnded });
+    this.#registration.ready.catch((error: unknown) => on.ended(failureOf(error)));
+    if (this.#isPaused) this.#registration.places?.resize(0);
+  }
+
+  /** Takes nothing new until `resume`. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#registration?.places?.resize(0);
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#registration?.places?.resize(this.#concurrency);
   }
 
   leave(): void {
@@ -94,6 +134,7 @@ class Service implements Worker {
   execute(job: number, route: Route, request: Message): void {
     try {
       this.#jobs.set(job, this.#start(job, route, request));
+      this.#on.sent();
     } catch (error) {
       const why = failureOf(error);
       discardStreams(request, why);

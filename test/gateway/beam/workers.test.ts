@@ -237,3 +237,25 @@ doorTest("B-61: requests to workers leave no descriptor behind", async () => {
   }
   await until(() => door.gateway.stats.attachments === 1 && openDescriptors() <= before, "as many as before");
 });
+
+doorTest(
+  "requests for a worker that reads one at a time wait in their queue, however large they are",
+  async () => {
+    await using door = await openDoor({ messageLimit: 1_048_576 });
+    const worker = await register(door, "large");
+    const text = "x".repeat(500_000);
+    const answers = Array.from({ length: 60 }, () =>
+      door.peer.request("large", text).then(
+        (value) => value,
+        ({ reason }: LintelError) => reason,
+      ),
+    );
+    for (let index = 0; index < answers.length; index++) {
+      const { message, attached } = (await worker.receive())!;
+      assert.equal(message[1]?.length, text.length);
+      await attached!.send("set", "done");
+      await attached!.close();
+    }
+    assert.deepEqual(new Set((await Promise.all(answers)).flat()), new Set(["done"]));
+  },
+);
