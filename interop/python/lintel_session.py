@@ -171,6 +171,8 @@ class Session(asyncio.Protocol):
             self.greeted.set_result(None)
         elif kind is Type.CLOSE:
             why = read_failure(frame)
+            if why.reason not in ("DRAINING", "CLOSED"):  # P-68
+                log.error("the hub has ended the session", exc_info=why)
             if why.reason == "SLOW_CONSUMER":
                 self.peer._cut_off(why)
             self.end(why)
@@ -240,7 +242,8 @@ class Session(asyncio.Protocol):
             except LintelError as error:  # not the caller's mistake, P-48
                 log.error("the answer of the handler for %s cannot be sent: %s", job.subject, error)
                 raise LintelError("internal", f"the worker answered, but {error}", "BAD_ANSWER") from error
-            await self.writable.wait()
+            while not self.writable.is_set():  # P-62; those who wait are all woken at once
+                await self.writable.wait()
             frame = Frame(Type.REPLY, form, len(head), job.registration, job.id, head + payload)
         except LintelError as error:
             frame = failure_frame(Type.ERROR, error, job.registration, job.id, self.max_payload)

@@ -104,6 +104,15 @@ describe("Python and the hub", () => {
     assert.equal((await snake.does({ do: "dropped", pattern: "py.*.tick" })).value, 0);
   });
 
+  it("takes large answers in numbers: they wait in Python until there is room", async () => {
+    await using hub = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"] });
+    await using snake = await PythonPeer.start(hub.urls[0]!);
+    const answers = Array.from({ length: 40 }, () => hub.request<Uint8Array>("py.make", 1_000_000));
+    const sizes = new Set((await Promise.all(answers)).map(({ length }) => length));
+    assert.deepEqual([...sizes], [1_000_000]);
+    assert.equal(snake.said.filter(({ event }) => event === "connecting").length, 0);
+  });
+
   it("keeps the newest for a Python that stands still, if it asked for that", async () => {
     const limits = { sessionBuffer: 65_536, heartbeat: 60_000 };
     await using hub = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"], limits });
