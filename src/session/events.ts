@@ -4,7 +4,7 @@ import type { Message } from "../message/message.ts";
 import type { Overflow } from "../message/overflow.ts";
 import type { Binding } from "./bindings.ts";
 
-export type PressureLevel = "full" | "less" | "room";
+export type PressureLevel = "full" | "answered" | "less" | "room";
 
 export interface SessionLifecycle {
   /** The greeting is done; requests may flow. */
@@ -14,8 +14,8 @@ export interface SessionLifecycle {
   /** The connection has taken everything that waited. */
   drained(): void;
   /**
-   * "full": more waits than it should, and what can wait elsewhere is to wait there; "less": some of it was taken; "room":
-   * the session is full no longer.
+   * "full": more waits than it should, and what can wait elsewhere is to wait there; "answered": and one more answer to what
+   * the other end has asked; "less": some of it was taken; "room": the session is full no longer.
    */
   pressure?(level: PressureLevel): void;
   /** Nothing more is read, and what is sent from now on is lost. Called once. */

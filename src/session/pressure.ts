@@ -94,7 +94,9 @@ export class Pressure {
       if (role === "acceptor") this.#watch.start();
       lifecycle.pressure?.("full");
     }
-    if (!isAnswer || this.#holdsItself || role === "dialer" || !this.#isFull) return;
+    if (!isAnswer || role === "dialer") return;
+    lifecycle.pressure?.("answered");
+    if (this.#holdsItself) return;
     this.#holdsItself = true;
     this.hold();
   }

@@ -40,7 +40,9 @@ export class FrameReader {
   #carried = 0;
   /** Bytes to come of the frame that is handed on in parts; `#header` is its header. */
   #left = 0;
-  #state: "reading" | "paused" | "stopped" = "reading";
+  /** Paused or stopped: nothing is handed on. */
+  #isHalted = false;
+  #isStopped = false;
   /** Chunks, or the rest of one, that came to a reader that is paused. Oldest first. */
   #unread: Uint8Array[] = [];
   readonly #room: CarryRoom | undefined;
@@ -69,14 +71,14 @@ export class FrameReader {
    * no more than a few chunks come.
    */
   pause(): void {
-    if (this.#state === "reading") this.#state = "paused";
+    this.#isHalted = true;
   }
 
   /** Reads what was kept, and goes on. Returns as `push` does; it may be paused again by then. */
   resume(sink: FrameSink): Failure | undefined {
-    if (this.#state !== "paused") return undefined;
-    this.#state = "reading";
-    while (this.#isReading) {
+    if (!this.#isHalted || this.#isStopped) return undefined;
+    this.#isHalted = false;
+    while (!this.#isHalted) {
       const chunk = this.#unread.shift();
       if (chunk === undefined) return undefined;
       const broken = this.push(chunk, sink);
@@ -87,7 +89,8 @@ export class FrameReader {
 
   /** Makes `push` ignore the rest; to be called from a sink that is done with the connection. */
   stop(): void {
-    this.#state = "stopped";
+    this.#isHalted = true;
+    this.#isStopped = true;
     this.#unread = [];
     this.#letGo();
     this.#carried = 0;
@@ -96,18 +99,18 @@ export class FrameReader {
 
   /** Reads a chunk. Returns the failure when the bytes break the protocol; the reader is then stopped. */
   push(chunk: Uint8Array, sink: FrameSink, loan: Loan = new Loan(chunk)): Failure | undefined {
-    if (!this.#isReading) return this.#putAside(chunk, 0);
+    if (this.#isHalted) return this.#putAside(chunk, 0);
     let at = 0;
     if (this.#carried > 0) {
       at = this.#complete(chunk, sink);
       if (at < 0) return this.#tooLong(readU32(this.#carry, 0));
       if (this.#carried > 0 || this.#refusal !== undefined) return this.#refusal;
-      if (!this.#isReading) return this.#putAside(chunk, at);
+      if (this.#isHalted) return this.#putAside(chunk, at);
     }
     const size = chunk.length;
     sink.begin(chunk, loan);
     if (this.#left > 0) at = this.#part(chunk, at, sink);
-    if (!this.#isReading) return this.#putAside(chunk, at);
+    if (this.#isHalted) return this.#putAside(chunk, at);
     while (at + HEADER_SIZE <= size) {
       const length = readU32(chunk, at);
       if (length > this.#maxBody) return this.#tooLong(length); // P-3
@@ -115,19 +118,15 @@ export class FrameReader {
       if (end > size) break;
       this.#emit(chunk, at, end, sink);
       at = end;
-      if (!this.#isReading) return this.#putAside(chunk, at);
+      if (this.#isHalted) return this.#putAside(chunk, at);
     }
     if (at < size) this.#cut(chunk, at, sink);
     return this.#refusal;
   }
 
-  get #isReading(): boolean {
-    return this.#state === "reading";
-  }
-
   /** Keeps the rest of a chunk, which goes before the chunks that are kept already: those came after it. */
   #putAside(chunk: Uint8Array, at: number): undefined {
-    if (this.#state !== "paused" || at === chunk.length) return;
+    if (this.#isStopped || at === chunk.length) return;
     const rest = copyOf(chunk, at, chunk.length);
     if (at > 0) this.#unread.unshift(rest);
     else this.#unread.push(rest);

@@ -92,7 +92,7 @@ test("P-62, P-66: who does not read the answers is not read either, and is again
     connection.take(1e9);
     for (const level of owner.levels.splice(0)) levels.add(level);
   }
-  assert.deepEqual([...levels], ["full", "less", "room"]);
+  assert.deepEqual([...levels], ["full", "answered", "less", "room"]);
   assert.ok(session.outbox.queued <= MARK / 2);
   turn();
   assert.equal(connection.isRead, true);

@@ -70,7 +70,7 @@ export class Outgoing {
     row.tag = tag;
     const { id } = row;
     try {
-      if (session.pressure.isFull || this.#unsent.size > 0) this.#wait(session, id, route, request);
+      if (session.pressure.isFull) this.#wait(session, id, route, request);
       else session.request(route, id, request, timeoutMs);
     } catch (error) {
       this.release(row);

@@ -11,10 +11,6 @@ export class Unsent<E extends { readonly message: Message | undefined }> {
     this.#limit = limit;
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** False when there is no room for it. */
   add(id: number, entry: E): boolean {
     const bytes = sizeOf(entry);

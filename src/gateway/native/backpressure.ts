@@ -41,6 +41,10 @@ export class Backpressure {
         if (this.#workers.size > 0) this.#full.workers.add(this);
         for (const worker of this.#workers.values()) worker.pause();
         return undefined;
+      case "answered":
+        this.#count();
+        if (this.#full.isShort) this.#full.lastCaller = this;
+        return undefined;
       case "less":
         if (this.#counted > 0) this.#count();
         return this.#full.isShort ? undefined : this.#heldBack.releaseAll();
@@ -65,10 +69,11 @@ export class Backpressure {
     this.#full.awaited(route)?.holdBack(this);
   }
 
-  /** An answer has come for the session, which is full. */
-  answered(): void {
-    this.#count();
-    if (this.#full.isShort) this.#full.lastCaller = this;
+  /** The session answers a request, while there is no room: it waits with more if whoever asked is full. */
+  replied(reply: () => void): void {
+    this.#full.lastCaller = undefined;
+    reply();
+    this.#full.takeLastCaller()?.holdBack(this);
   }
 
   /** Another session is not read until this one has taken what waits for it, or for a while. */

@@ -18,8 +18,6 @@ export class FullSessions<S extends MaybeFull> {
   /** Those that are full and have workers. */
   readonly workers: Set<S> = new Set();
   readonly #groups = new Map<string, SessionGroup>();
-  /** The session that was handed a request last. */
-  lastWorker: S | undefined;
   /** The session whose answer was handed on last, if it was full and there was no room for more. */
   lastCaller: S | undefined;
   /** Bytes that wait in sessions that are full of answers. */
@@ -35,17 +33,17 @@ export class FullSessions<S extends MaybeFull> {
     return this.waiting > this.#limit;
   }
 
-  /** Whom there was no room for in the answer that was handed on last. */
-  noRoomFor(): S | undefined {
-    return this.lastCaller;
-  }
-
   /** Whom a request on this route waits for that was just made, because it is full; undefined: for none. */
   awaited(route: Route): S | undefined {
-    const { lastWorker, workers } = this;
-    for (const worker of lastWorker === undefined ? workers : [lastWorker])
-      if (workers.has(worker) && worker.keepsWaiting(route)) return worker;
+    for (const worker of this.workers) if (worker.keepsWaiting(route)) return worker;
     return undefined;
+  }
+
+  /** Whom there was no room for in the answer that was handed on last. Asked once. */
+  takeLastCaller(): S | undefined {
+    const { lastCaller } = this;
+    this.lastCaller = undefined;
+    return lastCaller;
   }
 
   /** One more worker of this group. */

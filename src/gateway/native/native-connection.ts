@@ -141,21 +141,17 @@ export class NativeConnection
       return;
     }
     const route = (binding.resolved ??= this.#engine.route(binding.subject));
-    const full = this.#fullSessions;
-    full.lastWorker = undefined;
     const handle = this.#engine.request(route, request, timeoutMs, this, id);
     if (handle === 0) return;
     this.#handles.set(id, handle);
-    if (full.workers.size > 0) this.#backpressure.requested(route);
+    if (this.#fullSessions.workers.size > 0) this.#backpressure.requested(route);
   }
 
   reply(registration: number, id: number, answer: Message): void {
     const worker = this.#workers.get(registration);
     if (worker === undefined) return discardStreams(answer);
-    const full = this.#fullSessions;
-    full.lastCaller = undefined;
-    worker.reply(id, answer);
-    return full.noRoomFor()?.holdBack(this.#backpressure);
+    if (this.#fullSessions.isShort) return this.#backpressure.replied(() => worker.reply(id, answer));
+    return worker.reply(id, answer);
   }
 
   error(registration: number, id: number, why: Failure): void {
@@ -185,10 +181,9 @@ export class NativeConnection
     if (!this.#mayRegister(registration)) return;
     const places = concurrency || this.#options.limits.concurrency;
     const asked = { number: registration, pattern, queue, concurrency: places };
-    const worker = new RemoteWorker(this.session, this.#fullSessions, asked, {
-      given: () => void (this.#fullSessions.lastWorker = this.#backpressure),
-      gone: () => this.#forgetWorker(registration),
-    });
+    const worker = new RemoteWorker(this.session, this.#fullSessions, asked, () =>
+      this.#forgetWorker(registration),
+    );
     this.#workers.set(registration, worker);
     this.#backpressure.joined();
     const onEnded = (why: Failure): void => this.#refuse(registration, why);
@@ -237,7 +232,6 @@ export class NativeConnection
     this.#handles.take(tag);
     try {
       this.session.reply(0, tag, answer);
-      if (this.session.pressure.isFull) this.#backpressure.answered();
     } catch (error) {
       this.session.error(0, tag, unsentAnswer(answer, error)); // P-48
     }

@@ -20,13 +20,6 @@ export interface Asked {
   readonly concurrency: number;
 }
 
-export interface RemoteWorkerEvents {
-  /** It is handed a request. */
-  given(): void;
-  /** It has left, and its last job has ended. */
-  gone(): void;
-}
-
 /** A service at the other end of a session, as the engine sees it. The engine's job numbers go over the wire as they are. */
 export class RemoteWorker implements Worker {
   readonly #session: Session<Route>;
@@ -34,7 +27,7 @@ export class RemoteWorker implements Worker {
   readonly #pattern: string;
   /** Requests it takes at a time. */
   readonly #concurrency: number;
-  readonly #on: RemoteWorkerEvents;
+  readonly #onGone: () => void;
   readonly #queue: string;
   readonly #groups: Groups;
   /** Undefined when it takes nothing new any more. */
@@ -51,12 +44,13 @@ export class RemoteWorker implements Worker {
   /** Nothing new can come any more. */
   #hasLeft = false;
 
-  constructor(session: Session<Route>, groups: Groups, asked: Asked, on: RemoteWorkerEvents) {
+  /** `onGone` is called when it has left and its last job has ended. */
+  constructor(session: Session<Route>, groups: Groups, asked: Asked, onGone: () => void) {
     this.#session = session;
     this.#number = asked.number;
     this.#pattern = asked.pattern;
     this.#concurrency = asked.concurrency;
-    this.#on = on;
+    this.#onGone = onGone;
     this.#queue = asked.queue;
     this.#groups = groups;
     this.#group = groups.join(asked.pattern, asked.queue);
@@ -106,7 +100,6 @@ export class RemoteWorker implements Worker {
   execute(job: number, route: Route, request: Message, timeoutMs: number): void {
     const binding = route === this.#lastRoute ? this.#lastBinding! : this.#bind(route);
     this.#held++;
-    this.#on.given();
     try {
       this.#session.request(binding, job, request, timeoutMs);
     } catch (error) {
@@ -146,12 +139,12 @@ export class RemoteWorker implements Worker {
     this.end();
     await this.#registration?.leave();
     this.#hasLeft = true;
-    if (this.#held === 0) this.#on.gone();
+    if (this.#held === 0) this.#onGone();
   }
 
   #ended(): void {
     this.#held--;
-    if (this.#hasLeft && this.#held === 0) this.#on.gone();
+    if (this.#hasLeft && this.#held === 0) this.#onGone();
   }
 
   #bind(route: Route): OutBinding {
