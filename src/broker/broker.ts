@@ -186,9 +186,10 @@ export class Broker {
     else this.#onIdle.push(then);
   }
 
-  /** Ends every request as `CLOSED`; `then` is called when all have heard it. */
-  close(then: () => void = () => undefined): void {
+  /** Ends every request; `then` is called when all have heard it. What was given to a worker is not safe to retry. */
+  close(then: () => void = () => undefined, why: Failure = CLOSED): void {
     this.#state = "closed";
+    const ofHeld = { ...why, retryable: false };
     const rows = this.#inFlight.live();
     this.#endings.run(() => {
       const { value: row } = rows.next();
@@ -197,7 +198,7 @@ export class Broker {
         then();
       } else {
         this.stats.closed++;
-        this.#withdraw(row, CLOSED, row.sink);
+        this.#withdraw(row, row.member === undefined ? why : ofHeld, row.sink);
       }
       return row !== undefined;
     });

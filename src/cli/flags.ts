@@ -1,6 +1,7 @@
 /** Arguments and options that several commands share, and the parsers of their values. */
 import { InvalidArgumentError, Option } from "commander";
 import { parseDuration } from "../hub/config-units.ts";
+import { DRAIN_GRACE_MS } from "../message/draining.ts";
 import { headerLine } from "../message/headers.ts";
 import { MAX_TIMEOUT } from "../message/limits.ts";
 import { checkPattern, checkSubject } from "../message/subject.ts";
@@ -50,6 +51,13 @@ export function parseSeconds(text: string): number {
     throw new InvalidArgumentError('It must be seconds, or a time such as "500ms", "5s" or "2m".');
   }
   return ms;
+}
+
+/** `--grace` of commands that end by draining. */
+export function graceOption(what: string): Option {
+  return new Option("--grace <seconds>", `${what}; what is left then fails as DRAINING`)
+    .argParser(parseSeconds)
+    .default(DRAIN_GRACE_MS, "10");
 }
 
 /** A whole number from 1 to 65,535. */

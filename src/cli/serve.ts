@@ -5,7 +5,7 @@ import type { Hub } from "../hub/hub.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
 import { findConfigFile, readConfigFile } from "./config-file.ts";
 import { CliError, Exit } from "./failure.ts";
-import { parseUrl } from "./flags.ts";
+import { graceOption, parseUrl } from "./flags.ts";
 import { note } from "./hub-link.ts";
 import { explainListening } from "./listening.ts";
 import { paint } from "./paint.ts";
@@ -23,6 +23,7 @@ interface Flags {
   readonly beam?: string;
   readonly grpc?: Address;
   readonly log: LogFormat;
+  readonly grace: number;
 }
 
 const EXAMPLES = `
@@ -32,7 +33,7 @@ file; flags override what the file says.
 URLs begin with tcp, unix, ws, h2c or http1. Those with TLS (tls, wss, h2, http1s) need certificates: --tls-cert and
 --tls-key, or those of the file. With certificates the port of HTTP speaks HTTPS.
 --beam makes a socket for programs that speak beam, which only its owner may use. --grpc listens for workers that speak gRPC.
-SIGINT (Ctrl-C) or SIGTERM finishes what is under way and ends; a second one ends at once.
+SIGINT (Ctrl-C) or SIGTERM finishes what is under way, within --grace, and ends; a second one ends at once.
 
 Examples:
   lintel serve
@@ -62,6 +63,7 @@ export function define(command: Command): void {
         .choices(["text", "json", "off"])
         .default("text"),
     )
+    .addOption(graceOption("time for what is under way when it is stopped"))
     .addHelpText("after", EXAMPLES)
     .action(serve);
 }
@@ -96,7 +98,7 @@ async function serve(flags: Flags): Promise<void> {
     process.stdout.write(flags.log === "json" ? jsonBanner(hub, file) : textBanner(hub, file));
     await stopping.stopped();
     note("finishing what is under way; a second signal ends at once");
-    await hub.drain();
+    await hub.drain({ graceMs: flags.grace });
   } finally {
     await hub.close();
   }

@@ -14,6 +14,7 @@ import { Supervisor } from "../supervisor/supervisor.ts";
 import { MANIFESTS, findConfigFile, projectOf, readConfigFile } from "./config-file.ts";
 import { CliError, Exit, usage } from "./failure.ts";
 import { note } from "./hub-link.ts";
+import { graceOption } from "./flags.ts";
 import { explainListening } from "./listening.ts";
 import { ManifestWatch } from "./manifest-watch.ts";
 import { paint } from "./paint.ts";
@@ -27,6 +28,7 @@ interface Flags {
   readonly config?: string;
   readonly http?: Address | false;
   readonly log: LogFormat;
+  readonly grace: number;
 }
 
 const MAIN = fileURLToPath(new URL("main.js", import.meta.url));
@@ -52,6 +54,7 @@ export function define(command: Command): void {
     .addOption(
       new Option("--log <format>", "one line for each HTTP request").choices(["text", "off"]).default("text"),
     )
+    .addOption(graceOption("time for what is under way at the hub when it is stopped"))
     .addHelpText("after", EXAMPLES)
     .action(up);
 }
@@ -89,7 +92,7 @@ async function claim(project: string): Promise<RuntimeDirectory> {
 async function runServices(
   file: string,
   config: FileConfig,
-  { http, log }: Flags,
+  { http, log, grace }: Flags,
   runtime: RuntimeDirectory,
 ): Promise<void> {
   const presence = new Presence();
@@ -136,7 +139,7 @@ async function runServices(
     watch?.close();
     await supervisor.stop();
     await control?.close();
-    await hub.drain();
+    await hub.drain({ graceMs: grace });
     pipes.close();
     process.off("SIGHUP", onHangUp);
   }

@@ -76,7 +76,7 @@ async function serveFile(file: string, flags: Flags, stopping: Stopping): Promis
     const { serveRecognised } = await import("../app/index.ts");
     const service = await serveRecognised(peer, subject, app, optionsOf(flags));
     note(`serving ${subject} at ${urlText(url)} with the ${app.kind} of ${file}`);
-    await finish(peer, stopping, service);
+    await finish(peer, stopping, service, flags.grace);
   } finally {
     await peer.close();
   }
@@ -86,11 +86,12 @@ async function finish(
   peer: Peer,
   stopping: Stopping,
   service: { readonly closed: Promise<void>; close(): Promise<void> },
+  graceMs: number,
 ): Promise<void> {
   await Promise.race([stopping.stopped(), service.closed]);
   note("finishing what is under way; a second signal ends at once");
   await service.close();
-  await peer.drain();
+  await peer.drain({ graceMs });
 }
 
 function optionsOf({ queue, concurrency, keepPrefix, grace }: Flags): HttpServiceOptions {

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Option, type Command } from "commander";
+import { DRAIN_GRACE_MS } from "../message/draining.ts";
 import { DEFAULT_LIMITS } from "../message/limits.ts";
 import type { Peer } from "../peer/peer.ts";
 import { PipeSource } from "../supervisor/pipes.ts";
@@ -20,6 +21,7 @@ interface Flags extends HubFlags {
   readonly stream?: true;
   readonly type?: string;
   readonly grace: number;
+  readonly drain: number;
 }
 
 /** A worker may be started before its hub. */
@@ -64,6 +66,14 @@ export function define(command: Command): void {
         .argParser(parseSeconds)
         .default(DEFAULT_GRACE_MS, "2"),
     )
+    .addOption(
+      new Option(
+        "--drain <seconds>",
+        "time for requests in hand when it is stopped; what is left then fails as DRAINING",
+      )
+        .argParser(parseSeconds)
+        .default(DRAIN_GRACE_MS, "10"),
+    )
     .addHelpText("after", EXAMPLES)
     .action(work);
 }
@@ -93,7 +103,7 @@ async function serveWith(peer: Peer, subject: string, program: Program, flags: F
     : new (stream ? StreamWorker : ProcessWorker)({ ...options, type });
   using stopping = new Stopping(() => worker.kill());
   try {
-    const service = await peer.serve(subject, worker.handle, {
+    await peer.serve(subject, worker.handle, {
       concurrency,
       raw: !lines, // a program reads what it likes
       ...(queue === undefined ? {} : { queue }),
@@ -101,8 +111,7 @@ async function serveWith(peer: Peer, subject: string, program: Program, flags: F
     note(`serving ${subject} at ${flags.hub} with ${program.command}, ${concurrency} at a time`);
     await stopping.stopped();
     note("finishing what is under way; a second signal ends at once");
-    await service.close();
-    await peer.drain();
+    await peer.drain({ graceMs: flags.drain });
   } finally {
     await worker.end();
     pipes.close();

@@ -49,6 +49,6 @@ export interface Engine {
   serve(pattern: string, worker: Worker, options?: ServeOptions): Registration;
   /** Takes nothing new and resolves when all that is under way has ended. */
   drain(): Promise<void>;
-  /** Ends at once: what is under way fails. */
-  close(): Promise<void>;
+  /** Ends at once: what is under way fails, as `CLOSED` unless another reason is given. */
+  close(why?: Failure): Promise<void>;
 }

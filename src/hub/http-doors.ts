@@ -1,15 +1,14 @@
 /** The HTTP doors of a hub, with what a hub has and the HTTP gateway does not know: limits, and native sessions. */
 import type { Server } from "node:http";
 import type { Engine } from "../engine/engine.ts";
-import type { Listening } from "../gateway/gateway.ts";
 import { BodyBudget } from "../gateway/http/body.ts";
 import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
-import type { Certificates, HttpFittings } from "../gateway/http/server.ts";
+import type { Certificates, HttpFittings, HttpListening } from "../gateway/http/server.ts";
 import type { SessionDoor } from "../gateway/http/sessions.ts";
 import type { JobsGateway } from "../gateway/jobs/jobs-gateway.ts";
 import type { NativeGateway } from "../gateway/native/native-gateway.ts";
-import { LintelError } from "../message/failure.ts";
+import { LintelError, type Failure } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import { AccessRule } from "../transport/origins.ts";
 import { shareOf } from "../message/shared-bound.ts";
@@ -23,7 +22,7 @@ export class HttpDoors {
   readonly #native: NativeGateway;
   readonly #limits: Limits;
   readonly #bodies: BodyBudget;
-  #port: Listening | undefined;
+  #port: HttpListening | undefined;
   #sessionUrl: string | undefined;
   readonly #embedded: EmbeddedGateway[] = [];
   readonly #detach: (() => void)[] = [];
@@ -104,6 +103,12 @@ export class HttpDoors {
     const drained = Promise.all([this.#port?.drain(), ...this.#embedded.map((gateway) => gateway.drain())]);
     this.#jobs?.drain(); // workers that wait are no callers to wait for; their answers are the last on their connections
     await drained;
+  }
+
+  /** Ends every request that is under way, and tells its caller why. */
+  abandon(why: Failure): void {
+    this.#port?.abandon(why);
+    for (const gateway of this.#embedded) gateway.abandon(why);
   }
 
   async close(): Promise<void> {

@@ -16,8 +16,10 @@ import type { JobsGateway } from "../gateway/jobs/jobs-gateway.ts";
 import type { PollListener } from "../gateway/jobs/pull-services.ts";
 import type { ServiceListener } from "../gateway/native/connection-options.ts";
 import { NativeGateway } from "../gateway/native/native-gateway.ts";
+import { OVERDUE } from "../message/draining.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
+import { checkDrain } from "../peer/checks.ts";
 import { EnginePeer, reportToStderr, type EnginePeerOptions } from "../peer/engine-peer.ts";
 import { nodeObjects } from "../peer/node-objects.ts";
 import type { CodecOptions, DrainOptions, Peer } from "../peer/peer.ts";
@@ -221,6 +223,9 @@ interface SomeDoors {
   readonly grpc: GrpcGateway | undefined;
 }
 
+/** Callers that were told that the hub ends have so long to read it. Milliseconds. */
+const LAST_WORDS_MS = 1_000;
+
 class RunningHub extends EnginePeer implements Hub {
   readonly #engine: LocalEngine;
   readonly #native: NativeGateway;
@@ -321,13 +326,31 @@ class RunningHub extends EnginePeer implements Hub {
 
   /** Accepts nothing new; requests under way are answered, streams end, then every session is told and closed. */
   override async drain(options: DrainOptions = {}): Promise<void> {
+    checkDrain(options);
+    const drained = this.#drained(options);
+    await this.within(
+      options,
+      () => drained,
+      async () => {
+        await this.#engine.close(OVERDUE);
+        this.#http.abandon(OVERDUE);
+        await this.within(
+          { graceMs: LAST_WORDS_MS },
+          () => drained,
+          () => Promise.resolve(),
+        );
+      },
+    );
+    await this.close();
+  }
+
+  async #drained(options: DrainOptions): Promise<void> {
     void this.#doors.drain();
     this.#native.goaway();
     void this.#grpc?.drain();
     await Promise.all([this.#http.drain(), this.#beam?.drain()]); // first: what has come in may still need the engine
     await this.#engine.drain();
     await Promise.all([this.streamsEnded(options), this.#native.streamsEnded(options.streamGraceMs)]);
-    await this.close();
   }
 
   override close(): Promise<void> {

@@ -40,7 +40,7 @@ const SERVE: Checks = {
       : "a whole number above 0",
 };
 
-const DRAIN: Checks = { streamGraceMs: milliseconds };
+const DRAIN: Checks = { graceMs: milliseconds, streamGraceMs: milliseconds };
 
 export function checkConnect(options: unknown): void {
   checkOptions("connect", options, CONNECT);

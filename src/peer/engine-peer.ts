@@ -2,9 +2,10 @@ import type { Codec } from "../codec/codec.ts";
 import { Codecs } from "../codec/codecs.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Route, Sink } from "../message/delivery.ts";
+import { DRAIN_GRACE_MS, OVERDUE } from "../message/draining.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders, formatHeaders } from "../message/headers.ts";
-import { DEFAULT_LIMITS } from "../message/limits.ts";
+import { DEFAULT_LIMITS, MAX_TIMEOUT } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
 import { OpenStreams, STREAM_GRACE_MS } from "../message/open-streams.ts";
 import { ReadBudget } from "../message/read-window.ts";
@@ -177,9 +178,27 @@ export class EnginePeer implements Peer {
 
   async drain(options: DrainOptions = {}): Promise<void> {
     checkDrain(options);
-    await this.#engine.drain();
-    await this.streamsEnded(options);
+    await this.within(options, async () => {
+      await this.#engine.drain();
+      await this.streamsEnded(options);
+    });
     await this.close();
+  }
+
+  /** Resolves when `done` has, or when the time of grace is over: then what is under way has been ended. */
+  protected async within(
+    { graceMs = DRAIN_GRACE_MS }: DrainOptions,
+    done: () => Promise<void>,
+    onOver: () => Promise<unknown> = () => this.#engine.close(OVERDUE),
+  ): Promise<void> {
+    const { clock } = this.#engine;
+    let timer: unknown;
+    const over = new Promise<"over">((resolve) => {
+      if (graceMs <= MAX_TIMEOUT) timer = clock.after(graceMs, () => resolve("over"));
+    });
+    const outcome = await Promise.race([done(), over]);
+    clock.clear(timer);
+    if (outcome === "over") await onOver();
   }
 
   /** Resolves when no stream is open, or when their time is over. */

@@ -45,6 +45,11 @@ export interface ServeOptions {
 
 export interface DrainOptions {
   /**
+   * How long all of it may take. What is left then fails as `DRAINING`, and the peer is closed. Milliseconds, default 10,000;
+   * Infinity waits for all requests.
+   */
+  readonly graceMs?: number;
+  /**
    * How long streams that are open may take to end by themselves; those that are left then are cut off. Streams that
    * stand still because nobody reads them are cut off after 0.5 to 2 s. Milliseconds, default 5,000.
    */

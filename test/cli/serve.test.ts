@@ -83,6 +83,26 @@ test("a signal lets requests under way be answered, and refuses new connections"
   assert.equal((await hub.ended).exit, 0);
 });
 
+test("what is under way longer than --grace fails as DRAINING, and the hub ends", async () => {
+  await using hub = start(["serve", ...FREE, "--grace", "200ms", "--log", "off"], { cwd: directory });
+  const { http, workers } = await addresses(hub);
+  await using worker = await connect(workers);
+  const reached = defer<void>();
+  const aborted = defer<void>();
+  await worker.serve("hang", (_value, { signal }) => {
+    signal.addEventListener("abort", () => aborted.resolve());
+    reached.resolve();
+    return new Promise(() => undefined);
+  });
+  const response = fetch(`${http}/hang`, { method: "POST" });
+  await reached.promise;
+  hub.child.kill("SIGTERM");
+  const answer = await response;
+  assert.deepEqual([answer.status, ((await answer.json()) as { reason: string }).reason], [503, "DRAINING"]);
+  await aborted.promise;
+  assert.equal((await hub.ended).exit, 0);
+});
+
 test("a second signal ends at once; one that follows within moments is the same Ctrl-C", async () => {
   await using hub = start(["serve", ...FREE], { cwd: directory });
   const { http, workers } = await addresses(hub);

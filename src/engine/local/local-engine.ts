@@ -81,8 +81,8 @@ export class LocalEngine implements Engine {
     return new Promise((resolve) => this.#broker.drain(resolve));
   }
 
-  close(): Promise<void> {
+  close(why?: Failure): Promise<void> {
     this.#closed = true;
-    return new Promise((resolve) => this.#broker.close(resolve));
+    return new Promise((resolve) => this.#broker.close(resolve, why));
   }
 }

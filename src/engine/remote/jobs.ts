@@ -108,6 +108,18 @@ export class Jobs {
     return ended;
   }
 
+  /** Ends all jobs, and tells their workers and the hub why. They may have been executed. */
+  failAll(
+    why: Failure,
+    session: { error(service: number, id: number, why: Failure): void } | undefined,
+  ): void {
+    for (const job of this.#table.live()) {
+      if (job.service !== undefined)
+        session?.error(job.service.number, job.wireId, { ...why, retryable: false });
+      this.#drop(job, why);
+    }
+  }
+
   stop(): void {
     this.#table.stop();
   }

@@ -213,13 +213,14 @@ export class RemoteEngine implements Engine {
     });
   }
 
-  async close(): Promise<void> {
+  async close(why: Failure = CLOSED): Promise<void> {
     if (this.#state === "closed") return this.#link.close();
     this.#state = "closed";
     const { session } = this.#link;
     if (session !== undefined) while (this.#sendOutcome(session)); // what was answered is sent, full or not
+    if (why !== CLOSED) this.#jobs.failAll(why, session);
     await this.#link.close();
-    this.#failAll(CLOSED);
+    this.#failAll(why);
     this.#drained();
     this.#registered.close(LintelError.from(CLOSED));
     this.#outgoing.table.stop();

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Engine } from "../../engine/engine.ts";
-import { LintelError, failure } from "../../message/failure.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import { BodyBudget } from "./body.ts";
 import { Connection } from "./connection.ts";
@@ -155,12 +155,17 @@ export class EmbeddedGateway implements HttpHandler {
     return this.#whenIdle();
   }
 
+  /** Ends every request that is under way, and tells its caller why. */
+  abandon(why: Failure): void {
+    this.#dispatcher.stop(why);
+    for (const connection of [...this.#connections]) this.#dispatcher.abandon(connection, why);
+    this.#dispatcher.responder.flush();
+  }
+
   /** Answers what is under way with `CLOSED`. The server it is in goes on. */
   close(): void {
     this.#state = "closed";
-    const why = failure("CLOSED", "the hub was closed");
-    this.#dispatcher.stop(why);
-    for (const connection of [...this.#connections]) this.#dispatcher.abandon(connection, why);
+    this.abandon(failure("CLOSED", "the hub was closed"));
     this.#dispatcher.close();
   }
 

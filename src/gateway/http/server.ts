@@ -7,7 +7,7 @@ import {
   type ServerOptions,
 } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { Server as NetServer, type AddressInfo, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Server as TlsServer, TlsOptions as TlsServerOptions } from "node:tls";
 import type { Engine } from "../../engine/engine.ts";
@@ -20,10 +20,11 @@ import type { Listening } from "../gateway.ts";
 import type { HttpApi } from "../http-api.ts";
 import { BodyBudget } from "./body.ts";
 import { failureOfClientError, type ClientError } from "./client-error.ts";
-import { Connection, type Exchange } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { UNKNOWN_EXPECTATION, expectsMore } from "./expectation.ts";
 import { hasStrayLineEnd } from "./first-bytes.ts";
+import { Farewell } from "./farewell.ts";
 import { NO_WEBSOCKET } from "./head.ts";
 import { settingsOf, type HttpOptions, type HttpSettings } from "./options.ts";
 import { problemOf } from "./problem.ts";
@@ -52,6 +53,11 @@ export interface HttpFittings {
   readonly secure?: Certificates;
 }
 
+export interface HttpListening extends Listening {
+  /** Ends every request that is under way, and tells its caller why. */
+  abandon(why: Failure): void;
+}
+
 /** Certificates in the form Node takes. */
 export interface Certificates {
   readonly options: TlsServerOptions;
@@ -67,13 +73,13 @@ export async function openHttp(
   engine: Engine,
   options: HttpOptions = {},
   fittings: HttpFittings = {},
-): Promise<Listening> {
+): Promise<HttpListening> {
   const door = new HttpDoor(engine, settingsOf(options), fittings);
   await door.listen();
   return door;
 }
 
-class HttpDoor implements Listening {
+class HttpDoor implements HttpListening {
   url = "";
   readonly #settings: HttpSettings;
   readonly #sessions: SessionDoor | undefined;
@@ -87,6 +93,10 @@ class HttpDoor implements Listening {
   /** Callers that are waited for; undefined until the door drains. */
   #leaving: Set<Duplex> | undefined;
   #onLeft: (() => void)[] = [];
+  /** What has connected already is still accepted, and told that it is too late; then nothing more. */
+  #isStopping = false;
+  #late: WeakSet<Connection> | undefined;
+  readonly #farewell: Farewell;
   #lines: SocketLineOptions;
 
   constructor(engine: Engine, settings: HttpSettings, fittings: HttpFittings) {
@@ -95,6 +105,7 @@ class HttpDoor implements Listening {
     this.#sessions = sessions;
     this.#api = api;
     this.#secure = secure;
+    this.#farewell = new Farewell(settings.clock);
     this.#dispatcher = new Dispatcher(engine, settings, bodies, fittings);
     this.#server = createNodeServer(settings, secure);
     const { maxConnections, callerShare } = settings;
@@ -130,6 +141,12 @@ class HttpDoor implements Listening {
     });
   }
 
+  abandon(why: Failure): void {
+    this.#dispatcher.stop(why);
+    for (const connection of [...this.#connections.values()]) this.#dispatcher.abandon(connection, why);
+    this.#dispatcher.responder.flush();
+  }
+
   reload(tls: TlsOptions): void {
     if (this.#secure === undefined) throw new TypeError(`${this.url} has no certificates`);
     this.#secure.renew(this.#server as unknown as TlsServer, tls); // it is one where there are certificates
@@ -141,22 +158,35 @@ class HttpDoor implements Listening {
     if (this.#leaving === undefined) {
       responder.draining = true;
       this.#dispatcher.drain();
-      if (this.#sessions?.needsPort === true || this.#api?.needsPort === true) {
+      if (this.#sessions?.needsPort === true || this.#api?.needsPort === true)
         this.#dispatcher.stop(failure("DRAINING"));
-        this.#server.closeIdleConnections();
-      } else this.#server.close();
+      else this.#stopListening();
       this.#leaving = new Set();
-      for (const [socket, { state, newest }] of this.#connections) {
-        if (state !== "taken") this.#leaving.add(socket);
-        if (isSilent(socket as Socket, newest)) socket.destroy();
+      for (const [socket, connection] of this.#connections) {
+        if (connection.state !== "taken") this.#leaving.add(socket);
+        this.#farewell.add(socket as Socket, connection); // as all are that come to a server
       }
     }
     return this.#whenLeft();
   }
 
+  /** Takes what has connected already: the system would reset it. */
+  #stopListening(): void {
+    this.#isStopping = true;
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#isStopping = false;
+        NetServer.prototype.close.call(this.#server); // that of HTTP would destroy the connections that are kept
+        this.#checkLeft();
+      }),
+    );
+  }
+
   close(): Promise<void> {
+    this.#isStopping = false;
     this.#leaving ??= new Set();
     this.#server.close();
+    this.#farewell.stop();
     this.#dispatcher.responder.flush(); // what was answered already is not lost
     for (const [socket, { state }] of this.#connections) {
       if (state === "taken") continue; // it ends with its session
@@ -181,7 +211,7 @@ class HttpDoor implements Listening {
   }
 
   #checkLeft(): void {
-    if (this.#leaving?.size !== 0) return;
+    if (this.#leaving?.size !== 0 || this.#isStopping) return;
     this.#dispatcher.drained();
     for (const resolve of this.#onLeft.splice(0)) resolve();
   }
@@ -191,7 +221,9 @@ class HttpDoor implements Listening {
     const arrive = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
       const connection = this.#connections.get(request.socket)!;
       const { url = "" } = request;
-      if (connection.newest === undefined && hasStrayLineEnd(request.socket))
+      if (this.#late?.has(connection) === true)
+        dispatcher.refuse(connection, request, response, url, failure("DRAINING"));
+      else if (connection.newest === undefined && hasStrayLineEnd(request.socket))
         dispatcher.refuse(connection, request, response, url, STRAY_LINE_END);
       else dispatcher.arrive(connection, request, response, url, expectsContinue);
     };
@@ -229,6 +261,13 @@ class HttpDoor implements Listening {
     const { caller } = connection;
     if (!this.#callers.take(caller, 1)) return void socket.destroy(); // unheard, as past the bound for all
     this.#connections.set(socket, connection);
+    if (this.#leaving !== undefined) {
+      if (this.#isStopping) {
+        this.#leaving.add(socket);
+        this.#late = (this.#late ?? new WeakSet()).add(connection);
+      }
+      this.#farewell.add(socket, connection);
+    }
     socket.on("close", () => {
       this.#callers.give(caller, 1);
       this.#connections.delete(socket);
@@ -289,8 +328,11 @@ class HttpDoor implements Listening {
     const { newest } = connection;
     if (newest !== undefined && !newest.request.complete) {
       // It was answered while its body was still coming: a second response would be taken for another request's.
-      if (newest.state === "done") socket.destroy();
-      else this.#dispatcher.responder.refuse(newest, failed);
+      if (newest.state === "done") {
+        connection.state = "refusing";
+        this.#dispatcher.responder.flush();
+        connection.line.end(newest.response, true);
+      } else this.#dispatcher.responder.refuse(newest, failed);
       return;
     }
     const problem = problemOf(failed);
@@ -324,11 +366,6 @@ class HttpDoor implements Listening {
     }
     return pending.length > 0 && socket.writableLength === 0;
   }
-}
-
-/** Node takes a connection that has sent nothing yet for busy. What the bytes are of one with TLS, it does not tell. */
-function isSilent(socket: Socket, newest: Exchange | undefined): boolean {
-  return "encrypted" in socket ? newest === undefined : socket.bytesRead === 0;
 }
 
 function createNodeServer(settings: HttpSettings, secure: Certificates | undefined): Server {

@@ -76,7 +76,8 @@ export class SocketLine implements Line {
 
   end(response: Outgoing, isWhole: boolean): void {
     const answer = response as ServerResponse; // as all are that come from sockets
-    if (isWhole) answer.once("finish", () => this.#socket.destroySoon());
+    if (isWhole && answer.writableFinished) this.#socket.destroySoon();
+    else if (isWhole) answer.once("finish", () => this.#socket.destroySoon());
     else breakOff(answer, this.#socket);
   }
 
