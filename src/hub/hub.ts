@@ -28,7 +28,7 @@ import { DEFAULT_URL } from "../transport/default-url.ts";
 import { TransportRegistry } from "../transport/registry.ts";
 import { checkAttach, checkHttp, checkHubConfig, checkListenAt } from "./check-config.ts";
 import { HttpDoors } from "./http-doors.ts";
-import { MemoryRelief } from "./memory-relief.ts";
+import { MemoryRelief, processMemory } from "./memory-relief.ts";
 import { SessionDoors, type Door, type ListenAt } from "./session-doors.ts";
 
 export interface HubConfig extends CodecOptions {
@@ -233,7 +233,7 @@ class RunningHub extends EnginePeer implements Hub {
   readonly #http: HttpDoors;
   readonly #beam: BeamGateway | undefined;
   readonly #grpc: GrpcGateway | undefined;
-  readonly #relief = new MemoryRelief();
+  readonly #relief: MemoryRelief;
   #ending: Promise<void> | undefined;
 
   constructor(
@@ -251,6 +251,11 @@ class RunningHub extends EnginePeer implements Hub {
     this.#http = http;
     this.#beam = beam;
     this.#grpc = grpc;
+    const release = (): void => {
+      native.trim();
+      processMemory.release();
+    };
+    this.#relief = new MemoryRelief({ ...processMemory, release });
     this.#relief.start();
   }
 

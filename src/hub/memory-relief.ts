@@ -46,7 +46,7 @@ export class MemoryRelief {
   /** The least resident memory that was seen in quiet. */
   #floor: number;
 
-  constructor(memory: ProcessMemory = processMemory) {
+  constructor(memory: ProcessMemory) {
     this.#memory = memory;
     this.#busy = memory.busy();
     this.#floor = memory.resident();
@@ -81,7 +81,7 @@ export class MemoryRelief {
   }
 }
 
-const processMemory: ProcessMemory = {
+export const processMemory: ProcessMemory = {
   busy: () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1_000;

@@ -70,7 +70,7 @@ export const DEFAULT_LIMITS: Limits = {
   sessionInFlight: 65_536,
   httpBodies: 268_435_456,
   queue: 1_000,
-  queueBytes: 134_217_728,
+  queueBytes: 201_326_592,
   callerShare: 25,
   concurrency: 256,
   sessionBuffer: 8_388_608,

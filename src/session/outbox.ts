@@ -66,6 +66,12 @@ export class Flusher {
     return allocate(size);
   }
 
+  /** Keeps no idle slabs. */
+  trim(): void {
+    this.#pool.length = 0;
+    this.#largePool.length = 0;
+  }
+
   giveSlab(slab: Uint8Array): void {
     if (slab.length === SLAB_SIZE && this.#pool.length < POOL_SIZE) this.#pool.push(slab);
     else if (slab.length === LARGE_SLAB_SIZE && this.#largePool.length < LARGE_POOL_SIZE)

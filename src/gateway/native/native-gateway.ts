@@ -79,6 +79,11 @@ export class NativeGateway {
     return this.#slowDisconnects;
   }
 
+  /** Keeps no memory for what may come. */
+  trim(): void {
+    this.#flusher.trim();
+  }
+
   /** Listens on a URL of the transport. */
   async listen(transport: Transport, url: string, options?: ListenOptions): Promise<Listening> {
     const listener: Listener = await transport.listen(url, (connection) => this.accept(connection), options);
