@@ -22,7 +22,7 @@ export const FOREIGN_HOST: Failure = Object.freeze({
   code: "permission_denied",
   reason: "FOREIGN_HOST",
   message:
-    "the Host of the request is no name of this listener, which is on loopback; if it comes through a proxy, add the name to the option `hosts` of the listener",
+    "the Host of the request is no name of this listener: on loopback only loopback names are; add others, such as that of a proxy in front, to the option `hosts` of the listener",
   retryable: false,
 });
 

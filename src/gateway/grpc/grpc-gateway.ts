@@ -171,7 +171,7 @@ export class GrpcGateway implements Listening, WorkerSite {
     if (stream.destroyed || stream.closed) return;
     const { ":method": method, ":path": path = "", "content-type": type = "" } = headers;
     if (this.#access.standingOf(cluesOf(headers, this.url.startsWith("grpcs:"))) === "foreign") {
-      stream.respond({ ":status": 403 }, { endStream: true }); // W-1: a web page
+      stream.respond({ ":status": 403 }, { endStream: true }); // a web page: no worker is one
     } else if (method !== "POST" || !GRPC.test(type)) {
       stream.respond({ ":status": method === "POST" ? 415 : 405 }, { endStream: true });
     } else if (path === WORK) {

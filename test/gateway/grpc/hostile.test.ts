@@ -81,6 +81,20 @@ test("requests that are none of gRPC, or for another method", async () => {
   assert.deepEqual(await asks({ ":path": "/" }), [200, "12"]);
 });
 
+test("web pages are no workers", async () => {
+  await using door = await openDoor();
+  for (const headers of [
+    { origin: "https://evil.example" },
+    { origin: "null" },
+    { "sec-fetch-site": "cross-site" },
+  ]) {
+    await using call = new RawCall(door.gateway.url, headers);
+    await call.ended();
+    assert.equal(call.headers[":status"], 403);
+  }
+  assert.equal(door.gateway.stats.workers, 0);
+});
+
 test("garbage on the port ends its connection and nothing else", async () => {
   await using door = await openDoor();
   const { hostname, port } = new URL(door.gateway.url);
