@@ -8,6 +8,7 @@ import { openBeam, type BeamGateway } from "../../../src/gateway/beam/beam-gatew
 import type { BeamOptions } from "../../../src/gateway/beam/options.ts";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import type { LintelError } from "../../../src/message/failure.ts";
+import type { Limits } from "../../../src/message/limits.ts";
 import { canPassDescriptors } from "../../../src/transport/descriptors/libc.ts";
 import { EnginePeer } from "../../../src/peer/engine-peer.ts";
 import { OriginalPeer, type OriginalEnd } from "./original-peer.ts";
@@ -41,10 +42,11 @@ after(() => shared?.kill());
 export async function openDoor(
   options: Partial<BeamOptions> = {},
   original: OriginalPeer = (shared ??= new OriginalPeer()),
+  limits: Partial<Limits> = {},
 ): Promise<Door> {
   const folder = mkdtempSync(join(tmpdir(), "lintel-beam-"));
   const path = join(folder, "beam.sock");
-  const engine = new LocalEngine();
+  const engine = new LocalEngine({ limits });
   const peer = new EnginePeer(engine, { onError: () => undefined });
   const reported: string[] = [];
   const onError = (error: LintelError): void => void reported.push(error.reason);
