@@ -176,13 +176,34 @@ function carrying(options: TransportSuiteOptions): void {
     }
     assert.ok(full, "64 MiB nobody reads were taken without a word");
     assert.equal(accepted.drainedCount, 0);
+    const { unsent } = accepted.connection;
+    assert.ok(unsent === undefined || (unsent > 0 && unsent <= sent), `${unsent} of ${sent} are unsent`);
     dialed.listen();
     await accepted.drain();
     await dialed.until(() => dialed.length === sent);
+    assert.ok((accepted.connection.unsent ?? 0) === 0, "everything was taken");
     assert.equal(accepted.connection.send(Buffer.from("x")), true, "there is room again");
     dialed.connection.abort();
     accepted.connection.abort();
     await listener.close();
+  });
+
+  test("an accepted connection that is not read holds the other end back, and goes on where it was", async (t) => {
+    await withPair(options, async ({ dialed, accepted }) => {
+      const { connection } = accepted;
+      if (connection.read === undefined) return t.skip("the transport cannot hold the other end back");
+      await dialed.sendAll(Buffer.from("first"), CHUNK);
+      await accepted.until(() => accepted.length === 5);
+      connection.read(false);
+      const bytes = Buffer.alloc(16 * MEBIBYTE, Buffer.from([1, 2, 3, 5, 7, 11, 13]));
+      const sending = dialed.sendAll(bytes, CHUNK);
+      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+      assert.ok(accepted.length < 4 * MEBIBYTE, `${accepted.length} bytes came all the same`);
+      connection.read(true);
+      await sending;
+      await accepted.until(() => accepted.length === 5 + bytes.length);
+      return assert.ok(accepted.bytes().subarray(5).equals(bytes));
+    });
   });
 }
 

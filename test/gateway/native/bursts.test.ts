@@ -4,12 +4,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { RemoteEngine } from "../../../src/engine/remote/remote-engine.ts";
+import { NativeGateway } from "../../../src/gateway/native/native-gateway.ts";
 import { createHub, type Hub, type HubConfig } from "../../../src/hub/hub.ts";
 import { connect } from "../../../src/peer/connect.ts";
+import { DEFAULT_LIMITS } from "../../../src/message/limits.ts";
 import type { Peer } from "../../../src/peer/peer.ts";
 import { TransportRegistry } from "../../../src/transport/registry.ts";
+import { tcp } from "../../../src/transport/tcp.ts";
 import { LinkLog, outcome } from "../../engine/remote/stage.ts";
-import { SessionLog } from "./raw-client.ts";
+import { serveBytes } from "../../wire/frame-bytes.ts";
+import { RawClient, SessionLog } from "./raw-client.ts";
 
 interface Stage extends AsyncDisposable {
   readonly hub: Hub;
@@ -149,11 +154,37 @@ test("so they are both ways at once, between two peers that call each other", as
   assert.deepEqual(states(), ["connected", "connected"]);
 });
 
+test("so they are through a second hub, whose engine is the first", async () => {
+  await using one = await stage("tcp://127.0.0.1:0", { limits: LIMITS });
+  const { hub, worker: near, states } = one;
+  const limits = { ...DEFAULT_LIMITS, ...LIMITS };
+  const engine = new RemoteEngine(tcp, hub.urls[0]!, { limits });
+  await engine.connected();
+  const gateway = new NativeGateway(engine, { limits });
+  const listening = await gateway.listen(tcp, "tcp://127.0.0.1:0");
+  const far = await connect(listening.url, { limits });
+  for (const [caller, worker, subject] of [
+    [near, far, "echo.far"],
+    [far, near, "echo.near"],
+    [far, far, "echo.self"],
+  ] as const) {
+    await worker.serve(subject, (value) => value);
+    const answers = Array.from({ length: 64 }, () =>
+      outcome(caller.request<Uint8Array>(subject, new Uint8Array(SIZE)).then(({ length }) => length)),
+    );
+    assert.deepEqual(counted(await Promise.all(answers)), { [SIZE]: 64 }, subject);
+  }
+  assert.deepEqual(states(), ["connected", "connected"]);
+  assert.equal(gateway.slowDisconnects, 0);
+  await far.close();
+  await listening.close();
+  await gateway.close();
+  await engine.close();
+});
+
 test("a request that a full worker's group has another worker for does not wait for the full one", async () => {
   await using one = await stage("tcp://127.0.0.1:0", { limits: { ...LIMITS, stallTimeout: 60_000 } });
   const { hub, worker, caller } = one;
-  const { RawClient } = await import("./raw-client.ts");
-  const { serveBytes } = await import("../../wire/frame-bytes.ts");
   const deaf = await RawClient.greeted(Number(new URL(hub.urls[0]!).port));
   deaf.send(serveBytes(1, "echo", "", 1_000));
   await deaf.next(11);
