@@ -29,6 +29,7 @@ import { TransportRegistry } from "../transport/registry.ts";
 import { checkAttach, checkHttp, checkHubConfig, checkListenAt } from "./check-config.ts";
 import { HttpDoors } from "./http-doors.ts";
 import { MemoryRelief, processMemory } from "./memory-relief.ts";
+import { LoopWatch, type LoopDelay } from "./loop-delay.ts";
 import { SessionDoors, type Door, type ListenAt } from "./session-doors.ts";
 
 export interface HubConfig extends CodecOptions {
@@ -71,6 +72,8 @@ export interface HubConfig extends CodecOptions {
 
 export interface HubStats extends Readonly<BrokerStats> {
   readonly inFlight: number;
+  /** How late the event loop of the hub's process was since the last time that anybody asked for the stats. Milliseconds. */
+  readonly loopDelay: LoopDelay;
   /** Bytes of requests that are kept, of at most `limits.queueBytes`. */
   readonly keptBytes: number;
   readonly sessions: number;
@@ -234,6 +237,7 @@ class RunningHub extends EnginePeer implements Hub {
   readonly #beam: BeamGateway | undefined;
   readonly #grpc: GrpcGateway | undefined;
   readonly #relief: MemoryRelief;
+  readonly #loop = new LoopWatch();
   #ending: Promise<void> | undefined;
 
   constructor(
@@ -311,6 +315,7 @@ class RunningHub extends EnginePeer implements Hub {
     return {
       ...this.#engine.stats,
       inFlight: this.#engine.inFlight,
+      loopDelay: this.#loop.take(),
       keptBytes: this.#engine.keptBytes,
       sessions,
       droppedPublications: drops.newest + drops.oldest + drops.tooLarge + drops.untaken,
@@ -365,6 +370,7 @@ class RunningHub extends EnginePeer implements Hub {
 
   async #end(): Promise<void> {
     this.#relief.stop();
+    this.#loop.stop();
     await Promise.all([this.#http.close(), this.#beam?.close(), super.close()]);
     const closing = Promise.all([this.#doors.close(), this.#grpc?.close()]);
     await this.#native.close();
