@@ -156,8 +156,11 @@ export class NativeGateway {
   /** Tells every peer that this is the end, sends what waits, and resolves when all sessions are over. */
   close(): Promise<void> {
     this.#draining = true;
-    for (const { session } of [...this.#connections])
-      session.close(failure("DRAINING", "the hub is shutting down"));
+    const left = [...this.#connections];
+    this.#endings.run(() => {
+      left.pop()?.session.close(failure("DRAINING", "the hub is shutting down"));
+      return left.length > 0;
+    });
     if (this.#connections.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty.push(resolve));
   }
