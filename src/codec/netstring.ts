@@ -1,4 +1,5 @@
 /** Netstrings: `5:hello,`. The length is decimal, without leading zeros, and counts bytes. */
+import { copyOf } from "../message/bytes.ts";
 import { maxUtf8Length, writeUtf8 } from "../message/text.ts";
 import { undecodable } from "./refusal.ts";
 import { readStrictUtf8 } from "./strict-text.ts";
@@ -46,6 +47,12 @@ export class NetstringReader {
     const text = readStrictUtf8(this.#bytes, this.start, this.end);
     if (text === undefined) throw undecodable("netstring", "a text is not UTF-8", this.start - this.#origin);
     return text;
+  }
+
+  /** The content of the last one: text, or, where it is no UTF-8, a copy of the bytes. */
+  textOrBytes(): string | Uint8Array {
+    const text = readStrictUtf8(this.#bytes, this.start, this.end);
+    return text ?? copyOf(this.#bytes, this.start, this.end);
   }
 
   /** The netstrings in the content of the last one. */

@@ -8,12 +8,13 @@ import { Format, Message } from "../../message/message.ts";
 import { isCode } from "../../message/status.ts";
 import { isRoot } from "../../message/stream.ts";
 import { encodeUtf8 } from "../../message/text.ts";
-import type { Argument, BeamMessage } from "./message.ts";
+import { bytesOfBase64, base64Of } from "../../codec/base64.ts";
+import { argumentsIn, beginsPairs, type Argument, type BeamMessage, type Pairs } from "./message.ts";
 
 /** Header that says what an answer is called, where it is not `set` or `ack`. */
 const NAME = ":name";
-/** What key-value pairs begin with. */
-const KV_START = "000;";
+/** Header with what a message of the first generation has besides its command. */
+const PAIRS = ":pairs";
 const KV_LINE = headerLine("content-type", kv.contentType);
 /** How a value refers to the one stream that a message of beam can carry. */
 const REFERENCE = { $stream: 0 };
@@ -24,23 +25,76 @@ const NO_BYTES = new Uint8Array(0);
 export interface Outgoing {
   readonly name: string;
   readonly args: readonly Argument[];
+  readonly pairs?: Pairs;
 }
 
-/** The payload of a request: the list of its arguments; one that is key-value pairs is the payload by itself. */
-export function requestOf({ args }: BeamMessage): Message {
+/**
+ * The payload of a request: the list of its arguments, and behind them the stream that goes with it; one that is key-value
+ * pairs is the payload by itself.
+ */
+export function requestOf(message: BeamMessage, attached = false): Message {
+  const { pairs } = message;
+  const args = argumentsIn(message);
+  const head = pairs === undefined ? "" : pairsLine(pairs);
+  if (attached) return Message.ofBytes(listOf(args, [REFERENCE]), head, Format.typed);
   const [first = ""] = args;
-  if (args.length === 1 && first.startsWith(KV_START))
-    return Message.ofBytes(encodeUtf8(first), KV_LINE, Format.typed);
-  return Message.ofBytes(encodeUtf8(JSON.stringify(args)), "", Format.typed);
+  const bytes = typeof first === "string" ? encodeUtf8(first) : first;
+  if (args.length === 1 && beginsPairs(bytes, 0, bytes.length))
+    return Message.ofBytes(bytes, head + KV_LINE, Format.typed);
+  return Message.ofBytes(listOf(args), head, Format.typed);
+}
+
+/** Arguments as JSON. Bytes that are no text have a form of their own (B-18). */
+function listOf(args: readonly Argument[], more: readonly object[] = []): Uint8Array {
+  return encodeUtf8(JSON.stringify([...args.map(plainOf), ...more]));
+}
+
+function plainOf(argument: Argument): unknown {
+  return typeof argument === "string" ? argument : { $bytes: base64Of(argument) };
+}
+
+/** Pairs as a header, in ASCII. */
+function pairsLine(pairs: Pairs): string {
+  const plain = Object.entries(pairs).map(([key, values]) => [key, values.map(plainOf)]);
+  const written = JSON.stringify(Object.fromEntries(plain) as object);
+  const escape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return headerLine(PAIRS, written.replaceAll(/[^ -~]/g, escape));
+}
+
+/** The pairs that a message is to have for programs of the first generation. */
+export function pairsOf(message: Message): { readonly pairs?: Pairs } {
+  const text = findHeader(message.headText(), PAIRS);
+  if (text === undefined) return {};
+  try {
+    const value = JSON.parse(text) as unknown;
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return {};
+    const entries = Object.entries(value).flatMap(([key, values]: [string, unknown]) => {
+      const items = Array.isArray(values) ? values.map(argumentOf) : [];
+      return items.includes(undefined) ? [] : [[key, items as Argument[]] as const];
+    });
+    return entries.length === 0 ? {} : { pairs: Object.fromEntries(entries) };
+  } catch {
+    return {};
+  }
+}
+
+/** What a member of a list stands for; undefined when it can be no argument. */
+function argumentOf(item: unknown): Argument | undefined {
+  if (typeof item === "string") return item;
+  if (typeof item !== "object" || item === null) return undefined;
+  const { $bytes: base64 } = item as { readonly $bytes?: unknown };
+  if (typeof base64 !== "string" || Object.keys(item).length !== 1) return undefined;
+  return bytesOfBase64(base64);
 }
 
 /** What a worker of beam has answered; `attached` says that a stream goes with it. */
 export function answerOf(message: BeamMessage, attached: boolean): Message {
-  const { name, args } = message;
+  const { name } = message;
+  const args = argumentsIn(message);
   const head = name === "set" || name === "ack" ? "" : nameLine(name);
   if (attached) {
     if (args.length === 0) return Message.ofBytes(NO_BYTES, `${head}:value:stream\n`, Format.typed);
-    return Message.ofBytes(encodeUtf8(JSON.stringify([...args, REFERENCE])), head, Format.typed);
+    return Message.ofBytes(listOf(args, [REFERENCE]), head, Format.typed);
   }
   if (name === "ack" && args.length === 0) return Message.ofBytes(NO_BYTES, head, Format.typed);
   const answer = requestOf(message);
@@ -49,9 +103,11 @@ export function answerOf(message: BeamMessage, attached: boolean): Message {
 }
 
 /** A message on a channel: the whole list, and its attachment, if there is one, as the last item. */
-export function channelMessageOf({ name, args }: BeamMessage, attached: boolean): Message {
-  const list = attached ? [name, ...args, REFERENCE] : [name, ...args];
-  return Message.ofBytes(encodeUtf8(JSON.stringify(list)), "", Format.typed);
+export function channelMessageOf(message: BeamMessage, attached: boolean): Message {
+  const { name, pairs } = message;
+  const args = argumentsIn(message);
+  const head = pairs === undefined ? "" : pairsLine(pairs);
+  return Message.ofBytes(listOf([name, ...args], attached ? [REFERENCE] : []), head, Format.typed);
 }
 
 /** The arguments that carry a payload. Throws `BAD_PAYLOAD` for JSON that is none. */
@@ -69,15 +125,16 @@ export function outgoingAnswer(answer: Message): Outgoing {
   const nothing = args.length === 0 && (isRoot(answer) || answer.end === answer.payloadStart);
   const name =
     findHeader(answer.headText(), NAME) ?? (nothing && answer.encoder === undefined ? "ack" : "set");
-  return { name, args };
+  return { name, args, ...pairsOf(answer) };
 }
 
 /** A value on a channel: a list of texts is the message itself, anything else is sent as an answer is. */
 export function outgoingMessage(message: Message): Outgoing {
-  const { name, args } = outgoingAnswer(message);
+  const { name, args, pairs } = outgoingAnswer(message);
+  const more = pairs === undefined ? {} : { pairs };
   const [first, ...rest] = args;
-  if (name !== "set" || typeof first !== "string") return { name, args };
-  return { name: first, args: rest };
+  if (name !== "set" || typeof first !== "string") return { name, args, ...more };
+  return { name: first, args: rest, ...more };
 }
 
 /** A failure, as beam has them: the text first, which is all that its own programs read. */
@@ -120,11 +177,12 @@ function isJson(message: Message): boolean {
 }
 
 /** The texts of a JSON list, without the reference to the stream at its end; undefined when it has anything else. */
-function textsOf(payload: Uint8Array, hasStream: boolean): string[] | undefined {
+function textsOf(payload: Uint8Array, hasStream: boolean): Argument[] | undefined {
   const list = json.decode(payload, 0, payload.length);
   if (!Array.isArray(list)) return undefined;
   const items: unknown[] = hasStream && isReference(list.at(-1)) ? list.slice(0, -1) : list;
-  return items.every((item) => typeof item === "string") ? items : undefined;
+  const args = items.map(argumentOf);
+  return args.includes(undefined) ? undefined : (args as Argument[]);
 }
 
 function isReference(item: unknown): boolean {

@@ -1,14 +1,13 @@
-import { fstatSync } from "node:fs";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import type { StreamEnd } from "../../message/message.ts";
 import { adoptSocket, closeDescriptor, socketPair } from "../../transport/descriptors/endpoints.ts";
 import { errorOf } from "./arguments.ts";
+import { isSocket, streamOf, type InUse } from "./file-bridge.ts";
 import { Link } from "./link.ts";
+import type { Generation } from "./message.ts";
 import type { Site } from "./site.ts";
 
-/** Something that uses a descriptor, until it ends by itself or is ended. */
-export interface InUse {
-  abort(why: Failure): void;
-}
+export type { InUse };
 
 /** The attachments of one connection, however deep they are nested: how many may be in use, and which are. */
 export class Attachments {
@@ -31,27 +30,42 @@ export class Attachments {
   }
 
   /** A link over a descriptor that has come; undefined when there is none to be had, and then it is closed. */
-  accept(descriptor: number): Link | undefined {
-    const { site } = this;
-    if (this.#inUse.size >= site.settings.maxAttachments) {
-      this.refuse(descriptor, this.#tooMany());
+  accept(descriptor: number, generation: Generation): Link | undefined {
+    if (this.#inUse.size < this.site.settings.maxAttachments) return this.#adopt(descriptor, generation);
+    this.refuse(descriptor, this.#tooMany(), generation);
+    return undefined;
+  }
+
+  /** The stream of a pipe or file that has come; undefined when there is none to be had, and then it is closed. */
+  acceptFile(descriptor: number): StreamEnd | undefined {
+    try {
+      if (this.#inUse.size >= this.site.settings.maxAttachments) throw LintelError.from(this.#tooMany());
+      return streamOf(descriptor, this);
+    } catch (error) {
+      closeDescriptor(descriptor);
+      this.site.stats.refused++;
+      this.report(error instanceof LintelError ? error.toFailure() : failure("BAD_FRAME"), "beam");
       return undefined;
     }
-    return this.#adopt(descriptor);
   }
 
   /** Tells whoever holds the other end of an attachment that its message has come to nothing, if there is room to. */
-  refuse(descriptor: number, why: Failure): void {
+  refuse(descriptor: number, why: Failure, generation: Generation): void {
     this.site.stats.refused++;
-    const link = this.#adopt(descriptor);
+    if (!isSocket(descriptor)) {
+      closeDescriptor(descriptor);
+      return this.report(why, "a message with a pipe or file");
+    }
+    const link = this.#adopt(descriptor, generation);
     link?.send(errorOf(why));
     link?.abort();
+    return undefined;
   }
 
   /** A link, and the descriptor of its other end, to be sent. Throws `TOO_MANY`, and what the system says. */
-  create(): [link: Link, far: number] {
+  create(generation: Generation): [link: Link, far: number] {
     const [near, far] = this.pair();
-    const link = this.#adopt(near);
+    const link = this.#adopt(near, generation);
     if (link !== undefined) return [link, far];
     closeDescriptor(far);
     throw LintelError.of("HANDLER_FAILED", "a socket could not be used");
@@ -90,14 +104,15 @@ export class Attachments {
     this.site.report(why, where);
   }
 
-  #adopt(descriptor: number): Link | undefined {
-    if (!fstatSync(descriptor).isSocket()) {
+  #adopt(descriptor: number, generation: Generation): Link | undefined {
+    if (!isSocket(descriptor)) {
       closeDescriptor(descriptor);
       this.site.stats.refused++;
       this.report(failure("BAD_FRAME", "an attachment is no socket"), "beam");
       return undefined;
     }
-    const link = new Link(adoptSocket(descriptor), this.site.settings.messageLimit, () => this.delete(link));
+    const { messageLimit } = this.site.settings;
+    const link = new Link(adoptSocket(descriptor), messageLimit, () => this.delete(link), generation);
     this.add(link);
     return link;
   }

@@ -7,7 +7,8 @@ import { closeDescriptor } from "../../transport/descriptors/endpoints.ts";
 import { channelMessageOf, errorOf, outgoingMessage, tooManyStreams, type Outgoing } from "./arguments.ts";
 import type { Attachments } from "./attachments.ts";
 import type { Link, LinkEvents } from "./link.ts";
-import type { BeamMessage } from "./message.ts";
+import { isSocket } from "./file-bridge.ts";
+import type { BeamMessage, Generation } from "./message.ts";
 import { ByteBridge } from "./byte-bridge.ts";
 
 /** How far the hub's side may be ahead of the peer. Bytes. */
@@ -94,9 +95,12 @@ export class ChannelBridge implements LinkEvents, StreamEvents {
       return;
     }
     this.#hasSent = true;
-    const nested = attachment === undefined ? undefined : this.#attachments.accept(attachment);
+    const nested =
+      attachment === undefined
+        ? undefined
+        : streamOver(attachment, this.#attachments, message.generation ?? 2);
     this.#waiting = channelMessageOf(message, nested !== undefined);
-    if (nested !== undefined) this.#waiting.streams = [channelOver(nested, this.#attachments)];
+    if (nested !== undefined) this.#waiting.streams = [nested];
     this.#pump();
   }
 
@@ -233,8 +237,18 @@ export class ChannelBridge implements LinkEvents, StreamEvents {
   }
 }
 
-/** The far end of a channel whose near end is a link's. */
-export function channelOver(link: Link, attachments: Attachments): StreamEnd {
+/**
+ * What an attachment is to the hub: a socket a channel, a pipe or a file a stream of bytes. Undefined when it cannot be
+ * taken, and then it is closed.
+ */
+export function streamOver(
+  descriptor: number,
+  attachments: Attachments,
+  generation: Generation,
+): StreamEnd | undefined {
+  if (!isSocket(descriptor)) return attachments.acceptFile(descriptor);
+  const link = attachments.accept(descriptor, generation);
+  if (link === undefined) return undefined;
   const [near, far] = createStream(CHANNEL);
   joinChannel(link, near, attachments);
   return far;
@@ -251,7 +265,7 @@ export function sendCarrying(link: Link, made: Outgoing, message: Message, attac
   try {
     if (streams.length > 1) throw LintelError.from(tooManyStreams());
     if (end.messages) {
-      const [near, far] = attachments.create();
+      const [near, far] = attachments.create(link.generation);
       joinChannel(near, end, attachments);
       return link.send(made, far);
     }

@@ -1,12 +1,13 @@
 import type { PatternTrie } from "../../broker/pattern-trie.ts";
 import type { Sink } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
-import type { Message } from "../../message/message.ts";
+import type { Message, StreamEnd } from "../../message/message.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import { discardStreams } from "../../message/stream.ts";
 import { requestOf } from "./arguments.ts";
 import type { Attachments } from "./attachments.ts";
 import { Call } from "./call.ts";
+import { isSocket } from "./file-bridge.ts";
 import type { Link } from "./link.ts";
 import type { BeamMessage } from "./message.ts";
 import { Registrant } from "./registrant.ts";
@@ -58,7 +59,8 @@ export class Intake implements Sink {
         message,
       ); // B-53
     if (attachment === undefined) return this.#send(message, subject, link);
-    const accepted = this.#attachments.accept(attachment);
+    if (!isSocket(attachment)) return this.#sendFile(message, subject, link, attachment);
+    const accepted = this.#attachments.accept(attachment, message.generation ?? 2);
     if (accepted !== undefined) this.#call(message, subject, accepted);
     return undefined;
   }
@@ -79,11 +81,21 @@ export class Intake implements Sink {
     return this.#attachments.caller;
   }
 
-  #send(message: BeamMessage, subject: string, link: Link): void {
+  /** A message with a pipe or a file: its sender hears no outcome, for there is nothing to write it to (B-30). */
+  #sendFile(message: BeamMessage, subject: string, link: Link, attachment: number): void {
+    const stream = this.#attachments.acceptFile(attachment);
+    if (stream !== undefined) this.#send(message, subject, link, stream);
+  }
+
+  #send(message: BeamMessage, subject: string, link: Link, stream?: StreamEnd): void {
     const { engine, settings } = this.#attachments.site;
     const route = engine.route(subject);
     this.#pending++;
-    if (settings.plain === "publish") this.#publish(() => engine.publish(route, requestOf(message)));
+    if (stream !== undefined) {
+      const request = requestOf(message, true);
+      request.streams = [stream];
+      engine.request(route, request, settings.timeoutMs, this, 0);
+    } else if (settings.plain === "publish") this.#publish(() => engine.publish(route, requestOf(message)));
     else engine.request(route, requestOf(message), settings.timeoutMs, this, 0);
     if (this.#pending < settings.maxPending) return;
     this.#paused.add(link);
@@ -112,31 +124,32 @@ export class Intake implements Sink {
     call.start();
   }
 
-  #register({ name, args }: BeamMessage, attachment: number | undefined): void {
+  #register(message: BeamMessage, attachment: number | undefined): void {
+    const { args, generation = 2 } = message;
     const { site } = this.#attachments;
     const names = args.length === 0 ? [">"] : args;
-    if (this.#patterns + names.length > MAX_PATTERNS)
-      return this.#refuse(TOO_MANY, attachment, { name, args }); // B-59
+    if (this.#patterns + names.length > MAX_PATTERNS) return this.#refuse(TOO_MANY, attachment, message); // B-59
     const patterns: string[] = [];
     for (const arg of names) {
       const pattern = site.patternOf(arg);
-      if (pattern === undefined) return this.#refuse(badName(arg), attachment, { name, args });
+      if (pattern === undefined) return this.#refuse(badName(arg), attachment, message);
       patterns.push(pattern);
     }
-    if (attachment === undefined)
-      return this.#refuse(failure("BAD_FRAME", "a worker registers with an attachment"), attachment, {
-        name,
-        args,
-      });
-    const link = this.#attachments.accept(attachment);
+    if (attachment === undefined || !isSocket(attachment))
+      return this.#refuse(
+        failure("BAD_FRAME", "a worker registers with a socket attached"),
+        attachment,
+        message,
+      );
+    const link = this.#attachments.accept(attachment, generation);
     if (link === undefined) return undefined;
     this.#patterns += patterns.length;
     const left = (): void => void (this.#patterns -= patterns.length);
     return new Registrant(link, this, this.#attachments, left).serve(patterns);
   }
 
-  #refuse(why: Failure, attachment: number | undefined, { name }: BeamMessage): void {
-    if (attachment !== undefined) return this.#attachments.refuse(attachment, why);
+  #refuse(why: Failure, attachment: number | undefined, { name, generation = 2 }: BeamMessage): void {
+    if (attachment !== undefined) return this.#attachments.refuse(attachment, why, generation);
     this.#attachments.site.stats.refused++;
     return this.#attachments.report(why, `the message ${JSON.stringify(name.slice(0, 64))}`);
   }

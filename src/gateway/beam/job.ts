@@ -4,7 +4,7 @@ import { discardStreams } from "../../message/stream.ts";
 import { closeDescriptor } from "../../transport/descriptors/endpoints.ts";
 import { answerOf, errorOf, failureOf } from "./arguments.ts";
 import type { Attachments } from "./attachments.ts";
-import { ChannelBridge, channelOver, type BridgeOwner } from "./channel-bridge.ts";
+import { ChannelBridge, streamOver, type BridgeOwner } from "./channel-bridge.ts";
 import type { Link, LinkEvents } from "./link.ts";
 import type { BeamMessage } from "./message.ts";
 import { ACCEPTED_LINE, isOffer } from "./opening.ts";
@@ -62,8 +62,10 @@ export class Job implements LinkEvents, BridgeOwner {
       return;
     }
     this.#isDone = true;
-    const nested = attachment === undefined ? undefined : this.#attachments.accept(attachment);
-    const stream = nested === undefined ? undefined : channelOver(nested, this.#attachments);
+    const stream =
+      attachment === undefined
+        ? undefined
+        : streamOver(attachment, this.#attachments, message.generation ?? 2);
     if (message.name === "error") {
       stream?.reset(LATE);
       this.#outcome.fail(failureOf(message));

@@ -6,7 +6,7 @@ import type {
 import { closeDescriptor } from "../../transport/descriptors/endpoints.ts";
 import type { Outgoing } from "./arguments.ts";
 import { FrameReader, type FrameSink } from "./frame-reader.ts";
-import { decodeMessage, encodeFrame, type BeamMessage } from "./message.ts";
+import { decodeMessage, encodeFrame, type BeamMessage, type Generation } from "./message.ts";
 
 /** What a link tells its holder. Nothing follows `closed`. */
 export interface LinkEvents {
@@ -39,6 +39,8 @@ const LINGER_MS = 30_000;
  * | over    | the socket is closed                               |               |
  */
 export class Link implements DescriptorSocketHandler, FrameSink {
+  /** The form in which messages are sent: that of the last one that came, or of the message whose attachment this is. */
+  generation: Generation;
   readonly #socket: DescriptorSocket;
   readonly #reader: FrameReader;
   readonly #onOver: (link: Link) => void;
@@ -55,7 +57,13 @@ export class Link implements DescriptorSocketHandler, FrameSink {
   #input: "flows" | "ended" | "told" = "flows";
 
   /** `maxLength` bounds messages that are read, in bytes. `onOver` is called before the holder hears of the end. */
-  constructor(socket: DescriptorSocket, maxLength: number, onOver: (link: Link) => void) {
+  constructor(
+    socket: DescriptorSocket,
+    maxLength: number,
+    onOver: (link: Link) => void,
+    generation: Generation = 2,
+  ) {
+    this.generation = generation;
     this.#socket = socket;
     this.#reader = new FrameReader(maxLength);
     this.#onOver = onOver;
@@ -78,9 +86,10 @@ export class Link implements DescriptorSocketHandler, FrameSink {
   }
 
   /** Sends a message, and a descriptor with it, which is closed here. Throws `TOO_LARGE`, and what the system says. */
-  send({ name, args }: Outgoing, descriptor?: number): void {
+  send(message: Outgoing, descriptor?: number): void {
     try {
-      const frame = encodeFrame(name, args, descriptor !== undefined);
+      const { name, args, pairs } = message;
+      const frame = encodeFrame(name, args, descriptor !== undefined, this.generation, pairs);
       if (this.#state !== "open") return;
       if (descriptor === undefined) return this.#write(frame, []);
       this.#write(frame.subarray(0, 1), [descriptor]); // B-2
@@ -161,6 +170,7 @@ export class Link implements DescriptorSocketHandler, FrameSink {
   frame(bytes: Uint8Array, start: number, end: number, descriptor: number | undefined): void {
     try {
       const message = decodeMessage(bytes, start, end);
+      this.generation = message.generation ?? 2;
       this.#arrived.push({ message, attachment: descriptor });
     } catch (error) {
       if (descriptor !== undefined) closeDescriptor(descriptor);

@@ -3,7 +3,7 @@ import type { Registration, Route, Worker } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../message/stream.ts";
-import { argumentsOf, errorOf } from "./arguments.ts";
+import { argumentsOf, errorOf, pairsOf } from "./arguments.ts";
 import type { Attachments } from "./attachments.ts";
 import { Job } from "./job.ts";
 import type { Link, LinkEvents } from "./link.ts";
@@ -155,9 +155,9 @@ class Service implements Worker {
       throw LintelError.of("STREAMS_UNSUPPORTED", "a worker of beam takes a channel, and no other streams");
     const name = this.#attachments.site.nameOf(route.subject);
     const args = argumentsOf(request);
-    const [link, far] = this.#attachments.create();
+    const [link, far] = this.#attachments.create(this.#link.generation);
     try {
-      this.#link.send({ name, args }, far);
+      this.#link.send({ name, args, ...pairsOf(request) }, far);
     } catch (error) {
       link.abort();
       throw error;
