@@ -22,4 +22,5 @@ export { IN_PROCESS, TOPOLOGIES } from "./conformance/topologies.ts";
 export type { Topology, TopologySupports } from "./conformance/topology.ts";
 export { engineSuite, type EnginePair, type EngineSuiteOptions } from "./engine-suite.ts";
 export { FakeClock } from "./fake-clock.ts";
-export { transportSuite, type TransportSuiteOptions } from "./transport-suite.ts";
+export type { TransportSuiteOptions } from "./transport-pair.ts";
+export { transportSuite } from "./transport-suite.ts";

@@ -1,24 +1,12 @@
 /** What every transport must do. Gated by its `supports` manifest, never by its name. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Connection, Bypass, BypassHandler, Listener, Transport } from "../transport/transport.ts";
+import type { Connection, Bypass, BypassHandler } from "../transport/transport.ts";
 import { ByteEnd } from "./byte-end.ts";
-
-export interface TransportSuiteOptions {
-  readonly transport: Transport;
-  /** A URL to listen on that nobody else has, each time another. */
-  readonly freshUrl: () => string | Promise<string>;
-}
+import { openPair, withPair, type TransportSuiteOptions } from "./transport-pair.ts";
 
 const MEBIBYTE = 1_048_576;
 const CHUNK = 65_536;
-
-/** Both ends of a connection, and the listener it came through. */
-interface Pair {
-  readonly listener: Listener;
-  readonly dialed: ByteEnd;
-  readonly accepted: ByteEnd;
-}
 
 /** Declares the suite for one transport, as tests of `node:test`. */
 export function transportSuite(name: string, options: TransportSuiteOptions): void {
@@ -28,28 +16,6 @@ export function transportSuite(name: string, options: TransportSuiteOptions): vo
     ending(options);
     bypasses(options);
   });
-}
-
-async function openPair({ transport, freshUrl }: TransportSuiteOptions, deaf = false): Promise<Pair> {
-  let accept: (end: ByteEnd) => void = () => undefined;
-  const arrived = new Promise<ByteEnd>((resolve) => {
-    accept = resolve;
-  });
-  const listener = await transport.listen(await freshUrl(), (connection) => accept(new ByteEnd(connection)));
-  const connection = await transport.dial(listener.url);
-  const dialed = new ByteEnd(connection, deaf);
-  return { listener, dialed, accepted: await arrived };
-}
-
-async function withPair(options: TransportSuiteOptions, run: (pair: Pair) => Promise<void>): Promise<void> {
-  const pair = await openPair(options);
-  try {
-    await run(pair);
-  } finally {
-    pair.dialed.connection.abort();
-    pair.accepted.connection.abort();
-    await pair.listener.close();
-  }
 }
 
 function listening(options: TransportSuiteOptions): void {
