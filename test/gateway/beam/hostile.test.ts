@@ -108,7 +108,8 @@ doorTest("B-47: attachments past the limit are told so, and those in use go on",
 doorTest("B-48: connections past the limit are closed", async () => {
   await using door = await openDoor({ maxConnections: 2 });
   const second = await door.connect();
-  await second.attach("R", "nobody");
+  // Those that say nothing would give way.
+  for (const one of [door.connection, second]) await (await one.attach("R", "nobody")).hears();
   const third = await door.connect();
   assert.equal(await third.hears(), undefined);
   await second.close();
