@@ -1,6 +1,6 @@
 import type { Pending, PendingTable } from "../../broker/pending-table.ts";
 import type { Clock } from "../../message/clock.ts";
-import type { Failure } from "../../message/failure.ts";
+import { failure, type Failure } from "../../message/failure.ts";
 import type { SharedBound } from "../../message/shared-bound.ts";
 import type { Delivery, HttpCall } from "../http-api.ts";
 import { oneJob, severalJobs } from "./job-form.ts";
@@ -26,6 +26,8 @@ export interface PollHost {
   /** Calls the poll's `send` at the end of the next turn of the loop. */
   due(poll: HttpPoll): void;
 }
+
+const NO_JOB = Object.freeze(failure("REQUEST_TIMEOUT", "no job came while this poll waited; poll again"));
 
 /** A poll takes no more jobs when those it has come to so many bytes. */
 const ENOUGH_BYTES = 4_194_304;
@@ -112,7 +114,8 @@ export class HttpPoll implements Poll, Delivery {
     if (this.state !== "waiting") return; // it has something, which goes out
     this.#service.close(this);
     this.#end();
-    answerNone(this.#call);
+    if (this.#options.retriesOnErrors) this.#call.problem(NO_JOB);
+    else answerNone(this.#call);
   }
 
   refuse(why: Failure): void {

@@ -13,7 +13,7 @@ import { HttpPoll, answerNone, type PollHost, type Wait } from "./http-poll.ts";
 import { JobTable } from "./job-table.ts";
 import { answerJob, failJob, isOut, type Job } from "./job.ts";
 import { isServiceName, jobsSettings, type JobsOptions, type JobsSettings } from "./options.ts";
-import { badRequest, parametersOf } from "./parameters.ts";
+import { badRequest, parametersOf, type Parameters } from "./parameters.ts";
 import {
   NEXT_PARAMETERS,
   POLL_PARAMETERS,
@@ -23,6 +23,7 @@ import {
   type PollOptions,
 } from "./poll-options.ts";
 import { PullServices, type PollListener } from "./pull-services.ts";
+import { subjectOfSegment } from "./service-names.ts";
 
 const SERVICE = "/service/";
 const JOBS = "/jobs";
@@ -116,8 +117,7 @@ export class JobsGateway implements HttpApi {
 
   subjectOf(path: string): string | Failure | undefined {
     if (!path.startsWith(SERVICE) || path.includes("/", SERVICE.length)) return undefined;
-    const name = path.slice(SERVICE.length);
-    return isServiceName(name) ? name : NO_NAME;
+    return this.#subjectOf(path.slice(SERVICE.length)) ?? NO_NAME;
   }
 
   announce(subject: string, caller: string): void {
@@ -171,13 +171,23 @@ export class JobsGateway implements HttpApi {
   }
 
   #poll(call: HttpCall): void {
-    const name = serviceNameOf(call.path)!;
-    if (!isServiceName(name)) return call.problem(NO_NAME);
+    const name = this.#subjectOf(serviceNameOf(call.path)!);
+    if (name === undefined) return call.problem(NO_NAME);
     if (!allows(call, "GET")) return;
     call.note(name);
-    const parameters = parametersOf(call.query, POLL_PARAMETERS);
+    const parameters = this.#parameters(call, POLL_PARAMETERS);
     const refused = this.#await(call, name, pollOptionsOf(call, parameters, this.#settings));
     if (refused !== undefined) call.problem(refused);
+  }
+
+  #subjectOf(segment: string): string | undefined {
+    if (this.#settings.compat === "astrohub") return subjectOfSegment(segment);
+    return isServiceName(segment) ? segment : undefined;
+  }
+
+  /** AstroHub knows no parameters, and ignores all. */
+  #parameters({ query }: HttpCall, names: readonly string[]): Parameters {
+    return parametersOf(query, names, this.#settings.compat === "astrohub");
   }
 
   /** Lets a call wait for jobs of a service. A failure, with nothing done, when it cannot. */
@@ -219,14 +229,14 @@ export class JobsGateway implements HttpApi {
   }
 
   #answer(call: HttpCall, job: Job): void {
-    const parameters = parametersOf(call.query, ANSWER_PARAMETERS);
+    const parameters = this.#parameters(call, ANSWER_PARAMETERS);
     const next = nextOptionsOf(call, parameters, this.#settings);
     const said = answerOf(call.body, call.rawHeaders, parameters, this.#settings.compat);
     this.#ended(call, job, answerJob(job, said), next);
   }
 
   #fail(call: HttpCall, job: Job): void {
-    const parameters = parametersOf(call.query, ERROR_PARAMETERS);
+    const parameters = this.#parameters(call, ERROR_PARAMETERS);
     const next = nextOptionsOf(call, parameters, this.#settings);
     this.#ended(call, job, failJob(job, errorOf(call.body, parameters)), next);
   }

@@ -10,12 +10,13 @@ const NONE: ReadonlyMap<string, string> = new Map();
 
 export type Parameters = ReadonlyMap<string, string>;
 
-/** The parameters of a query. Throws `BAD_REQUEST` for one that is not among `names`, or is there twice. */
-export function parametersOf(query: string, names: readonly string[]): Parameters {
+/** The parameters of a query. Throws `BAD_REQUEST` for one that is there twice, or is not among `names` unless those are ignored. */
+export function parametersOf(query: string, names: readonly string[], ignoresOthers = false): Parameters {
   if (query === "") return NONE;
   const parameters = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(query)) {
     if (!names.includes(name)) {
+      if (ignoresOthers) continue;
       const known = names.length === 0 ? "there are none here" : `known: ${names.join(", ")}`;
       throw badRequest(`unknown parameter ${JSON.stringify(name.slice(0, 64))}; ${known}`);
     }

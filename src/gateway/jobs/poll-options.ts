@@ -15,6 +15,8 @@ export interface PollOptions {
   readonly leaseMs: number | undefined;
   /** True when its call has answered another job, and that has been taken: it is told of no failure any more. */
   readonly isNext: boolean;
+  /** AstroHub's worker library reads a job from every status up to 204, and polls again after others. */
+  readonly retriesOnErrors: boolean;
 }
 
 /** Parameters of a poll. */
@@ -34,7 +36,8 @@ export function pollOptionsOf(
   if (form === "raw" && max !== undefined)
     throw badRequest("max gives an array, which application/octet-stream has no place for");
   const wait = Math.min(durationOf(parameters, "wait") ?? waitMs, maxWaitMs);
-  return { form, max, waitMs: wait, leaseMs: leaseOf(parameters), isNext };
+  const retriesOnErrors = compat === "astrohub" && form === "astrohub" && !isNext;
+  return { form, max, waitMs: wait, leaseMs: leaseOf(parameters), isNext, retriesOnErrors };
 }
 
 /** What is asked for with an answer: undefined for nothing. Throws `BAD_REQUEST`. */
