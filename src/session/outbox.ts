@@ -10,8 +10,8 @@ const LARGE_FRAME = 16_384;
 const LARGE_SLAB_SIZE = 262_144 + 1_024;
 const LARGE_POOL_SIZE = 8;
 /**
- * When more sessions write in one turn than there are idle slabs, each begins with a small one: a slab for each of ten thousand
- * pings would be 640 MB.
+ * When more sessions than the pool has slabs write in one turn, each of the others begins with a small one: a slab for each of
+ * ten thousand pings would be 640 MB.
  */
 const SMALL_SLAB_SIZE = 4_096;
 const SMALL_POOL_SIZE = 1_024;
@@ -59,7 +59,8 @@ export class Flusher {
     if (size < LARGE_FRAME) {
       const slab = this.#pool.pop();
       if (slab !== undefined) return slab;
-      if (isFirst && size <= SMALL_SLAB_SIZE) return this.#smallPool.pop() ?? allocate(SMALL_SLAB_SIZE);
+      if (isFirst && size <= SMALL_SLAB_SIZE && this.#dirty.length > POOL_SIZE)
+        return this.#smallPool.pop() ?? allocate(SMALL_SLAB_SIZE);
       return allocate(SLAB_SIZE);
     }
     if (size <= LARGE_SLAB_SIZE) return this.#largePool.pop() ?? allocate(LARGE_SLAB_SIZE);
@@ -70,6 +71,7 @@ export class Flusher {
   trim(): void {
     this.#pool.length = 0;
     this.#largePool.length = 0;
+    this.#smallPool.length = 0;
   }
 
   giveSlab(slab: Uint8Array): void {

@@ -66,7 +66,8 @@ test("many sessions that write a little take little memory, and lose nothing whe
   const outboxes = ends.map(({ connection }) => new Outbox(connection, loop.flusher));
   const before = process.memoryUsage().arrayBuffers;
   for (const outbox of outboxes) outbox.append(Buffer.from("ping"));
-  assert.ok(process.memoryUsage().arrayBuffers - before < 500 * 8_192);
+  const full = 65 * 65_536; // those of the pool, for the first sessions
+  assert.ok(process.memoryUsage().arrayBuffers - before < full + 500 * 8_192);
   for (const [at, outbox] of outboxes.entries()) {
     for (let frame = 0; frame < at; frame++) outbox.append(Buffer.from(`${String(frame).padStart(99)}\n`));
   }
