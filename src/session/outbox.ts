@@ -124,6 +124,7 @@ export class Outbox {
   reserve(size: number): Uint8Array {
     let slab = this.#slab;
     if (slab !== undefined && this.#used + size <= slab.length) return slab;
+    if (slab !== undefined && slab.length === SMALL_SLAB_SIZE && size < LARGE_FRAME) return this.#grow(slab);
     const isFirst = slab === undefined;
     if (!isFirst) this.#sendSlab();
     slab = this.#flusher.takeSlab(size, isFirst);
@@ -218,6 +219,15 @@ export class Outbox {
     if (this.#slab !== undefined) this.#flusher.giveSlab(this.#slab);
     this.#slab = undefined;
     this.#used = 0;
+  }
+
+  /** A small slab was too small for what is written in one turn, which goes out together all the same. */
+  #grow(small: Uint8Array): Uint8Array {
+    const slab = this.#flusher.takeSlab(SMALL_SLAB_SIZE);
+    slab.set(small.subarray(0, this.#used));
+    this.#flusher.giveSlab(small);
+    this.#slab = slab;
+    return slab;
   }
 
   #sendSlab(): void {
