@@ -16,7 +16,8 @@ export class Heartbeat {
   #timer: unknown;
   #due = 0;
   #heardAt = 0;
-  #pinged = false;
+  /** Looks since something was heard: after the first it was pinged, after the second its time was over. */
+  #looks = 0;
   /** This end does not read, so that hearing nothing means nothing. */
   #isHeld = false;
 
@@ -43,7 +44,7 @@ export class Heartbeat {
   /** Bytes have arrived, whatever they say. */
   heard(): void {
     this.#heardAt = this.#clock.now();
-    this.#pinged = false;
+    this.#looks = 0;
   }
 
   /** This end reads nothing from now on. The other one must still hear of it (P-66). */
@@ -78,12 +79,14 @@ export class Heartbeat {
     const left = this.#quietMs - (now - this.#heardAt);
     if (left > 0) {
       this.#arm(now, Math.ceil(left));
-    } else if (this.#pinged && now - this.#due < this.#graceMs) {
-      this.#on.lost(); // P-80
+    } else if (this.#looks > 0 && now - this.#due < this.#graceMs) {
+      if (this.#looks === 2) return this.#on.lost(); // P-80
+      this.#looks = 2; // timers go before what is to be read: the answer may have come
+      this.#arm(now, 0);
     } else {
       // Also when this check comes very late: then it was this end that stood still, and the answer to the ping may
       // wait to be read.
-      this.#pinged = true;
+      this.#looks = 1;
       this.#on.ping();
       this.#arm(now, this.#graceMs);
     }
