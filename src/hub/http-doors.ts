@@ -11,7 +11,7 @@ import type { NativeGateway } from "../gateway/native/native-gateway.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import { AccessRule } from "../transport/origins.ts";
-import { shareOf } from "../message/shared-bound.ts";
+import { SharedBound, shareOf } from "../message/shared-bound.ts";
 import { SESSION_PATH } from "../transport/session-protocol.ts";
 import { renewTls, serverTls } from "../transport/tls-options.ts";
 import type { TlsOptions } from "../transport/transport.ts";
@@ -22,6 +22,7 @@ export class HttpDoors {
   readonly #native: NativeGateway;
   readonly #limits: Limits;
   readonly #bodies: BodyBudget;
+  readonly #answers: SharedBound;
   #port: HttpListening | undefined;
   #sessionUrl: string | undefined;
   readonly #embedded: EmbeddedGateway[] = [];
@@ -47,7 +48,9 @@ export class HttpDoors {
     this.#native = native;
     this.#limits = limits;
     const { httpBodies, callerShare, payload } = limits;
-    this.#bodies = new BodyBudget(httpBodies, shareOf(httpBodies, callerShare, payload));
+    const share = shareOf(httpBodies, callerShare, payload);
+    this.#bodies = new BodyBudget(httpBodies, share);
+    this.#answers = new SharedBound(httpBodies, share);
   }
 
   /** Where requests go. */
@@ -68,6 +71,7 @@ export class HttpDoors {
     const { tls = this.#tls ?? false } = options;
     const fittings: HttpFittings = {
       bodies: this.#bodies,
+      answers: this.#answers,
       ...(this.#jobs === undefined ? {} : { api: this.#jobs, apiFirst: this.#jobsFirst }),
       ...(sessions === undefined ? {} : { sessions }),
       ...(tls === false ? {} : { secure: certificatesOf(tls) }),
@@ -123,6 +127,7 @@ export class HttpDoors {
     const sessions = this.#sessionsOf(options, options.path === "/" ? "" : (options.path ?? ""), false);
     const fittings = {
       bodies: this.#bodies,
+      answers: this.#answers,
       ...(options.jobs === true ? { api: this.#jobsFor(), apiFirst: true } : {}),
       ...(sessions === undefined ? {} : { sessions }),
     };

@@ -46,6 +46,12 @@ export class SharedBound {
     return true;
   }
 
+  /** Takes in any case, also past the bound. */
+  charge(caller: string, amount: number): void {
+    this.#taken += amount;
+    this.#byCaller.set(caller, this.takenBy(caller) + amount);
+  }
+
   give(caller: string, amount: number): void {
     const left = this.takenBy(caller) - amount;
     this.#taken -= amount;

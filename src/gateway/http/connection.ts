@@ -38,7 +38,7 @@ export interface Outgoing {
   /** Sends a piece of the body; a string holds one byte per character. */
   write(piece: string, encoding: "latin1"): boolean;
   /** Where it goes; null while others are sent before it. */
-  readonly socket?: { cork(): void; uncork(): void } | null;
+  readonly socket?: { readonly writableLength: number; cork(): void; uncork(): void } | null;
   /** To be called before `end`. */
   addTrailers(trailers: readonly [name: string, value: string][]): void;
   readonly writableNeedDrain: boolean;
@@ -55,6 +55,9 @@ export interface IncomingStream {
   /** The connection is over. */
   forget(): void;
 }
+
+/** Bytes of unread answers past which a connection's next requests wait. */
+const UNREAD_MARK = 1_048_576;
 
 /** What a connection does besides carrying requests and responses. */
 export interface Line {
@@ -187,6 +190,10 @@ export class Connection {
   readonly waiting: Exchange[] = [];
   /** Responses that are decided and wait for the end of the turn: the caller is not the one who is slow. */
   unsent = 0;
+  /** Bytes of whole answers that wait for the caller to read. */
+  unread = 0;
+  /** Called when the connection ends with answers that were not read. */
+  onUnreadDropped: (() => void) | undefined = undefined;
   /** The caller has ended its side: no request follows. */
   hasEnded = false;
   /** The exchange that arrived last. */
@@ -207,6 +214,11 @@ export class Connection {
   get caller(): string {
     this.#caller ??= callerAt(this.line.remote);
     return this.#caller;
+  }
+
+  /** True when one more request may begin: `most` at a time, and none while much of what was answered is unread. */
+  hasRoom(most: number): boolean {
+    return this.pending.length + this.unsent < most && this.unread < UNREAD_MARK;
   }
 
   /** Notes a request in its order. */
@@ -256,6 +268,8 @@ export class Connection {
     this.newest = undefined;
     this.last = undefined;
     this.upload?.forget();
+    this.onUnreadDropped?.();
+    this.unread = 0;
     this.line.closed();
   }
 }

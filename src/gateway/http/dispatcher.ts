@@ -19,20 +19,17 @@ import type { HttpSettings } from "./options.ts";
 import { Pages } from "./pages.ts";
 import { parsePrefer } from "./prefer.ts";
 import { publishTo } from "./publish.ts";
-import { Responder } from "./responder.ts";
+import { Responder, type ResponderOptions } from "./responder.ts";
 import { ALLOW_ANY, Router, type Resolution, type Target } from "./router.ts";
 import { Slots } from "./slots.ts";
 import { StreamedAnswers } from "./stream/streamed-answers.ts";
+import { ANSWERS_FULL } from "./unread-answers.ts";
 import { Upload } from "./upload.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const NOWHERE: Failure = failure("BAD_REQUEST");
 
-/** An API on the same port, if there is one, and whether it goes before routes for every path. */
-interface Fittings {
-  readonly api?: HttpApi;
-  readonly apiFirst?: boolean;
-}
+type DispatcherOptions = ResponderOptions & { readonly apiFirst?: boolean };
 
 export class Dispatcher implements Sink {
   readonly responder: Responder;
@@ -50,12 +47,12 @@ export class Dispatcher implements Sink {
   #refusal: Failure | undefined;
 
   /** Throws `invalid_argument` for routes that are wrong. */
-  constructor(engine: Engine, settings: HttpSettings, bodies: BodyBudget, fittings: Fittings) {
+  constructor(engine: Engine, settings: HttpSettings, bodies: BodyBudget, fittings: DispatcherOptions) {
     const { api, apiFirst = false } = fittings;
     this.#engine = engine;
     this.#settings = settings;
     this.#bodies = bodies;
-    this.responder = new Responder(settings, bodies, (connection) => this.#freed(connection), api);
+    this.responder = new Responder(settings, bodies, (connection) => this.#freed(connection), fittings);
     this.#streams = new StreamedAnswers(this.responder, settings);
     this.#router = new Router(engine, settings, api, apiFirst);
     this.#pages = new Pages(settings.access, this.responder, this.#router, api);
@@ -79,7 +76,7 @@ export class Dispatcher implements Sink {
     const startedAt = this.#settings.onRequest === undefined ? 0 : this.#settings.clock.now();
     const exchange = new Exchange(connection, request, response, url, expectsContinue, startedAt);
     connection.arrived(exchange);
-    if (connection.pending.length < this.#settings.maxPipelined) return this.#begin(exchange);
+    if (connection.hasRoom(this.#settings.maxPipelined)) return this.#begin(exchange);
     connection.waiting.push(exchange);
     connection.line.pause();
   }
@@ -204,10 +201,11 @@ export class Dispatcher implements Sink {
 
   /** Begins what waits on a connection as far as there is room, then reads on. */
   #freed(connection: Connection): void {
-    const { waiting, pending } = connection;
+    const { waiting } = connection;
     if (waiting.length === 0 || connection.beginning) return;
     connection.beginning = true; // an answer that comes at once frees room again: no recursion
-    while (waiting.length > 0 && pending.length < this.#settings.maxPipelined) this.#begin(waiting.shift()!);
+    while (waiting.length > 0 && connection.hasRoom(this.#settings.maxPipelined))
+      this.#begin(waiting.shift()!);
     connection.beginning = false;
     if (waiting.length === 0) connection.line.resume();
   }
@@ -271,6 +269,7 @@ export class Dispatcher implements Sink {
   }
 
   #begun(exchange: Exchange, bodyLength: number): void {
+    if (this.responder.unread.isFull(exchange.connection)) return this.#early(exchange, ANSWERS_FULL);
     if (bodyLength === 0) return this.#handOn(exchange, NO_BYTES);
     const refused = takeCoding(exchange, this.#head.coding);
     if (refused === undefined) this.#receive(exchange, bodyLength);

@@ -7,6 +7,9 @@ import { responseOf } from "./answer.ts";
 import type { Delivery, HttpApi } from "../http-api.ts";
 import type { BodyBudget } from "./body.ts";
 import type { Connection, Exchange, Outgoing } from "./connection.ts";
+import { DEFAULT_LIMITS } from "../../message/limits.ts";
+import { SharedBound } from "../../message/shared-bound.ts";
+import { UnreadAnswers } from "./unread-answers.ts";
 import { logPath } from "./log-path.ts";
 import type { HttpSettings, RequestRecord } from "./options.ts";
 import { problemOf } from "./problem.ts";
@@ -42,12 +45,21 @@ interface Whole {
 /** Responses that are written in one turn of the loop, each by a system call; the others follow in the next turns. */
 const RESPONSES_PER_TURN = 256;
 
+/** What a connection's requests share with those of others. */
+export interface ResponderOptions {
+  /** An API on the same port. */
+  readonly api?: HttpApi;
+  /** Bytes of answers that their callers have not read, shared with other doors. Default: those of this one. */
+  readonly answers?: SharedBound;
+}
+
 export class Responder {
   /** Responses that are the last on their connection say so. */
   draining = false;
   readonly #settings: HttpSettings;
   readonly #bodies: BodyBudget;
   readonly #api: HttpApi | undefined;
+  readonly unread: UnreadAnswers;
   readonly #freed: (connection: Connection) => void;
   readonly #atEndOfTurn = laterThisTurn();
   /**
@@ -61,11 +73,12 @@ export class Responder {
     settings: HttpSettings,
     bodies: BodyBudget,
     freed: (connection: Connection) => void,
-    api?: HttpApi,
+    { api, answers = new SharedBound(DEFAULT_LIMITS.httpBodies) }: ResponderOptions = {},
   ) {
     this.#settings = settings;
     this.#bodies = bodies;
     this.#api = api;
+    this.unread = new UnreadAnswers(answers, freed);
     this.#freed = freed;
   }
 
@@ -239,16 +252,25 @@ export class Responder {
   #flushOne(whole: Whole): void {
     whole.connection.unsent--;
     this.#send(whole);
+    this.#freed(whole.connection);
   }
 
   #send({ connection, response, body }: Whole): void {
     try {
       if (typeof body === "string") endWith(response, body);
       else response.end(body);
+      if (!this.unread.add(connection, response, body?.length ?? 0)) this.#tooMuchUnread(connection);
     } catch (error) {
       this.#settings.onFault?.(error); // a defect, which is nothing to the others
       connection.line.cut();
     }
+  }
+
+  /** The caller asks for more and more, and reads nothing of it: all its answers on the connection are lost to it. */
+  #tooMuchUnread(connection: Connection): void {
+    const status = 503; // no caller sees it
+    this.record({ method: "", path: "", subject: undefined, status, reason: "SLOW_CONSUMER", ms: 0 });
+    connection.line.cut();
   }
 
   /** Says which pages may read an answer. */

@@ -28,6 +28,7 @@ import { Farewell } from "./farewell.ts";
 import { NO_WEBSOCKET } from "./head.ts";
 import { settingsOf, type HttpOptions, type HttpSettings } from "./options.ts";
 import { problemOf } from "./problem.ts";
+import type { ResponderOptions } from "./responder.ts";
 import type { SessionDoor } from "./sessions.ts";
 import { SocketLine, type SocketLineOptions } from "./socket-line.ts";
 import { asksForWebSocket, serveWithoutUpgrade } from "./upgrade.ts";
@@ -40,9 +41,7 @@ const STRAY_LINE_END = Object.freeze(
 );
 
 /** What a gateway works with besides an engine. */
-export interface HttpFittings {
-  /** An API on the same port. Default: none. */
-  readonly api?: HttpApi;
+export interface HttpFittings extends ResponderOptions {
   /** The API has been asked for: its paths go before routes for every path. Default false: all routes go before them. */
   readonly apiFirst?: boolean;
   /** The door for native sessions on the same port. Default: none. */
