@@ -7,6 +7,7 @@
  * A few files that fail among others are run once more, alone; what failed, and what passed then, is told at the end.
  * Fails when no test file is found or no test ran. The last line printed is "N passed, N failed".
  */
+import { setMaxListeners } from "node:events";
 import { readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { run } from "node:test";
@@ -41,6 +42,7 @@ if (files.length === 0) {
 console.log(`node ${process.version}, ${files.length} test files`);
 
 const stop = AbortSignal.timeout(wholeRun);
+setMaxListeners(0, stop); // each file that runs listens to it
 const first = await runTests(files, 2);
 const failed = [...first.values()].filter((result) => result.failures.length > 0);
 const notes = [];
