@@ -87,6 +87,7 @@ export class Callers {
       outcome: "none",
       status: 0,
       worker: "",
+      wasKept: false,
       withdrawn: false,
       mistake: undefined,
     };
@@ -153,6 +154,7 @@ export class Callers {
     function failed(error: NodeJS.ErrnoException): void {
       if (over || call.settlements > 0) return; // Node tells some losses to the request and to the response
       over = true;
+      call.wasKept = sent.reusedSocket;
       settle(call.withdrawn ? "CALLER_GONE" : `connection: ${error.code ?? error.message}`);
     }
     sent.on("error", failed);

@@ -15,6 +15,7 @@ function call(change: Partial<Call> = {}): Call {
     outcome: "answered",
     status: 200,
     worker: "w0",
+    wasKept: false,
     withdrawn: false,
     mistake: undefined,
     ...change,

@@ -19,6 +19,8 @@ export interface Call {
   status: number;
   /** The worker that says it has answered. */
   worker: string;
+  /** Set when it went over a connection that had carried others. */
+  wasKept: boolean;
   /** Set when the caller withdrew the request. */
   withdrawn: boolean;
   /** What is wrong with the answer, such as another request's nonce. */
