@@ -1,6 +1,4 @@
-/**
- * The broker: who gets which message, and one outcome for every request. It knows no sockets; time comes from outside.
- */
+/** The broker: who gets which message, and one outcome for every request. It knows no sockets; time comes from outside. */
 import type { Clock } from "../message/clock.ts";
 import type {
   Registration,
@@ -59,9 +57,8 @@ export class Broker {
     this.#kept = new KeptRequests(options.limits);
     this.#refusals = new Refusals(this.stats, this.#kept);
     this.#endings = new SlicedWork((callback) => options.clock.after(0, callback));
-    this.#inFlight = new PendingTable(options.clock, options.limits.inFlight, createInFlight, (row) =>
-      this.#expired(row),
-    );
+    const expired = (row: InFlight): void => this.#expired(row);
+    this.#inFlight = new PendingTable(options.clock, options.limits.inFlight, createInFlight, expired);
   }
 
   /** Requests without an outcome. */
@@ -90,7 +87,14 @@ export class Broker {
   }
 
   /** Hands the request to one worker, or queues it. Returns a handle for `cancel`, 0 when it has ended already. */
-  request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number {
+  request(
+    route: Route,
+    request: Message,
+    timeoutMs: number,
+    sink: Sink,
+    tag: number,
+    now: number = this.#clock.now(),
+  ): number {
     const target = route as BrokerRoute;
     const { stats } = this;
     stats.requests++;
@@ -104,8 +108,7 @@ export class Broker {
     const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
     // What waits goes first, also when this request is made in the moment between a job's end and the next pull.
     const member = group.waitingCount > 0 ? undefined : group.choose();
-    if (member === undefined) return this.#enqueue(group, target, request, timeout, sink, tag);
-    const now = this.#clock.now();
+    if (member === undefined) return this.#enqueue(group, target, request, now + timeout, sink, tag);
     const isKept = group.attempts !== 1 || member.keeps === true;
     const kept = isKept ? this.#kept.keepHeld(request, sink, tag, group.attempts) : undefined;
     if (kept !== undefined && "code" in kept) return this.#refusals.unkept(kept, request, sink, tag);
@@ -122,7 +125,7 @@ export class Broker {
     group: QueueGroup,
     route: BrokerRoute,
     request: Message,
-    timeout: number,
+    deadline: number,
     sink: Sink,
     tag: number,
   ): number {
@@ -131,7 +134,7 @@ export class Broker {
     if (this.#inFlight.isFull) return this.#refusals.noRow(undefined, request, sink, tag);
     const kept = this.#kept.keep(request, sink, tag, true);
     if ("code" in kept) return this.#refusals.unkept(kept, request, sink, tag);
-    const row = this.#inFlight.add(this.#clock.now() + timeout);
+    const row = this.#inFlight.add(deadline);
     if (row === undefined) return this.#refusals.noRow(kept, request, sink, tag); // a toJSON made requests
     fillInFlight(row, sink, tag, group, route, kept, 0);
     group.enqueue(row.id, this.#isWaiting);
@@ -154,8 +157,7 @@ export class Broker {
   serve(pattern: string, worker: Worker, options: ServeOptions = {}): Registration {
     const group = this.#table.group(pattern, options.queue ?? "");
     const asked = Math.floor(options.concurrency ?? this.#limits.concurrency);
-    const concurrency = asked >= 1 ? asked : 1;
-    const keeps = worker.keepsRequests === true;
+    const [concurrency, keeps] = [asked >= 1 ? asked : 1, worker.keepsRequests === true];
     const member: Member = { worker, group, keeps, concurrency, held: 0, aside: 0, serving: true };
     group.add(member);
     if (options.attempts !== undefined && options.attempts > group.attempts)

@@ -37,9 +37,10 @@ export interface Engine {
   publish(route: Route, publication: Message): Promise<void> | undefined;
   /**
    * To one worker. The sink gets exactly one outcome, possibly before this returns.
+   * `now` is when the timeout began, by the engine's clock, for those who know it; else the engine looks.
    * @returns a handle for `cancel`, or 0 when the outcome is already known.
    */
-  request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number;
+  request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number, now?: number): number;
   /**
    * Withdraws a request: the worker is told why (`CALLER_GONE` if nothing is said), the sink hears nothing any more.
    * Unknown handles are ignored.

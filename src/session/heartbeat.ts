@@ -15,7 +15,8 @@ export class Heartbeat {
   readonly #on: { ping(): void; lost(): void };
   #timer: unknown;
   #due = 0;
-  #heardAt = 0;
+  /** When bytes arrived last, by the clock: one look at it for all messages of a read. */
+  heardAt = 0;
   /** Looks since something was heard: after the first it was pinged, after the second its time was over. */
   #looks = 0;
   /** This end does not read, so that hearing nothing means nothing. */
@@ -33,8 +34,8 @@ export class Heartbeat {
   }
 
   start(): void {
-    this.#heardAt = this.#clock.now();
-    this.#arm(this.#heardAt, this.#quietMs);
+    this.heardAt = this.#clock.now();
+    this.#arm(this.heardAt, this.#quietMs);
   }
 
   stop(): void {
@@ -43,7 +44,7 @@ export class Heartbeat {
 
   /** Bytes have arrived, whatever they say. */
   heard(): void {
-    this.#heardAt = this.#clock.now();
+    this.heardAt = this.#clock.now();
     this.#looks = 0;
   }
 
@@ -76,7 +77,7 @@ export class Heartbeat {
       this.#on.ping();
       return this.#arm(now, Math.min(HELD_PING_MS, this.#quietMs));
     }
-    const left = this.#quietMs - (now - this.#heardAt);
+    const left = this.#quietMs - (now - this.heardAt);
     if (left > 0) {
       this.#arm(now, Math.ceil(left));
     } else if (this.#looks > 0 && now - this.#due < this.#graceMs) {

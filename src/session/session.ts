@@ -42,7 +42,7 @@ export class Session<R> {
   readonly pressure: Pressure;
   readonly #connection: Connection;
   readonly #options: SessionOptions<R>;
-  readonly #heartbeat: Heartbeat;
+  readonly heartbeat: Heartbeat;
   readonly #reader: FrameReader;
   readonly #inbound: Inbound<R>;
   /** As the pressure's. */
@@ -72,7 +72,7 @@ export class Session<R> {
       ask: () => this.#control(FrameType.lane, 0, 0),
     });
     const { bypasses } = connection;
-    const ways = { lane: this.#lane, bypasses, heard: () => this.#heartbeat.heard() };
+    const ways = { lane: this.#lane, bypasses, heard: () => this.heartbeat.heard() };
     this.streams = new SessionStreams(this.outbox, options, ways, () => this.#bound());
     this.outbox.onDrained = () => {
       this.streams.drained();
@@ -82,13 +82,13 @@ export class Session<R> {
     this.#numbers = new NumberPool(options.firstBinding ?? 1, MAX_BINDING);
     this.#reader = new FrameReader(MAX_GREETING, options.room);
     this.#inbound = new Inbound(this, options);
-    this.#heartbeat = new Heartbeat(clock, limits, {
+    this.heartbeat = new Heartbeat(clock, limits, {
       ping: () => this.#control(FrameType.ping, 0, 0),
       lost: () => this.fail(failure("HEARTBEAT_LOST")),
     });
     this.pressure = new Pressure(connection, options, {
       outbox: this.outbox,
-      heartbeat: this.#heartbeat,
+      heartbeat: this.heartbeat,
       streams: this.streams,
       reader: this.#reader,
       resume: () => this.#resume(),
@@ -149,7 +149,7 @@ export class Session<R> {
     const first = this.#options.firstBinding ?? 1;
     this.#numbers = new NumberPool(first, Math.min(MAX_BINDING, first - 1 + greeting.bindings));
     this.#state = "open";
-    this.#heartbeat.start();
+    this.heartbeat.start();
     this.#options.lifecycle.opened();
   }
 
@@ -310,7 +310,7 @@ export class Session<R> {
     this.#state = "closing";
     this.#why = why;
     this.#reader.stop();
-    this.#heartbeat.stop();
+    this.heartbeat.stop();
     this.pressure.stop();
     this.#numbers.clear();
     this.streams.clear();
@@ -321,7 +321,7 @@ export class Session<R> {
   }
 
   #data(bytes: Uint8Array, isOffered: boolean): boolean {
-    this.#heartbeat.heard();
+    this.heartbeat.heard();
     const loan = new Loan(bytes, isOffered);
     const broken = this.#reader.push(bytes, this.#inbound, loan);
     this.#inbound.release();
@@ -384,7 +384,7 @@ export class Session<R> {
     this.#state = "closed";
     this.#why = why;
     clock.clear(this.#timer);
-    this.#heartbeat.stop();
+    this.heartbeat.stop();
     this.pressure.stop();
     this.#reader.stop();
     this.outbox.close();

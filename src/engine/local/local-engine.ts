@@ -59,8 +59,8 @@ export class LocalEngine implements Engine {
     this.#broker.publish(route, publication);
   }
 
-  request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number {
-    return this.#broker.request(route, request, timeoutMs, sink, tag);
+  request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number, now?: number): number {
+    return this.#broker.request(route, request, timeoutMs, sink, tag, now);
   }
 
   cancel(handle: number, why?: Failure): void {

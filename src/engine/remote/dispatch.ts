@@ -48,7 +48,7 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
       session()?.fail(failure("BAD_FRAME", `request ${id} is in flight already`));
       return;
     }
-    const now = clock.now();
+    const now = session()?.heartbeat.heardAt ?? clock.now();
     const job = jobs.add(id, service, now + timeoutMs);
     if (job === 0) this.#refuse(binding, id, request, IN_FLIGHT_FULL);
     else service.worker.execute(job, binding.resolved!.route, request, timeoutMs, now, 1);

@@ -52,6 +52,8 @@ export class NativeConnection
   /** What the shared numbers stand for on this session. */
   readonly #feeds: (Feed | undefined)[] = [];
   readonly #slow: SlowConsumer;
+  /** The engine counts deadlines by the clock of the session. */
+  readonly #sharesClock: boolean;
   readonly #fullSessions: FullSessions<Backpressure>;
   readonly #backpressure: Backpressure;
   /** The session is ended because a subscription that must not miss anything would have. */
@@ -78,6 +80,7 @@ export class NativeConnection
       firstBinding: FIRST_OWN_BINDING,
       isShort: () => options.fullSessions.isShort,
     });
+    this.#sharesClock = options.engine.clock === options.clock;
     this.#fullSessions = options.fullSessions;
     this.#backpressure = new Backpressure({
       session: this.session,
@@ -141,7 +144,8 @@ export class NativeConnection
       return;
     }
     const route = (binding.resolved ??= this.#engine.route(binding.subject));
-    const handle = this.#engine.request(route, request, timeoutMs, this, id);
+    const now = this.#sharesClock ? this.session.heartbeat.heardAt : undefined;
+    const handle = this.#engine.request(route, request, timeoutMs, this, id, now);
     if (handle === 0) return;
     this.#handles.set(id, handle);
     if (this.#fullSessions.workers.size > 0) this.#backpressure.requested(route);
