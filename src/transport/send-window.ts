@@ -3,8 +3,15 @@ import { copyOf, viewOf } from "../message/bytes.ts";
 
 /** Bytes one connection may have under way before `send` asks to wait. */
 const WINDOW = 262_144;
-/** What is kept for a stream that is full goes out in pieces, so that it can be seen whether the other end takes any. Bytes. */
-const PIECE = 65_536;
+/**
+ * What is kept for a stream that is full goes out in pieces, so that it can be seen whether the other end takes any. Each piece
+ * waits for the one before, so they are long while they are taken at once, and short when they are not. Bytes.
+ */
+const SHORT_PIECE = 65_536;
+/** A slab of a session in one go. */
+const LONG_PIECE = 270_336;
+/** A piece that takes less is taken at once. Milliseconds. */
+const AT_ONCE_MS = 250;
 
 /**
  * Sends through a Node stream that keeps buffers for as long as its flow control holds them back. Below the window bytes
@@ -17,6 +24,9 @@ export class SendWindow {
   #full = false;
   /** What of a buffer that is kept the stream has not been given. */
   #rest: Uint8Array | undefined;
+  #piece = SHORT_PIECE;
+  /** When the last piece was given to the stream. */
+  #began = 0;
 
   constructor(stream: Writable, drained: () => void) {
     this.#stream = stream;
@@ -49,9 +59,11 @@ export class SendWindow {
   }
 
   #sendPiece(bytes: Uint8Array): void {
-    if (bytes.length <= PIECE) return this.#write(bytes);
-    this.#rest = viewOf(bytes, PIECE, bytes.length);
-    return this.#write(viewOf(bytes, 0, PIECE));
+    const piece = this.#piece;
+    this.#began = performance.now();
+    if (bytes.length <= piece) return this.#write(bytes);
+    this.#rest = viewOf(bytes, piece, bytes.length);
+    return this.#write(viewOf(bytes, 0, piece));
   }
 
   #write(bytes: Uint8Array): void {
@@ -62,6 +74,7 @@ export class SendWindow {
   #sent(size: number, error: Error | null | undefined): void {
     this.#pending -= size;
     if (error) return;
+    if (this.#full) this.#piece = performance.now() - this.#began < AT_ONCE_MS ? LONG_PIECE : SHORT_PIECE;
     const rest = this.#rest;
     this.#rest = undefined;
     if (rest !== undefined) return this.#sendPiece(rest);
