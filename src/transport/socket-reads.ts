@@ -62,7 +62,8 @@ export interface SocketHandle {
 
 /** Bytes that a stream, be it a socket or not, was given and the system has not taken yet. */
 export function unsentOf(stream: Duplex): number {
-  return handleOf(stream)?.writeQueueSize ?? stream.writableLength;
+  // The handle knows what of a write the system has taken. Over TLS that of Node 24 says 0 in any case.
+  return handleOf(stream)?.writeQueueSize || stream.writableLength;
 }
 
 /** What a socket reads and writes with, while it is open. */
