@@ -119,7 +119,9 @@ export class Exposure implements Worker, AsyncDisposable {
     const controller = new AbortController();
     this.#dialing.set(job, controller);
     const socket = connect({ ...this.#target, allowHalfOpen: true, noDelay: true, keepAlive: true });
-    const options = { timeoutMs: Math.min(timeoutMs, connectTimeoutMs), signal: controller.signal };
+    // A request whose time is up is canceled, which ends the dial: the tunnel says so, whichever timer is the first.
+    const ownTimeout = timeoutMs > connectTimeoutMs ? { timeoutMs: connectTimeoutMs } : {};
+    const options = { ...ownTimeout, signal: controller.signal };
     try {
       return [await dialSocket(socket, options), end];
     } finally {
