@@ -11,10 +11,15 @@ import { parseSync } from "oxc-parser";
 /** Folders of src, lowest first; those on one line must not import each other. "." is src itself. */
 const layers = [
   ["message"],
-  ["wire", "broker", "transport", "codec", "auth"],
+  ["runtime"],
+  ["collections"],
+  ["stream"],
+  ["observe", "access"],
+  ["wire", "broker", "transport", "codec"],
   ["session"],
   ["engine"],
   ["gateway", "peer"],
+  ["config"],
   ["hub", "tunnel", "app"],
   ["supervisor"],
   ["cli", "client", "testing", "dashboard", "."],

@@ -1,10 +1,10 @@
 export { connect, type ConnectOptions } from "./peer/connect.ts";
 export { createHub, type Hub, type HubConfig, type HubStats } from "./hub/hub.ts";
-export type { Door, ListenAt } from "./hub/session-doors.ts";
+export type { HubListener } from "./hub/session-doors.ts";
 export type { BeamOptions, PlainMode } from "./gateway/beam/options.ts";
-export type { BeamStats } from "./gateway/beam/site.ts";
+export type { BeamStats } from "./gateway/beam/context.ts";
 export type { GrpcOptions } from "./gateway/grpc/options.ts";
-export type { GrpcStats } from "./gateway/grpc/worker-call.ts";
+export type { GrpcStats } from "./gateway/grpc/connection.ts";
 export type { HandlerOptions, HttpHandler } from "./gateway/http/embedded.ts";
 export type { JobServiceOptions, JobsOptions } from "./gateway/jobs/options.ts";
 export { LintelError, type LintelErrorOptions } from "./message/failure.ts";
@@ -35,7 +35,7 @@ export type { Attachment } from "./peer/stream/attachment.ts";
 export { type Channel, pipe } from "./peer/stream/channel.ts";
 export { event, type EventOptions, type SequenceEvent } from "./peer/stream/event.ts";
 export type { DuplexStream, ReceivedStream } from "./peer/stream/received.ts";
-export type { ListenOptions, TlsOptions } from "./transport/transport.ts";
+export type { ListenAt, ListenOptions, TlsOptions } from "./transport/transport.ts";
 export { TransportRegistry } from "./transport/registry.ts";
 export type {
   Connection,

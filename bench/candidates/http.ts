@@ -1,4 +1,4 @@
-/** What answers HTTP in W3, except Lintel's own doors. */
+/** What answers HTTP in W3, except Lintel's own gateways. */
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { HTTP_ANSWER } from "./answer.ts";

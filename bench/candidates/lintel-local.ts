@@ -7,10 +7,10 @@ import { LINTEL_SUBJECT } from "./lintel.ts";
 
 const HTTP_PATH = "/bench/echo";
 
-/** Who answers behind the HTTP door. */
+/** Who answers behind the HTTP gateway. */
 export type LintelEdge = "constant" | "in-process" | "worker";
 
-/** One hub with an HTTP door and a unix listener for the worker; returns the URL to load and the worker's address. */
+/** One hub with an HTTP gateway and a unix listener for the worker; returns the URL to load and the worker's address. */
 export async function openLintelEdge(
   edge: LintelEdge,
   directory: string,

@@ -14,7 +14,7 @@ export function measureByWrk(
   url: string,
 ): (load: Load, seconds: number) => Promise<Sample> {
   const script = join(tree.directory(), "post.lua");
-  // A JSON text of exactly POST_BYTES, so that a door that looks into bodies finds a valid one.
+  // A JSON text of exactly POST_BYTES, so that a gateway that looks into bodies finds a valid one.
   const body = `"${"a".repeat(POST_BYTES - 2)}"`;
   writeFileSync(
     script,

@@ -1,8 +1,8 @@
 /** The answer to one request of a web app, as the hub gets it. */
 import { failure, type Failure, type LintelError } from "../message/failure.ts";
 import { Format, Message } from "../message/message.ts";
-import { createStream } from "../message/stream-pair.ts";
-import { ROOT_LINE } from "../message/stream.ts";
+import { createStream } from "../stream/stream-pair.ts";
+import { ROOT_LINE } from "../stream/stream.ts";
 import { answerFailure } from "../message/unsent.ts";
 import { Port } from "../peer/stream/port.ts";
 import type { SharedByStreams } from "../peer/stream/values.ts";

@@ -21,7 +21,7 @@ export interface App {
 const MAX_IDLE = 64;
 /** Connections that are kept for apps that have not ended an answer that is complete. */
 const MAX_LINGERING = 64;
-/** Above what the hub's doors let through, which see to the limit. */
+/** Above what the hub's gateways let through, which see to the limit. */
 const MAX_HEADER_SIZE = 262_144;
 
 export class ListenerApp implements App, AppSocketOwner {
@@ -40,7 +40,7 @@ export class ListenerApp implements App, AppSocketOwner {
     this.#listener = listener;
     this.streams = streams;
     this.#onError = onError;
-    // No times of its own: a request has a deadline, and its caller a door that watches it.
+    // No times of its own: a request has a deadline, and its caller a gateway that watches it.
     this.#server = createServer({
       maxHeaderSize: MAX_HEADER_SIZE,
       requestTimeout: 0,

@@ -1,7 +1,7 @@
-/** Requests of the HTTP door as a web app is to see them. */
+/** Requests of the HTTP gateway as a web app is to see them. */
 import { failure, type Failure } from "../message/failure.ts";
 import type { Message, StreamEnd } from "../message/message.ts";
-import { isRoot } from "../message/stream.ts";
+import { isRoot } from "../stream/stream.ts";
 
 /** What becomes of the path under which the hub's routes have an app. */
 export type Prefix = "strip" | "keep";
@@ -16,7 +16,7 @@ export interface AppRequest {
   readonly base: string;
   readonly scheme: "http" | "https";
   readonly host: string;
-  /** The caller's address; undefined when the door has not told. */
+  /** The caller's address; undefined when the gateway has not told. */
   readonly remote: string | undefined;
   /** Names in lower case, and values; without those that frame the message. */
   readonly headers: readonly (readonly [name: string, value: string])[];

@@ -1,10 +1,10 @@
 import type { Engine } from "../engine/engine.ts";
-import { defer } from "../message/deferred.ts";
+import { defer } from "../runtime/deferred.ts";
 import type { Registration, Route, Worker } from "../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import type { Message } from "../message/message.ts";
 import type { SharedByStreams } from "../peer/stream/values.ts";
-import { discardStreams } from "../message/stream.ts";
+import { discardStreams } from "../stream/stream.ts";
 import { Answer, type AnswerOwner } from "./answer.ts";
 import { FetchApp } from "./fetch-app.ts";
 import { ListenerApp, type App, type OnError } from "./listener-app.ts";

@@ -1,5 +1,5 @@
 /** The broker: who gets which message, and one outcome for every request. It knows no sockets; time comes from outside. */
-import type { Clock } from "../message/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type {
   Registration,
   Route,
@@ -12,8 +12,8 @@ import type {
 import type { Failure } from "../message/failure.ts";
 import { MAX_TIMEOUT, type Limits } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
-import { SlicedWork } from "../message/sliced-work.ts";
-import { discardStreams } from "../message/stream.ts";
+import { SlicedWork } from "../runtime/sliced-work.ts";
+import { discardStreams } from "../stream/stream.ts";
 import { KeptRequests, type KeepingLimits } from "./kept-requests.ts";
 import { clearInFlight, createInFlight, fillInFlight, type InFlight } from "./in-flight.ts";
 import {
@@ -25,7 +25,7 @@ import {
   QUEUE_FULL,
   WORKER_LOST,
 } from "./outcomes.ts";
-import { PendingTable } from "./pending-table.ts";
+import { PendingTable } from "../collections/pending-table.ts";
 import { Refusals } from "./refusals.ts";
 import { giveTo, pickGroup, takeFrom, type Member, type QueueGroup } from "./queue-group.ts";
 import { RoutingTable, type BrokerRoute } from "./routes.ts";
@@ -173,9 +173,9 @@ export class Broker {
         return READY;
       },
       lose: () => this.#lose(member),
-      places: {
+      capacity: {
         resize: (places) => this.#resize(member, places),
-        setAside: (job) => this.#setAside(member, job),
+        detach: (job) => this.#setAside(member, job),
         release: (job, request, executed) => this.#release(member, job, request, executed),
       },
     };

@@ -4,8 +4,8 @@ import type { Sink } from "../message/delivery.ts";
 import { failure, type Failure } from "../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
-import { SharedBound, shareOf } from "../message/shared-bound.ts";
-import { INITIAL_CREDIT } from "../message/stream.ts";
+import { SharedBound, shareOf } from "../collections/shared-bound.ts";
+import { INITIAL_CREDIT } from "../stream/stream.ts";
 import type { Member } from "./queue-group.ts";
 import { keptRequest } from "./outcomes.ts";
 

@@ -1,7 +1,7 @@
 import type { Sink } from "../message/delivery.ts";
 import type { Failure } from "../message/failure.ts";
 import type { Message } from "../message/message.ts";
-import { discardStreams } from "../message/stream.ts";
+import { discardStreams } from "../stream/stream.ts";
 import type { Kept, KeptRequests } from "./kept-requests.ts";
 import { IN_FLIGHT_FULL } from "./outcomes.ts";
 import type { BrokerStats } from "./stats.ts";

@@ -1,6 +1,6 @@
 import type { Route, Subscriber, Subscription } from "../message/delivery.ts";
 import { checkPattern, checkSubject } from "../message/subject.ts";
-import { PatternTrie } from "./pattern-trie.ts";
+import { PatternTrie } from "../collections/pattern-trie.ts";
 import { QueueGroup } from "./queue-group.ts";
 
 /** A literal subject with what it leads to, looked up again only after a registration has changed. */

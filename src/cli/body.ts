@@ -17,7 +17,7 @@ export async function readBody(argument: string | undefined): Promise<string | U
 }
 
 /**
- * Marks a body with its content type. An object or array in JSON is sent as JSON, as the HTTP door does for `curl -d`;
+ * Marks a body with its content type. An object or array in JSON is sent as JSON, as the HTTP gateway does for `curl -d`;
  * with `json` any JSON value is, and anything else is refused. A content type among the headers has the last word.
  */
 export function toOutgoing(

@@ -1,7 +1,7 @@
 /** Config files, as the commands find and read them. */
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { FileConfig } from "../hub/config.ts";
+import type { FileConfig } from "../config/config.ts";
 import { LintelError } from "../message/failure.ts";
 import { CliError, Exit } from "./failure.ts";
 
@@ -15,7 +15,7 @@ export function findConfigFile(...names: readonly string[]): string | undefined 
 
 /** Reads a config file; what is wrong with it is wrong usage. */
 export async function readConfigFile(path: string): Promise<FileConfig> {
-  const { readConfig } = await import("../hub/config.ts");
+  const { readConfig } = await import("../config/config.ts");
   try {
     return await readConfig(path);
   } catch (cause) {

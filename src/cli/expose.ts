@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { urlText } from "../message/url-text.ts";
-import type { Target } from "../gateway/tunnel/exposure.ts";
-import { parseAddress } from "../hub/config-units.ts";
+import type { Target } from "../gateway/tunnel/worker.ts";
+import { parseAddress } from "../config/units.ts";
 import { parseSubject } from "./flags.ts";
 import { addHubFlags, type HubFlags } from "./hub-flags.ts";
 import { connectToHub, note } from "./hub-link.ts";

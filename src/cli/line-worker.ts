@@ -16,7 +16,7 @@ import { note } from "./hub-link.ts";
 import { jsonOf } from "./json-line.ts";
 import { LineSplitter } from "../supervisor/lines.ts";
 import { printable } from "./paint.ts";
-import { Slots } from "./slots.ts";
+import { Semaphore } from "../runtime/semaphore.ts";
 
 export interface LineWorkerOptions {
   readonly program: Program;
@@ -41,7 +41,7 @@ interface Job {
 
 export class LineWorker {
   readonly #options: LineWorkerOptions;
-  readonly #slots: Slots;
+  readonly #slots: Semaphore;
   #child: RunningProgram | undefined;
   #jobs: Job[] = [];
   /** Requests that wait for the program to be started again. */
@@ -54,7 +54,7 @@ export class LineWorker {
 
   constructor(options: LineWorkerOptions) {
     this.#options = options;
-    this.#slots = new Slots(options.concurrency);
+    this.#slots = new Semaphore(options.concurrency);
     this.#starting = this.#start();
   }
 

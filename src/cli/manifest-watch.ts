@@ -1,7 +1,7 @@
 import { watch, type FSWatcher } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import type { FileConfig } from "../hub/config.ts";
+import type { FileConfig } from "../config/config.ts";
 import { readConfigFile } from "./config-file.ts";
 import { printFailure } from "./failure.ts";
 import { note } from "./hub-link.ts";

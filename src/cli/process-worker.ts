@@ -6,7 +6,7 @@ import type { PipeSource } from "../supervisor/pipes.ts";
 import type { Program, RunningProgram } from "./child.ts";
 import { note } from "./hub-link.ts";
 import { RequestPrograms, outcomeOf } from "./request-programs.ts";
-import { Slots } from "./slots.ts";
+import { Semaphore } from "../runtime/semaphore.ts";
 
 export interface ProcessWorkerOptions {
   readonly program: Program;
@@ -23,12 +23,12 @@ export interface ProcessWorkerOptions {
 
 export class ProcessWorker {
   readonly #options: ProcessWorkerOptions;
-  readonly #slots: Slots;
+  readonly #slots: Semaphore;
   readonly #programs: RequestPrograms;
 
   constructor(options: ProcessWorkerOptions) {
     this.#options = options;
-    this.#slots = new Slots(options.concurrency);
+    this.#slots = new Semaphore(options.concurrency);
     this.#programs = new RequestPrograms(options.program, options.pipes);
   }
 

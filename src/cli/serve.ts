@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import type { FileConfig } from "../hub/config.ts";
-import { ADDRESS_FORM, isLoopback, parseAddress, type Address } from "../hub/config-units.ts";
+import type { FileConfig } from "../config/config.ts";
+import { ADDRESS_FORM, isLoopback, parseAddress, type Address } from "../config/units.ts";
 import type { Hub } from "../hub/hub.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
 import { findConfigFile, readConfigFile } from "./config-file.ts";

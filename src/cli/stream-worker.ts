@@ -10,7 +10,7 @@ import type { PipeSource } from "../supervisor/pipes.ts";
 import type { Program, RunningProgram } from "./child.ts";
 import { chunkOf } from "./json-line.ts";
 import { RequestPrograms, outcomeOf } from "./request-programs.ts";
-import { Slots } from "./slots.ts";
+import { Semaphore } from "../runtime/semaphore.ts";
 
 export interface StreamWorkerOptions {
   readonly program: Program;
@@ -27,12 +27,12 @@ type Answer = ReadableStream<Uint8Array> | undefined;
 
 export class StreamWorker {
   readonly #options: StreamWorkerOptions;
-  readonly #slots: Slots;
+  readonly #slots: Semaphore;
   readonly #programs: RequestPrograms;
 
   constructor(options: StreamWorkerOptions) {
     this.#options = options;
-    this.#slots = new Slots(options.concurrency);
+    this.#slots = new Semaphore(options.concurrency);
     this.#programs = new RequestPrograms(options.program, options.pipes);
   }
 

@@ -4,7 +4,7 @@ import {
   DEFAULT_TUNNEL_LIMITS,
   type OnConnectionError,
   type TunnelLimits,
-} from "../gateway/tunnel/limits.ts";
+} from "../gateway/tunnel/options.ts";
 import { parseCount, parseSeconds } from "./flags.ts";
 import { note } from "./hub-link.ts";
 import { printable } from "./paint.ts";

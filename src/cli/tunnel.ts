@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { urlText } from "../message/url-text.ts";
-import { isLoopback, parseAddress, type Address } from "../hub/config-units.ts";
+import { isLoopback, parseAddress, type Address } from "../config/units.ts";
 import type { Peer } from "../peer/peer.ts";
 import type { Tunnel, TunnelOptions } from "../tunnel/index.ts";
 import { parseSubject } from "./flags.ts";

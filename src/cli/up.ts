@@ -1,14 +1,14 @@
 import { openSync, closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Option, type Command } from "commander";
-import type { FileConfig } from "../hub/config.ts";
+import type { FileConfig } from "../config/config.ts";
 import { createHub, type Hub } from "../hub/hub.ts";
-import type { Address } from "../hub/config-units.ts";
+import type { Address } from "../config/units.ts";
 import { LintelError } from "../message/failure.ts";
 import { Guard } from "../supervisor/guard.ts";
-import { openControl, type ControlDoor } from "../supervisor/control.ts";
+import { openControl, type ControlListener } from "../supervisor/control.ts";
 import { PipeSource } from "../supervisor/pipes.ts";
-import { Presence } from "../supervisor/presence.ts";
+import { ReadinessTracker } from "../supervisor/readiness-tracker.ts";
 import { RuntimeDirectory } from "../supervisor/runtime-directory.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { MANIFESTS, findConfigFile, projectOf, readConfigFile } from "./config-file.ts";
@@ -95,18 +95,18 @@ async function runServices(
   { http, log, grace }: Flags,
   runtime: RuntimeDirectory,
 ): Promise<void> {
-  const presence = new Presence();
+  const readiness = new ReadinessTracker();
   const output = new ServiceOutput();
   dropUnread(process.stdout, (lines) => output.behind("hub", droppedLine("text", lines, new Date())));
   const pipes = new PipeSource();
-  const hub = await startHub(withHttp(config, http), log, presence, output);
+  const hub = await startHub(withHttp(config, http), log, readiness, output);
   const supervisor = new Supervisor({
     run: runtime.run,
     httpUrl: hub.httpUrl,
     pipes,
-    presence,
+    readiness,
     lintel: [process.execPath, MAIN],
-    openDoor: () => hub.listen(runtime.socketUrl()),
+    openListener: () => hub.listen(runtime.socketUrl()),
     onLine: (line) => output.write(output.line(line)),
     onError: (error) => note(`cannot change the services: ${String(error)}`),
     onState: ({ status }) => {
@@ -118,7 +118,7 @@ async function runServices(
     supervisor.kill();
     runtime.release();
   });
-  let control: ControlDoor | undefined;
+  let control: ControlListener | undefined;
   let watch: ManifestWatch | undefined;
   const onHangUp = (): void => {
     if (stopping.signal.aborted) return; // a terminal that is closed says so more than once
@@ -148,18 +148,18 @@ async function runServices(
 async function startHub(
   { services: _, ...config }: FileConfig,
   log: LogFormat,
-  presence: Presence,
+  readiness: ReadinessTracker,
   output: ServiceOutput,
 ): Promise<Hub> {
   const onRequest = requestLog(log, (line) => output.write(output.behind("hub", line)));
-  const door = { ...config.http, onFault: (error: unknown) => note(`HTTP: ${String(error)}`) };
+  const http = { ...config.http, onFault: (error: unknown) => note(`HTTP: ${String(error)}`) };
   try {
     return await createHub({
       listen: [], // services come by sockets of their own
       ...config,
-      http: config.http === false ? false : onRequest === undefined ? door : { ...door, onRequest },
-      onService: presence.note,
-      onPoll: presence.notePoll,
+      http: config.http === false ? false : onRequest === undefined ? http : { ...http, onRequest },
+      onService: readiness.note,
+      onPoll: readiness.notePoll,
       onError: (error, where) => note(`${where} failed: ${String(error)}`),
     });
   } catch (error) {

@@ -1,8 +1,8 @@
 /**
- * An engine routes messages: inside this process, through another hub, over a cluster. Every door and every peer speaks
- * to one through this interface, so any door runs in front of any of them.
+ * An engine routes messages: inside this process, through another hub, over a cluster. Every gateway and every peer speaks
+ * to one through this interface, so any gateway runs in front of any of them.
  */
-import type { Clock } from "../message/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type {
   Registration,
   Route,

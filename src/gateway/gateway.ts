@@ -1,6 +1,6 @@
 import type { TlsOptions } from "../transport/transport.ts";
 
-/** A gateway is a door: it turns a foreign protocol into messages for an engine. */
+/** A gateway turns a foreign protocol into messages for an engine. */
 export interface Listening {
   /** Where it is reached, with the port it really has: `http://127.0.0.1:8500`. */
   readonly url: string;

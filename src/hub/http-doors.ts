@@ -1,17 +1,17 @@
-/** The HTTP doors of a hub, with what a hub has and the HTTP gateway does not know: limits, and native sessions. */
+/** The HTTP gateways of a hub, with what a hub has and the HTTP gateway does not know: limits, and native sessions. */
 import type { Server } from "node:http";
 import type { Engine } from "../engine/engine.ts";
-import { BodyBudget } from "../gateway/http/body.ts";
+import { BodyBudget } from "../gateway/http/body-limit.ts";
 import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
-import type { Certificates, HttpFittings, HttpListening } from "../gateway/http/server.ts";
+import type { Certificates, HttpDependencies, HttpListening } from "../gateway/http/gateway.ts";
 import type { SessionDoor } from "../gateway/http/sessions.ts";
-import type { JobsGateway } from "../gateway/jobs/jobs-gateway.ts";
-import type { NativeGateway } from "../gateway/native/native-gateway.ts";
+import type { JobsGateway } from "../gateway/jobs/gateway.ts";
+import type { NativeGateway } from "../gateway/native/gateway.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import { AccessRule } from "../transport/origins.ts";
-import { SharedBound, shareOf } from "../message/shared-bound.ts";
+import { SharedBound, shareOf } from "../collections/shared-bound.ts";
 import { SESSION_PATH } from "../transport/session-protocol.ts";
 import { renewTls, serverTls } from "../transport/tls-options.ts";
 import type { TlsOptions } from "../transport/transport.ts";
@@ -65,11 +65,11 @@ export class HttpDoors {
 
   /** Opens the port. */
   async open(options: HttpOptions): Promise<string> {
-    if (this.#port !== undefined) throw new LintelError("already_exists", "the HTTP door is open already");
-    const { openHttp } = await import("../gateway/http/server.ts");
+    if (this.#port !== undefined) throw new LintelError("already_exists", "the HTTP gateway is open already");
+    const { openHttp } = await import("../gateway/http/gateway.ts");
     const sessions = this.#sessionsOf(options, "", true);
     const { tls = this.#tls ?? false } = options;
-    const fittings: HttpFittings = {
+    const fittings: HttpDependencies = {
       bodies: this.#bodies,
       answers: this.#answers,
       ...(this.#jobs === undefined ? {} : { api: this.#jobs, apiFirst: this.#jobsFirst }),
@@ -167,7 +167,7 @@ export class HttpDoors {
 }
 
 function certificatesOf(tls: TlsOptions): Certificates {
-  const name = "the HTTP door";
+  const name = "the HTTP gateway";
   const options = serverTls(name, tls);
   return { options, renew: (server, others) => renewTls(server, name, options, others) };
 }

@@ -3,19 +3,19 @@ import type { Server } from "node:http";
 import { LocalEngine } from "../engine/local/local-engine.ts";
 import { codecsOf } from "../codec/codecs.ts";
 import type { BrokerStats } from "../broker/stats.ts";
-import type { BeamGateway } from "../gateway/beam/beam-gateway.ts";
+import type { BeamGateway } from "../gateway/beam/gateway.ts";
 import type { BeamOptions } from "../gateway/beam/options.ts";
-import type { BeamStats } from "../gateway/beam/site.ts";
-import type { GrpcGateway } from "../gateway/grpc/grpc-gateway.ts";
+import type { BeamStats } from "../gateway/beam/context.ts";
+import type { GrpcGateway } from "../gateway/grpc/gateway.ts";
 import type { GrpcOptions } from "../gateway/grpc/options.ts";
-import type { GrpcStats } from "../gateway/grpc/worker-call.ts";
+import type { GrpcStats } from "../gateway/grpc/connection.ts";
 import type { HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import type { JobsOptions } from "../gateway/jobs/options.ts";
-import type { JobsGateway } from "../gateway/jobs/jobs-gateway.ts";
-import type { PollListener } from "../gateway/jobs/pull-services.ts";
+import type { JobsGateway } from "../gateway/jobs/gateway.ts";
+import type { PollListener } from "../gateway/jobs/workers.ts";
 import type { ServiceListener } from "../gateway/native/connection-options.ts";
-import { NativeGateway } from "../gateway/native/native-gateway.ts";
+import { NativeGateway } from "../gateway/native/gateway.ts";
 import { OVERDUE } from "../message/draining.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
@@ -23,33 +23,33 @@ import { checkDrain } from "../peer/checks.ts";
 import { EnginePeer, reportToStderr, type EnginePeerOptions } from "../peer/engine-peer.ts";
 import { nodeObjects } from "../peer/node-objects.ts";
 import type { CodecOptions, DrainOptions, Peer } from "../peer/peer.ts";
-import type { TlsOptions } from "../transport/transport.ts";
+import type { ListenAt, TlsOptions } from "../transport/transport.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
 import { TransportRegistry } from "../transport/registry.ts";
-import { checkAttach, checkHttp, checkHubConfig, checkListenAt } from "./check-config.ts";
+import { checkAttach, checkHttp, checkHubConfig, checkListenAt } from "./check-options.ts";
 import { HttpDoors } from "./http-doors.ts";
 import { MemoryRelief, processMemory } from "./memory-relief.ts";
 import { LoopWatch, type LoopDelay } from "./loop-delay.ts";
-import { SessionDoors, type Door, type ListenAt } from "./session-doors.ts";
+import { SessionDoors, type HubListener } from "./session-doors.ts";
 
 export interface HubConfig extends CodecOptions {
-  /** The HTTP door, or false for none. Default: 127.0.0.1:8500. */
+  /** The HTTP gateway, or false for none. Default: 127.0.0.1:8500. */
   readonly http?: false | HttpOptions;
   /**
-   * Workers over plain HTTP, on the port of the HTTP door: false for none, or how. Default true, but then their paths give way
+   * Workers over plain HTTP, on the port of the HTTP gateway: false for none, or how. Default true, but then their paths give way
    * to routes for every path, such as that of a web app at `/`.
    */
   readonly jobs?: boolean | JobsOptions;
   /** Where to listen for the native protocol: URLs, with options where they need any. Default: `tcp://127.0.0.1:4500`. */
   readonly listen?: readonly (string | ListenAt)[];
   /**
-   * Certificates for every door that takes some and has none of its own: the HTTP door, which then speaks HTTPS, and the
-   * URLs of `listen` that are encrypted, and the gRPC door.
+   * Certificates for every gateway that takes some and has none of its own: the HTTP gateway, which then speaks HTTPS, and the
+   * URLs of `listen` that are encrypted, and the gRPC gateway.
    */
   readonly tls?: TlsOptions;
-  /** The door for programs that speak beam over a unix socket. Default: none. */
+  /** The gateway for programs that speak beam over a unix socket. Default: none. */
   readonly beam?: BeamOptions;
-  /** The door for workers that speak gRPC. Default: none. */
+  /** The gateway for workers that speak gRPC. Default: none. */
   readonly grpc?: GrpcOptions;
   readonly limits?: Partial<Limits>;
   /** Shown to peers that connect. Default "lintel". */
@@ -87,9 +87,9 @@ export interface HubStats extends Readonly<BrokerStats> {
   readonly droppedTooLarge: number;
   /** Sessions that were ended because they did not keep up. */
   readonly slowDisconnects: number;
-  /** What the beam door has counted; undefined without one. */
+  /** What the beam gateway has counted; undefined without one. */
   readonly beam: BeamStats | undefined;
-  /** What the gRPC door has counted; undefined without one. */
+  /** What the gRPC gateway has counted; undefined without one. */
   readonly grpc: GrpcStats | undefined;
 }
 
@@ -99,19 +99,19 @@ export interface Hub extends Peer {
   readonly urls: readonly string[];
   /** Where HTTP requests go. */
   readonly httpUrl: string | undefined;
-  /** Where native sessions connect on the port of the HTTP door: `ws://127.0.0.1:8500/.lintel/session`. */
+  /** Where native sessions connect on the port of the HTTP gateway: `ws://127.0.0.1:8500/.lintel/session`. */
   readonly sessionUrl: string | undefined;
   /** Where programs that speak beam connect: `unix:///run/beam.sock`. */
   readonly beamUrl: string | undefined;
   /** Where workers that speak gRPC connect: `grpc://127.0.0.1:4510`, or `grpcs` with certificates. */
   readonly grpcUrl: string | undefined;
   /**
-   * Listens for sessions on one more URL, until the door is closed or the hub is; sessions that came by it stay. Rejects as
+   * Listens for sessions on one more URL, until the gateway is closed or the hub is; sessions that came by it stay. Rejects as
    * `createHub` does.
    */
-  listen(at: string | ListenAt): Promise<Door>;
+  listen(at: string | ListenAt): Promise<HubListener>;
   /**
-   * Opens the HTTP door of a hub that was created with `http: false`, for those who want their workers there first.
+   * Opens the HTTP gateway of a hub that was created with `http: false`, for those who want their workers there first.
    * Resolves with its URL; rejects as `createHub` does.
    */
   openHttp(options?: HttpOptions): Promise<string>;
@@ -187,7 +187,7 @@ async function openJobs(
   { callerShare }: Limits,
 ): Promise<JobsGateway | undefined> {
   if (options === false) return undefined;
-  const { JobsGateway } = await import("../gateway/jobs/jobs-gateway.ts");
+  const { JobsGateway } = await import("../gateway/jobs/gateway.ts");
   return new JobsGateway(engine, options === true ? {} : options, onPoll, callerShare);
 }
 
@@ -198,7 +198,7 @@ async function openBeamDoor(
   { timeout, payload }: Limits,
 ): Promise<BeamGateway | undefined> {
   if (beam === undefined) return undefined;
-  const { openBeam } = await import("../gateway/beam/beam-gateway.ts");
+  const { openBeam } = await import("../gateway/beam/gateway.ts");
   const told = onError === undefined ? {} : { onError };
   return openBeam(engine, { timeoutMs: timeout, messageLimit: payload, ...told, ...beam });
 }
@@ -210,13 +210,13 @@ async function openGrpcDoor(
   limits: Limits,
 ): Promise<GrpcGateway | undefined> {
   if (grpc === undefined) return undefined;
-  const { openGrpc } = await import("../gateway/grpc/grpc-gateway.ts").catch(explainMissing);
+  const { openGrpc } = await import("../gateway/grpc/gateway.ts").catch(explainMissing);
   return openGrpc(engine, { ...(tls === undefined ? {} : { tls }), ...grpc }, limits);
 }
 
 function explainMissing(cause: unknown): never {
   if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
-  const text = "the gRPC door needs a package: npm install @bufbuild/protobuf";
+  const text = "the gRPC gateway needs a package: npm install @bufbuild/protobuf";
   throw new LintelError("failed_precondition", text, { cause });
 }
 
@@ -283,7 +283,7 @@ class RunningHub extends EnginePeer implements Hub {
     return this.#grpc?.url;
   }
 
-  async listen(at: string | ListenAt): Promise<Door> {
+  async listen(at: string | ListenAt): Promise<HubListener> {
     checkListenAt("listen", at);
     if (this.#ending !== undefined) throw LintelError.of("CLOSED");
     const door = await this.#doors.listen(at);

@@ -9,7 +9,7 @@ import type { Connection } from "../transport/transport.ts";
 import type { WsAcceptor } from "../transport/ws/acceptor.ts";
 
 export interface SessionDoorOptions {
-  /** What the paths of the door begin with: empty for the root. */
+  /** What the paths of the gateway begin with: empty for the root. */
   readonly base: string;
   /** WebSockets are taken at `/` too, where other clients go when their URL has no path. */
   readonly atRoot: boolean;

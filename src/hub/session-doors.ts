@@ -1,16 +1,11 @@
 /** Where a hub listens for sessions: URLs, which may come and go while it runs. */
 import type { Listening } from "../gateway/gateway.ts";
-import type { NativeGateway } from "../gateway/native/native-gateway.ts";
+import type { NativeGateway } from "../gateway/native/gateway.ts";
 import type { TransportRegistry } from "../transport/registry.ts";
-import type { ListenOptions, TlsOptions } from "../transport/transport.ts";
-
-/** A URL to listen on with what its transport needs to know. */
-export interface ListenAt extends ListenOptions {
-  readonly url: string;
-}
+import type { ListenAt, TlsOptions } from "../transport/transport.ts";
 
 /** A place where a hub listens. */
-export interface Door {
+export interface HubListener {
   /** With the port that was taken, where port 0 was asked for. */
   readonly url: string;
   /** Accepts nothing new. */
@@ -34,7 +29,7 @@ export class SessionDoors {
     return [...this.#open].map((door) => door.url);
   }
 
-  async listen(at: string | ListenAt): Promise<Door> {
+  async listen(at: string | ListenAt): Promise<HubListener> {
     const { url, ...options } = typeof at === "string" ? { url: at } : at;
     const transport = await this.#transports.for(url);
     const takesTls = transport.supports.encrypted && !transport.supports.inProcess;

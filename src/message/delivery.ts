@@ -47,15 +47,15 @@ export interface Registration {
   /** Leaves at once: jobs still held fail as `WORKER_LOST`, or go to others where the group says so. */
   lose(): void;
   /** For workers that are ready by turns. Undefined where the engine cannot do it. */
-  readonly places?: Places | undefined;
+  readonly capacity?: Capacity | undefined;
 }
 
 /** A worker's say in how much it takes, and what it keeps. */
-export interface Places {
+export interface Capacity {
   /** From now on the worker takes so many requests at a time, possibly none. What waits is handed out before this returns. */
   resize(concurrency: number): void;
   /** The job takes none of the worker's places any more. It is held until it ends all the same. */
-  setAside(job: number): void;
+  detach(job: number): void;
   /**
    * Gives a job back, to be handed out before all that waits; `request` is what was given with it. `executed` is false when
    * nobody has seen it: then it counts as no attempt. False when the job is not held, or nobody is left to take it.

@@ -19,7 +19,7 @@ export interface Limits {
   /** Requests one session has in flight: no peer can use up the whole table. Past it: `IN_FLIGHT_FULL`. */
   readonly sessionInFlight: number;
   /**
-   * Bytes of HTTP request bodies, of all doors of a hub, that have arrived and whose requests have no outcome yet. Past it:
+   * Bytes of HTTP request bodies, of all gateways of a hub, that have arrived and whose requests have no outcome yet. Past it:
    * `IN_FLIGHT_FULL`.
    */
   readonly httpBodies: number;

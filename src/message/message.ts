@@ -1,7 +1,7 @@
 import { copyOf, sizeOf, viewOf } from "./bytes.ts";
 import { LintelError, type Failure } from "./failure.ts";
 import { MessageHeaders } from "./headers.ts";
-import type { Loan } from "./loan.ts";
+import type { BufferLease } from "./buffer-lease.ts";
 import type { Attached } from "./attached.ts";
 import { encodeUtf8, readUtf8 } from "./text.ts";
 
@@ -58,7 +58,7 @@ export class Message {
   /** Ends of the streams it carries, for whoever receives it. A value refers to them by their place in this list. */
   streams: readonly StreamEnd[] | undefined = undefined;
   /** Set where `bytes` were received and are lent. */
-  loan: Loan | undefined = undefined;
+  loan: BufferLease | undefined = undefined;
   /** Of an answer: tells whoever made it why it could not be sent. The caller hears of a failure. */
   onUnsent: ((error: unknown) => void) | undefined = undefined;
   /** True for what `retain` has made. */

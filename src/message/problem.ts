@@ -1,4 +1,4 @@
-/** Failures as problem details (RFC 9457): the same members for every failure, over every door, and never a stack. */
+/** Failures as problem details (RFC 9457): the same members for every failure, over every gateway, and never a stack. */
 import type { Failure } from "./failure.ts";
 import { REASONS, type Reason } from "./status.ts";
 

@@ -1,4 +1,4 @@
-import { beside } from "../session/beside.ts";
+import { sideChannels } from "../session/side-channels/side-channels.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
 import { TransportRegistry, aRegistry } from "../transport/registry.ts";
 import { checkArgument, checkOptions, orNull, type Check } from "../message/options.ts";
@@ -34,5 +34,5 @@ export async function connect(
   const { transports, ...options } = given;
   const url = typeof first === "string" ? first : process.env["LINTEL_HUB"] || DEFAULT_URL;
   const transport = await (transports ?? new TransportRegistry()).for(url);
-  return dialPeer(transport, url, options, { objects: nodeObjects, beside });
+  return dialPeer(transport, url, options, { objects: nodeObjects, sideChannels });
 }

@@ -1,4 +1,4 @@
-import type { Clock } from "../message/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders, findHeader } from "../message/headers.ts";
 import { encodeBody, type Encoder, type Message } from "../message/message.ts";

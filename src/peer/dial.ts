@@ -2,8 +2,8 @@ import { urlText } from "../message/url-text.ts";
 import { codecsOf } from "../codec/codecs.ts";
 import { RemoteEngine, type RemoteEngineOptions } from "../engine/remote/remote-engine.ts";
 import { LintelError } from "../message/failure.ts";
-import { OpenStreams } from "../message/open-streams.ts";
-import type { Beside } from "../session/beside.ts";
+import { OpenStreams } from "../stream/open-streams.ts";
+import type { SideChannels } from "../session/side-channels/side-channels.ts";
 import type { Transport } from "../transport/transport.ts";
 import { checkConnect, timerMs } from "./checks.ts";
 import { EnginePeer, reportToStderr, type EnginePeerOptions } from "./engine-peer.ts";
@@ -12,7 +12,7 @@ import type { AttachedObjects } from "./stream/values.ts";
 
 export interface DialedPeerOptions
   extends
-    Omit<RemoteEngineOptions, "clock" | "random" | "beside" | "endingStreams" | "onError">,
+    Omit<RemoteEngineOptions, "clock" | "random" | "sideChannels" | "endingStreams" | "onError">,
     CodecOptions {
   /** How long to try for the first connection. Milliseconds, default 10,000; later ones are tried for for ever. */
   readonly timeoutMs?: number;
@@ -26,7 +26,7 @@ const FIRST_CONNECTION_MS = 10_000;
 /** What a peer needs for transports that carry more than bytes in order. */
 export interface PeerParts {
   readonly objects: AttachedObjects;
-  readonly beside: Beside;
+  readonly sideChannels: SideChannels;
 }
 
 /** A peer whose hub is dialed through this transport. Resolves and rejects as `connect` does. */
@@ -41,7 +41,7 @@ export async function dialPeer(
   const { timeoutMs = FIRST_CONNECTION_MS, requestTimeoutMs, onError = reportToStderr, ...rest } = options;
   const engineOptions = { ...rest, onError };
   const open = new OpenStreams();
-  const besides = parts === undefined ? {} : { beside: parts.beside, endingStreams: open };
+  const besides = parts === undefined ? {} : { sideChannels: parts.sideChannels, endingStreams: open };
   const engine = new RemoteEngine(transport, url, { ...engineOptions, ...besides });
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<void>((resolve) => {

@@ -7,9 +7,9 @@ import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders, formatHeaders } from "../message/headers.ts";
 import { DEFAULT_LIMITS, MAX_TIMEOUT } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
-import { OpenStreams, STREAM_GRACE_MS } from "../message/open-streams.ts";
-import { ReadBudget } from "../message/read-window.ts";
-import { discardStreams } from "../message/stream.ts";
+import { OpenStreams, STREAM_GRACE_MS } from "../stream/open-streams.ts";
+import { ReadBudget } from "../stream/read-window.ts";
+import { discardStreams } from "../stream/stream.ts";
 import { canBeWritten, unsentAnswer } from "../message/unsent.ts";
 import { AbortListeners } from "./abort-listeners.ts";
 import type {

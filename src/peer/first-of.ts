@@ -2,9 +2,9 @@ import { LintelError, failure } from "../message/failure.ts";
 import { checkArgument, list } from "../message/options.ts";
 import { EnginePeer } from "./engine-peer.ts";
 import type { Peer, Reply, RequestOptions } from "./peer.ts";
-import { Carried } from "./stream/carried.ts";
+import { OutgoingStreams } from "./stream/outgoing-streams.ts";
 import type { Channel } from "./stream/channel.ts";
-import { Offer } from "./stream/offer.ts";
+import { RetryableStream } from "./stream/retryable-stream.ts";
 import { failureOf } from "./stream/pumps.ts";
 import { containsStream, replaceStreams, type StreamValues } from "./stream/stream-values.ts";
 
@@ -94,14 +94,14 @@ class InOrder implements Destinations {
 /** A value, and streams beside it, for one destination after another. */
 class Offered {
   readonly value: unknown;
-  readonly streams: readonly Offer[];
-  readonly #offers: Offer[] = [];
+  readonly streams: readonly RetryableStream[];
+  readonly #offers: RetryableStream[] = [];
 
   /** Throws what sending the streams would throw; they have been ended then. */
   constructor(values: StreamValues, value: unknown, streams: readonly unknown[] = []) {
-    const carried = new Carried(values);
-    const offer = (stream: unknown): Offer => {
-      const made = new Offer(carried.ends[carried.add(stream)]!);
+    const carried = new OutgoingStreams(values);
+    const offer = (stream: unknown): RetryableStream => {
+      const made = new RetryableStream(carried.ends[carried.add(stream)]!);
       this.#offers.push(made);
       return made;
     };

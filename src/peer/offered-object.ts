@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { bytesOf } from "../message/bytes.ts";
 import { failure } from "../message/failure.ts";
 import type { Handover, Attached, AttachedKind, Passed, Way } from "../message/attached.ts";
-import { createStream } from "../message/stream-pair.ts";
+import { createStream } from "../stream/stream-pair.ts";
 import { closeDescriptor, duplicateOf } from "../transport/descriptors/endpoints.ts";
 import { handleOf } from "../transport/socket-reads.ts";
 import type { OpenFile } from "./open-file.ts";

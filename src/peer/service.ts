@@ -1,12 +1,12 @@
 import type { Engine } from "../engine/engine.ts";
-import type { Clock } from "../message/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Registration, Route, Worker } from "../message/delivery.ts";
-import { defer } from "../message/deferred.ts";
+import { defer } from "../runtime/deferred.ts";
 import { DeclaredLength } from "../message/declared-length.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { findHeader } from "../message/headers.ts";
 import { Format, Message } from "../message/message.ts";
-import { discardStreams } from "../message/stream.ts";
+import { discardStreams } from "../stream/stream.ts";
 import { answerFailure } from "../message/unsent.ts";
 import { Context, type Carriage } from "./context.ts";
 import type { Handler, ServeOptions, Service } from "./peer.ts";

@@ -1,6 +1,6 @@
 import type { Codecs } from "../codec/codecs.ts";
 import type { Engine } from "../engine/engine.ts";
-import { defer } from "../message/deferred.ts";
+import { defer } from "../runtime/deferred.ts";
 import type { Subscription as EngineSubscription, Route, Subscriber } from "../message/delivery.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders } from "../message/headers.ts";

@@ -2,7 +2,7 @@
 import { findHeader, type HeadersInit } from "../message/headers.ts";
 import { MAX_HEADERS } from "../message/limits.ts";
 import { MAX_BINDING } from "../wire/frame.ts";
-import type { Understanding } from "./attachments.ts";
+import type { Understanding } from "./streams/attachments.ts";
 import type { BodyLimits } from "./frame-writer.ts";
 import { MIN_HEADERS, type SessionLimits } from "./options.ts";
 

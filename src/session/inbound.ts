@@ -3,7 +3,7 @@ import { copyOf } from "../message/bytes.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { findHeader } from "../message/headers.ts";
 import { MAX_SUBJECT, MAX_TIMEOUT } from "../message/limits.ts";
-import type { Loan } from "../message/loan.ts";
+import type { BufferLease } from "../message/buffer-lease.ts";
 import { Message, type Format } from "../message/message.ts";
 import { OVERFLOWS } from "../message/overflow.ts";
 import { CODES, isCode } from "../message/status.ts";
@@ -20,7 +20,7 @@ import {
 } from "../wire/frame.ts";
 import type { FrameSink } from "../wire/frame-reader.ts";
 import { BindingTable } from "./bindings.ts";
-import type { SessionStreams } from "./streams.ts";
+import type { SessionStreams } from "./streams/streams.ts";
 import type { SessionCalls } from "./events.ts";
 import { readGreeting, type Greeting } from "./greeting.ts";
 import { MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
@@ -66,7 +66,7 @@ export class Inbound<R> implements FrameSink {
     this.#maxPayload = options.limits.payload;
   }
 
-  begin(bytes: Uint8Array, loan: Loan | undefined): void {
+  begin(bytes: Uint8Array, loan: BufferLease | undefined): void {
     this.#message.bytes = bytes;
     this.#message.loan = loan;
   }

@@ -1,10 +1,10 @@
-import type { Clock } from "../message/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Limits } from "../message/limits.ts";
-import type { OpenStreams } from "../message/open-streams.ts";
+import type { OpenStreams } from "../stream/open-streams.ts";
 import type { SessionCalls, SessionLifecycle, SessionRegistrations } from "./events.ts";
 import type { CarryRoom } from "../wire/frame-reader.ts";
-import type { Lanes } from "./lane.ts";
-import type { Beside } from "./beside.ts";
+import type { DescriptorChannels } from "./side-channels/descriptor-channel.ts";
+import type { SideChannels } from "./side-channels/side-channels.ts";
 import type { Flusher } from "./outbox.ts";
 
 /** Version of the protocol this code speaks. */
@@ -60,14 +60,14 @@ export interface SessionOptions<R> {
   /** Where streams are counted that have ended here and still send what they have to. Default: `openStreams`. */
   readonly endingStreams?: OpenStreams | undefined;
   /** What goes beside a connection that offers it. Left out, nothing does. */
-  readonly beside?: Beside | undefined;
+  readonly sideChannels?: SideChannels | undefined;
   /** Left out, only the session's own limits hold. */
   readonly room?: SessionRoom | undefined;
   readonly lifecycle: SessionLifecycle;
   readonly calls: SessionCalls<R>;
   readonly registrations: SessionRegistrations;
   /** Accepting: where those who open a lane are let in. */
-  readonly lanes?: Lanes;
+  readonly descriptorChannels?: DescriptorChannels;
   /** True while all sessions of the process together have more waiting than they should. */
   readonly isShort?: () => boolean;
   /** First number this end gives to subjects by itself; lower ones are its owner's to give. Default 1. */

@@ -1,5 +1,5 @@
 import type { Connection } from "../transport/transport.ts";
-import { laterThisTurn, type Defer } from "./turn.ts";
+import { deferToEndOfTick, type Defer } from "../runtime/defer-to-end-of-tick.ts";
 
 /** Size of a slab. A turn of the loop usually fits in one. */
 const SLAB_SIZE = 65_536;
@@ -40,7 +40,7 @@ export class Flusher {
     this.#spare = batch;
   };
 
-  constructor(defer: Defer = laterThisTurn()) {
+  constructor(defer: Defer = deferToEndOfTick()) {
     this.#defer = defer;
   }
 

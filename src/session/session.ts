@@ -4,7 +4,7 @@
  */
 import { failure, type Failure } from "../message/failure.ts";
 import { MAX_HEADERS, MAX_TIMEOUT } from "../message/limits.ts";
-import { Loan } from "../message/loan.ts";
+import { BufferLease } from "../message/buffer-lease.ts";
 import type { Message } from "../message/message.ts";
 import { OVERFLOWS, type Overflow } from "../message/overflow.ts";
 import { CODES } from "../message/status.ts";
@@ -23,12 +23,12 @@ import { greetingOf, headersTaken, type Greeting } from "./greeting.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inbound } from "./inbound.ts";
 import { MAX_GREETING, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
-import { createLane } from "./create-lane.ts";
-import type { Lane } from "./lane.ts";
+import { createDescriptorChannel } from "./side-channels/create-descriptor-channel.ts";
+import type { DescriptorChannel } from "./side-channels/descriptor-channel.ts";
 import { Outbox } from "./outbox.ts";
 import { Pressure } from "./pressure.ts";
 import { connectionLost, stalled } from "./endings.ts";
-import { SessionStreams, encoded } from "./streams.ts";
+import { SessionStreams, encoded } from "./streams/streams.ts";
 
 /** A connection that was told to close is cut off after this long. */
 const CLOSE_GRACE_MS = 2_000;
@@ -54,7 +54,7 @@ export class Session<R> {
   /** What the other end takes. */
   #peerLimits: BodyLimits = { payload: 0, headers: 0 };
   /** Where descriptors pass, where they can. */
-  readonly #lane: Lane | undefined;
+  readonly #lane: DescriptorChannel | undefined;
   /** Name of the other end, from its greeting. */
   peerName = "";
   /** True when the session has ended by a CLOSE of the other end. */
@@ -66,7 +66,7 @@ export class Session<R> {
     this.remote = connection.remote;
     this.#options = options;
     this.outbox = new Outbox(connection, flusher);
-    this.#lane = createLane(connection.descriptors, options, {
+    this.#lane = createDescriptorChannel(connection.descriptors, options, {
       passed: (stream, passed) => this.streams.passed(stream, passed),
       broken: (why) => this.fail(why),
       ask: () => this.#control(FrameType.lane, 0, 0),
@@ -131,9 +131,10 @@ export class Session<R> {
 
   /** The greeting of the other end was read and is acceptable. */
   greeted(version: number, greeting: Greeting): void {
-    const { role, limits, clock, lanes } = this.#options;
+    const { role, limits, clock, descriptorChannels } = this.#options;
     if (role === "acceptor") {
-      if (this.#lane !== undefined && greeting.attachments === "descriptors") lanes?.issue(this.#lane);
+      if (this.#lane !== undefined && greeting.attachments === "descriptors")
+        descriptorChannels?.issue(this.#lane);
       this.#greet(FrameType.welcome, version, 0);
     } else if (this.#lane !== undefined) {
       this.#lane.token = greeting.lane;
@@ -161,9 +162,10 @@ export class Session<R> {
   }
 
   laneOpened(token: string): void {
-    const { lanes } = this.#options;
-    if (lanes === undefined) return this.fail(failure("BAD_FRAME", "LANE where no lane can be opened"));
-    const refused = lanes.admit(token, this.#connection.descriptors);
+    const { descriptorChannels } = this.#options;
+    if (descriptorChannels === undefined)
+      return this.fail(failure("BAD_FRAME", "LANE where no lane can be opened"));
+    const refused = descriptorChannels.admit(token, this.#connection.descriptors);
     if (refused !== undefined) return this.fail(refused);
     return this.#over(failure("CLOSED", "the connection has become the lane of a session"));
   }
@@ -322,7 +324,7 @@ export class Session<R> {
 
   #data(bytes: Uint8Array, isOffered: boolean): boolean {
     this.heartbeat.heard();
-    const loan = new Loan(bytes, isOffered);
+    const loan = new BufferLease(bytes, isOffered);
     const broken = this.#reader.push(bytes, this.#inbound, loan);
     this.#inbound.release();
     if (broken !== undefined) this.fail(broken);
@@ -352,7 +354,7 @@ export class Session<R> {
 
   #closeLane(): void {
     if (this.#lane === undefined) return;
-    this.#options.lanes?.revoke(this.#lane);
+    this.#options.descriptorChannels?.revoke(this.#lane);
     this.#lane.close();
   }
 

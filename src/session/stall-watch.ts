@@ -1,4 +1,4 @@
-import type { Clock } from "../message/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 
 export interface StallWatchOptions {
   readonly clock: Clock;

@@ -1,5 +1,5 @@
-import type { RestartPolicy } from "../hub/config-services.ts";
-import type { Random } from "../message/clock.ts";
+import type { RestartPolicy } from "../config/services.ts";
+import type { Random } from "../runtime/clock.ts";
 
 /** Who has run this long has started well: failures before that count no more. Milliseconds. */
 export const STEADY_MS = 10_000;

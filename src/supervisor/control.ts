@@ -35,7 +35,7 @@ export interface ControlStatus {
 }
 
 /** What takes orders. */
-export interface ControlDoor {
+export interface ControlListener {
   /** Lets those who follow logs have the last lines, and ends. */
   close(): Promise<void>;
 }
@@ -52,7 +52,7 @@ export async function openControl(
   url: string,
   supervisor: Supervisor,
   httpUrl: string | undefined,
-): Promise<ControlDoor> {
+): Promise<ControlListener> {
   const hub = await createHub({ http: false, listen: [url], name: "lintel up" });
   const over = new AbortController();
   await chmod(url.slice("unix://".length), 0o600);

@@ -1,14 +1,14 @@
 /** One instance of a service: a process, started again by the rules of its definition, until it is stopped. */
 import type { Readable } from "node:stream";
 import { setImmediate as turn, setTimeout as pause } from "node:timers/promises";
-import type { ServiceDefinition } from "../hub/config-services.ts";
+import type { ServiceDefinition } from "../config/services.ts";
 import { LintelError } from "../message/failure.ts";
 import { STEADY_MS, backoffMs, judge, type Life } from "./backoff.ts";
 import { LineSplitter } from "./lines.ts";
 import { MAX_LINE, type LogLine } from "./log-ring.ts";
 import { startPiped, type PipedProcess } from "./piped-process.ts";
 import type { PipeSource } from "./pipes.ts";
-import type { Presence } from "./presence.ts";
+import type { ReadinessTracker } from "./readiness-tracker.ts";
 import { endProcesses, sendSignal } from "./processes.ts";
 import { MARK } from "./runtime-directory.ts";
 
@@ -66,7 +66,7 @@ export interface InstanceOptions {
   readonly hubUrl: string;
   readonly httpUrl: string | undefined;
   readonly pipes: PipeSource;
-  readonly presence: Presence;
+  readonly readiness: ReadinessTracker;
   /** Waited for before the first start. */
   readonly after: Promise<unknown>;
   readonly onLine: (line: LogLine) => void;
@@ -108,7 +108,7 @@ export class Instance {
   }
 
   get status(): InstanceStatus {
-    const { definition, presence, hubUrl } = this.#options;
+    const { definition, readiness, hubUrl } = this.#options;
     return {
       service: definition.name,
       instance: this.name,
@@ -118,7 +118,7 @@ export class Instance {
       restarts: this.#restarts,
       subjects: definition.subjects.map((subject) => ({
         subject,
-        served: presence.isServed(hubUrl, subject),
+        served: readiness.isServed(hubUrl, subject),
       })),
       why: this.#why,
     };
@@ -165,7 +165,7 @@ export class Instance {
 
   /** One process from its start until nothing is left of it. */
   async #live(): Promise<Life> {
-    const { definition, presence, hubUrl, run } = this.#options;
+    const { definition, readiness, hubUrl, run } = this.#options;
     const startedAt = performance.now();
     const started = await this.#spawn();
     this.#pid = started instanceof Error ? undefined : started.child.pid;
@@ -186,7 +186,7 @@ export class Instance {
     const late = await Promise.race([
       exited.then(() => false),
       stopped.then(() => false),
-      presence.until(hubUrl, definition.subjects, over.signal).then(() => this.#serves(() => exit)),
+      readiness.until(hubUrl, definition.subjects, over.signal).then(() => this.#serves(() => exit)),
       pause(definition.startTimeoutMs, true, { signal: over.signal }).catch(() => false),
     ]);
     if (!late) await Promise.race([exited, stopped]);

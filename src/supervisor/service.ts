@@ -1,18 +1,18 @@
 /** A service: as many instances as its definition says, or as somebody has asked for since. */
-import type { ServiceDefinition } from "../hub/config-services.ts";
-import type { Door } from "../hub/session-doors.ts";
+import type { ServiceDefinition } from "../config/services.ts";
+import type { HubListener } from "../hub/session-doors.ts";
 import { Instance, type InstanceOptions, type InstanceStatus } from "./instance.ts";
 import { LogRing, type LogLine } from "./log-ring.ts";
 
 /** What services need of whoever starts them. */
 export interface Surroundings extends Pick<
   InstanceOptions,
-  "run" | "httpUrl" | "pipes" | "presence" | "onState"
+  "run" | "httpUrl" | "pipes" | "readiness" | "onState"
 > {
   /** What starts the command line of Lintel: a program and its first arguments. */
   readonly lintel: readonly string[];
   /** Opens a socket of the hub that nobody else has. */
-  readonly openDoor: () => Promise<Door>;
+  readonly openListener: () => Promise<HubListener>;
   readonly onLine: (line: LogLine) => void;
   /** Told of changes that failed and that nobody waits for. */
   readonly onError: (error: unknown) => void;
@@ -20,7 +20,7 @@ export interface Surroundings extends Pick<
 
 interface Place {
   readonly instance: Instance;
-  readonly door: Door;
+  readonly listener: HubListener;
 }
 
 export class Service {
@@ -122,14 +122,14 @@ export class Service {
   }
 
   async #start(number: number): Promise<Instance> {
-    const { lintel, openDoor, onLine, onState, onError: _, ...others } = this.#surroundings;
-    const door = await openDoor();
+    const { lintel, openListener, onLine, onState, onError: _, ...others } = this.#surroundings;
+    const listener = await openListener();
     const instance = new Instance({
       ...others,
       definition: this.#definition,
       number,
       command: commandOf(this.#definition, lintel),
-      hubUrl: door.url,
+      hubUrl: listener.url,
       after: this.#after,
       onLine: (line) => {
         this.log.append(line);
@@ -140,8 +140,8 @@ export class Service {
         this.#check();
       },
     });
-    this.#places.set(number, { instance, door });
-    if (this.#isStopping) void instance.stop(); // it was asked to stop while the door opened
+    this.#places.set(number, { instance, listener });
+    if (this.#isStopping) void instance.stop(); // it was asked to stop while the gateway opened
     return instance;
   }
 
@@ -149,7 +149,7 @@ export class Service {
     const place = this.#places.get(number);
     if (place === undefined) return;
     await place.instance.stop();
-    await place.door.close();
+    await place.listener.close();
     this.#places.delete(number);
   }
 

@@ -1,6 +1,6 @@
 /** The services of a manifest: started, watched, changed and ended together. */
-import { closest } from "../hub/config-suggest.ts";
-import { MAX_INSTANCES, type ServiceDefinition } from "../hub/config-services.ts";
+import { closest } from "../config/suggest.ts";
+import { MAX_INSTANCES, type ServiceDefinition } from "../config/services.ts";
 import { LintelError } from "../message/failure.ts";
 import type { InstanceStatus } from "./instance.ts";
 import { Service, type Surroundings } from "./service.ts";

@@ -1,5 +1,5 @@
 export { codecSuite, type CodecSuiteOptions, type CodecVectors } from "./codec-suite.ts";
-export type { Case, Cell, Need, Stage } from "./conformance/case.ts";
+export type { Case, Cell, Need, Harness } from "./conformance/case.ts";
 export { CASES } from "./conformance/cases.ts";
 export type { Outcome } from "./conformance/cell-run.ts";
 export { BYTES_ENTRY, JSON_ENTRY, TEXT_ENTRY } from "./conformance/codecs.ts";
@@ -16,7 +16,7 @@ export {
   type MatrixOptions,
 } from "./conformance/matrix.ts";
 export { failuresOf, tableOf, type MatrixTable } from "./conformance/report.ts";
-export type { Parties, Site } from "./conformance/site.ts";
+export type { Parties, Site } from "./conformance/fixture.ts";
 export { conformanceSuite, declareCells } from "./conformance/suite.ts";
 export { IN_PROCESS, TOPOLOGIES } from "./conformance/topologies.ts";
 export type { Topology, TopologySupports } from "./conformance/topology.ts";

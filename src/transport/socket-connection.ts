@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { copyOf } from "../message/bytes.ts";
-import { SlicedWork } from "../message/sliced-work.ts";
+import { SlicedWork } from "../runtime/sliced-work.ts";
 import { SocketReads, takeOver, unsentOf } from "./socket-reads.ts";
 import type { Connection, ConnectionHandler, DescriptorPassing } from "./transport.ts";
 

@@ -1,6 +1,6 @@
 import { connect, createServer, type TLSSocket } from "node:tls";
 import type { AddressInfo } from "node:net";
-import type { SlicedWork } from "../message/sliced-work.ts";
+import type { SlicedWork } from "../runtime/sliced-work.ts";
 import { formatAddress, parseAddress, refuseOptions } from "./address.ts";
 import { HANDSHAKE_TIMEOUT_MS, SESSION_PROTOCOL } from "./session-protocol.ts";
 import { dialSocket, listenOn, stopListening } from "./sockets.ts";

@@ -149,6 +149,11 @@ export interface ListenOptions {
   readonly handshakeTimeoutMs?: number;
 }
 
+/** A URL to listen on with what its transport needs to know. */
+export interface ListenAt extends ListenOptions {
+  readonly url: string;
+}
+
 export interface DialOptions {
   readonly tls?: TlsOptions;
   /** Gives up after this long. Milliseconds. */

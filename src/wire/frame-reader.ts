@@ -1,12 +1,12 @@
 import { copyOf } from "../message/bytes.ts";
 import { failure, type Failure } from "../message/failure.ts";
-import { Loan } from "../message/loan.ts";
+import { BufferLease } from "../message/buffer-lease.ts";
 import { HEADER_SIZE, readAux, readU32, type FrameHeader } from "./frame.ts";
 
 /** Receives frames. */
 export interface FrameSink {
   /** The next frames lie in these bytes: they are lent, or, without a loan, nobody writes to them again. */
-  begin(bytes: Uint8Array, loan: Loan | undefined): void;
+  begin(bytes: Uint8Array, loan: BufferLease | undefined): void;
   /** The body lies in `bytes[start..end]`. */
   frame(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void;
   /**
@@ -98,7 +98,7 @@ export class FrameReader {
   }
 
   /** Reads a chunk. Returns the failure when the bytes break the protocol; the reader is then stopped. */
-  push(chunk: Uint8Array, sink: FrameSink, loan: Loan = new Loan(chunk)): Failure | undefined {
+  push(chunk: Uint8Array, sink: FrameSink, loan: BufferLease = new BufferLease(chunk)): Failure | undefined {
     if (this.#isHalted) return this.#putAside(chunk, 0);
     let at = 0;
     if (this.#carried > 0) {

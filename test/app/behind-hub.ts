@@ -1,10 +1,10 @@
-/** A hub with an HTTP door and, over a real session, a peer that serves an app behind it. */
+/** A hub with an HTTP gateway and, over a real session, a peer that serves an app behind it. */
 import type { TestContext } from "node:test";
 import { serveHttp, type HttpApp, type HttpService, type HttpServiceOptions } from "../../src/app/index.ts";
 import type { RouteOptions } from "../../src/gateway/http/route-options.ts";
 import type { HttpOptions } from "../../src/gateway/http/options.ts";
 import { connect, createHub, type Hub, type Peer } from "../../src/index.ts";
-import { RawCaller } from "../gateway/http/door.ts";
+import { RawCaller } from "../gateway/http/harness.ts";
 
 export interface BehindHub {
   readonly hub: Hub;
@@ -13,7 +13,7 @@ export interface BehindHub {
   /** Where the app is. */
   readonly url: string;
   readonly errors: unknown[];
-  /** A raw connection to the door; the test closes it. */
+  /** A raw connection to the gateway; the test closes it. */
   readonly call: () => RawCaller;
 }
 

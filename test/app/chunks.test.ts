@@ -1,7 +1,7 @@
 /** What a fetch handler may put into the stream of its Response, and what becomes of the rest. */
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import { reasonOf } from "../gateway/http/door.ts";
+import { reasonOf } from "../gateway/http/harness.ts";
 import { GOOD_CHUNKS, WRONG_CHUNKS, dirtyMemory } from "../peer/chunk-table.ts";
 import { behindHub } from "./behind-hub.ts";
 

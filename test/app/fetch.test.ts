@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Hono } from "hono";
 import { getConnInfo } from "@hono/node-server/conninfo";
-import { reasonOf } from "../gateway/http/door.ts";
+import { reasonOf } from "../gateway/http/harness.ts";
 import { behindHub, signal } from "./behind-hub.ts";
 
 test("the request is what the caller sent, with its address where Hono looks for it", async (context) => {

@@ -4,7 +4,7 @@ import { type IncomingMessage, type ServerResponse } from "node:http";
 import { describe, test, type TestContext } from "node:test";
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { connect, createHub } from "../../src/index.ts";
-import { RawCaller, reasonOf } from "../gateway/http/door.ts";
+import { RawCaller, reasonOf } from "../gateway/http/harness.ts";
 import { behindHub } from "./behind-hub.ts";
 
 /** What the caller gets: a problem, a body that is cut off, or the whole. */

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
-import { reasonOf } from "../gateway/http/door.ts";
+import { reasonOf } from "../gateway/http/harness.ts";
 import { behindHub, signal } from "./behind-hub.ts";
 
 const GET = "GET /app/x HTTP/1.1\r\nHost: a.example\r\n\r\n";

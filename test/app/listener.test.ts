@@ -7,7 +7,7 @@ import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
 import express from "express";
-import { reasonOf } from "../gateway/http/door.ts";
+import { reasonOf } from "../gateway/http/harness.ts";
 import { pair } from "../transport/certificates.ts";
 import { behindHub, signal } from "./behind-hub.ts";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { json } from "../../src/codec/json.ts";
 import { Format, Message } from "../../src/message/message.ts";
-import { Caller, HandWorker, Rig, textMessage } from "./rig.ts";
+import { Caller, HandWorker, Harness, textMessage } from "./harness.ts";
 
 /** A caller of its own. */
 class Named extends Caller {
@@ -20,9 +20,9 @@ class Named extends Caller {
   }
 
   /** Sends a request of so many bytes. Returns its outcome, if it has one. */
-  ask(rig: Rig, bytes: number, subject = "a"): string | undefined {
+  ask(harness: Harness, bytes: number, subject = "a"): string | undefined {
     const tag = ++this.#lastTag;
-    rig.broker.request(rig.broker.route(subject), textMessage("x".repeat(bytes)), 1_000, this, tag);
+    harness.broker.request(harness.broker.route(subject), textMessage("x".repeat(bytes)), 1_000, this, tag);
     return this.outcomes.get(tag)?.[0];
   }
 }
@@ -30,10 +30,10 @@ class Named extends Caller {
 const LIMITS = { queueBytes: 100_000, callerShare: 25, payload: 10_000, headers: 0 };
 
 /** What so many requests of this size do: how many of them wait. */
-function fill(rig: Rig, caller: Named, bytes: number, times = 200): number {
+function fill(harness: Harness, caller: Named, bytes: number, times = 200): number {
   let waiting = 0;
   for (let count = 0; count < times; count++) {
-    const outcome = caller.ask(rig, bytes);
+    const outcome = caller.ask(harness, bytes);
     if (outcome === undefined) waiting++;
     else assert.equal(outcome, "QUEUE_FULL");
   }
@@ -41,70 +41,71 @@ function fill(rig: Rig, caller: Named, bytes: number, times = 200): number {
 }
 
 test("a caller has a share of the bytes that wait, and leaves room for the others", () => {
-  const rig = new Rig(LIMITS);
-  const worker = rig.serve("a", { concurrency: 1 });
-  rig.request("a"); // holds the only place
+  const harness = new Harness(LIMITS);
+  const worker = harness.serve("a", { concurrency: 1 });
+  harness.request("a"); // holds the only place
   const callers = ["one", "two", "three", "four", "five"].map((name) => new Named(name));
-  const waiting = callers.map((caller) => fill(rig, caller, 4_744)); // 5,000 with what each takes besides
+  const waiting = callers.map((caller) => fill(harness, caller, 4_744)); // 5,000 with what each takes besides
   assert.deepEqual(waiting, [5, 5, 5, 5, 0], "and together they have a bound, too");
-  assert.equal(rig.broker.keptBytes, 100_000);
-  assert.equal(rig.broker.stats.queueFull, 5 * 200 - 20);
+  assert.equal(harness.broker.keptBytes, 100_000);
+  assert.equal(harness.broker.stats.queueFull, 5 * 200 - 20);
   worker.reply();
-  assert.equal(rig.broker.keptBytes, 95_000, "what a worker is sent is kept no longer");
-  assert.equal(callers[1]!.ask(rig, 4_744), "QUEUE_FULL", "its share is taken");
-  assert.equal(callers[4]!.ask(rig, 4_744), undefined);
+  assert.equal(harness.broker.keptBytes, 95_000, "what a worker is sent is kept no longer");
+  assert.equal(callers[1]!.ask(harness, 4_744), "QUEUE_FULL", "its share is taken");
+  assert.equal(callers[4]!.ask(harness, 4_744), undefined);
   while (worker.held.length > 0) worker.reply();
-  assert.equal(rig.broker.keptBytes, 0);
+  assert.equal(harness.broker.keptBytes, 0);
 });
 
 test("a caller may always keep one request of the largest size", () => {
-  const rig = new Rig({ ...LIMITS, callerShare: 1 });
-  rig.serve("a", { concurrency: 1 });
-  rig.request("a");
+  const harness = new Harness({ ...LIMITS, callerShare: 1 });
+  harness.serve("a", { concurrency: 1 });
+  harness.request("a");
   const caller = new Named("one");
-  assert.deepEqual([caller.ask(rig, 10_000), caller.ask(rig, 1)], [undefined, "QUEUE_FULL"]);
+  assert.deepEqual([caller.ask(harness, 10_000), caller.ask(harness, 1)], [undefined, "QUEUE_FULL"]);
 });
 
 test("values are measured when they are encoded", () => {
-  const rig = new Rig(LIMITS);
-  rig.serve("a", { concurrency: 1 });
-  rig.request("a");
+  const harness = new Harness(LIMITS);
+  harness.serve("a", { concurrency: 1 });
+  harness.request("a");
   const caller = new Named("one");
   const value = Message.ofValue("x".repeat(20_000), json, Format.typed);
-  rig.broker.request(rig.broker.route("a"), value, 1_000, caller, 1);
-  rig.broker.request(rig.broker.route("a"), value, 1_000, caller, 2);
+  harness.broker.request(harness.broker.route("a"), value, 1_000, caller, 1);
+  harness.broker.request(harness.broker.route("a"), value, 1_000, caller, 2);
   assert.deepEqual([caller.outcomes.get(1), caller.outcomes.get(2)], [undefined, ["QUEUE_FULL"]]);
 });
 
 /** How a request that waits, or is held, may end. */
-const ENDINGS: Readonly<Record<string, (rig: Rig, worker: HandWorker, handles: readonly number[]) => void>> =
-  {
-    "its caller leaves": ({ broker }, _worker, handles) => handles.forEach((handle) => broker.cancel(handle)),
-    "its deadline passes": ({ clock }) => clock.advance(2_000),
-    "its worker leaves": (_rig, worker) => {
-      void worker.registration.leave();
-      while (worker.held.length > 0) worker.reply();
-    },
-    "its worker is lost": (_rig, worker) => worker.registration.lose(),
-    "the broker is closed": ({ broker }) => broker.close(),
-    "it is answered": (_rig, worker) => {
-      while (worker.held.length > 0) worker.reply();
-    },
-    "it fails": (_rig, worker) => {
-      while (worker.held.length > 0) worker.fail();
-    },
-  };
+const ENDINGS: Readonly<
+  Record<string, (harness: Harness, worker: HandWorker, handles: readonly number[]) => void>
+> = {
+  "its caller leaves": ({ broker }, _worker, handles) => handles.forEach((handle) => broker.cancel(handle)),
+  "its deadline passes": ({ clock }) => clock.advance(2_000),
+  "its worker leaves": (_rig, worker) => {
+    void worker.registration.leave();
+    while (worker.held.length > 0) worker.reply();
+  },
+  "its worker is lost": (_rig, worker) => worker.registration.lose(),
+  "the broker is closed": ({ broker }) => broker.close(),
+  "it is answered": (_rig, worker) => {
+    while (worker.held.length > 0) worker.reply();
+  },
+  "it fails": (_rig, worker) => {
+    while (worker.held.length > 0) worker.fail();
+  },
+};
 
 for (const [ending, end] of Object.entries(ENDINGS)) {
   for (const attempts of [1, 3]) {
     test(`its bytes are given back when ${ending}, of ${attempts} attempts`, () => {
-      const rig = new Rig();
-      const worker = rig.serve("a", { concurrency: 1, attempts });
-      const { broker, caller } = rig;
+      const harness = new Harness();
+      const worker = harness.serve("a", { concurrency: 1, attempts });
+      const { broker, caller } = harness;
       const route = broker.route("a");
       const handles = [1, 2, 3].map((tag) => broker.request(route, textMessage("12345"), 1_000, caller, tag));
       assert.equal(broker.keptBytes, (attempts === 1 ? 2 : 3) * (256 + 5));
-      end(rig, worker, handles);
+      end(harness, worker, handles);
       assert.equal(broker.keptBytes, 0);
       assert.equal(broker.inFlight, 0);
     });
@@ -112,18 +113,18 @@ for (const [ending, end] of Object.entries(ENDINGS)) {
 }
 
 test("what a worker keeps counts until it ends, also when it is given back", () => {
-  const rig = new Rig(LIMITS);
+  const harness = new Harness(LIMITS);
   class Keeping extends HandWorker {
     get keepsRequests(): boolean {
       return true;
     }
   }
-  const worker = new Keeping(rig.broker, "a", { concurrency: 100 });
+  const worker = new Keeping(harness.broker, "a", { concurrency: 100 });
   const caller = new Named("one");
-  assert.equal(fill(rig, caller, 4_744), 5, "of all that it is sent at once");
+  assert.equal(fill(harness, caller, 4_744), 5, "of all that it is sent at once");
   const [job = 0] = worker.held;
-  assert.ok(worker.registration.places!.release(job, textMessage("x".repeat(4_744)), false));
-  assert.equal(rig.broker.keptBytes, 25_000);
+  assert.ok(worker.registration.capacity!.release(job, textMessage("x".repeat(4_744)), false));
+  assert.equal(harness.broker.keptBytes, 25_000);
   while (worker.held.length > 0) worker.reply();
-  assert.equal(rig.broker.keptBytes, 0);
+  assert.equal(harness.broker.keptBytes, 0);
 });

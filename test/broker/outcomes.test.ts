@@ -1,225 +1,225 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { BrokerStats } from "../../src/broker/stats.ts";
-import { Rig } from "./rig.ts";
+import { Harness } from "./harness.ts";
 
-/** The request of a rig has ended so, is counted so, and nothing that happens later changes it. */
-function assertEnded(rig: Rig, outcome: string | undefined, counter: keyof BrokerStats): void {
+/** The request of a harness has ended so, is counted so, and nothing that happens later changes it. */
+function assertEnded(harness: Harness, outcome: string | undefined, counter: keyof BrokerStats): void {
   const check = (): void => {
-    assert.deepEqual(rig.outcomes, [outcome]);
-    assert.equal(rig.broker.stats[counter], 1);
-    assert.equal(rig.broker.inFlight, 0);
-    rig.assertCounted();
+    assert.deepEqual(harness.outcomes, [outcome]);
+    assert.equal(harness.broker.stats[counter], 1);
+    assert.equal(harness.broker.inFlight, 0);
+    harness.assertCounted();
   };
   check();
-  rig.clock.advance(100_000);
+  harness.clock.advance(100_000);
   check();
-  rig.broker.close();
+  harness.broker.close();
   check();
 }
 
 test("answered", () => {
-  const rig = new Rig();
-  const worker = rig.serve("a.b");
-  const { handle } = rig.request("a.b", 700);
+  const harness = new Harness();
+  const worker = harness.serve("a.b");
+  const { handle } = harness.request("a.b", 700);
   assert.ok(handle > 0);
   assert.deepEqual(worker.executed, [{ job: handle, subject: "a.b", text: "1", timeoutMs: 700 }]);
-  rig.assertCounted();
+  harness.assertCounted();
   assert.equal(worker.reply(handle, "yes"), true);
-  assertEnded(rig, "answered yes", "answered");
+  assertEnded(harness, "answered yes", "answered");
   assert.deepEqual(worker.canceled, []);
 });
 
 test("failed by the worker", () => {
-  const rig = new Rig();
-  const worker = rig.serve("a");
-  rig.request("a");
+  const harness = new Harness();
+  const worker = harness.serve("a");
+  harness.request("a");
   assert.equal(worker.fail(), true);
-  assertEnded(rig, "MINE", "failed");
+  assertEnded(harness, "MINE", "failed");
 });
 
 test("deadline while a worker holds it: the worker is told, its answer is late", () => {
-  const rig = new Rig();
-  const worker = rig.serve("a");
-  const { handle } = rig.request("a", 50);
-  rig.clock.advance(49);
-  assert.deepEqual(rig.outcomes, [undefined]);
-  rig.clock.advance(7);
+  const harness = new Harness();
+  const worker = harness.serve("a");
+  const { handle } = harness.request("a", 50);
+  harness.clock.advance(49);
+  assert.deepEqual(harness.outcomes, [undefined]);
+  harness.clock.advance(7);
   assert.deepEqual(worker.canceled, [{ job: handle, reason: "DEADLINE" }]);
   assert.equal(worker.reply(handle), false);
-  assert.equal(rig.broker.stats.lateReplies, 1);
-  assertEnded(rig, "DEADLINE", "deadline");
+  assert.equal(harness.broker.stats.lateReplies, 1);
+  assertEnded(harness, "DEADLINE", "deadline");
 });
 
 test("deadline while queued: the worker never executes it", () => {
-  const rig = new Rig();
-  const worker = rig.serve("a", { concurrency: 1 });
-  rig.request("a", 1_000);
-  rig.request("a", 50);
-  rig.clock.advance(60);
-  assert.deepEqual(rig.outcomes, [undefined, "DEADLINE"]);
+  const harness = new Harness();
+  const worker = harness.serve("a", { concurrency: 1 });
+  harness.request("a", 1_000);
+  harness.request("a", 50);
+  harness.clock.advance(60);
+  assert.deepEqual(harness.outcomes, [undefined, "DEADLINE"]);
   worker.reply();
-  rig.clock.advance(1_000);
+  harness.clock.advance(1_000);
   assert.deepEqual(worker.texts, ["1"]);
   assert.deepEqual(worker.canceled, []);
-  rig.assertCounted();
+  harness.assertCounted();
 });
 
 test("a deadline that has passed unnoticed is noticed when the job's turn comes", () => {
-  const rig = new Rig();
-  const worker = rig.serve("a", { concurrency: 1 });
-  rig.request("a", 1_000);
-  rig.request("a", 1);
-  rig.request("a", 1_000);
+  const harness = new Harness();
+  const worker = harness.serve("a", { concurrency: 1 });
+  harness.request("a", 1_000);
+  harness.request("a", 1);
+  harness.request("a", 1_000);
   // The timer's step is 5 ms: at 2 ms the second has expired and nobody has looked.
-  rig.clock.advance(2);
+  harness.clock.advance(2);
   worker.reply();
-  assert.deepEqual(rig.outcomes, ["answered ok", "DEADLINE", undefined]);
+  assert.deepEqual(harness.outcomes, ["answered ok", "DEADLINE", undefined]);
   assert.deepEqual(worker.texts, ["1", "3"]);
-  rig.assertCounted();
+  harness.assertCounted();
 });
 
 for (const timeoutMs of [0, -1, -Infinity, NaN]) {
   test(`a timeout of ${timeoutMs} ms has passed already`, () => {
-    const rig = new Rig();
-    const worker = rig.serve("a");
-    assert.equal(rig.request("a", timeoutMs).handle, 0);
+    const harness = new Harness();
+    const worker = harness.serve("a");
+    assert.equal(harness.request("a", timeoutMs).handle, 0);
     assert.deepEqual(worker.executed, []);
-    assertEnded(rig, "DEADLINE", "deadline");
+    assertEnded(harness, "DEADLINE", "deadline");
   });
 }
 
 test("no timeout is longer than a timer can wait", () => {
-  const rig = new Rig();
-  const worker = rig.serve("a");
-  rig.request("a", Infinity);
+  const harness = new Harness();
+  const worker = harness.serve("a");
+  harness.request("a", Infinity);
   assert.equal(worker.executed[0]?.timeoutMs, 2_147_483_647);
 });
 
 test("canceled while held: the worker is told, the sink hears nothing", () => {
-  const rig = new Rig();
-  const worker = rig.serve("a");
-  const { handle } = rig.request("a");
-  rig.broker.cancel(handle);
-  rig.broker.cancel(handle);
+  const harness = new Harness();
+  const worker = harness.serve("a");
+  const { handle } = harness.request("a");
+  harness.broker.cancel(handle);
+  harness.broker.cancel(handle);
   assert.deepEqual(worker.canceled, [{ job: handle, reason: "CALLER_GONE" }]);
   assert.equal(worker.reply(handle), false);
-  assertEnded(rig, undefined, "canceled");
+  assertEnded(harness, undefined, "canceled");
 });
 
 test("canceled while queued: the worker never hears of it", () => {
-  const rig = new Rig();
-  const worker = rig.serve("a", { concurrency: 1 });
-  rig.request("a");
-  const { handle } = rig.request("a");
-  rig.broker.cancel(handle);
+  const harness = new Harness();
+  const worker = harness.serve("a", { concurrency: 1 });
+  harness.request("a");
+  const { handle } = harness.request("a");
+  harness.broker.cancel(handle);
   worker.reply();
   assert.deepEqual(worker.texts, ["1"]);
   assert.deepEqual(worker.canceled, []);
-  assert.deepEqual(rig.outcomes, ["answered ok", undefined]);
-  assert.equal(rig.broker.stats.canceled, 1);
-  rig.assertCounted();
+  assert.deepEqual(harness.outcomes, ["answered ok", undefined]);
+  assert.equal(harness.broker.stats.canceled, 1);
+  harness.assertCounted();
 });
 
 test("handles nobody was given cancel nothing", () => {
-  const rig = new Rig();
-  rig.serve("a");
-  const { handle } = rig.request("a");
-  for (const other of [0, handle + 1, handle + 256, -1, NaN]) rig.broker.cancel(other);
-  assert.equal(rig.broker.inFlight, 1);
-  assert.equal(rig.broker.stats.canceled, 0);
+  const harness = new Harness();
+  harness.serve("a");
+  const { handle } = harness.request("a");
+  for (const other of [0, handle + 1, handle + 256, -1, NaN]) harness.broker.cancel(other);
+  assert.equal(harness.broker.inFlight, 1);
+  assert.equal(harness.broker.stats.canceled, 0);
 });
 
 test("worker lost: what it held fails at once, what it had answered stands", () => {
-  const rig = new Rig();
-  const worker = rig.serve("a");
-  const others = rig.serve("b");
-  for (const subject of ["a", "b", "a", "a"]) rig.request(subject);
+  const harness = new Harness();
+  const worker = harness.serve("a");
+  const others = harness.serve("b");
+  for (const subject of ["a", "b", "a", "a"]) harness.request(subject);
   worker.reply();
   worker.registration.lose();
-  assert.deepEqual(rig.outcomes, ["answered ok", undefined, "WORKER_LOST", "WORKER_LOST"]);
-  assert.equal(rig.broker.stats.workerLost, 2);
+  assert.deepEqual(harness.outcomes, ["answered ok", undefined, "WORKER_LOST", "WORKER_LOST"]);
+  assert.equal(harness.broker.stats.workerLost, 2);
   assert.deepEqual(worker.canceled, [], "it is gone, there is nobody to tell");
   worker.registration.lose();
   void worker.registration.leave();
   assert.equal(worker.reply(worker.executed[1]!.job), false);
   others.reply();
-  assert.equal(rig.outcomes[1], "answered ok");
-  assert.equal(rig.request("a").handle, 0);
-  assert.equal(rig.outcomes[4], "NO_RESPONDERS");
-  rig.assertCounted();
+  assert.equal(harness.outcomes[1], "answered ok");
+  assert.equal(harness.request("a").handle, 0);
+  assert.equal(harness.outcomes[4], "NO_RESPONDERS");
+  harness.assertCounted();
 });
 
 test("P-46: no responders", () => {
-  const rig = new Rig();
-  rig.serve("a.b.c");
-  assert.equal(rig.request("a.b").handle, 0);
-  assertEnded(rig, "NO_RESPONDERS", "noResponders");
+  const harness = new Harness();
+  harness.serve("a.b.c");
+  assert.equal(harness.request("a.b").handle, 0);
+  assertEnded(harness, "NO_RESPONDERS", "noResponders");
 });
 
 test("P-46: queue full", () => {
-  const rig = new Rig({ queue: 2 });
-  const worker = rig.serve("a", { concurrency: 1 });
-  for (let index = 0; index < 4; index++) rig.request("a");
-  assert.deepEqual(rig.outcomes, [undefined, undefined, undefined, "QUEUE_FULL"]);
-  assert.equal(rig.broker.stats.queueFull, 1);
+  const harness = new Harness({ queue: 2 });
+  const worker = harness.serve("a", { concurrency: 1 });
+  for (let index = 0; index < 4; index++) harness.request("a");
+  assert.deepEqual(harness.outcomes, [undefined, undefined, undefined, "QUEUE_FULL"]);
+  assert.equal(harness.broker.stats.queueFull, 1);
   worker.reply();
-  rig.request("a");
-  assert.equal(rig.outcomes[4], undefined, "one was taken out, so one fits");
-  rig.assertCounted();
+  harness.request("a");
+  assert.equal(harness.outcomes[4], undefined, "one was taken out, so one fits");
+  harness.assertCounted();
 });
 
 test("P-46: in-flight full, held and queued ones counted together", () => {
-  const rig = new Rig({ inFlight: 2 });
-  const worker = rig.serve("a", { concurrency: 1 });
-  rig.serve("b");
-  for (const subject of ["a", "a", "a", "b"]) rig.request(subject);
-  assert.deepEqual(rig.outcomes, [undefined, undefined, "IN_FLIGHT_FULL", "IN_FLIGHT_FULL"]);
-  assert.equal(rig.broker.stats.inFlightFull, 2);
-  rig.assertCounted();
+  const harness = new Harness({ inFlight: 2 });
+  const worker = harness.serve("a", { concurrency: 1 });
+  harness.serve("b");
+  for (const subject of ["a", "a", "a", "b"]) harness.request(subject);
+  assert.deepEqual(harness.outcomes, [undefined, undefined, "IN_FLIGHT_FULL", "IN_FLIGHT_FULL"]);
+  assert.equal(harness.broker.stats.inFlightFull, 2);
+  harness.assertCounted();
   worker.reply();
-  rig.request("b");
-  assert.equal(rig.outcomes[4], undefined);
+  harness.request("b");
+  assert.equal(harness.outcomes[4], undefined);
 });
 
 test("draining", () => {
-  const rig = new Rig();
-  rig.serve("a");
-  rig.broker.drain(() => undefined);
-  assert.equal(rig.request("a").handle, 0);
-  assertEnded(rig, "DRAINING", "refusedDraining");
+  const harness = new Harness();
+  harness.serve("a");
+  harness.broker.drain(() => undefined);
+  assert.equal(harness.request("a").handle, 0);
+  assertEnded(harness, "DRAINING", "refusedDraining");
 });
 
 test("a draining broker says so also where nobody serves", () => {
-  const rig = new Rig();
-  rig.broker.drain(() => undefined);
-  rig.request("nobody");
-  assertEnded(rig, "DRAINING", "refusedDraining");
+  const harness = new Harness();
+  harness.broker.drain(() => undefined);
+  harness.request("nobody");
+  assertEnded(harness, "DRAINING", "refusedDraining");
 });
 
 test("closed while held and while queued, and refused after it", () => {
-  const rig = new Rig();
-  const worker = rig.serve("a", { concurrency: 1 });
-  const { handle } = rig.request("a");
-  rig.request("a");
-  rig.broker.close();
-  assert.deepEqual(rig.outcomes, ["CLOSED", "CLOSED"]);
+  const harness = new Harness();
+  const worker = harness.serve("a", { concurrency: 1 });
+  const { handle } = harness.request("a");
+  harness.request("a");
+  harness.broker.close();
+  assert.deepEqual(harness.outcomes, ["CLOSED", "CLOSED"]);
   assert.deepEqual(worker.texts, ["1"], "closing executes nothing");
   assert.deepEqual(worker.canceled, [{ job: handle, reason: "CLOSED" }]);
-  assert.equal(rig.clock.pending, 0);
-  assert.equal(rig.request("a").handle, 0);
-  assert.equal(rig.request("nobody").handle, 0);
-  assert.deepEqual(rig.outcomes.slice(2), ["CLOSED", "CLOSED"]);
-  assert.equal(rig.broker.stats.closed, 4);
-  rig.assertCounted();
+  assert.equal(harness.clock.pending, 0);
+  assert.equal(harness.request("a").handle, 0);
+  assert.equal(harness.request("nobody").handle, 0);
+  assert.deepEqual(harness.outcomes.slice(2), ["CLOSED", "CLOSED"]);
+  assert.equal(harness.broker.stats.closed, 4);
+  harness.assertCounted();
 });
 
 test("replies by a worker that does not hold the job are refused and change nothing", () => {
-  const rig = new Rig();
-  const one = rig.serve("a", { concurrency: 1 });
-  const other = rig.serve("a", { concurrency: 1 });
-  const stranger = rig.serve("b");
-  for (let index = 0; index < 3; index++) rig.request("a");
+  const harness = new Harness();
+  const one = harness.serve("a", { concurrency: 1 });
+  const other = harness.serve("a", { concurrency: 1 });
+  const stranger = harness.serve("b");
+  for (let index = 0; index < 3; index++) harness.request("a");
   const job = one.held[0]!;
   const queued = Math.max(...one.held, ...other.held) + 1;
   let refused = 0;
@@ -230,12 +230,12 @@ test("replies by a worker that does not hold the job are refused and change noth
       refused += 2;
     }
   }
-  assert.equal(rig.broker.stats.lateReplies, refused);
-  assert.deepEqual(rig.outcomes, [undefined, undefined, undefined]);
+  assert.equal(harness.broker.stats.lateReplies, refused);
+  assert.deepEqual(harness.outcomes, [undefined, undefined, undefined]);
   assert.equal(one.reply(job), true);
   assert.equal(one.reply(job), false);
   assert.equal(one.fail(job), false);
-  assert.equal(rig.broker.stats.lateReplies, refused + 2);
-  assert.equal(rig.outcomes.filter((outcome) => outcome === "answered ok").length, 1);
-  rig.assertCounted();
+  assert.equal(harness.broker.stats.lateReplies, refused + 2);
+  assert.equal(harness.outcomes.filter((outcome) => outcome === "answered ok").length, 1);
+  harness.assertCounted();
 });

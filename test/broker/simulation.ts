@@ -4,7 +4,7 @@ import type { Registration, Route, Sink, Worker } from "../../src/message/delive
 import { failure, type Failure } from "../../src/message/failure.ts";
 import type { Message } from "../../src/message/message.ts";
 import { FakeClock } from "../../src/testing/index.ts";
-import { textMessage, textOf } from "./rig.ts";
+import { textMessage, textOf } from "./harness.ts";
 
 /** One thing that happens. Numbers choose among what is there; see `Simulation.step`. */
 export interface Step {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { QueueGroup } from "../../src/broker/queue-group.ts";
-import { Rig } from "./rig.ts";
+import { Harness } from "./harness.ts";
 
 const MANY = 3_000;
 /** The most requests that end in one turn: half of them by the deadlines of the table, half in other ways. */
@@ -13,111 +13,111 @@ const LIMITS = { inFlight: 100_000, queue: 100_000, concurrency: 100_000 };
 interface Case {
   readonly name: string;
   readonly reason: string;
-  readonly run: (rig: Rig) => void;
+  readonly run: (harness: Harness) => void;
 }
 
 const CASES: readonly Case[] = [
   {
     name: "a worker is lost",
     reason: "WORKER_LOST",
-    run(rig) {
-      const worker = rig.serve("a");
-      for (let index = 0; index < MANY; index++) rig.request("a");
+    run(harness) {
+      const worker = harness.serve("a");
+      for (let index = 0; index < MANY; index++) harness.request("a");
       worker.registration.lose();
     },
   },
   {
     name: "a thousand workers are lost",
     reason: "WORKER_LOST",
-    run(rig) {
-      const workers = Array.from({ length: 1_000 }, (_, index) => rig.serve(`a.${index}`));
-      for (let index = 0; index < MANY; index++) rig.request(`a.${index % 1_000}`);
+    run(harness) {
+      const workers = Array.from({ length: 1_000 }, (_, index) => harness.serve(`a.${index}`));
+      for (let index = 0; index < MANY; index++) harness.request(`a.${index % 1_000}`);
       for (const worker of workers) worker.registration.lose();
     },
   },
   {
     name: "the last worker leaves a queue",
     reason: "NO_RESPONDERS",
-    run(rig) {
-      const worker = rig.serve("a", { concurrency: 1 });
-      rig.request("a");
-      for (let index = 0; index < MANY; index++) rig.request("a");
+    run(harness) {
+      const worker = harness.serve("a", { concurrency: 1 });
+      harness.request("a");
+      for (let index = 0; index < MANY; index++) harness.request("a");
       void worker.registration.leave();
     },
   },
   {
     name: "their deadline passes",
     reason: "DEADLINE",
-    run(rig) {
-      rig.serve("a", { concurrency: 2 });
-      for (let index = 0; index < MANY; index++) rig.request("a", 50);
-      rig.clock.advance(49);
+    run(harness) {
+      harness.serve("a", { concurrency: 2 });
+      for (let index = 0; index < MANY; index++) harness.request("a", 50);
+      harness.clock.advance(49);
     },
   },
   {
     name: "the broker is closed",
     reason: "CLOSED",
-    run(rig) {
-      rig.serve("a", { concurrency: 1_000 });
-      for (let index = 0; index < MANY; index++) rig.request("a");
-      rig.broker.close();
+    run(harness) {
+      harness.serve("a", { concurrency: 1_000 });
+      for (let index = 0; index < MANY; index++) harness.request("a");
+      harness.broker.close();
     },
   },
 ];
 
 for (const { name, reason, run } of CASES) {
   test(`${MANY} requests end when ${name}, ${SHARE} in a turn`, () => {
-    const rig = new Rig(LIMITS);
+    const harness = new Harness(LIMITS);
     const turns: number[] = [];
     let turn: unknown;
-    const after = rig.clock.after.bind(rig.clock);
+    const after = harness.clock.after.bind(harness.clock);
     // What the clock calls back is a turn of its own, and so is what the test does.
-    rig.clock.after = (delayMs, callback) =>
+    harness.clock.after = (delayMs, callback) =>
       after(delayMs, () => {
         turn = {};
         callback();
       });
     let last: unknown = {};
-    rig.caller.onOutcome = () => {
+    harness.caller.onOutcome = () => {
       if (turns.length === 0 || turn !== last) turns.push(0);
       last = turn;
       turns[turns.length - 1]!++;
     };
-    run(rig);
-    rig.clock.advance(2);
-    const ended = rig.outcomes.filter((outcome) => outcome !== undefined);
+    run(harness);
+    harness.clock.advance(2);
+    const ended = harness.outcomes.filter((outcome) => outcome !== undefined);
     assert.equal(ended.length, MANY);
     assert.deepEqual(new Set(ended), new Set([reason]));
     assert.ok(Math.max(...turns) <= SHARE, turns.join(" "));
-    rig.assertCounted();
+    harness.assertCounted();
   });
 }
 
 test("what is answered or canceled while its worker is being lost ends by that alone", () => {
-  const rig = new Rig(LIMITS);
-  const worker = rig.serve("a");
-  const handles = Array.from({ length: MANY }, () => rig.request("a").handle);
+  const harness = new Harness(LIMITS);
+  const worker = harness.serve("a");
+  const handles = Array.from({ length: MANY }, () => harness.request("a").handle);
   let asked = false;
-  rig.caller.onOutcome = () => {
+  harness.caller.onOutcome = () => {
     if (asked) return;
     asked = true;
-    for (const handle of handles.slice(-100)) rig.broker.cancel(handle);
+    for (const handle of handles.slice(-100)) harness.broker.cancel(handle);
   };
   worker.registration.lose();
-  rig.clock.advance(1);
-  assert.equal(rig.broker.inFlight, 0);
-  const { workerLost, canceled } = rig.broker.stats;
+  harness.clock.advance(1);
+  assert.equal(harness.broker.inFlight, 0);
+  const { workerLost, canceled } = harness.broker.stats;
   assert.deepEqual({ workerLost, canceled }, { workerLost: MANY - 100, canceled: 100 });
-  rig.assertCounted();
+  harness.assertCounted();
 });
 
 test("requests of a lost worker go to others in the order they came, before all that wait", () => {
-  const rig = new Rig(LIMITS);
-  const first = rig.serve("a", { attempts: 2 });
-  for (let index = 0; index < MANY; index++) rig.request("a");
-  const second = rig.serve("a", { attempts: 2, concurrency: 1 });
+  const harness = new Harness(LIMITS);
+  const first = harness.serve("a", { attempts: 2 });
+  for (let index = 0; index < MANY; index++) harness.request("a");
+  const second = harness.serve("a", { attempts: 2, concurrency: 1 });
   first.registration.lose();
-  rig.clock.advance(1);
+  harness.clock.advance(1);
   while (second.held.length > 0) second.reply();
   const texts = second.texts.map(Number);
   assert.equal(new Set(texts).size, MANY);
@@ -126,17 +126,17 @@ test("requests of a lost worker go to others in the order they came, before all 
     texts.slice(-MANY + 20),
     texts.slice(-MANY + 20).toSorted((one, other) => one - other),
   );
-  rig.assertCounted();
+  harness.assertCounted();
 });
 
 test("closing tells when all have ended", () => {
-  const rig = new Rig(LIMITS);
-  rig.serve("a");
-  for (let index = 0; index < MANY; index++) rig.request("a");
+  const harness = new Harness(LIMITS);
+  harness.serve("a");
+  for (let index = 0; index < MANY; index++) harness.request("a");
   let left = -1;
-  rig.broker.close(() => (left = rig.broker.inFlight));
+  harness.broker.close(() => (left = harness.broker.inFlight));
   assert.equal(left, -1);
-  rig.clock.advance(1);
+  harness.clock.advance(1);
   assert.equal(left, 0);
 });
 

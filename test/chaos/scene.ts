@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Cable } from "../engine/remote/stage.ts";
+import { Cable } from "../engine/remote/harness.ts";
 import type { HubState } from "./hub-process.ts";
 import type { Execution, HubRecord } from "./ledger.ts";
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
-import { doorTest } from "../gateway/beam/door.ts";
+import { doorTest } from "../gateway/beam/harness.ts";
 import { OriginalPeer } from "../gateway/beam/original-peer.ts";
 import { start } from "./cli-process.ts";
 
@@ -13,7 +13,7 @@ before(async () => {
 });
 after(() => rm(directory, { recursive: true }));
 
-doorTest("serve --beam opens the door, says so, and tells of messages that came to nothing", async () => {
+doorTest("serve --beam opens the gateway, says so, and tells of messages that came to nothing", async () => {
   const path = join(directory, "beam.sock");
   const source = `{ http: false, listen: [], beam: { path: ${join(directory, "other.sock")}, prefix: legacy } }`;
   await writeFile(join(directory, "lintel.yaml"), source);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { RawCall, said } from "../gateway/grpc/raw-call.ts";
-import { until } from "../gateway/grpc/door.ts";
+import { until } from "../gateway/grpc/harness.ts";
 import { start } from "./cli-process.ts";
 
 let directory = "";
@@ -13,7 +13,7 @@ before(async () => {
 });
 after(() => rm(directory, { recursive: true }));
 
-test("serve --grpc opens the door, says where, and goes before the file", async () => {
+test("serve --grpc opens the gateway, says where, and goes before the file", async () => {
   await writeFile(
     join(directory, "lintel.yaml"),
     "{ http: false, listen: [], grpc: { listen: 1, maxStreams: 1 } }",

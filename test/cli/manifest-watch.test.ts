@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { ManifestWatch } from "../../src/cli/manifest-watch.ts";
 import { readConfigFile } from "../../src/cli/config-file.ts";
 import { eventually } from "../supervisor/process-tree.ts";
-import { Project } from "./up-stage.ts";
+import { Project } from "./up-harness.ts";
 import type { Running } from "./cli-process.ts";
 
 const manifest = (version: string): string =>

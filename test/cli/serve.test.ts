@@ -188,7 +188,7 @@ test("other addresses that cannot be", async () => {
   assert.match(form.stderr, /is not of the form tcp:\/\/HOST:PORT/);
 });
 
-test("a door open to other machines is warned of", async () => {
+test("a gateway open to other machines is warned of", async () => {
   await using hub = start(["serve", "--http", "0.0.0.0:0", "--listen", "tcp://127.0.0.1:0"], {
     cwd: directory,
   });
@@ -201,7 +201,7 @@ test("a door open to other machines is warned of", async () => {
   assert.equal(hub.stderr.match(/warning/g)?.length, 1);
 });
 
-test("serve --http off has no HTTP door and suggests none", async () => {
+test("serve --http off has no HTTP gateway and suggests none", async () => {
   await using hub = start(["serve", "--http", "off", "--listen", "tcp://127.0.0.1:0"], { cwd: directory });
   await hub.prints(/^ {2}lintel request greet --hub \S+ '\{"name":"Ada"\}'$/m);
   assert.doesNotMatch(hub.stdout, /http/);

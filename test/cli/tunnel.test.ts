@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { createHub, type Hub } from "../../src/index.ts";
-import { TestTarget, dial, echoLines, type Ended } from "../gateway/tunnel/ends.ts";
+import { TestTarget, dial, echoLines, type Ended } from "../gateway/tunnel/endpoints.ts";
 import { freePorts } from "../proxy/proxy-process.ts";
 import { Running, start } from "./cli-process.ts";
 

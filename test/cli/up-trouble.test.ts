@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { eventually } from "../supervisor/process-tree.ts";
 import type { Outcome } from "./cli-process.ts";
-import { Project } from "./up-stage.ts";
+import { Project } from "./up-harness.ts";
 
 test("when there are no descriptors left what runs goes on, and the rest is tried again", async () => {
   const manifest = `services: { a: { command: [sleep, "1000"], instances: 100, restart: { first: 1ms } } }`;

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { provide } from "../house/provide.ts";
 import { root } from "../house/root.ts";
 import { eventually, isRunning, processesWith } from "../supervisor/process-tree.ts";
-import { Project } from "./up-stage.ts";
+import { Project } from "./up-harness.ts";
 
 const POST = { method: "POST", headers: { "content-type": "application/json" } };
 

@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { createHub, type Hub } from "../../src/index.ts";
 import { eventually, isRunning } from "../supervisor/process-tree.ts";
 import { childrenOf, start, type Running } from "./cli-process.ts";
-import { Project } from "./up-stage.ts";
+import { Project } from "./up-harness.ts";
 
 let hub: Hub;
 let directory = "";

@@ -54,7 +54,7 @@ function stepsOf(document: string): Step[] {
 }
 
 /** A document's hub and the programs it has started. */
-class Stage {
+class Harness {
   readonly #hub: Hub;
   readonly #running: ChildProcess[] = [];
 
@@ -161,12 +161,12 @@ for (const document of DOCUMENTS) {
     const steps = stepsOf(document).toSorted((a, b) => Number(b.keepsRunning) - Number(a.keepsRunning));
     assert.ok(steps.length > 0, "no block is marked as an example");
     const hub = await createHub({ http: { port: 0 }, listen: ["tcp://127.0.0.1:0"] });
-    const stage = new Stage(hub);
+    const harness = new Harness(hub);
     try {
       for (const step of steps)
-        await t.test(`${step.name} (line ${step.block.line})`, () => stage.play(step));
+        await t.test(`${step.name} (line ${step.block.line})`, () => harness.play(step));
     } finally {
-      await stage.end();
+      await harness.end();
     }
   });
 }

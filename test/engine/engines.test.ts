@@ -3,7 +3,7 @@ import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import { RemoteEngine } from "../../src/engine/remote/remote-engine.ts";
 import { engineSuite, type EnginePair } from "../../src/testing/index.ts";
 import { TransportRegistry } from "../../src/index.ts";
-import { startHub } from "./remote/stage.ts";
+import { startHub } from "./remote/harness.ts";
 
 engineSuite("local", {
   open: () => {

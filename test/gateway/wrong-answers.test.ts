@@ -5,7 +5,7 @@ import { Duplex } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { serveHttp } from "../../src/app/index.ts";
 import { LintelError, connect, createHub, type Context, type Hub, type Peer } from "../../src/index.ts";
-import { reasonOf } from "./http/door.ts";
+import { reasonOf } from "./http/harness.ts";
 
 type Mistake = (context: Context) => unknown;
 

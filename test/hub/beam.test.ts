@@ -1,11 +1,11 @@
-/** A hub with a beam door among its doors: peers of all kinds meet. */
+/** A hub with a beam gateway among its gateways: peers of all kinds meet. */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
 import { connect, createHub } from "../../src/index.ts";
-import { doorTest, until } from "../gateway/beam/door.ts";
+import { doorTest, until } from "../gateway/beam/harness.ts";
 import { OriginalPeer } from "../gateway/beam/original-peer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lintel-hub-beam-"));
@@ -66,7 +66,7 @@ doorTest("B-60: a hub that drains answers what came over beam, removes the socke
   assert.ok(!existsSync(path));
 });
 
-doorTest("a hub whose beam door cannot be opened does not start", async () => {
+doorTest("a hub whose beam gateway cannot be opened does not start", async () => {
   await assert.rejects(createHub({ ...CLOSED, beam: { path: join(folder, "no", "such", "folder") } }), {
     code: "ENOENT",
   });

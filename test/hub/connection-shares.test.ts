@@ -47,15 +47,15 @@ const DOORS: Readonly<Record<string, (url: string) => Promise<unknown>>> = {
   grpc: (url) => pingFrom("127.0.0.2", url),
 };
 
-for (const [door, visit] of Object.entries(DOORS)) {
-  test(`${door}: past its share the connections of an address are closed unheard`, async (context) => {
+for (const [gateway, visit] of Object.entries(DOORS)) {
+  test(`${gateway}: past its share the connections of an address are closed unheard`, async (context) => {
     const hub = await createHub({
       listen: [],
       http: { port: 0, maxConnections: MAX },
       grpc: { port: 0, maxConnections: MAX },
     });
     context.after(() => hub.close());
-    const url = door === "http" ? hub.httpUrl! : hub.grpcUrl!;
+    const url = gateway === "http" ? hub.httpUrl! : hub.grpcUrl!;
     const silent = new Silent(url, SHARE + 3);
     const { sockets } = silent;
     context.after(() => sockets.forEach((socket) => socket.destroy()));

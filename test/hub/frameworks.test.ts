@@ -11,7 +11,7 @@ import express from "express";
 import fastify from "fastify";
 import { Hono } from "hono";
 import { connect, createHub, type Hub } from "../../src/index.ts";
-import { RawCaller, reasonOf } from "../gateway/http/door.ts";
+import { RawCaller, reasonOf } from "../gateway/http/harness.ts";
 import { AUTHORITY, TRUSTING, pair } from "../transport/certificates.ts";
 import { RawWebSocket } from "../transport/raw-websocket.ts";
 

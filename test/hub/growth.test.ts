@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { PatternTrie } from "../../src/broker/pattern-trie.ts";
+import { PatternTrie } from "../../src/collections/pattern-trie.ts";
 import { Wishes } from "../../src/codec/accept.ts";
-import { headOf } from "../../src/gateway/http/answer.ts";
-import { HeadReader } from "../../src/gateway/http/head.ts";
+import { headOf } from "../../src/gateway/http/encode.ts";
+import { HeadReader } from "../../src/gateway/http/decode.ts";
 import { settingsOf } from "../../src/gateway/http/options.ts";
 import { decodePath, isSafeSegment, subjectOfTokens } from "../../src/gateway/http/path.ts";
 import { parsePrefer } from "../../src/gateway/http/prefer.ts";

@@ -1,9 +1,9 @@
-/** A hub with a gRPC door among its doors: workers and callers of all kinds meet. */
+/** A hub with a gRPC gateway among its gateways: workers and callers of all kinds meet. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { connect, createHub } from "../../src/index.ts";
 import { Running } from "../cli/cli-process.ts";
-import { until } from "../gateway/grpc/door.ts";
+import { until } from "../gateway/grpc/harness.ts";
 import { StockClient } from "../gateway/grpc/stock-client.ts";
 import { root } from "../house/root.ts";
 import { AUTHORITY, pair } from "../transport/certificates.ts";
@@ -94,7 +94,7 @@ test("with certificates it is TLS, which can be changed while it listens", async
   assert.equal((await clear.ended()).code, "UNAVAILABLE");
 });
 
-test("a hub whose gRPC door cannot be opened does not start", async () => {
+test("a hub whose gRPC gateway cannot be opened does not start", async () => {
   await using hub = await createHub({ ...CLOSED, grpc: { port: 0 } });
   const { port } = new URL(hub.grpcUrl!);
   await assert.rejects(createHub({ ...CLOSED, grpc: { port: Number(port) } }), { code: "EADDRINUSE" });
@@ -102,7 +102,7 @@ test("a hub whose gRPC door cannot be opened does not start", async () => {
   await assert.rejects(createHub({ ...CLOSED, grpc: { port: 0, maxStreams: 0 } }), /maxStreams/);
 });
 
-test("without @bufbuild/protobuf a hub runs as long as it has no gRPC door, and says what to install", async () => {
+test("without @bufbuild/protobuf a hub runs as long as it has no gRPC gateway, and says what to install", async () => {
   const hooks = `export function resolve(name, context, next) {
     if (!name.startsWith("@bufbuild/")) return next(name, context);
     throw Object.assign(new Error("Cannot find package"), { code: "ERR_MODULE_NOT_FOUND" });
@@ -120,6 +120,6 @@ test("without @bufbuild/protobuf a hub runs as long as it has no gRPC door, and 
   assert.equal(stderr, "");
   assert.match(
     stdout,
-    /^undefined\nfailed_precondition the gRPC door needs a package: npm install @bufbuild\/protobuf\n$/,
+    /^undefined\nfailed_precondition the gRPC gateway needs a package: npm install @bufbuild\/protobuf\n$/,
   );
 });

@@ -1,4 +1,4 @@
-/** The HTTP door over TLS. */
+/** The HTTP gateway over TLS. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
@@ -57,7 +57,7 @@ test("clients without a certificate are refused where one is required", async (c
   await assert.rejects(curl("-d", "[]", `${hub.httpUrl}/echo`));
 });
 
-test("certificates are renewed without a restart, and a door may go without", async (context) => {
+test("certificates are renewed without a restart, and a gateway may go without", async (context) => {
   const hub = await start(context, { http: { port: 0 }, tls: pair("expired") });
   await assert.rejects(curl("-d", "[]", `${hub.httpUrl}/echo`), /expired/);
   hub.reloadTls(hub.httpUrl!, pair("server"));

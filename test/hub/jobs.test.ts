@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import { RemoteEngine } from "../../src/engine/remote/remote-engine.ts";
-import { NativeGateway } from "../../src/gateway/native/native-gateway.ts";
+import { NativeGateway } from "../../src/gateway/native/gateway.ts";
 import { connect, createHub } from "../../src/index.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
 import { createMemoryTransport } from "../../src/transport/memory.ts";
-import { RawCaller } from "../gateway/http/door.ts";
-import { stageOn, until, type GivenJob } from "../gateway/jobs/stage.ts";
+import { RawCaller } from "../gateway/http/harness.ts";
+import { stageOn, until, type GivenJob } from "../gateway/jobs/harness.ts";
 import { pathOf } from "../house/provide.ts";
 import { root } from "../house/root.ts";
 
@@ -189,17 +189,17 @@ test("the gateway works in front of a hub that is elsewhere", async (context) =>
     await native.close();
     await local.close();
   });
-  const stage = await stageOn(context, engine, local, { jobs: { services: { a: {} } } });
+  const harness = await stageOn(context, engine, local, { jobs: { services: { a: {} } } });
   await until(() => local.stats.requests === 0);
-  const asked = [stage.ask("a", "1"), stage.ask("a", "2")];
-  await stage.inFlight(2);
-  const first = await stage.poll("a");
-  assert.equal((await stage.call(`/jobs/${first.id}`, { method: "DELETE" })).status, 204);
-  const again = await stage.poll("a", "?lease=50ms");
+  const asked = [harness.ask("a", "1"), harness.ask("a", "2")];
+  await harness.inFlight(2);
+  const first = await harness.poll("a");
+  assert.equal((await harness.call(`/jobs/${first.id}`, { method: "DELETE" })).status, 204);
+  const again = await harness.poll("a", "?lease=50ms");
   assert.deepEqual([again.originalRequest, again.attempts], [first.originalRequest, 2]);
   assert.equal((await Promise.race(asked)).status, 502, "its lease ran out");
-  const other = await stage.poll("a");
-  await stage.post(`/jobs/${other.id}`, "bye");
+  const other = await harness.poll("a");
+  await harness.post(`/jobs/${other.id}`, "bye");
   const answers = await Promise.all(asked.map(async (one) => (await one).status));
   assert.deepEqual(
     answers.toSorted((a, b) => a - b),

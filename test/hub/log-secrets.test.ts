@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { describe, test, type TestContext } from "node:test";
 import type { RequestRecord } from "../../src/gateway/http/options.ts";
 import { connect, createHub, type Hub } from "../../src/index.ts";
-import { RawCaller } from "../gateway/http/door.ts";
+import { RawCaller } from "../gateway/http/harness.ts";
 import { lintel } from "../cli/cli-process.ts";
 
 const ANSWER = "KjgSxkcpjOPL4GSH5P7blk2S";

@@ -1,8 +1,8 @@
-/** Native sessions on the port of the HTTP door. */
+/** Native sessions on the port of the HTTP gateway. */
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
 import { connect, createHub, type Hub, type HubConfig, type Peer } from "../../src/index.ts";
-import { RawCaller, reasonOf } from "../gateway/http/door.ts";
+import { RawCaller, reasonOf } from "../gateway/http/harness.ts";
 import { RawWebSocket } from "../transport/raw-websocket.ts";
 
 const SCHEMES = ["ws", "http1"] as const;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connect, createHub, type Hub } from "../../src/index.ts";
-import { Presence } from "../../src/supervisor/presence.ts";
+import { ReadinessTracker } from "../../src/supervisor/readiness-tracker.ts";
 import { eventually } from "../supervisor/process-tree.ts";
 
 let directory = "";
@@ -14,24 +14,24 @@ before(async () => {
 after(() => rm(directory, { recursive: true }));
 
 /** A hub that notes who serves what, as `event pattern socket`. */
-async function watchedHub(): Promise<{ hub: Hub; events: string[]; door: (name: string) => string }> {
+async function watchedHub(): Promise<{ hub: Hub; events: string[]; gateway: (name: string) => string }> {
   const events: string[] = [];
   const hub = await createHub({
     http: false,
     listen: [],
     onService: (event, pattern, remote) => events.push(`${event} ${pattern} ${remote.split("/").at(-1)}`),
   });
-  return { hub, events, door: (name) => `unix://${join(directory, name)}` };
+  return { hub, events, gateway: (name) => `unix://${join(directory, name)}` };
 }
 
 test("a hub tells who serves what, by the socket it came to, and when it does so no longer", async () => {
-  const { hub, events, door } = await watchedHub();
+  const { hub, events, gateway } = await watchedHub();
   await using _ = hub;
-  await hub.listen(door("a"));
-  await hub.listen(door("b"));
-  assert.deepEqual(hub.urls, [door("a"), door("b")]);
-  const one = await connect(door("a"));
-  await using other = await connect(door("b"));
+  await hub.listen(gateway("a"));
+  await hub.listen(gateway("b"));
+  assert.deepEqual(hub.urls, [gateway("a"), gateway("b")]);
+  const one = await connect(gateway("a"));
+  await using other = await connect(gateway("b"));
   const service = await one.serve("left.by.itself", () => 1);
   await one.serve("left.>", () => 1);
   await other.serve("stays", () => 1);
@@ -64,10 +64,10 @@ test("a hub tells of each poll of a worker over HTTP, and when none has come for
   assert.deepEqual(events, ["polled stays", "polled stays", "polled goes", "left goes"]);
 });
 
-test("a door that is closed takes nobody new, and keeps who is there", async () => {
-  const { hub, door } = await watchedHub();
+test("a gateway that is closed takes nobody new, and keeps who is there", async () => {
+  const { hub, gateway } = await watchedHub();
   await using _ = hub;
-  const opened = await hub.listen({ url: door("c") });
+  const opened = await hub.listen({ url: gateway("c") });
   await using peer = await connect(opened.url);
   await opened.close();
   await assert.rejects(connect(opened.url, { timeoutMs: 200 }), { reason: "NOT_CONNECTED" });
@@ -75,11 +75,11 @@ test("a door that is closed takes nobody new, and keeps who is there", async () 
   assert.equal(await peer.request("still"), "there");
   assert.deepEqual(hub.urls, []);
   await hub.close();
-  await assert.rejects(hub.listen(door("d")), { reason: "CLOSED" });
+  await assert.rejects(hub.listen(gateway("d")), { reason: "CLOSED" });
 });
 
 test("presence: a subject is served by its own pattern or one that covers it, through that socket", async () => {
-  const presence = new Presence();
+  const presence = new ReadinessTracker();
   presence.note("serving", "a.*", "one");
   presence.note("serving", "a.*", "one");
   presence.note("serving", "b.>", "one");
@@ -105,7 +105,7 @@ test("presence: a subject is served by its own pattern or one that covers it, th
 });
 
 test("presence: a poll that comes after the call is as good as a socket, one from before is not", async () => {
-  const presence = new Presence();
+  const presence = new ReadinessTracker();
   const over = new AbortController();
   presence.notePoll("polled", "a");
   assert.ok(presence.isServed("one", "a"));

@@ -11,7 +11,7 @@ import { serveHttp } from "../../src/app/index.ts";
 import type { HttpOptions } from "../../src/gateway/http/options.ts";
 import type { RouteOptions } from "../../src/gateway/http/route-options.ts";
 import { createHub, type Hub } from "../../src/index.ts";
-import { RawCaller, reasonOf, type RawResponse } from "../gateway/http/door.ts";
+import { RawCaller, reasonOf, type RawResponse } from "../gateway/http/harness.ts";
 import { RawWebSocket } from "../transport/raw-websocket.ts";
 
 const JOBS = { services: { work: {} } };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Loan } from "../../src/message/loan.ts";
+import { BufferLease } from "../../src/message/buffer-lease.ts";
 import { Format, Message, type Encoder } from "../../src/message/message.ts";
 
 const HEAD = "x-tag:1\ncontent-type:a/b\n";
@@ -61,7 +61,7 @@ test("retaining twice, or a message without payload, is no different", () => {
 test("payloads of lent bytes are there to keep, whoever reads into the buffer next", () => {
   for (const buffer of [new Uint8Array(512), Buffer.alloc(512), new Uint8Array(600).subarray(44)]) {
     const message = received(buffer, HEAD, "payload");
-    message.loan = new Loan(buffer);
+    message.loan = new BufferLease(buffer);
     assert.equal(asText(message.view(message.payloadStart, message.end)), "payload");
     const first = message.payload();
     buffer.fill(0x21);

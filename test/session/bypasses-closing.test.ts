@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { failure } from "../../src/message/failure.ts";
 import { Message, type StreamEnd } from "../../src/message/message.ts";
-import { OpenStreams } from "../../src/message/open-streams.ts";
+import { OpenStreams } from "../../src/stream/open-streams.ts";
 import { FrameType } from "../../src/wire/frame.ts";
 import { bindBytes, frameBytes, sayings, timeoutPrefix } from "../wire/frame-bytes.ts";
 import { HandBypass, HandBypasses } from "./hand-bypasses.ts";
-import { openStage, settled, type Stage } from "./stage.ts";
+import { openHarness, settled, type Harness } from "./harness.ts";
 
 const GREETING = {
   "max-payload": "1048576",
@@ -19,10 +19,12 @@ const USED = 0;
 const CLOSED = failure("CLOSED");
 
 /** A dialer whose stream 2 sends on a bypass. */
-async function sending(endingStreams?: OpenStreams): Promise<Stage & { end: StreamEnd; bypass: HandBypass }> {
+async function sending(
+  endingStreams?: OpenStreams,
+): Promise<Harness & { end: StreamEnd; bypass: HandBypass }> {
   const bypasses = new HandBypasses();
-  const stage = await openStage({ greeting: GREETING, role: "dialer", bypasses, endingStreams });
-  const { raw, owner } = stage;
+  const harness = await openHarness({ greeting: GREETING, role: "dialer", bypasses, endingStreams });
+  const { raw, owner } = harness;
   raw.send(
     bindBytes(1, "a"),
     frameBytes({ type: FrameType.open, target: 2, aux: 2 }),
@@ -36,7 +38,7 @@ async function sending(endingStreams?: OpenStreams): Promise<Stage & { end: Stre
   bypasses.asked[0]!.opened(bypass);
   end.send(Message.ofBytes(new Uint8Array(1_000)));
   await settled();
-  return { ...stage, end, bypass };
+  return { ...harness, end, bypass };
 }
 
 test("CLOSE waits until what has ended was read, but not for what has not ended", async () => {
@@ -92,7 +94,7 @@ test("a stream that has ended is counted until its bypass is over", async () => 
 
 test("P-112, P-135: a stream counts until END, whatever is still on its bypass", async () => {
   const bypasses = new HandBypasses();
-  const { raw, owner, session } = await openStage({ greeting: GREETING, bypasses, limits: { streams: 1 } });
+  const { raw, owner, session } = await openHarness({ greeting: GREETING, bypasses, limits: { streams: 1 } });
   const open = (number: number): Buffer[] => [
     frameBytes({ type: FrameType.open, target: number, aux: 1 }),
     frameBytes({ type: FrameType.request, target: 1, id: number, flags: 4, body: timeoutPrefix(1_000) }),
@@ -116,7 +118,7 @@ test("P-112, P-135: a stream counts until END, whatever is still on its bypass",
 
 test("what a stream had of the credit that all share goes to others when it moves", async () => {
   const bypasses = new HandBypasses();
-  const { raw, owner } = await openStage({ greeting: GREETING, role: "dialer", bypasses });
+  const { raw, owner } = await openHarness({ greeting: GREETING, role: "dialer", bypasses });
   const numbers = Array.from({ length: 40 }, (_, n) => 2 * n + 2);
   raw.send(
     bindBytes(1, "a"),

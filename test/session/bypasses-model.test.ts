@@ -5,9 +5,9 @@ import fc from "fast-check";
 import { failure } from "../../src/message/failure.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../src/message/message.ts";
-import { INITIAL_CREDIT } from "../../src/message/stream.ts";
-import { createStream } from "../../src/message/stream-pair.ts";
-import { beside } from "../../src/session/beside.ts";
+import { INITIAL_CREDIT } from "../../src/stream/stream.ts";
+import { createStream } from "../../src/stream/stream-pair.ts";
+import { sideChannels } from "../../src/session/side-channels/side-channels.ts";
 import { Flusher } from "../../src/session/outbox.ts";
 import { Session } from "../../src/session/session.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
@@ -138,7 +138,7 @@ class Run {
       lifecycle: owner,
       calls: owner,
       registrations: owner,
-      beside,
+      sideChannels,
     });
   }
 

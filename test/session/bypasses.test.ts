@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { failure } from "../../src/message/failure.ts";
 import { Message, type StreamEnd } from "../../src/message/message.ts";
-import { createStream } from "../../src/message/stream-pair.ts";
+import { createStream } from "../../src/stream/stream-pair.ts";
 import { FrameType } from "../../src/wire/frame.ts";
 import { bindBytes, frameBytes, sayings, timeoutPrefix } from "../wire/frame-bytes.ts";
 import { vectors } from "../wire/vectors.ts";
 import { HandBypass, HandBypasses } from "./hand-bypasses.ts";
-import { openStage, settled, type Stage, type StageOptions } from "./stage.ts";
+import { openHarness, settled, type Harness, type HarnessOptions } from "./harness.ts";
 
 const GREETING = {
   "max-payload": "1048576",
@@ -18,26 +18,26 @@ const GREETING = {
 };
 const [USED, WANTED] = [0, 1];
 
-interface BypassStage extends Stage {
+interface BypassHarness extends Harness {
   readonly bypasses: HandBypasses;
 }
 
 /** A session with a request that carries stream 1, opened by the other end, both ways. */
-async function stageOf(role: "acceptor" | "dialer", options: StageOptions = {}): Promise<BypassStage> {
+async function stageOf(role: "acceptor" | "dialer", options: HarnessOptions = {}): Promise<BypassHarness> {
   const bypasses = new HandBypasses();
-  const stage = await openStage({ greeting: GREETING, role, bypasses, ...options });
+  const harness = await openHarness({ greeting: GREETING, role, bypasses, ...options });
   const number = role === "acceptor" ? 1 : 2;
-  stage.raw.send(
+  harness.raw.send(
     bindBytes(1, "a"),
     frameBytes({ type: FrameType.open, target: number, aux: 3 }),
     frameBytes({ type: FrameType.request, target: 1, id: 1, flags: 4, body: timeoutPrefix(1_000) }),
   );
   await settled();
-  return { ...stage, bypasses };
+  return { ...harness, bypasses };
 }
 
 /** Sends so much on the stream that it wants a bypass. The other end has granted it. */
-async function fill({ owner, raw }: BypassStage, number: number): Promise<StreamEnd> {
+async function fill({ owner, raw }: BypassHarness, number: number): Promise<StreamEnd> {
   raw.send(frameBytes({ type: FrameType.credit, target: number, id: 100_000 }));
   await settled();
   const end = owner.streams.get(number)!;
@@ -51,9 +51,9 @@ const data = (target: number, size: number): Buffer =>
   frameBytes({ type: FrameType.data, flags: 1, target, body: new Uint8Array(size) });
 const control = (type: number, target: number, id = 0): Buffer => frameBytes({ type, target, id });
 
-async function breaks(stage: Stage, ...sent: Buffer[]): Promise<void> {
-  stage.raw.send(...sent);
-  assert.equal(sayings(await stage.raw.next(FrameType.close))["reason"], "BAD_FRAME");
+async function breaks(harness: Harness, ...sent: Buffer[]): Promise<void> {
+  harness.raw.send(...sent);
+  assert.equal(sayings(await harness.raw.next(FrameType.close))["reason"], "BAD_FRAME");
 }
 
 describe("sending", () => {
@@ -69,9 +69,9 @@ describe("sending", () => {
   });
 
   test("P-132: a dialer opens a bypass for a stream that has sent a lot, and says when it uses it", async () => {
-    const stage = await stageOf("dialer");
-    const { bypasses, raw, owner } = stage;
-    const end = await fill(stage, 2);
+    const harness = await stageOf("dialer");
+    const { bypasses, raw, owner } = harness;
+    const end = await fill(harness, 2);
     assert.deepEqual(
       bypasses.asked.map(({ number, sends }) => [number, sends]),
       [[2, true]],
@@ -98,11 +98,11 @@ describe("sending", () => {
   });
 
   test("P-133: an acceptor asks for a bypass once, and uses the one that comes", async () => {
-    const stage = await stageOf("acceptor");
-    const { bypasses, raw } = stage;
+    const harness = await stageOf("acceptor");
+    const { bypasses, raw } = harness;
     const unasked = new HandBypass();
     assert.equal(bypasses.onBypass(1, true, unasked), false);
-    const end = await fill(stage, 1);
+    const end = await fill(harness, 1);
     end.send(Message.ofBytes(new Uint8Array(1_000)));
     const mine = new HandBypass();
     assert.equal(bypasses.onBypass(1, true, mine), true);
@@ -121,9 +121,9 @@ describe("sending", () => {
   });
 
   test("P-134: a bypass that is full grants nothing until there is room; CREDIT that crossed BYPASS counts for nothing", async () => {
-    const stage = await stageOf("dialer");
-    const { bypasses, raw, owner } = stage;
-    const end = await fill(stage, 2);
+    const harness = await stageOf("dialer");
+    const { bypasses, raw, owner } = harness;
+    const end = await fill(harness, 2);
     const mine = new HandBypass();
     bypasses.asked[0]!.opened(mine);
     const before = owner.count("credit");
@@ -140,15 +140,15 @@ describe("sending", () => {
   });
 
   test("P-136: a bypass that is lost resets its stream; after END nobody minds", async () => {
-    const stage = await stageOf("dialer");
-    const end = await fill(stage, 2);
+    const harness = await stageOf("dialer");
+    const end = await fill(harness, 2);
     const mine = new HandBypass();
-    stage.bypasses.asked[0]!.opened(mine);
+    harness.bypasses.asked[0]!.opened(mine);
     end.send(Message.ofBytes(new Uint8Array(5)));
     mine.abort();
-    assert.equal(stage.owner.last("reset")!["reason"], "CONNECTION_LOST");
-    assert.equal(sayings(await stage.raw.next(FrameType.reset))["reason"], "CONNECTION_LOST");
-    assert.equal(stage.session.streams.size, 0);
+    assert.equal(harness.owner.last("reset")!["reason"], "CONNECTION_LOST");
+    assert.equal(sayings(await harness.raw.next(FrameType.reset))["reason"], "CONNECTION_LOST");
+    assert.equal(harness.session.streams.size, 0);
 
     const other = await stageOf("dialer");
     const ending = await fill(other, 2);
@@ -161,42 +161,42 @@ describe("sending", () => {
   });
 
   test("a bypass that comes too late, for a stream that has ended, is given up", async () => {
-    const stage = await stageOf("dialer");
-    const end = await fill(stage, 2);
+    const harness = await stageOf("dialer");
+    const end = await fill(harness, 2);
     end.end();
     const late = new HandBypass();
-    stage.bypasses.asked[0]!.opened(late);
+    harness.bypasses.asked[0]!.opened(late);
     assert.equal(late.state, "aborted");
     await settled();
-    assert.equal(stage.raw.of(FrameType.bypass).length, 0);
+    assert.equal(harness.raw.of(FrameType.bypass).length, 0);
   });
 });
 
 describe("receiving", () => {
   /** Stream 1, whose bypass is there. */
-  const receiving = async (): Promise<BypassStage & { readonly bypass: HandBypass }> => {
-    const stage = await stageOf("acceptor");
+  const receiving = async (): Promise<BypassHarness & { readonly bypass: HandBypass }> => {
+    const harness = await stageOf("acceptor");
     const theirs = new HandBypass();
-    assert.equal(stage.bypasses.onBypass(1, false, theirs), true);
+    assert.equal(harness.bypasses.onBypass(1, false, theirs), true);
     assert.equal(theirs.going, false, "P-134: nothing is read before BYPASS");
-    return { ...stage, bypass: theirs };
+    return { ...harness, bypass: theirs };
   };
-  const received = ({ owner }: Stage): number =>
+  const received = ({ owner }: Harness): number =>
     owner.events
       .filter(({ event }) => event === "data")
       .reduce((sum, { payloadHex }) => sum + (payloadHex as string).length / 2, 0);
 
   test("P-134: bytes come as fast as the reader grants, and without CREDIT", async () => {
-    const stage = await receiving();
-    const { raw, owner, bypass: theirs } = stage;
+    const harness = await receiving();
+    const { raw, owner, bypass: theirs } = harness;
     raw.send(data(1, 16_000), bypass(1, USED));
     await settled();
     theirs.arrive(10_000);
-    assert.deepEqual([received(stage), theirs.going], [16_384, false]);
+    assert.deepEqual([received(harness), theirs.going], [16_384, false]);
     owner.streams.get(1)!.grant(10_000);
-    assert.deepEqual([received(stage), theirs.going], [26_000, true]);
+    assert.deepEqual([received(harness), theirs.going], [26_000, true]);
     theirs.arrive(384);
-    assert.deepEqual([received(stage), theirs.going], [26_384, false]);
+    assert.deepEqual([received(harness), theirs.going], [26_384, false]);
     owner.streams.get(1)!.grant(100);
     theirs.arrive(16);
     raw.send(control(FrameType.end, 1, 10_400));
@@ -206,15 +206,15 @@ describe("receiving", () => {
   });
 
   test("P-135: END that comes before the bytes waits for them", async () => {
-    const stage = await receiving();
-    const { raw, owner, bypass: theirs } = stage;
+    const harness = await receiving();
+    const { raw, owner, bypass: theirs } = harness;
     raw.send(bypass(1, USED), control(FrameType.end, 1, 20_000));
     await settled();
     theirs.arrive(20_000);
     assert.equal(owner.count("end"), 0, "the reader has not granted all");
     theirs.handler!.closed();
     owner.streams.get(1)!.grant(20_000);
-    assert.deepEqual([received(stage), owner.count("end"), owner.count("reset")], [20_000, 1, 0]);
+    assert.deepEqual([received(harness), owner.count("end"), owner.count("reset")], [20_000, 1, 0]);
   });
 
   test("P-136: a bypass that is gone before all has come resets the stream", async () => {
@@ -237,8 +237,8 @@ describe("receiving", () => {
   });
 
   test("P-133: a dialer opens the bypass that is wanted; BYPASS may come before it is there", async () => {
-    const stage = await stageOf("dialer");
-    const { raw, bypasses, owner } = stage;
+    const harness = await stageOf("dialer");
+    const { raw, bypasses, owner } = harness;
     raw.send(bypass(2, WANTED), bypass(2, USED));
     await settled();
     assert.deepEqual(
@@ -250,8 +250,8 @@ describe("receiving", () => {
     const theirs = new HandBypass();
     bypasses.asked[0]!.opened(theirs);
     theirs.arrive(7);
-    assert.equal(received(stage), 7);
-    await breaks(stage, bypass(2, WANTED));
+    assert.equal(received(harness), 7);
+    await breaks(harness, bypass(2, WANTED));
     assert.equal(owner.last("reset")!["reason"], "CONNECTION_LOST");
     assert.equal(theirs.state, "aborted", "with its session");
   });
@@ -279,10 +279,10 @@ describe("receiving", () => {
       [bypass(9, USED)],
       [control(FrameType.end, 1), bypass(1, USED)],
     ]) {
-      const stage = await receiving();
-      await breaks(stage, ...sent);
-      assert.equal(stage.bypass.state, "aborted");
-      assert.equal(stage.bypasses.onBypass(1, false, new HandBypass()), false, "the session is over");
+      const harness = await receiving();
+      await breaks(harness, ...sent);
+      assert.equal(harness.bypass.state, "aborted");
+      assert.equal(harness.bypasses.onBypass(1, false, new HandBypass()), false, "the session is over");
     }
     const channel = await stageOf("acceptor");
     channel.raw.send(
@@ -299,8 +299,8 @@ describe("receiving", () => {
   });
 
   test("P-137: no more bypasses than both ends take", async () => {
-    const stage = await stageOf("dialer");
-    const { raw, bypasses, owner, session } = stage;
+    const harness = await stageOf("dialer");
+    const { raw, bypasses, owner, session } = harness;
     for (let count = 0; count < 4; count++) {
       const [, far] = createStream({ sends: true, receives: true, messages: false });
       const message = Message.ofBytes(new Uint8Array(1));

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { FrameType } from "../../src/wire/frame.ts";
 import { sayings } from "../wire/frame-bytes.ts";
 import { vectors } from "../wire/vectors.ts";
-import { openStage, settled } from "./stage.ts";
+import { openHarness, settled } from "./harness.ts";
 
 const SEED = Number(process.env["FUZZ_SEED"] ?? 20_261_121);
 const RUNS = 2_500;
@@ -81,7 +81,10 @@ test(`mutated frames never make a session throw or think for long (seed ${SEED})
   for (let run = 0; run < RUNS; run++) {
     const pick = randomFrom(SEED + run);
     const role = pick(4) === 0 ? "dialer" : "acceptor";
-    const { session, raw, owner } = await openStage({ role, ...(pick(5) === 0 ? { greeting: false } : {}) });
+    const { session, raw, owner } = await openHarness({
+      role,
+      ...(pick(5) === 0 ? { greeting: false } : {}),
+    });
     for (const chunk of attack(pick)) {
       const before = process.cpuUsage();
       raw.send(chunk); // arrives in a later turn: what a session throws there ends the process, and this test with it

@@ -12,16 +12,16 @@ import {
   welcomeBytes,
   withHeaders,
 } from "../wire/frame-bytes.ts";
-import { openStage, settled } from "./stage.ts";
+import { openHarness, settled } from "./harness.ts";
 
 const { helloTimeout, heartbeat, heartbeatTimeout } = DEFAULT_LIMITS;
 const GRACE = 2_000;
 
 test("P-10: an acceptor says nothing before it has read HELLO; a dialer begins", async () => {
-  const acceptor = await openStage({ greeting: false });
+  const acceptor = await openHarness({ greeting: false });
   await settled();
   assert.deepEqual(acceptor.raw.frames, []);
-  const dialer = await openStage({ role: "dialer", greeting: false });
+  const dialer = await openHarness({ role: "dialer", greeting: false });
   await settled();
   assert.deepEqual(
     dialer.raw.frames.map(({ type }) => type),
@@ -31,7 +31,7 @@ test("P-10: an acceptor says nothing before it has read HELLO; a dialer begins",
 });
 
 test("P-15: a dialer sends nothing before it has read WELCOME, however long that takes", async () => {
-  const { clock, raw, session } = await openStage({ role: "dialer", greeting: false });
+  const { clock, raw, session } = await openHarness({ role: "dialer", greeting: false });
   clock.advance(helloTimeout - 1);
   await settled();
   assert.deepEqual(
@@ -45,7 +45,7 @@ test("P-15: a dialer sends nothing before it has read WELCOME, however long that
 
 test("P-12: headers a greeting has besides are ignored", async () => {
   const greeting = { "max-payload": "10", "max-headers": "99999", "x-new": "1", name: "n" };
-  const { session, owner } = await openStage({ greeting });
+  const { session, owner } = await openHarness({ greeting });
   assert.equal(owner.count("opened"), 1);
   assert.equal(session.maxPayload, 10);
   assert.equal(session.maxHeaders, 65_535, "what the length field can say");
@@ -53,7 +53,7 @@ test("P-12: headers a greeting has besides are ignored", async () => {
 
 test("P-14: a session that is not greeted in time is closed with the reason", async () => {
   for (const role of ["acceptor", "dialer"] as const) {
-    const { clock, raw, owner } = await openStage({ role, greeting: false });
+    const { clock, raw, owner } = await openHarness({ role, greeting: false });
     clock.advance(helloTimeout - 1);
     assert.equal(owner.events.length, 0);
     clock.advance(1);
@@ -66,7 +66,7 @@ test("P-14: a session that is not greeted in time is closed with the reason", as
 });
 
 test("P-80, P-81: a silent peer is pinged after the heartbeat and lost after its timeout", async () => {
-  const { clock, raw, owner, session } = await openStage();
+  const { clock, raw, owner, session } = await openHarness();
   clock.advance(heartbeat - 1);
   await settled();
   assert.equal(raw.of(FrameType.ping).length, 0);
@@ -81,7 +81,7 @@ test("P-80, P-81: a silent peer is pinged after the heartbeat and lost after its
 });
 
 test("P-80: the time counts from the last byte that came, whatever it was", async () => {
-  const { clock, raw, session } = await openStage();
+  const { clock, raw, session } = await openHarness();
   const started = clock.now();
   for (let round = 0; round < 20; round++) {
     clock.advance(heartbeat - 100);
@@ -99,7 +99,7 @@ test("P-80: the time counts from the last byte that came, whatever it was", asyn
 });
 
 test("P-81: a peer that answers pings stays; PING is answered with its id", async () => {
-  const { clock, raw, session } = await openStage();
+  const { clock, raw, session } = await openHarness();
   for (let round = 0; round < 10; round++) {
     clock.advance(heartbeat);
     await raw.until(() => raw.of(FrameType.ping).length === round + 1);
@@ -112,7 +112,7 @@ test("P-81: a peer that answers pings stays; PING is answered with its id", asyn
 });
 
 test("P-80: an end that stood still itself asks once more before it gives up", async () => {
-  const { clock, session, raw } = await openStage();
+  const { clock, session, raw } = await openHarness();
   clock.advance(heartbeat);
   assert.equal(session.state, "open");
   // The clock of a stopped process jumps: the check comes late.
@@ -126,7 +126,7 @@ test("P-80: an end that stood still itself asks once more before it gives up", a
 });
 
 test("P-16, P-17: CLOSE is the last frame, and nothing is read after it was sent", async () => {
-  const { session, raw, owner, clock } = await openStage();
+  const { session, raw, owner, clock } = await openHarness();
   session.fail(failure("DRAINING", "good bye"));
   session.fail(failure("CLOSED", "a second time is ignored"));
   assert.equal(session.state, "closing");
@@ -149,8 +149,8 @@ test("P-16, P-17: CLOSE is the last frame, and nothing is read after it was sent
 test("P-16: the reasons of a CLOSE reach the owner at once, and the connection is ended", async () => {
   for (const role of ["acceptor", "dialer"] as const) {
     for (const greeting of [false, undefined] as const) {
-      const stage = await openStage({ role, ...(greeting === undefined ? {} : { greeting }) });
-      const { raw, owner, session } = stage;
+      const harness = await openHarness({ role, ...(greeting === undefined ? {} : { greeting }) });
+      const { raw, owner, session } = harness;
       raw.send(
         withHeaders(
           { type: FrameType.close },
@@ -168,7 +168,7 @@ test("P-16: the reasons of a CLOSE reach the owner at once, and the connection i
 });
 
 test("P-17: a peer that sends CLOSE, or is sent it, and then does not leave is cut off", async () => {
-  const { clock, session, owner } = await openStage();
+  const { clock, session, owner } = await openHarness();
   session.fail(failure("CLOSED"));
   clock.advance(GRACE);
   assert.equal(clock.pending, 0);
@@ -176,7 +176,7 @@ test("P-17: a peer that sends CLOSE, or is sent it, and then does not leave is c
 });
 
 test("P-19: a connection that just ends is CONNECTION_LOST", async () => {
-  const { raw, owner, clock } = await openStage();
+  const { raw, owner, clock } = await openHarness();
   raw.connection.abort();
   assert.equal((await owner.next("closed"))["reason"], "CONNECTION_LOST");
   assert.deepEqual(
@@ -187,7 +187,7 @@ test("P-19: a connection that just ends is CONNECTION_LOST", async () => {
 });
 
 test("P-18: GOAWAY goes both ways and ends nothing", async () => {
-  const { session, raw, owner } = await openStage();
+  const { session, raw, owner } = await openHarness();
   session.goaway(failure("DRAINING"));
   assert.equal(sayings(await raw.next(FrameType.goaway))["reason"], "DRAINING");
   raw.send(withHeaders({ type: FrameType.goaway }, { code: "unavailable", reason: "DRAINING" }));
@@ -196,17 +196,17 @@ test("P-18: GOAWAY goes both ways and ends nothing", async () => {
 });
 
 test("P-2: a stranger gets 16 KiB, a peer the whole limit", async () => {
-  const stranger = await openStage({ greeting: false });
+  const stranger = await openHarness({ greeting: false });
   stranger.raw.send(frameBytes({ type: FrameType.hello, length: 16_385 }));
   await stranger.raw.next(FrameType.close);
-  const { raw, session } = await openStage();
+  const { raw, session } = await openHarness();
   raw.send(frameBytes({ type: FrameType.ping, length: 4 + 32_768 + 1_048_576 }));
   await settled();
   assert.equal(session.state, "open");
 });
 
 test("P-5: fields without a meaning, flags and bodies of frames that have none are ignored", async () => {
-  const { raw, owner, session } = await openStage();
+  const { raw, owner, session } = await openHarness();
   const junk = { flags: 0xfc, aux: 7, target: 9, body: "junk" };
   raw.send(
     frameBytes({ ...junk, type: FrameType.pong, id: 4 }),
@@ -227,7 +227,7 @@ test("P-5: fields without a meaning, flags and bodies of frames that have none a
 });
 
 test("P-6: frames are acted on in the order they come, whatever else comes with them", async () => {
-  const { raw, owner } = await openStage();
+  const { raw, owner } = await openHarness();
   const frames = [
     bindBytes(1, "a"),
     publishBytes(1, "1"),
@@ -245,13 +245,13 @@ test("P-6: frames are acted on in the order they come, whatever else comes with 
 });
 
 test("HELLO may bring frames along in one chunk with it", async () => {
-  const { raw } = await openStage({ greeting: false });
+  const { raw } = await openHarness({ greeting: false });
   raw.send(Buffer.concat([helloBytes(), frameBytes({ type: FrameType.ping, id: 5 })]));
   assert.equal((await raw.next(FrameType.pong)).id, 5);
 });
 
 test("P-70: codes and reasons of a newer or careless peer are read as what is known", async () => {
-  const { raw, owner } = await openStage();
+  const { raw, owner } = await openHarness();
   const read = async (headers: Record<string, string>): Promise<unknown[]> => {
     const seen = owner.count("error");
     raw.send(withHeaders({ type: FrameType.error, id: 1 }, headers));

@@ -5,7 +5,7 @@ import { Format, Message } from "../../src/message/message.ts";
 import type { OutBinding } from "../../src/session/bindings.ts";
 import { FrameType } from "../../src/wire/frame.ts";
 import { bindBytes, bodyOf, frameBytes, publishBytes, sayings, subscribeBytes } from "../wire/frame-bytes.ts";
-import { openStage, settled } from "./stage.ts";
+import { openHarness, settled } from "./harness.ts";
 
 const GREETING = { "max-payload": "1000", "max-headers": "16384" };
 
@@ -24,7 +24,7 @@ function thrown(act: () => void): LintelError {
 }
 
 test("P-31: what the other end would not take is refused here, and nothing of it is sent", async () => {
-  const { session, raw } = await openStage({ greeting: GREETING });
+  const { session, raw } = await openHarness({ greeting: GREETING });
   const subject = binding("a");
   session.publish(subject, Message.ofBytes(Buffer.alloc(1_000)));
   await settled();
@@ -59,7 +59,7 @@ test("P-31: a receiver closes at a message over its limits", async () => {
       /over the limit of 1000/,
     ],
   ] as const) {
-    const { raw } = await openStage({ limits });
+    const { raw } = await openHarness({ limits });
     raw.send(bindBytes(1, "a"), bytes);
     const close = await raw.next(FrameType.close);
     assert.equal(sayings(close)["reason"], "BAD_FRAME");
@@ -68,7 +68,7 @@ test("P-31: a receiver closes at a message over its limits", async () => {
 });
 
 test("P-71: details longer than the other end takes are left out, and never sent in CLOSE or GOAWAY", async () => {
-  const { session, raw } = await openStage({ greeting: GREETING });
+  const { session, raw } = await openHarness({ greeting: GREETING });
   const why = (size: number) => ({ ...failure("HANDLER_FAILED"), details: Buffer.alloc(size, "1") });
   session.error(0, 1, why(1_000));
   session.error(0, 2, why(1_001));
@@ -81,7 +81,7 @@ test("P-71: details longer than the other end takes are left out, and never sent
 });
 
 test("P-70: line ends in a text cannot make headers, and long texts are cut", async () => {
-  const { session, raw } = await openStage();
+  const { session, raw } = await openHarness();
   const text = "a\r\nreason:FAKE\n\u0000b";
   session.error(0, 1, { code: "internal", reason: "R", message: text, retryable: false });
   session.error(0, 2, { code: "internal", reason: "R", message: "終".repeat(50_000), retryable: true });
@@ -93,7 +93,7 @@ test("P-70: line ends in a text cannot make headers, and long texts are cut", as
 });
 
 test("P-41: the timeout on the wire is between 1 and 2,147,483,647", async () => {
-  const { session, raw, owner } = await openStage();
+  const { session, raw, owner } = await openHarness();
   const subject = binding("a");
   const sent = [0, -5, 0.4, 1.9, 30_000.7, 2_147_483_647, 1e12];
   for (const [index, timeoutMs] of sent.entries())
@@ -110,7 +110,7 @@ test("P-41: the timeout on the wire is between 1 and 2,147,483,647", async () =>
 
 test("P-24: numbers are used in turn and taken from the oldest; a hub's own begin higher", async () => {
   const greeting = { "max-payload": "1000", "max-headers": "16384", "max-bindings": "3" };
-  const { session, raw } = await openStage({ role: "dialer", greeting });
+  const { session, raw } = await openHarness({ role: "dialer", greeting });
   const subjects = ["a", "b", "c", "d", "a", "e", "d"].map((name) => name);
   const bindings = new Map(subjects.map((name) => [name, binding(name)]));
   for (const name of subjects) session.publish(bindings.get(name)!, Message.ofBytes(Buffer.from(name)));
@@ -125,16 +125,16 @@ test("P-24: numbers are used in turn and taken from the oldest; a hub's own begi
   assert.deepEqual([...bound.keys()], [1, 2, 3]);
   assert.equal(raw.of(FrameType.bind).length, 6, "d keeps its number");
 
-  const hub = await openStage({ firstBinding: 32_768 });
+  const hub = await openHarness({ firstBinding: 32_768 });
   hub.session.publish(binding("a"), Message.ofBytes(Buffer.from("x")));
   assert.equal((await hub.raw.next(FrameType.bind)).target, 32_768);
 });
 
 test("P-25: only an acceptor names max-bindings", async () => {
-  const dialer = await openStage({ role: "dialer", greeting: false });
+  const dialer = await openHarness({ role: "dialer", greeting: false });
   assert.equal(sayings(await dialer.raw.next(FrameType.hello))["max-bindings"], undefined);
   const greeting = { ...GREETING, "max-bindings": "none" };
-  const { session, raw } = await openStage({ greeting });
+  const { session, raw } = await openHarness({ greeting });
   assert.equal(sayings(raw.frames[0]!)["max-bindings"], "4096");
   for (const name of ["a", "b", "c"]) session.publish(binding(name), Message.ofBytes(Buffer.alloc(0)));
   await raw.until(() => raw.of(FrameType.publish).length === 3);
@@ -145,7 +145,7 @@ test("P-25: only an acceptor names max-bindings", async () => {
 });
 
 test("P-24: binding more than the limit closes, binding anew does not", async () => {
-  const { raw, owner, session } = await openStage({ limits: { bindings: 2 } });
+  const { raw, owner, session } = await openHarness({ limits: { bindings: 2 } });
   raw.send(bindBytes(1, "a"), bindBytes(65_535, "b"));
   for (let round = 0; round < 100; round++) raw.send(bindBytes(1, `a${round}`));
   raw.send(publishBytes(1, "x"));
@@ -156,7 +156,7 @@ test("P-24: binding more than the limit closes, binding anew does not", async ()
 });
 
 test("P-52: patterns and queues that are not legal are refused, and the session goes on", async () => {
-  const { raw, owner } = await openStage();
+  const { raw, owner } = await openHarness();
   raw.send(subscribeBytes(1, "a..b"), subscribeBytes(2, ""), subscribeBytes(3, ">.a"));
   raw.send(
     frameBytes({ type: FrameType.serve, id: 4, aux: 2, body: "*xa" }),

@@ -31,7 +31,7 @@ class Owner extends Recorder {
   }
 }
 
-interface Stage {
+interface Harness {
   readonly session: Session<unknown>;
   readonly connection: HandConnection;
   readonly owner: Owner;
@@ -40,17 +40,17 @@ interface Stage {
   readonly turn: () => void;
 }
 
-function openStage(
+function openHarness(
   role: "dialer" | "acceptor" = "acceptor",
   options: Pick<SessionOptions<unknown>, "isShort"> = {},
-): Stage {
+): Harness {
   const connection = new HandConnection();
   const clock = new FakeClock();
   const owner = new Owner();
   const later: (() => void)[] = [];
   const session = new Session<unknown>(connection, {
     role,
-    name: "stage",
+    name: "harness",
     limits: { ...DEFAULT_LIMITS, sessionBuffer: BUFFER },
     clock,
     flusher: new Flusher((run) => void later.push(run)),
@@ -69,7 +69,7 @@ function openStage(
 }
 
 /** Answers until the session is full; the connection takes nothing. */
-function fill({ session, connection, turn }: Stage): void {
+function fill({ session, connection, turn }: Harness): void {
   connection.isOpen = false;
   for (let id = 1; !session.pressure.isFull; id++) {
     session.reply(0, id, Message.ofBytes(new Uint8Array(5_000)));
@@ -78,9 +78,9 @@ function fill({ session, connection, turn }: Stage): void {
 }
 
 test("P-62, P-66: who does not read the answers is not read either, and is again when half of the mark waits", () => {
-  const stage = openStage();
-  const { session, connection, owner, turn } = stage;
-  fill(stage);
+  const harness = openHarness();
+  const { session, connection, owner, turn } = harness;
+  fill(harness);
   assert.ok(session.outbox.queued > MARK && session.outbox.queued <= MARK + 6_000);
   assert.equal(connection.isRead, false);
   for (let id = 10; id < 13; id++) session.reply(0, id, Message.ofBytes(new Uint8Array(300_000)));
@@ -109,7 +109,7 @@ test("P-66: a frame in the middle of a chunk is the last that is acted on, whate
     "illegal registrations": subscribeBytes(1, "a..b"),
   };
   for (const [name, frame] of Object.entries(floods)) {
-    const { session, connection, turn } = openStage();
+    const { session, connection, turn } = openHarness();
     connection.isOpen = false;
     const chunk = Buffer.concat(new Array<Buffer>(10_000).fill(frame));
     for (let count = 0; connection.isRead; count++) {
@@ -125,7 +125,7 @@ test("P-66: a frame in the middle of a chunk is the last that is acted on, whate
 });
 
 test("P-66: requests that a worker does not read do not keep its answers from being read", () => {
-  const { session, connection, turn, owner } = openStage();
+  const { session, connection, turn, owner } = openHarness();
   connection.isOpen = false;
   const binding = { subject: "b", registration: 1, number: 0 };
   for (let id = 1; !session.pressure.isFull; id++) {
@@ -137,9 +137,9 @@ test("P-66: requests that a worker does not read do not keep its answers from be
 });
 
 test("P-62: an acceptor ends a session that takes nothing for the stall timeout, and says why when it is read again", () => {
-  const stage = openStage();
-  const { session, connection, owner, clock, turn } = stage;
-  fill(stage);
+  const harness = openHarness();
+  const { session, connection, owner, clock, turn } = harness;
+  fill(harness);
   const frames = connection.frames.length;
   clock.advance(stallTimeout - 1);
   assert.equal(session.state, "open");
@@ -164,10 +164,10 @@ test("P-62: whoever takes a byte now and then is not stalled, unless there is no
     { isShort: true, bytes: MARK, isEnded: false },
   ];
   for (const { isShort, bytes, isEnded } of runs) {
-    const stage = openStage("acceptor", { isShort: () => isShort });
-    const { session, connection, clock } = stage;
+    const harness = openHarness("acceptor", { isShort: () => isShort });
+    const { session, connection, clock } = harness;
     connection.unsent = 1_000_000;
-    fill(stage);
+    fill(harness);
     for (let round = 0; round < 8; round++) {
       clock.advance(stallTimeout - 10);
       connection.take(bytes);
@@ -177,9 +177,9 @@ test("P-62: whoever takes a byte now and then is not stalled, unless there is no
 });
 
 test("P-62: an end that stood still itself does not blame the other", () => {
-  const stage = openStage();
-  const { session, clock } = stage;
-  fill(stage);
+  const harness = openHarness();
+  const { session, clock } = harness;
+  fill(harness);
   const now = clock.now();
   clock.now = () => now + 60_000;
   clock.advance(stallTimeout / 2);
@@ -187,7 +187,7 @@ test("P-62: an end that stood still itself does not blame the other", () => {
 });
 
 test("P-66, P-80: who is held hears of it twice a second, and is not lost for not being heard", () => {
-  const { session, connection, clock, turn, owner } = openStage();
+  const { session, connection, clock, turn, owner } = openHarness();
   session.pressure.hold();
   session.pressure.hold();
   session.pressure.release();
@@ -209,7 +209,7 @@ test("P-66, P-80: who is held hears of it twice a second, and is not lost for no
 });
 
 test("P-66: a session that is held and released in one turn is not read in between", () => {
-  const { session, connection, owner, turn } = openStage();
+  const { session, connection, owner, turn } = openHarness();
   session.pressure.hold();
   session.pressure.release();
   connection.arrive(requestBytes(1, 1));
@@ -223,9 +223,9 @@ test("P-66: a session that is held and released in one turn is not read in betwe
 });
 
 test("P-66: a dialer reads always, and ends the session only past all that can wait for it", () => {
-  const stage = openStage("dialer");
-  const { session, connection, clock, owner, turn } = stage;
-  fill(stage);
+  const harness = openHarness("dialer");
+  const { session, connection, clock, owner, turn } = harness;
+  fill(harness);
   assert.equal(connection.isRead, true);
   for (let passed = 0; passed < 4 * stallTimeout; passed += heartbeat) {
     clock.advance(heartbeat);

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { failure } from "../../src/message/failure.ts";
 import { Message, type StreamEnd } from "../../src/message/message.ts";
-import { createStream } from "../../src/message/stream-pair.ts";
+import { createStream } from "../../src/stream/stream-pair.ts";
 import { FrameType } from "../../src/wire/frame.ts";
-import { settled, type Stage } from "./stage.ts";
+import { settled, type Harness } from "./harness.ts";
 import {
   CHANNEL,
   GREETING,
@@ -17,19 +17,19 @@ import {
   open,
   stageOf,
   taking,
-} from "./stream-stage.ts";
+} from "./stream-harness.ts";
 
 test("P-114: a sender of bytes has the credit it was granted and no byte more", async () => {
-  const stage = await stageOf({ limits: { payload: 65_536 } }, open(1), taking(1));
-  stage.raw.send(data(1, Buffer.alloc(10_000)), data(1, Buffer.alloc(6_384)));
+  const harness = await stageOf({ limits: { payload: 65_536 } }, open(1), taking(1));
+  harness.raw.send(data(1, Buffer.alloc(10_000)), data(1, Buffer.alloc(6_384)));
   await settled();
-  stage.owner.streams.get(1)!.grant(100);
+  harness.owner.streams.get(1)!.grant(100);
   await settled();
-  assert.equal((await stage.raw.next(FrameType.credit)).id, 100);
-  stage.raw.send(data(1, Buffer.alloc(100)));
+  assert.equal((await harness.raw.next(FrameType.credit)).id, 100);
+  harness.raw.send(data(1, Buffer.alloc(100)));
   await settled();
-  assert.equal(stage.owner.count("data"), 3);
-  await closesWith(stage, "BAD_FRAME", data(1, "x"));
+  assert.equal(harness.owner.count("data"), 3);
+  await closesWith(harness, "BAD_FRAME", data(1, "x"));
 });
 
 test("P-114: a message may overdraw the credit once, and empty ones are not free", async () => {
@@ -74,7 +74,7 @@ test("single bytes that nobody has read yet are joined", async () => {
 });
 
 /** Streams of bytes that this end opens and sends on, and what their holder has heard of credit. */
-function senders(session: Stage["session"], count: number): { end: StreamEnd; credit: () => number }[] {
+function senders(session: Harness["session"], count: number): { end: StreamEnd; credit: () => number }[] {
   const pairs = Array.from({ length: count }, () =>
     createStream({ sends: true, receives: false, messages: false }),
   );

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { failure } from "../../src/message/failure.ts";
 import { Format, Message, type StreamEnd } from "../../src/message/message.ts";
-import { createStream } from "../../src/message/stream-pair.ts";
+import { createStream } from "../../src/stream/stream-pair.ts";
 import { FrameType } from "../../src/wire/frame.ts";
 import { sayings } from "../wire/frame-bytes.ts";
-import { openStage, settled } from "./stage.ts";
+import { openHarness, settled } from "./harness.ts";
 import {
   CHANNEL,
   carrying,
@@ -17,10 +17,10 @@ import {
   open,
   stageOf,
   taking,
-} from "./stream-stage.ts";
+} from "./stream-harness.ts";
 
 test("P-110: an end that has not said that it takes streams is opened none", async () => {
-  const { session, raw } = await openStage({ greeting: { "max-payload": "1000", "max-headers": "16384" } });
+  const { session, raw } = await openHarness({ greeting: { "max-payload": "1000", "max-headers": "16384" } });
   const [near, far] = createStream({ sends: true, receives: true, messages: false });
   let why: string | undefined;
   near.listen(holder({ reset: ({ reason }) => (why = reason) }));
@@ -31,10 +31,10 @@ test("P-110: an end that has not said that it takes streams is opened none", asy
 });
 
 test("P-110: an end whose limit is 0 says nothing of streams, and is opened none", async () => {
-  const stage = await stageOf({ limits: { streams: 0 } });
-  const welcome = await stage.raw.next(FrameType.welcome);
+  const harness = await stageOf({ limits: { streams: 0 } });
+  const welcome = await harness.raw.next(FrameType.welcome);
   assert.equal(sayings(welcome)["max-streams"], undefined);
-  await closesWith(stage, "BAD_FRAME", open(1));
+  await closesWith(harness, "BAD_FRAME", open(1));
 });
 
 test("P-111: an acceptor opens even numbers, in order; the places of streams are those of their OPENs", async () => {
@@ -57,18 +57,18 @@ test("P-111: an acceptor opens even numbers, in order; the places of streams are
 });
 
 test("P-112: as many streams as were announced, and no more; one that has ended makes room", async () => {
-  const stage = await stageOf({ limits: { streams: 2 } }, open(1), open(3), taking(1));
-  stage.raw.send(control(FrameType.reset, 1), open(5), taking(2));
+  const harness = await stageOf({ limits: { streams: 2 } }, open(1), open(3), taking(1));
+  harness.raw.send(control(FrameType.reset, 1), open(5), taking(2));
   await settled();
-  assert.equal(stage.session.state, "open");
-  assert.equal(stage.session.streams.size, 2);
-  await closesWith(stage, "BAD_FRAME", open(7));
+  assert.equal(harness.session.state, "open");
+  assert.equal(harness.session.streams.size, 2);
+  await closesWith(harness, "BAD_FRAME", open(7));
 });
 
 test("P-112: a flood of OPENs for one message ends the session", async () => {
-  const stage = await stageOf({}, ...Array.from({ length: 256 }, (_, index) => open(2 * index + 1)));
-  assert.equal(stage.session.state, "open");
-  await closesWith(stage, "BAD_FRAME", open(513));
+  const harness = await stageOf({}, ...Array.from({ length: 256 }, (_, index) => open(2 * index + 1)));
+  assert.equal(harness.session.state, "open");
+  await closesWith(harness, "BAD_FRAME", open(513));
 });
 
 test("P-112: messages over the other end's limit, or with 257 streams, are refused here", async () => {

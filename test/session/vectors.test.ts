@@ -5,11 +5,11 @@ import { Format, Message, type StreamEnd, type StreamShape } from "../../src/mes
 import type { Overflow } from "../../src/message/overflow.ts";
 import { CODES, type Code } from "../../src/message/status.ts";
 import { FrameType } from "../../src/wire/frame.ts";
-import { createStream } from "../../src/message/stream-pair.ts";
+import { createStream } from "../../src/stream/stream-pair.ts";
 import { bodyOf, FrameLog, sayings } from "../wire/frame-bytes.ts";
 import { bytesBefore, earlier, vectors, type GoodFrame } from "../wire/vectors.ts";
 import type { RecordedEvent } from "./recorder.ts";
-import { openStage, settled, type Stage } from "./stage.ts";
+import { openHarness, settled, type Harness } from "./harness.ts";
 
 type Fields = GoodFrame["fields"];
 
@@ -44,18 +44,18 @@ function expectedEvent({ type, fields }: GoodFrame): Record<string, unknown> | u
   }
 }
 
-async function readAt(vector: GoodFrame, chunks: readonly Buffer[]): Promise<Stage> {
-  const stage = await openStage();
-  stage.raw.send(bytesBefore(vector), ...chunks);
+async function readAt(vector: GoodFrame, chunks: readonly Buffer[]): Promise<Harness> {
+  const harness = await openHarness();
+  harness.raw.send(bytesBefore(vector), ...chunks);
   await settled();
   const expected = [...earlier(vector), vector].map((one) => expectedEvent(one));
-  const got = joined(stage.owner.events.slice(1)).filter(({ event }) => event !== "closed");
+  const got = joined(harness.owner.events.slice(1)).filter(({ event }) => event !== "closed");
   assert.deepEqual(
     got,
     expected.filter((one) => one !== undefined),
     vector.name,
   );
-  return stage;
+  return harness;
 }
 
 /** P-119: the bytes of a stream may come in parts. */
@@ -81,8 +81,9 @@ const frames = vectors.frames.filter(
 for (const vector of frames) {
   test(`a session reads "${vector.name}", whole and cut at every byte`, async () => {
     const bytes = Buffer.from(vector.hex, "hex");
-    const stage = await readAt(vector, [bytes]);
-    if (vector.type === "ping") assert.equal((await stage.raw.next(FrameType.pong)).id, vector.fields["id"]);
+    const harness = await readAt(vector, [bytes]);
+    if (vector.type === "ping")
+      assert.equal((await harness.raw.next(FrameType.pong)).id, vector.fields["id"]);
     for (let cut = 1; cut < bytes.length; cut++) {
       await readAt(vector, [bytes.subarray(0, cut), bytes.subarray(cut)]);
     }
@@ -97,7 +98,7 @@ test("a session reads the greetings, whole and cut at every byte", async () => {
     const vector = vectors.frames.find((frame) => frame.type === type)!;
     const bytes = Buffer.from(vector.hex, "hex");
     for (let cut = 1; cut <= bytes.length; cut++) {
-      const { raw, owner, session } = await openStage({ role, greeting: false });
+      const { raw, owner, session } = await openHarness({ role, greeting: false });
       raw.send(bytes.subarray(0, cut), bytes.subarray(cut));
       await owner.next("opened");
       assert.equal(session.maxPayload, 1_048_576);
@@ -127,7 +128,7 @@ function failureOf(fields: Fields): Failure {
 }
 
 /** Makes a session send the frame of a vector. `near` has the near ends of the streams it has opened. */
-function send({ session }: Stage, vector: GoodFrame, near: Map<number, StreamEnd>): void {
+function send({ session }: Harness, vector: GoodFrame, near: Map<number, StreamEnd>): void {
   const { type, fields } = vector;
   const number = (name: string): number => fields[name] as number;
   const string = (name: string): string => fields[name] as string;
@@ -209,26 +210,26 @@ const STREAMS = {
 
 for (const vector of frames.filter(({ type }) => type !== "ping")) {
   test(`a session writes "${vector.name}" byte for byte`, async () => {
-    const stage = await openStage(vector.needs === "streams" ? STREAMS : {});
+    const harness = await openHarness(vector.needs === "streams" ? STREAMS : {});
     await settled();
-    const before = stage.raw.received.length;
+    const before = harness.raw.received.length;
     const near = new Map<number, StreamEnd>();
     const sent = [...earlier(vector).filter(({ needs }) => needs === "streams"), vector];
     for (const one of sent) {
       const goesAlong = one.type === "open" && sent.some(({ fields }) => "streams" in fields);
-      if (!goesAlong) send(stage, one, near); // a message opens its streams by itself
+      if (!goesAlong) send(harness, one, near); // a message opens its streams by itself
     }
     await settled();
-    const written = stage.raw.received.subarray(before).toString("hex");
+    const written = harness.raw.received.subarray(before).toString("hex");
     assert.equal(written, bytesBefore(vector).toString("hex") + vector.hex);
   });
 }
 
 test("a session writes the greetings byte for byte", async () => {
-  const dialer = await openStage({ role: "dialer", greeting: false, name: "worker-7" });
+  const dialer = await openHarness({ role: "dialer", greeting: false, name: "worker-7" });
   await settled();
   assert.equal(dialer.raw.received.toString("hex"), vectors.frames.find(({ type }) => type === "hello")!.hex);
-  const acceptor = await openStage({ name: "hub" });
+  const acceptor = await openHarness({ name: "hub" });
   assert.equal(
     acceptor.raw.received.toString("hex"),
     vectors.frames.find(({ type }) => type === "welcome")!.hex,
@@ -242,7 +243,7 @@ for (const vector of vectors.malformed) {
     const cuts = [...bytes.keys()].filter((cut) => cut < 64 || cut > bytes.length - 4);
     for (const cut of cuts) {
       const greeting = vector.state === "greeting" ? false : undefined;
-      const { raw, owner, session } = await openStage({
+      const { raw, owner, session } = await openHarness({
         role: vector.receiver,
         ...(greeting === undefined ? {} : { greeting }),
       });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, test } from "node:test";
-import type { ServiceDefinition } from "../../src/hub/config-services.ts";
+import type { ServiceDefinition } from "../../src/config/services.ts";
 import { Instance, type InstanceState } from "../../src/supervisor/instance.ts";
 import { PipeSource } from "../../src/supervisor/pipes.ts";
-import { Presence } from "../../src/supervisor/presence.ts";
+import { ReadinessTracker } from "../../src/supervisor/readiness-tracker.ts";
 import { eventually } from "./process-tree.ts";
 
 const pipes = new PipeSource();
@@ -40,7 +40,7 @@ function started(command: readonly string[]): Watched {
     hubUrl: "unix:///nowhere",
     httpUrl: undefined,
     pipes,
-    presence: new Presence(),
+    readiness: new ReadinessTracker(),
     after: Promise.resolve(),
     onLine: ({ text }) => void lines.push(text),
     onState: ({ status }) => void states.push(status.state),

@@ -5,10 +5,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import type { ServiceDefinition } from "../../src/hub/config-services.ts";
+import type { ServiceDefinition } from "../../src/config/services.ts";
 import { createHub } from "../../src/hub/hub.ts";
 import { PipeSource } from "../../src/supervisor/pipes.ts";
-import { Presence } from "../../src/supervisor/presence.ts";
+import { ReadinessTracker } from "../../src/supervisor/readiness-tracker.ts";
 import { Service } from "../../src/supervisor/service.ts";
 import { eventually, processesWith } from "./process-tree.ts";
 
@@ -40,16 +40,16 @@ async function withService(
   check: (service: Service) => Promise<void>,
 ): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "lintel-service-"));
-  const presence = new Presence();
-  const hub = await createHub({ http: false, listen: [], onService: presence.note });
+  const readiness = new ReadinessTracker();
+  const hub = await createHub({ http: false, listen: [], onService: readiness.note });
   const errors: unknown[] = [];
   const surroundings = {
     run: randomUUID(),
     httpUrl: undefined,
     pipes,
-    presence,
+    readiness,
     lintel: [],
-    openDoor: () => hub.listen(`unix://${join(directory, `${randomUUID().slice(0, 8)}.sock`)}`),
+    openListener: () => hub.listen(`unix://${join(directory, `${randomUUID().slice(0, 8)}.sock`)}`),
     onLine: () => undefined,
     onState: () => undefined,
     onError: (error: unknown) => errors.push(error),

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, test, type TestContext } from "node:test";
 import { Message, type StreamEnd, type StreamEvents } from "../../src/message/message.ts";
-import { INITIAL_CREDIT } from "../../src/message/stream.ts";
+import { INITIAL_CREDIT } from "../../src/stream/stream.ts";
 import { EnginePeer } from "../../src/peer/engine-peer.ts";
 import { connect, createHub, type Hub, type Peer } from "../../src/index.ts";
 

@@ -86,8 +86,8 @@ test("a name is taken once, and free again whatever ended the one who had it", a
   const second = await hubAt("memory:taken");
   await second.close();
   const third = await hubAt();
-  const door = await third.listen("memory:taken");
-  await door.close();
+  const gateway = await third.listen("memory:taken");
+  await gateway.close();
   await (await hubAt("memory:taken")).close();
   await third.close();
   assert.deepEqual(names(), []);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { Loan } from "../../src/message/loan.ts";
+import { BufferLease } from "../../src/message/buffer-lease.ts";
 import { tcp } from "../../src/transport/tcp.ts";
 import type { Connection } from "../../src/transport/transport.ts";
 
@@ -46,7 +46,7 @@ test("what was taken of a read is never written to again, what was not is used a
   await new Promise<void>((done) => {
     dialed.open({
       data: (read, isOffered) => {
-        const loan = new Loan(read, isOffered);
+        const loan = new BufferLease(read, isOffered);
         kept.push(loan.keep(0, read.length));
         length += read.length;
         memories.add(read.buffer);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Loan } from "../../src/message/loan.ts";
+import type { BufferLease } from "../../src/message/buffer-lease.ts";
 import type { FrameHeader } from "../../src/wire/frame.ts";
 import { FrameReader, type FrameSink } from "../../src/wire/frame-reader.ts";
 import { frameBytes, type FrameParts } from "./frame-bytes.ts";
@@ -20,7 +20,7 @@ class Collector implements FrameSink {
   #memory: Uint8Array | undefined;
   #lent = true;
 
-  begin(bytes: Uint8Array, loan: Loan | undefined): void {
+  begin(bytes: Uint8Array, loan: BufferLease | undefined): void {
     this.#memory = bytes;
     this.#lent = loan !== undefined;
   }

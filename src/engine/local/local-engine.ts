@@ -1,6 +1,6 @@
 import { Broker } from "../../broker/broker.ts";
 import type { BrokerStats } from "../../broker/stats.ts";
-import { systemClock, type Clock } from "../../message/clock.ts";
+import { systemClock, type Clock } from "../../runtime/clock.ts";
 import type {
   Registration,
   Route,

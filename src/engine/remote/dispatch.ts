@@ -1,8 +1,8 @@
-import type { Clock } from "../../message/clock.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import type { Route } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
-import { discardStreams } from "../../message/stream.ts";
+import { discardStreams } from "../../stream/stream.ts";
 import type { Binding } from "../../session/bindings.ts";
 import type { SessionCalls, SessionRegistrations } from "../../session/events.ts";
 import type { Session } from "../../session/session.ts";

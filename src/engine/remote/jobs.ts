@@ -1,9 +1,9 @@
-import { NumberMap } from "../../broker/number-map.ts";
-import { PendingTable, type Pending } from "../../broker/pending-table.ts";
-import type { Clock } from "../../message/clock.ts";
+import { NumberMap } from "../../collections/number-map.ts";
+import { PendingTable, type Pending } from "../../collections/pending-table.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
-import { discardStreams } from "../../message/stream.ts";
+import { discardStreams } from "../../stream/stream.ts";
 import type { ServiceEntry } from "./registrations.ts";
 import { Unsent } from "./unsent.ts";
 

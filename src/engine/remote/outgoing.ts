@@ -1,11 +1,11 @@
 /** Requests of this end, from the call to their outcome. */
-import { PendingTable, type Pending } from "../../broker/pending-table.ts";
-import type { Clock } from "../../message/clock.ts";
+import { PendingTable, type Pending } from "../../collections/pending-table.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import type { Sink } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Limits } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
-import { discardStreams } from "../../message/stream.ts";
+import { discardStreams } from "../../stream/stream.ts";
 import { checkSize } from "../../session/frame-writer.ts";
 import type { OutBinding } from "../../session/bindings.ts";
 import type { Session } from "../../session/session.ts";

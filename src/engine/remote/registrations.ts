@@ -1,5 +1,5 @@
-import { PatternTrie } from "../../broker/pattern-trie.ts";
-import { defer, type Deferred } from "../../message/deferred.ts";
+import { PatternTrie } from "../../collections/pattern-trie.ts";
+import { defer, type Deferred } from "../../runtime/deferred.ts";
 import type {
   Endable,
   Route,

@@ -1,6 +1,6 @@
 /** Routes messages through a hub, over a session that is dialed again for ever. */
-import { systemClock, type Clock, type Random } from "../../message/clock.ts";
-import { defer, type Deferred } from "../../message/deferred.ts";
+import { systemClock, type Clock, type Random } from "../../runtime/clock.ts";
+import { defer, type Deferred } from "../../runtime/deferred.ts";
 import type {
   Registration,
   Route,
@@ -14,7 +14,7 @@ import type {
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, MAX_TIMEOUT, type Limits } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
-import { discardStreams } from "../../message/stream.ts";
+import { discardStreams } from "../../stream/stream.ts";
 import { checkPattern, checkSubject } from "../../message/subject.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import type { OutBinding } from "../../session/bindings.ts";
@@ -26,11 +26,11 @@ import { MAX_BINDING } from "../../wire/frame.ts";
 import type { Engine, EngineSupports } from "../engine.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Jobs } from "./jobs.ts";
-import { Link, type LinkState } from "./link.ts";
+import { ReconnectingSession, type ReconnectingState } from "./reconnecting-session.ts";
 import { Outgoing, refuse } from "./outgoing.ts";
 import { Registrations, type Incoming, type ServiceEntry } from "./registrations.ts";
 
-export interface RemoteEngineOptions extends Pick<SessionOptions<never>, "beside" | "endingStreams"> {
+export interface RemoteEngineOptions extends Pick<SessionOptions<never>, "sideChannels" | "endingStreams"> {
   /** Shown in the hub's logs. */
   readonly name?: string;
   readonly limits?: Partial<Limits>;
@@ -39,7 +39,7 @@ export interface RemoteEngineOptions extends Pick<SessionOptions<never>, "beside
   readonly tls?: TlsOptions;
   readonly random?: Random;
   /** Told whenever the link changes; `why` says what went wrong. */
-  readonly onState?: (state: LinkState, why: Failure | undefined) => void;
+  readonly onState?: (state: ReconnectingState, why: Failure | undefined) => void;
   /** Told why the hub has ended the session, unless it shuts down. */
   readonly onError?: (error: unknown, where: string) => void;
 }
@@ -57,7 +57,7 @@ const ROUTES = 65_536;
 
 export class RemoteEngine implements Engine {
   readonly supports: EngineSupports = { durable: false, inProcess: false };
-  readonly #link: Link;
+  readonly #link: ReconnectingSession;
   readonly clock: Clock;
   readonly #limits: Limits;
   readonly #outgoing: Outgoing;
@@ -92,7 +92,7 @@ export class RemoteEngine implements Engine {
       onEnded: () => this.#idle(),
     });
     this.#onSessionEnded = (why) => options.onError?.(LintelError.from(why), `the session with ${url}`);
-    this.#link = new Link({
+    this.#link = new ReconnectingSession({
       transport,
       url,
       tls: options.tls,
@@ -100,7 +100,7 @@ export class RemoteEngine implements Engine {
       limits: this.#limits,
       clock: this.clock,
       random: options.random ?? Math.random,
-      beside: options.beside,
+      sideChannels: options.sideChannels,
       endingStreams: options.endingStreams,
       calls: dispatch,
       registrations: dispatch,
@@ -117,7 +117,7 @@ export class RemoteEngine implements Engine {
     this.#link.start();
   }
 
-  get state(): LinkState {
+  get state(): ReconnectingState {
     return this.#link.state;
   }
 

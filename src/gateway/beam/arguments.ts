@@ -6,7 +6,7 @@ import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { findHeader, headerLine } from "../../message/headers.ts";
 import { Format, Message } from "../../message/message.ts";
 import { isCode } from "../../message/status.ts";
-import { isRoot } from "../../message/stream.ts";
+import { isRoot } from "../../stream/stream.ts";
 import { encodeUtf8 } from "../../message/text.ts";
 import { bytesOfBase64, base64Of } from "../../codec/base64.ts";
 import { argumentsIn, beginsPairs, type Argument, type BeamMessage, type Pairs } from "./message.ts";

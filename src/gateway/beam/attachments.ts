@@ -3,15 +3,15 @@ import type { StreamEnd } from "../../message/message.ts";
 import { adoptSocket, closeDescriptor, socketPair } from "../../transport/descriptors/endpoints.ts";
 import { errorOf } from "./arguments.ts";
 import { isSocket, streamOf, type InUse } from "./file-bridge.ts";
-import { Link } from "./link.ts";
+import { MessageSocket } from "./message-socket.ts";
 import type { Generation } from "./message.ts";
-import type { Site } from "./site.ts";
+import type { BeamContext } from "./context.ts";
 
 export type { InUse };
 
 /** The attachments of one connection, however deep they are nested: how many may be in use, and which are. */
 export class Attachments {
-  readonly site: Site;
+  readonly site: BeamContext;
   /** Who counts for what comes over the connection. */
   readonly caller: string;
   readonly #inUse = new Set<InUse>();
@@ -19,7 +19,7 @@ export class Attachments {
   readonly #reported = new Set<string>();
 
   /** `onEmpty` is called whenever the last one has ended. */
-  constructor(site: Site, onEmpty: () => void) {
+  constructor(site: BeamContext, onEmpty: () => void) {
     this.site = site;
     this.caller = site.nextCaller();
     this.#onEmpty = onEmpty;
@@ -30,7 +30,7 @@ export class Attachments {
   }
 
   /** A link over a descriptor that has come; undefined when there is none to be had, and then it is closed. */
-  accept(descriptor: number, generation: Generation): Link | undefined {
+  accept(descriptor: number, generation: Generation): MessageSocket | undefined {
     if (this.#inUse.size < this.site.settings.maxAttachments) return this.#adopt(descriptor, generation);
     this.refuse(descriptor, this.#tooMany(), generation);
     return undefined;
@@ -63,7 +63,7 @@ export class Attachments {
   }
 
   /** A link, and the descriptor of its other end, to be sent. Throws `TOO_MANY`, and what the system says. */
-  create(generation: Generation): [link: Link, far: number] {
+  create(generation: Generation): [link: MessageSocket, far: number] {
     const [near, far] = this.pair();
     const link = this.#adopt(near, generation);
     if (link !== undefined) return [link, far];
@@ -104,7 +104,7 @@ export class Attachments {
     this.site.report(why, where);
   }
 
-  #adopt(descriptor: number, generation: Generation): Link | undefined {
+  #adopt(descriptor: number, generation: Generation): MessageSocket | undefined {
     if (!isSocket(descriptor)) {
       closeDescriptor(descriptor);
       this.site.stats.refused++;
@@ -112,7 +112,12 @@ export class Attachments {
       return undefined;
     }
     const { messageLimit } = this.site.settings;
-    const link = new Link(adoptSocket(descriptor), messageLimit, () => this.delete(link), generation);
+    const link = new MessageSocket(
+      adoptSocket(descriptor),
+      messageLimit,
+      () => this.delete(link),
+      generation,
+    );
     this.add(link);
     return link;
   }

@@ -1,8 +1,8 @@
 import { copyOf, viewOf } from "../../message/bytes.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
-import { ReadWindow } from "../../message/read-window.ts";
-import { INITIAL_CREDIT } from "../../message/stream.ts";
+import { ReadWindow } from "../../stream/read-window.ts";
+import { INITIAL_CREDIT } from "../../stream/stream.ts";
 import type {
   DescriptorSocket,
   DescriptorSocketHandler,

@@ -1,13 +1,13 @@
 import type { Route, Sink } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import type { Message, StreamEnd } from "../../message/message.ts";
-import { createStream } from "../../message/stream-pair.ts";
-import { discardStreams, isRoot } from "../../message/stream.ts";
+import { createStream } from "../../stream/stream-pair.ts";
+import { discardStreams, isRoot } from "../../stream/stream.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import { errorOf, outgoingAnswer, requestOf } from "./arguments.ts";
 import type { Attachments } from "./attachments.ts";
 import { ChannelBridge, sendCarrying, type BridgeOwner } from "./channel-bridge.ts";
-import type { Link } from "./link.ts";
+import type { MessageSocket } from "./message-socket.ts";
 import type { BeamMessage } from "./message.ts";
 import { OFFER_LINES, isAccepted } from "./opening.ts";
 
@@ -27,10 +27,10 @@ const UNSUPPORTED = "STREAMS_UNSUPPORTED";
  * | answered | an answer or an error was written, or is being written   | over                                  |
  * | over     | both directions have ended, or the caller has left       |                                       |
  */
-export class Call implements Sink, BridgeOwner {
+export class BeamCall implements Sink, BridgeOwner {
   readonly #message: BeamMessage;
   readonly #route: Route;
-  readonly #link: Link;
+  readonly #link: MessageSocket;
   readonly #attachments: Attachments;
   #onOutcome: (() => void) | undefined;
   #state: "waiting" | "open" | "answered" | "over" = "waiting";
@@ -44,7 +44,7 @@ export class Call implements Sink, BridgeOwner {
   constructor(
     message: BeamMessage,
     route: Route,
-    link: Link,
+    link: MessageSocket,
     attachments: Attachments,
     onOutcome: () => void,
   ) {

@@ -1,12 +1,12 @@
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message, StreamEnd, StreamEvents } from "../../message/message.ts";
-import { ReadWindow } from "../../message/read-window.ts";
-import { createStream } from "../../message/stream-pair.ts";
-import { INITIAL_CREDIT, discardStreams, messageCost } from "../../message/stream.ts";
+import { ReadWindow } from "../../stream/read-window.ts";
+import { createStream } from "../../stream/stream-pair.ts";
+import { INITIAL_CREDIT, discardStreams, messageCost } from "../../stream/stream.ts";
 import { closeDescriptor } from "../../transport/descriptors/endpoints.ts";
 import { channelMessageOf, errorOf, outgoingMessage, tooManyStreams, type Outgoing } from "./arguments.ts";
 import type { Attachments } from "./attachments.ts";
-import type { Link, LinkEvents } from "./link.ts";
+import type { MessageSocket, MessageSocketEvents } from "./message-socket.ts";
 import { isSocket } from "./file-bridge.ts";
 import type { BeamMessage, Generation } from "./message.ts";
 import { ByteBridge } from "./byte-bridge.ts";
@@ -32,8 +32,8 @@ export interface BridgeOwner {
  * An attachment and a channel of the hub as one: each direction goes as fast as its reader and ends by itself (B-40 to
  * B-45). Messages may have attachments of their own, which become channels in turn.
  */
-export class ChannelBridge implements LinkEvents, StreamEvents {
-  readonly #link: Link;
+export class ChannelBridge implements MessageSocketEvents, StreamEvents {
+  readonly #link: MessageSocket;
   readonly #end: StreamEnd;
   readonly #attachments: Attachments;
   readonly #owner: BridgeOwner | undefined;
@@ -57,7 +57,7 @@ export class ChannelBridge implements LinkEvents, StreamEvents {
 
   /** `owner` is left out where nobody cares; `form` makes messages of what the hub's side sends. */
   constructor(
-    link: Link,
+    link: MessageSocket,
     end: StreamEnd,
     attachments: Attachments,
     owner?: BridgeOwner,
@@ -258,7 +258,12 @@ export function streamOver(
  * Sends what was made of a message, and the stream that it carries as an attachment: a channel as a socket with messages,
  * a byte stream as one with bytes. Throws what tells the sender that it cannot be sent; the streams are ended then.
  */
-export function sendCarrying(link: Link, made: Outgoing, message: Message, attachments: Attachments): void {
+export function sendCarrying(
+  link: MessageSocket,
+  made: Outgoing,
+  message: Message,
+  attachments: Attachments,
+): void {
   const { streams = [] } = message;
   const [end] = streams;
   if (end === undefined) return link.send(made);
@@ -278,7 +283,7 @@ export function sendCarrying(link: Link, made: Outgoing, message: Message, attac
   }
 }
 
-function joinChannel(link: Link, end: StreamEnd, attachments: Attachments): void {
+function joinChannel(link: MessageSocket, end: StreamEnd, attachments: Attachments): void {
   const bridge = new ChannelBridge(link, end, attachments);
   link.open(bridge);
   bridge.start();

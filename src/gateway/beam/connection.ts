@@ -2,10 +2,10 @@ import type { Failure } from "../../message/failure.ts";
 import type { DescriptorSocket } from "../../transport/descriptors/descriptor-socket.ts";
 import { closeDescriptor } from "../../transport/descriptors/endpoints.ts";
 import { Attachments } from "./attachments.ts";
-import { Intake } from "./intake.ts";
-import { Link, type LinkEvents } from "./link.ts";
+import { BeamDispatcher } from "./dispatcher.ts";
+import { MessageSocket, type MessageSocketEvents } from "./message-socket.ts";
 import type { BeamMessage } from "./message.ts";
-import type { Site } from "./site.ts";
+import type { BeamContext } from "./context.ts";
 
 export interface ConnectionEvents {
   /** Every request that came over it has its outcome. */
@@ -18,21 +18,21 @@ export interface ConnectionEvents {
  * One connection of a peer. What came over it lives on when it is closed: who has sent a message and leaves may still read
  * the answer from its own end of the attachment (B-37).
  */
-export class BeamConnection implements LinkEvents {
-  readonly #site: Site;
+export class BeamConnection implements MessageSocketEvents {
+  readonly #site: BeamContext;
   readonly #events: ConnectionEvents;
-  readonly #link: Link;
+  readonly #link: MessageSocket;
   readonly #attachments: Attachments;
-  readonly #intake: Intake;
+  readonly #intake: BeamDispatcher;
   #isClosed = false;
   #isSilent = true;
 
-  constructor(socket: DescriptorSocket, site: Site, events: ConnectionEvents) {
+  constructor(socket: DescriptorSocket, site: BeamContext, events: ConnectionEvents) {
     this.#site = site;
     this.#events = events;
-    this.#link = new Link(socket, site.settings.messageLimit, () => undefined);
+    this.#link = new MessageSocket(socket, site.settings.messageLimit, () => undefined);
     this.#attachments = new Attachments(site, () => this.#settle());
-    this.#intake = new Intake(this.#attachments, () => this.#settle());
+    this.#intake = new BeamDispatcher(this.#attachments, () => this.#settle());
   }
 
   /** True when no message has come yet. */

@@ -5,9 +5,9 @@ import type { Readable, Writable } from "node:stream";
 import { copyOf, viewOf } from "../../message/bytes.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
-import { createStream } from "../../message/stream-pair.ts";
-import { ReadWindow, type ReadBudget } from "../../message/read-window.ts";
-import { INITIAL_CREDIT } from "../../message/stream.ts";
+import { createStream } from "../../stream/stream-pair.ts";
+import { ReadWindow, type ReadBudget } from "../../stream/read-window.ts";
+import { INITIAL_CREDIT } from "../../stream/stream.ts";
 
 /** Something that uses a descriptor, until it ends by itself or is ended. */
 export interface InUse {

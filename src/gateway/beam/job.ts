@@ -1,11 +1,11 @@
 import { failure, type Failure } from "../../message/failure.ts";
 import { Format, Message, type StreamEnd } from "../../message/message.ts";
-import { discardStreams } from "../../message/stream.ts";
+import { discardStreams } from "../../stream/stream.ts";
 import { closeDescriptor } from "../../transport/descriptors/endpoints.ts";
 import { answerOf, errorOf, failureOf } from "./arguments.ts";
 import type { Attachments } from "./attachments.ts";
 import { ChannelBridge, streamOver, type BridgeOwner } from "./channel-bridge.ts";
-import type { Link, LinkEvents } from "./link.ts";
+import type { MessageSocket, MessageSocketEvents } from "./message-socket.ts";
 import type { BeamMessage } from "./message.ts";
 import { ACCEPTED_LINE, isOffer } from "./opening.ts";
 
@@ -23,14 +23,14 @@ const LATE = Object.freeze(failure("CALLER_GONE"));
  * A request that a worker of beam holds. Its first message on the attachment is the answer; where the caller has a channel,
  * all of them go there.
  */
-export class Job implements LinkEvents, BridgeOwner {
-  readonly #link: Link;
+export class BeamJob implements MessageSocketEvents, BridgeOwner {
+  readonly #link: MessageSocket;
   readonly #attachments: Attachments;
   readonly #outcome: Outcome;
   #bridge: ChannelBridge | undefined;
   #isDone = false;
 
-  constructor(link: Link, attachments: Attachments, outcome: Outcome) {
+  constructor(link: MessageSocket, attachments: Attachments, outcome: Outcome) {
     this.#link = link;
     this.#attachments = attachments;
     this.#outcome = outcome;

@@ -1,5 +1,5 @@
-/** What the beam door can be told, and what it does when it is not told. */
-import { systemClock, type Clock } from "../../message/clock.ts";
+/** What the beam gateway can be told, and what it does when it is not told. */
+import { systemClock, type Clock } from "../../runtime/clock.ts";
 import { LintelError } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, MAX_TIMEOUT } from "../../message/limits.ts";
 import { isSubject } from "../../message/subject.ts";

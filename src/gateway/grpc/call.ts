@@ -1,11 +1,11 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
-import { laterThisTurn } from "../../session/turn.ts";
+import { deferToEndOfTick } from "../../runtime/defer-to-end-of-tick.ts";
 import { MessageReader } from "./message-reader.ts";
 import { GRPC_TYPE, trailersOf } from "./status.ts";
 
 /** What a call tells its holder. Nothing follows `closed`. */
-export interface CallEvents {
+export interface GrpcCallEvents {
   /** A message of the client; its bytes are the holder's. */
   message(bytes: Uint8Array): void;
   /** The client sends nothing more. */
@@ -38,12 +38,12 @@ const PREFIX = 5;
  * | ending | what was sent and the status wait to be read; nothing is read | over       |
  * | over   | the stream is closed                                       |               |
  */
-export class Call {
+export class GrpcCall {
   readonly #stream: ServerHttp2Stream;
   readonly #window: number;
   readonly #reader: MessageReader;
-  readonly #later = laterThisTurn();
-  #events: CallEvents | undefined;
+  readonly #later = deferToEndOfTick();
+  #events: GrpcCallEvents | undefined;
   #state: "open" | "ending" | "over" = "open";
   #isCorked = false;
   #isFull = false;
@@ -58,7 +58,7 @@ export class Call {
   }
 
   /** Answers the head and starts reading. Called once. */
-  open(events: CallEvents): void {
+  open(events: GrpcCallEvents): void {
     const stream = this.#stream;
     this.#events = events;
     stream.on("close", () => this.#closed());

@@ -1,4 +1,4 @@
-/** What the gRPC door can be told, and what it does when it is not told. */
+/** What the gRPC gateway can be told, and what it does when it is not told. */
 import { LintelError } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
 import type { TlsOptions } from "../../transport/transport.ts";

@@ -7,7 +7,7 @@ import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { failure, type Failure } from "../../message/failure.ts";
 import { CODES } from "../../message/status.ts";
-import type { Call, CallEvents } from "./call.ts";
+import type { GrpcCall, GrpcCallEvents } from "./call.ts";
 import { Worker, file_lintel_v1_worker as file } from "./generated/lintel/v1/worker_pb.ts";
 
 /** Fields of ServerReflectionRequest. */
@@ -17,12 +17,12 @@ const TOLD = { originalRequest: 2, files: 4, services: 6, error: 7 } as const;
 /** Longest request that is read, in bytes. */
 export const MAX_REFLECTION_REQUEST = 4_096;
 
-export class ReflectionCall implements CallEvents {
-  readonly #call: Call;
+export class ReflectionCall implements GrpcCallEvents {
+  readonly #call: GrpcCall;
   readonly #onOver: () => void;
 
   /** `onOver` is called once, when the call is closed. */
-  constructor(call: Call, onOver: () => void) {
+  constructor(call: GrpcCall, onOver: () => void) {
     this.#call = call;
     this.#onOver = onOver;
   }

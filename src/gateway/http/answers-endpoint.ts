@@ -12,7 +12,7 @@ const ALLOW = "GET, HEAD, DELETE, OPTIONS";
 
 /** The path at which the caller of this exchange fetches the answer with this id. */
 export function answerPath({ connection }: Exchange, id: string): string {
-  return connection.line.base + PREFIX + id;
+  return connection.driver.base + PREFIX + id;
 }
 
 /** GET takes the answer, once; HEAD looks; DELETE gives it up and cancels its request. */

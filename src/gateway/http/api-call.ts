@@ -1,6 +1,6 @@
 import type { Failure } from "../../message/failure.ts";
 import type { Delivery } from "../http-api.ts";
-import { bodyOfText } from "./answer.ts";
+import { bodyOfText } from "./encode.ts";
 import type { Exchange, PendingCall } from "./connection.ts";
 import type { Responder } from "./responder.ts";
 
@@ -43,7 +43,7 @@ export class ApiCall implements PendingCall {
 
   get isOpen(): boolean {
     const { connection, state } = this.#exchange;
-    return state === "running" && connection.state === "open" && connection.line.isOpen;
+    return state === "running" && connection.state === "open" && connection.driver.isOpen;
   }
 
   dropBody(): void {
@@ -67,7 +67,7 @@ export class ApiCall implements PendingCall {
       this.#responder.respond(this.#exchange, status, headers, sent, delivery);
     } catch (error) {
       this.#responder.thrown(this.#exchange, error); // a defect: nothing can be sent any more
-      this.#exchange.connection.line.cut();
+      this.#exchange.connection.driver.cut();
       delivery?.lost();
     }
   }

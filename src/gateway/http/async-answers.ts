@@ -1,17 +1,17 @@
 /** Answers that callers fetch later (`Prefer: respond-async`). Bounded in number, bytes and time. */
 import { randomBytes } from "node:crypto";
 import type { Engine } from "../../engine/engine.ts";
-import type { Clock } from "../../message/clock.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
-import type { BodyBudget } from "./body.ts";
-import { LEAST_SHARE, SharedBound, shareOf } from "../../message/shared-bound.ts";
-import { discardStreams } from "../../message/stream.ts";
+import type { BodyBudget } from "./body-limit.ts";
+import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
+import { discardStreams } from "../../stream/stream.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
-import { badAnswer, headOf } from "./answer.ts";
+import { badAnswer, headOf } from "./encode.ts";
 import type { HttpSettings } from "./options.ts";
-import { Slots } from "./slots.ts";
+import { HandleTable } from "../../collections/handle-table.ts";
 
 /** How a request ended. */
 export type Outcome = Message | Failure;
@@ -55,7 +55,7 @@ export class AsyncAnswers implements Sink {
   /** Bytes of those that are kept. */
   readonly #bytes: SharedBound;
   readonly #entries = new Map<string, Entry>();
-  readonly #slots = new Slots<Entry>();
+  readonly #slots = new HandleTable<Entry>();
   /** Entries that have an outcome, the oldest first; all are kept equally long. */
   readonly #kept = new Set<Entry>();
   #sweep: unknown;

@@ -3,7 +3,7 @@ import { callerAt } from "../../message/caller.ts";
 import type { Failure } from "../../message/failure.ts";
 import type { ListenerAddress } from "../../transport/origins.ts";
 import type { Delivery, HttpCall } from "../http-api.ts";
-import type { BodyBuffer } from "./body.ts";
+import type { BodyBuffer } from "./body-limit.ts";
 import type { Problem } from "./problem.ts";
 import type { Target } from "./router.ts";
 
@@ -60,7 +60,7 @@ export interface IncomingStream {
 const UNREAD_MARK = 1_048_576;
 
 /** What a connection does besides carrying requests and responses. */
-export interface Line {
+export interface ConnectionDriver {
   /** Where the gateway's own paths begin for the caller: empty, or the path under which an app has it. */
   readonly base: string;
   /** False when what is sent would not reach anybody. */
@@ -74,7 +74,7 @@ export interface Line {
   pause(): void;
   resume(): void;
   /** The caller has ended its side, and may have left. `onCleared` is called when it is there for all that is known. */
-  ended(connection: Connection, onCleared: () => void): void;
+  ended(connection: HttpConnection, onCleared: () => void): void;
   /** Sends a problem as the last response, behind `before`, and does not wait for the rest of the request. */
   refuse(problem: Problem, withBody: boolean, before: Outgoing | undefined): void;
   /** Ends at once. */
@@ -83,7 +83,7 @@ export interface Line {
   end(response: Outgoing, isWhole: boolean): void;
   /** Tells what becomes of a response that has been written. */
   watch(response: Outgoing, delivery: Delivery): void;
-  /** Gives a request to the door for native sessions; false when it is not for that. */
+  /** Gives a request to the gateway for native sessions; false when it is not for that. */
   handOver(exchange: Exchange): boolean;
   /** The connection is over. */
   closed(): void;
@@ -110,7 +110,7 @@ export interface PendingCall extends HttpCall {
  * | done      | answered, given up, or given away       |                                          |
  */
 export class Exchange {
-  readonly connection: Connection;
+  readonly connection: HttpConnection;
   readonly request: Incoming;
   readonly response: Outgoing;
   /** The request target as the gateway is to read it. */
@@ -152,7 +152,7 @@ export class Exchange {
   stream: { leave(): void; abort(why: Failure): void } | undefined;
 
   constructor(
-    connection: Connection,
+    connection: HttpConnection,
     request: Incoming,
     response: Outgoing,
     url: string,
@@ -177,12 +177,12 @@ export class Exchange {
  * | state    | meaning                                                                  | next             |
  * |----------|--------------------------------------------------------------------------|------------------|
  * | open     | requests are taken                                                       | all others       |
- * | taken    | the door for sessions answers; nothing may come meanwhile                | open, closed     |
+ * | taken    | the gateway for sessions answers; nothing may come meanwhile                | open, closed     |
  * | refusing | the last response is on its way, or broken off; nothing more is read     | closed           |
  * | closed   | the caller has left                                                      |                  |
  */
-export class Connection {
-  readonly line: Line;
+export class HttpConnection {
+  readonly driver: ConnectionDriver;
   state: "open" | "taken" | "refusing" | "closed" = "open";
   /** Exchanges begun and not done. */
   readonly pending: Exchange[] = [];
@@ -206,13 +206,13 @@ export class Connection {
   beginning = false;
   #caller: string | undefined;
 
-  constructor(line: Line) {
-    this.line = line;
+  constructor(line: ConnectionDriver) {
+    this.driver = line;
   }
 
   /** Who counts for what comes over it. */
   get caller(): string {
-    this.#caller ??= callerAt(this.line.remote);
+    this.#caller ??= callerAt(this.driver.remote);
     return this.#caller;
   }
 
@@ -241,14 +241,14 @@ export class Connection {
     if (this.state !== "open") return;
     this.state = "refusing";
     this.waiting.length = 0;
-    this.line.refuse(problem, withBody, before);
+    this.driver.refuse(problem, withBody, before);
   }
 
   /** The response under way has been broken off: nothing else can be sent. */
   breakOff(response: Outgoing): void {
     if (this.state === "open") this.state = "refusing";
     this.waiting.length = 0;
-    this.line.end(response, false);
+    this.driver.end(response, false);
   }
 
   /** The caller has ended its side: it gets the answers to what it has asked, unless it has left altogether. */
@@ -257,7 +257,7 @@ export class Connection {
     const changed = (): void => {
       for (const { call } of this.pending.slice()) call?.changed();
     };
-    this.line.ended(this, changed);
+    this.driver.ended(this, changed);
     changed();
   }
 
@@ -270,6 +270,6 @@ export class Connection {
     this.upload?.forget();
     this.onUnreadDropped?.();
     this.unread = 0;
-    this.line.closed();
+    this.driver.closed();
   }
 }

@@ -1,7 +1,7 @@
 /** Bodies of requests that are compressed (RFC 9110, section 8.4), within the same bounds as others. */
 import { brotliDecompress, gunzip, inflate, inflateRaw, type InputType } from "node:zlib";
 import { failure, type Failure } from "../../message/failure.ts";
-import { BODIES_FULL, type BodyBudget } from "./body.ts";
+import { BODIES_FULL, type BodyBudget } from "./body-limit.ts";
 import type { Exchange } from "./connection.ts";
 
 type Decode = (

@@ -5,23 +5,23 @@ import { failure, type Failure } from "../../message/failure.ts";
 import { Message } from "../../message/message.ts";
 import { FOREIGN_ORIGIN } from "../../transport/origins.ts";
 import type { HttpApi } from "../http-api.ts";
-import { discardStreams } from "../../message/stream.ts";
+import { discardStreams } from "../../stream/stream.ts";
 import { OWN_PATHS, serveAnswers } from "./answers-endpoint.ts";
 import { ApiCall } from "./api-call.ts";
 import { AsyncAnswers } from "./async-answers.ts";
 import { formatOf } from "./body-format.ts";
-import { BODIES_FULL, BodyBuffer, type BodyBudget } from "./body.ts";
+import { BODIES_FULL, BodyBuffer, type BodyBudget } from "./body-limit.ts";
 import { CODINGS, decodeBody, takeCoding } from "./content-coding.ts";
-import { Exchange, type Connection, type Incoming, type Outgoing } from "./connection.ts";
-import { HeadReader } from "./head.ts";
-import { answerLater } from "./later.ts";
+import { Exchange, type HttpConnection, type Incoming, type Outgoing } from "./connection.ts";
+import { HeadReader } from "./decode.ts";
+import { respondAsync } from "./respond-async.ts";
 import type { HttpSettings } from "./options.ts";
 import { Pages } from "./pages.ts";
 import { parsePrefer } from "./prefer.ts";
 import { publishTo } from "./publish.ts";
 import { Responder, type ResponderOptions } from "./responder.ts";
 import { ALLOW_ANY, Router, type Resolution, type Target } from "./router.ts";
-import { Slots } from "./slots.ts";
+import { HandleTable } from "../../collections/handle-table.ts";
 import { StreamedAnswers } from "./stream/streamed-answers.ts";
 import { ANSWERS_FULL } from "./unread-answers.ts";
 import { Upload } from "./upload.ts";
@@ -42,7 +42,7 @@ export class Dispatcher implements Sink {
   readonly #pages: Pages;
   readonly #answers: AsyncAnswers;
   readonly #api: HttpApi | undefined;
-  readonly #running = new Slots<Exchange>();
+  readonly #running = new HandleTable<Exchange>();
   /** Why nothing new is taken. */
   #refusal: Failure | undefined;
 
@@ -63,14 +63,14 @@ export class Dispatcher implements Sink {
 
   /** A request has arrived; its body may follow. `url` is its target, as it is to be read here. */
   arrive(
-    connection: Connection,
+    connection: HttpConnection,
     request: Incoming,
     response: Outgoing,
     url: string,
     expectsContinue: boolean,
   ): void {
     if (connection.state !== "open") {
-      if (connection.state === "taken") connection.line.cut(); // its answer would wait behind what may have no end
+      if (connection.state === "taken") connection.driver.cut(); // its answer would wait behind what may have no end
       return; // it comes after one that was refused
     }
     const startedAt = this.#settings.onRequest === undefined ? 0 : this.#settings.clock.now();
@@ -78,12 +78,12 @@ export class Dispatcher implements Sink {
     connection.arrived(exchange);
     if (connection.hasRoom(this.#settings.maxPipelined)) return this.#begin(exchange);
     connection.waiting.push(exchange);
-    connection.line.pause();
+    connection.driver.pause();
   }
 
   /** Refuses a request before its head is looked at. */
   refuse(
-    connection: Connection,
+    connection: HttpConnection,
     request: Incoming,
     response: Outgoing,
     url: string,
@@ -97,12 +97,12 @@ export class Dispatcher implements Sink {
   }
 
   /** What is wrong with a request for a WebSocket, as far as HTTP is concerned. */
-  objection(connection: Connection, request: Incoming, url: string): Failure | undefined {
+  objection(connection: HttpConnection, request: Incoming, url: string): Failure | undefined {
     const head = this.#head;
-    const { line } = connection;
-    const refused = head.read(request, url, line.at, true);
+    const { driver } = connection;
+    const refused = head.read(request, url, driver.at, true);
     if (refused !== undefined) return refused;
-    if (this.#pages.isForeign(head, line)) return FOREIGN_ORIGIN;
+    if (this.#pages.isForeign(head, driver)) return FOREIGN_ORIGIN;
     if (connection.pending.length > 0 || head.bodyLength !== 0)
       return failure("BAD_REQUEST", "a handshake has no body, and no request is under way before it");
     return undefined;
@@ -121,7 +121,7 @@ export class Dispatcher implements Sink {
   }
 
   /** The caller has left: what it waited for is canceled. */
-  left(connection: Connection): void {
+  left(connection: HttpConnection): void {
     const gone = connection.pending.splice(0);
     connection.closed();
     for (const exchange of gone) {
@@ -136,7 +136,7 @@ export class Dispatcher implements Sink {
   }
 
   /** Ends what is under way on a connection, and tells the caller why. */
-  abandon(connection: Connection, why: Failure): void {
+  abandon(connection: HttpConnection, why: Failure): void {
     for (const exchange of [...connection.pending]) this.giveUp(exchange, why);
   }
 
@@ -200,14 +200,14 @@ export class Dispatcher implements Sink {
   }
 
   /** Begins what waits on a connection as far as there is room, then reads on. */
-  #freed(connection: Connection): void {
+  #freed(connection: HttpConnection): void {
     const { waiting } = connection;
     if (waiting.length === 0 || connection.beginning) return;
     connection.beginning = true; // an answer that comes at once frees room again: no recursion
     while (waiting.length > 0 && connection.hasRoom(this.#settings.maxPipelined))
       this.#begin(waiting.shift()!);
     connection.beginning = false;
-    if (waiting.length === 0) connection.line.resume();
+    if (waiting.length === 0) connection.driver.resume();
   }
 
   #begin(exchange: Exchange): void {
@@ -223,7 +223,7 @@ export class Dispatcher implements Sink {
   #examine(exchange: Exchange): void {
     const { request } = exchange;
     const head = this.#head;
-    const refused = head.read(request, exchange.url, exchange.connection.line.at);
+    const refused = head.read(request, exchange.url, exchange.connection.driver.at);
     exchange.path = head.path;
     if (refused !== undefined) return this.responder.refuse(exchange, refused);
     const foreign = head.hasPage ? this.#pages.look(exchange, head) : undefined;
@@ -259,7 +259,7 @@ export class Dispatcher implements Sink {
 
     const streams = bodyLength > target.wholeUpTo || (bodyLength < 0 && target.wholeUpTo < bodyLimit);
     const length = streams && bodyLength >= 0 ? `content-length:${bodyLength}\n` : "";
-    const block = head.blockFor(method, target, exchange.connection.line, length);
+    const block = head.blockFor(method, target, exchange.connection.driver, length);
     if (block === undefined) return this.responder.refuse(exchange, failure("HEADERS_TOO_LARGE"));
     exchange.target = target;
     exchange.head = block;
@@ -283,10 +283,10 @@ export class Dispatcher implements Sink {
     else this.#early(exchange, failure("METHOD_NOT_ALLOWED"), headers);
   }
 
-  /** Gives what is for the door of native sessions to that; it answers, and limits, these requests itself. */
+  /** Gives what is for the gateway of native sessions to that; it answers, and limits, these requests itself. */
   #handOver(exchange: Exchange): boolean {
     const { connection } = exchange;
-    if (!connection.line.handOver(exchange)) return false;
+    if (!connection.driver.handOver(exchange)) return false;
     connection.remove(exchange);
     exchange.state = "done";
     return true;
@@ -380,7 +380,7 @@ export class Dispatcher implements Sink {
     target.api?.announce(target.route.subject, exchange.connection.caller);
     const wishes = parsePrefer(exchange.prefer);
     if (wishes.respondAsync)
-      return answerLater(exchange, target, message, wishes.wait ?? 0, this.#answers, this.responder);
+      return respondAsync(exchange, target, message, wishes.wait ?? 0, this.#answers, this.responder);
     this.#request(exchange, target, message, wishes.wait);
   }
 

@@ -4,14 +4,14 @@ import type { Duplex } from "node:stream";
 import type { Engine } from "../../engine/engine.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
-import { BodyBudget } from "./body.ts";
-import { Connection } from "./connection.ts";
+import { BodyBudget } from "./body-limit.ts";
+import { HttpConnection } from "./connection.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { UNKNOWN_EXPECTATION, expectsMore } from "./expectation.ts";
-import { FetchLine, FetchRequest, FetchResponse } from "./fetch.ts";
-import { GuestLine, type GuestLineOptions } from "./guest-line.ts";
+import { FetchDriver, FetchRequest, FetchResponse } from "./fetch.ts";
+import { EmbeddedDriver, type EmbeddedDriverOptions } from "./embedded-driver.ts";
 import { settingsOf, type HttpOptions, type HttpSettings } from "./options.ts";
-import type { HttpFittings } from "./server.ts";
+import type { HttpDependencies } from "./gateway.ts";
 import type { SessionDoor } from "./sessions.ts";
 
 /** Options of a gateway in an app's server. What is not here is the server's own: addresses, connections, their times. */
@@ -64,14 +64,14 @@ export class EmbeddedGateway implements HttpHandler {
   readonly #settings: HttpSettings;
   readonly #base: string;
   readonly #sessions: SessionDoor | undefined;
-  readonly #lines: GuestLineOptions;
+  readonly #lines: EmbeddedDriverOptions;
   /** Those with a request under way. */
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Set<HttpConnection>();
   #state: "open" | "draining" | "closed" = "open";
   #onIdle: (() => void)[] = [];
 
   /** Throws `invalid_argument` for options that are wrong. */
-  constructor(engine: Engine, options: HandlerOptions, fittings: HttpFittings) {
+  constructor(engine: Engine, options: HandlerOptions, fittings: HttpDependencies) {
     const { sessions, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
     this.#settings = settingsOf(options);
     this.#dispatcher = new Dispatcher(engine, this.#settings, bodies, fittings);
@@ -112,7 +112,7 @@ export class EmbeddedGateway implements HttpHandler {
       };
       const incoming = new FetchRequest(request, url, onGone);
       const outgoing = new FetchResponse(request.method === "HEAD", { resolve, onOver, onGone });
-      const connection = new Connection(new FetchLine(this.#base, url.protocol === "https:", outgoing));
+      const connection = new HttpConnection(new FetchDriver(this.#base, url.protocol === "https:", outgoing));
       if (signal.aborted) return onGone();
       signal.addEventListener("abort", onGone);
       this.#connections.add(connection);
@@ -126,7 +126,7 @@ export class EmbeddedGateway implements HttpHandler {
     if (request.socket.destroyed) return; // its caller has left, and will not be heard leaving
     const { url = "" } = request;
     const dispatcher = this.#dispatcher;
-    const connection = new Connection(new GuestLine(request, response, this.#lines));
+    const connection = new HttpConnection(new EmbeddedDriver(request, response, this.#lines));
     this.#connections.add(connection);
     response.once("close", () => {
       dispatcher.left(connection);
@@ -179,7 +179,7 @@ export class EmbeddedGateway implements HttpHandler {
     return rest === "" || rest.startsWith("?") ? `/${rest}` : undefined;
   }
 
-  #ended(connection: Connection): void {
+  #ended(connection: HttpConnection): void {
     this.#connections.delete(connection);
     if (this.#connections.size === 0) this.#idle();
   }

@@ -1,9 +1,9 @@
-/** How the connections of a door that drains are closed: so that no caller sees a reset. */
+/** How the connections of a gateway that drains are closed: so that no caller sees a reset. */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Clock } from "../../message/clock.ts";
-import type { Connection } from "./connection.ts";
-import { LINGER_MS } from "./socket-line.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { HttpConnection } from "./connection.ts";
+import { LINGER_MS } from "./socket-driver.ts";
 
 /** A connection that is kept is closed when no request comes for so long. Milliseconds. */
 const IDLE_MS = 300;
@@ -16,7 +16,7 @@ const IDLE_MS = 300;
  */
 export class Farewell {
   readonly #clock: Clock;
-  readonly #connections = new Map<Socket, Connection>();
+  readonly #connections = new Map<Socket, HttpConnection>();
   #idle: unknown;
 
   constructor(clock: Clock) {
@@ -24,7 +24,7 @@ export class Farewell {
   }
 
   /** The connection ends behind its next last response, or when it is idle. */
-  add(socket: Socket, connection: Connection): void {
+  add(socket: Socket, connection: HttpConnection): void {
     this.#connections.set(socket, connection);
     socket.destroySoon = () => this.#close(socket, connection); // what Node calls after a last response
     socket.once("close", () => this.#connections.delete(socket));
@@ -41,7 +41,7 @@ export class Farewell {
     this.#idle = undefined;
   }
 
-  #close(socket: Socket, connection: Connection): void {
+  #close(socket: Socket, connection: HttpConnection): void {
     if (socket.destroyed || !this.#connections.delete(socket)) return;
     if (connection.state === "open") connection.state = "refusing";
     socket.end();
@@ -52,7 +52,7 @@ export class Farewell {
 }
 
 /** True when nothing was asked for that is not answered. */
-function isIdle({ state, pending, waiting, unsent, last }: Connection): boolean {
+function isIdle({ state, pending, waiting, unsent, last }: HttpConnection): boolean {
   if (state !== "open" || pending.length + waiting.length + unsent > 0) return false;
   return last === undefined || (last as ServerResponse).writableFinished; // as all are that come from sockets
 }

@@ -3,7 +3,7 @@ import { bytesOf } from "../../message/bytes.ts";
 import { LintelError } from "../../message/failure.ts";
 import { ANYWHERE, type ListenerAddress } from "../../transport/origins.ts";
 import type { Delivery } from "../http-api.ts";
-import type { Incoming, Line, Outgoing } from "./connection.ts";
+import type { Incoming, ConnectionDriver, Outgoing } from "./connection.ts";
 import type { Problem } from "./problem.ts";
 
 /** A request whose body is read when somebody listens for it. */
@@ -208,7 +208,7 @@ function latin1Of(text: string | Uint8Array): Uint8Array {
 }
 
 /** The line of a request that has been received by somebody else, who has not told by what means. */
-export class FetchLine implements Line {
+export class FetchDriver implements ConnectionDriver {
   readonly base: string;
   readonly remote: undefined;
   readonly at: ListenerAddress = ANYWHERE;

@@ -1,8 +1,8 @@
 /** What becomes of requests whose caller has ended its side of the connection. */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Clock } from "../../message/clock.ts";
-import type { Connection } from "./connection.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { HttpConnection } from "./connection.ts";
 
 /** What every response begins with, whatever its status. */
 const RESPONSE_START = "HTTP/1.1 ";
@@ -27,7 +27,7 @@ export const DOUBT_MS = 1_000;
  */
 export class HalfClose {
   readonly #socket: Socket;
-  readonly #connection: Connection;
+  readonly #connection: HttpConnection;
   readonly #clock: Clock;
   readonly #onCleared: () => void;
   #timer: unknown;
@@ -40,7 +40,7 @@ export class HalfClose {
   isCleared = false;
 
   /** `onCleared` is called when the caller is there for all that is known. */
-  constructor(socket: Socket, connection: Connection, clock: Clock, onCleared: () => void) {
+  constructor(socket: Socket, connection: HttpConnection, clock: Clock, onCleared: () => void) {
     this.#socket = socket;
     this.#connection = connection;
     this.#clock = clock;

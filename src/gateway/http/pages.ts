@@ -6,8 +6,8 @@ import { FOREIGN_ORIGIN, type AccessRule, type Standing } from "../../transport/
 import type { HttpApi } from "../http-api.ts";
 import { headerOf } from "../raw-headers.ts";
 import { OWN_PATHS } from "./answers-endpoint.ts";
-import type { Exchange, Incoming, Line } from "./connection.ts";
-import type { HeadReader } from "./head.ts";
+import type { Exchange, Incoming, ConnectionDriver } from "./connection.ts";
+import type { HeadReader } from "./decode.ts";
 import type { Responder } from "./responder.ts";
 import type { Resolution, Router } from "./router.ts";
 
@@ -28,7 +28,7 @@ export class Pages {
   }
 
   /** True when a page has sent a request that it may not send here. */
-  isForeign(head: HeadReader, line: Line): boolean {
+  isForeign(head: HeadReader, line: ConnectionDriver): boolean {
     return this.#standing(head, line) === "foreign";
   }
 
@@ -37,7 +37,7 @@ export class Pages {
    * read the answer; what its browser asks beforehand is answered here.
    */
   look(exchange: Exchange, head: HeadReader): Failure | undefined {
-    const standing = this.#standing(head, exchange.connection.line);
+    const standing = this.#standing(head, exchange.connection.driver);
     if (standing === "own") return undefined;
     const { request, path } = exchange;
     const found = this.#resolutionOf(path);
@@ -57,7 +57,7 @@ export class Pages {
     return true;
   }
 
-  #standing({ origin, site, referer, host }: HeadReader, { isSecure }: Line): Standing {
+  #standing({ origin, site, referer, host }: HeadReader, { isSecure }: ConnectionDriver): Standing {
     return this.#access.standingOf({ origin, site, referer, host, isSecure });
   }
 

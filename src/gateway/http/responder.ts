@@ -2,13 +2,13 @@
 import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
-import { laterThisTurn } from "../../session/turn.ts";
-import { responseOf } from "./answer.ts";
+import { deferToEndOfTick } from "../../runtime/defer-to-end-of-tick.ts";
+import { responseOf } from "./encode.ts";
 import type { Delivery, HttpApi } from "../http-api.ts";
-import type { BodyBudget } from "./body.ts";
-import type { Connection, Exchange, Outgoing } from "./connection.ts";
+import type { BodyBudget } from "./body-limit.ts";
+import type { HttpConnection, Exchange, Outgoing } from "./connection.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
-import { SharedBound } from "../../message/shared-bound.ts";
+import { SharedBound } from "../../collections/shared-bound.ts";
 import { UnreadAnswers } from "./unread-answers.ts";
 import { logPath } from "./log-path.ts";
 import type { HttpSettings, RequestRecord } from "./options.ts";
@@ -37,7 +37,7 @@ const DEFECT: Failure = {
 
 /** A response that is complete but for its body, which is at hand. */
 interface Whole {
-  readonly connection: Connection;
+  readonly connection: HttpConnection;
   readonly response: Outgoing;
   readonly body: string | Uint8Array | undefined;
 }
@@ -49,7 +49,7 @@ const RESPONSES_PER_TURN = 256;
 export interface ResponderOptions {
   /** An API on the same port. */
   readonly api?: HttpApi;
-  /** Bytes of answers that their callers have not read, shared with other doors. Default: those of this one. */
+  /** Bytes of answers that their callers have not read, shared with other gateways. Default: those of this one. */
   readonly answers?: SharedBound;
 }
 
@@ -60,8 +60,8 @@ export class Responder {
   readonly #bodies: BodyBudget;
   readonly #api: HttpApi | undefined;
   readonly unread: UnreadAnswers;
-  readonly #freed: (connection: Connection) => void;
-  readonly #atEndOfTurn = laterThisTurn();
+  readonly #freed: (connection: HttpConnection) => void;
+  readonly #atEndOfTurn = deferToEndOfTick();
   /**
    * Responses that go out at the end of this turn of the loop, one right after the other: who reads them is awake for all of
    * them then, and waking is what costs.
@@ -72,7 +72,7 @@ export class Responder {
   constructor(
     settings: HttpSettings,
     bodies: BodyBudget,
-    freed: (connection: Connection) => void,
+    freed: (connection: HttpConnection) => void,
     { api, answers = new SharedBound(DEFAULT_LIMITS.httpBodies) }: ResponderOptions = {},
   ) {
     this.#settings = settings;
@@ -133,7 +133,7 @@ export class Responder {
     if (delivery === undefined) return this.#write(exchange, status, headers, body, undefined);
     this.end(exchange, status, undefined);
     this.#writeHead(exchange, status, headers);
-    connection.line.watch(response, delivery);
+    connection.driver.watch(response, delivery);
     // At once: later it might go to a connection that has ended meanwhile, and be taken for sent.
     this.#send({ connection, response, body });
     this.#freed(connection);
@@ -165,7 +165,7 @@ export class Responder {
     this.end(exchange, state === "streaming" ? status : 499, reason);
     if (connection.state !== "open") return;
     // Its head may have been written before anybody knew that it would be the last.
-    if (this.draining && connection.last === response) connection.line.end(response, true);
+    if (this.draining && connection.last === response) connection.driver.end(response, true);
     this.#freed(connection);
   }
 
@@ -188,7 +188,7 @@ export class Responder {
   refuse(exchange: Exchange, failed: Failure, status?: number): void {
     if (exchange.state === "done") return;
     const { connection, request, before } = exchange;
-    if (exchange.state === "streaming") return connection.line.cut(); // half an answer is out already
+    if (exchange.state === "streaming") return connection.driver.cut(); // half an answer is out already
     const problem = problemOf(failed, status);
     this.#addAccess(exchange, problem.headers);
     this.end(exchange, problem.status, problem.reason);
@@ -262,15 +262,15 @@ export class Responder {
       if (!this.unread.add(connection, response, body?.length ?? 0)) this.#tooMuchUnread(connection);
     } catch (error) {
       this.#settings.onFault?.(error); // a defect, which is nothing to the others
-      connection.line.cut();
+      connection.driver.cut();
     }
   }
 
   /** The caller asks for more and more, and reads nothing of it: all its answers on the connection are lost to it. */
-  #tooMuchUnread(connection: Connection): void {
+  #tooMuchUnread(connection: HttpConnection): void {
     const status = 503; // no caller sees it
     this.record({ method: "", path: "", subject: undefined, status, reason: "SLOW_CONSUMER", ms: 0 });
-    connection.line.cut();
+    connection.driver.cut();
   }
 
   /** Says which pages may read an answer. */

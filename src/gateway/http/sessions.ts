@@ -1,4 +1,4 @@
-/** The place where the gateway meets the door for native sessions, of which it knows nothing else. */
+/** The place where the gateway meets the gateway for native sessions, of which it knows nothing else. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 

@@ -1,8 +1,8 @@
 /** Answers that were given to connections and that their callers have not read. */
 import type { ServerResponse } from "node:http";
 import { failure, type Failure } from "../../message/failure.ts";
-import type { SharedBound } from "../../message/shared-bound.ts";
-import type { Connection, Outgoing } from "./connection.ts";
+import type { SharedBound } from "../../collections/shared-bound.ts";
+import type { HttpConnection, Outgoing } from "./connection.ts";
 
 /** What a caller hears that asks for more than it reads. */
 export const ANSWERS_FULL: Failure = Object.freeze(
@@ -15,22 +15,22 @@ export const ANSWERS_FULL: Failure = Object.freeze(
  */
 export class UnreadAnswers {
   readonly #bound: SharedBound;
-  readonly #onRead: (connection: Connection) => void;
+  readonly #onRead: (connection: HttpConnection) => void;
 
   /** `onRead` is called when a caller has read one of its answers. */
-  constructor(bound: SharedBound, onRead: (connection: Connection) => void) {
+  constructor(bound: SharedBound, onRead: (connection: HttpConnection) => void) {
     this.#bound = bound;
     this.#onRead = onRead;
   }
 
   /** True when a caller has so much waiting that nothing more is executed for it. */
-  isFull({ caller }: Connection): boolean {
+  isFull({ caller }: HttpConnection): boolean {
     const { taken, share, limit } = this.#bound;
     return taken >= share && (taken >= limit || this.#bound.takenBy(caller) >= share);
   }
 
   /** To be called after the response was ended. False when the connection piles up more than its caller may have. */
-  add(connection: Connection, response: Outgoing, bytes: number): boolean {
+  add(connection: HttpConnection, response: Outgoing, bytes: number): boolean {
     const { socket } = response;
     // Null: it waits behind others. Undefined: a `fetch` function takes it, which is part of the process.
     if (socket === undefined || (socket !== null && socket.writableLength === 0)) return true;
@@ -42,7 +42,7 @@ export class UnreadAnswers {
     return true;
   }
 
-  #read(connection: Connection, bytes: number): void {
+  #read(connection: HttpConnection, bytes: number): void {
     if (connection.state === "closed") return; // given back with all others
     connection.unread -= bytes;
     this.#bound.give(connection.caller, bytes);

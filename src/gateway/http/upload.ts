@@ -2,8 +2,8 @@
 import { viewOf } from "../../message/bytes.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { Format, Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
-import { createStream } from "../../message/stream-pair.ts";
-import { INITIAL_CREDIT, ROOT_LINE } from "../../message/stream.ts";
+import { createStream } from "../../stream/stream-pair.ts";
+import { INITIAL_CREDIT, ROOT_LINE } from "../../stream/stream.ts";
 import type { Exchange, IncomingStream } from "./connection.ts";
 import type { HttpSettings } from "./options.ts";
 
@@ -73,7 +73,7 @@ export class Upload implements IncomingStream, StreamEvents {
     const { connection } = this.exchange;
     if (connection.upload !== this) return;
     const { clock, requestTimeoutMs } = this.#settings;
-    this.#timer = clock.after(requestTimeoutMs, () => connection.line.cut());
+    this.#timer = clock.after(requestTimeoutMs, () => connection.driver.cut());
   }
 
   /** The connection is over. */

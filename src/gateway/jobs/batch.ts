@@ -3,9 +3,9 @@ import { LintelError, type Failure } from "../../message/failure.ts";
 import { httpStatus } from "../../message/status.ts";
 import { itemsOf } from "../../codec/json-slices.ts";
 import type { HttpCall } from "../http-api.ts";
-import { answerOfEntry, errorOfValue, jsonOf, writtenAs, type AnswerEntry } from "./answer-form.ts";
+import { answerOfEntry, errorOfValue, jsonOf, writtenAs, type AnswerEntry } from "./decode.ts";
 import { answerJob, failJob, type Job } from "./job.ts";
-import { MAX_JOBS, badRequest, parametersOf } from "./parameters.ts";
+import { MAX_JOBS, badRequest, parametersOf } from "./poll-parameters.ts";
 
 /** What became of one entry. */
 interface Result {

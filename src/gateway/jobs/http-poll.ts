@@ -1,13 +1,13 @@
-import type { Pending, PendingTable } from "../../broker/pending-table.ts";
-import type { Clock } from "../../message/clock.ts";
+import type { Pending, PendingTable } from "../../collections/pending-table.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import { failure, type Failure } from "../../message/failure.ts";
-import type { SharedBound } from "../../message/shared-bound.ts";
+import type { SharedBound } from "../../collections/shared-bound.ts";
 import type { Delivery, HttpCall } from "../http-api.ts";
-import { oneJob, severalJobs } from "./job-form.ts";
+import { oneJob, severalJobs } from "./encode.ts";
 import type { JobTable } from "./job-table.ts";
 import { isOut, type Job } from "./job.ts";
 import type { PollOptions } from "./poll-options.ts";
-import type { Poll, PullService } from "./pull-service.ts";
+import type { Poll, PullWorker } from "./worker.ts";
 
 /** A poll's place among those that wait, until its time is up. */
 export interface Wait extends Pending {
@@ -46,14 +46,14 @@ export class HttpPoll implements Poll, Delivery {
   readonly leaseMs: number | undefined;
   state: "waiting" | "due" | "over" = "waiting";
   readonly #host: PollHost;
-  readonly #service: PullService;
+  readonly #service: PullWorker;
   readonly #call: HttpCall;
   readonly #options: PollOptions;
   #jobs: Job[] = [];
   #bytes = 0;
   #wait = 0;
 
-  constructor(host: PollHost, service: PullService, call: HttpCall, options: PollOptions) {
+  constructor(host: PollHost, service: PullWorker, call: HttpCall, options: PollOptions) {
     this.#host = host;
     this.#service = service;
     this.#call = call;

@@ -1,6 +1,6 @@
 /** The jobs that are out, by their ids, each with a lease, and those that were until lately. Knows no sockets. */
-import { PendingTable, type Pending } from "../../broker/pending-table.ts";
-import type { Clock } from "../../message/clock.ts";
+import { PendingTable, type Pending } from "../../collections/pending-table.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import { LintelError } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { NEXT_STATES, isOut, type Job, type JobEnd, type JobOwner, type JobState } from "./job.ts";

@@ -2,7 +2,7 @@
 import { LintelError } from "../../message/failure.ts";
 import { MAX_TIMEOUT } from "../../message/limits.ts";
 import { isSubject } from "../../message/subject.ts";
-import type { PullServiceOptions } from "./pull-service.ts";
+import type { PullServiceOptions } from "./worker.ts";
 
 /** A service whose requests may be pulled, known before anybody polls. */
 export interface JobServiceOptions {

@@ -1,9 +1,9 @@
 /** What a worker says of the jobs it would like to have, with a poll or with the answer to the job before. */
 import type { HttpCall } from "../http-api.ts";
-import { formFor, type JobForm } from "./job-form.ts";
+import { formFor, type JobForm } from "./encode.ts";
 import type { JobsSettings } from "./options.ts";
 import { headerOf } from "../raw-headers.ts";
-import { MAX_JOBS, badRequest, durationOf, numberOf, type Parameters } from "./parameters.ts";
+import { MAX_JOBS, badRequest, durationOf, numberOf, type PollParameters } from "./poll-parameters.ts";
 
 /** What one poll asks for. */
 export interface PollOptions {
@@ -27,7 +27,7 @@ export const NEXT_PARAMETERS: readonly string[] = ["next", ...POLL_PARAMETERS];
 /** What the parameters of a poll ask for. Throws `BAD_REQUEST`. */
 export function pollOptionsOf(
   { rawHeaders }: HttpCall,
-  parameters: Parameters,
+  parameters: PollParameters,
   { compat, waitMs, maxWaitMs }: JobsSettings,
   isNext = false,
 ): PollOptions {
@@ -43,7 +43,7 @@ export function pollOptionsOf(
 /** What is asked for with an answer: undefined for nothing. Throws `BAD_REQUEST`. */
 export function nextOptionsOf(
   call: HttpCall,
-  parameters: Parameters,
+  parameters: PollParameters,
   settings: JobsSettings,
 ): PollOptions | undefined {
   const next = parameters.get("next");
@@ -55,7 +55,7 @@ export function nextOptionsOf(
 }
 
 /** The lease a worker asks for, at least a millisecond. Throws `BAD_REQUEST`. */
-export function leaseOf(parameters: Parameters): number | undefined {
+export function leaseOf(parameters: PollParameters): number | undefined {
   const leaseMs = durationOf(parameters, "lease");
   if (leaseMs === 0) throw badRequest("a lease of no time is none");
   return leaseMs;

@@ -1,11 +1,11 @@
 /** What one session at a hub and the others do when it does not read as fast as it is sent to (P-62, P-66). */
-import type { Clock } from "../../message/clock.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import type { Route } from "../../message/delivery.ts";
 import type { PressureLevel } from "../../session/events.ts";
 import type { Session } from "../../session/session.ts";
 import type { FullSessions } from "./full-sessions.ts";
 import { HeldBack } from "./held-back.ts";
-import type { RemoteWorker } from "./remote-worker.ts";
+import type { NativeWorker } from "./worker.ts";
 
 /** No session is held back for longer than this part of `limits.stallTimeout` at a time. */
 const LONGEST_HOLD = 0.5;
@@ -13,7 +13,7 @@ const LONGEST_HOLD = 0.5;
 export interface BackpressureOptions {
   readonly session: Session<Route>;
   /** Its workers, by their registrations. */
-  readonly workers: Map<number, RemoteWorker>;
+  readonly workers: Map<number, NativeWorker>;
   readonly fullSessions: FullSessions<Backpressure>;
   readonly clock: Clock;
   readonly stallTimeout: number;
@@ -21,7 +21,7 @@ export interface BackpressureOptions {
 
 export class Backpressure {
   readonly #session: Session<Route>;
-  readonly #workers: Map<number, RemoteWorker>;
+  readonly #workers: Map<number, NativeWorker>;
   readonly #full: FullSessions<Backpressure>;
   /** Those that wait for this session to take what waits for it. */
   readonly #heldBack: HeldBack;

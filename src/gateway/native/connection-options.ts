@@ -1,11 +1,11 @@
 /** What the sessions of a gateway are given. */
 import type { Engine } from "../../engine/engine.ts";
-import type { Clock } from "../../message/clock.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import type { Failure } from "../../message/failure.ts";
 import type { Limits } from "../../message/limits.ts";
-import type { OpenStreams } from "../../message/open-streams.ts";
-import type { SlicedWork } from "../../message/sliced-work.ts";
-import type { Lanes } from "../../session/lane.ts";
+import type { OpenStreams } from "../../stream/open-streams.ts";
+import type { SlicedWork } from "../../runtime/sliced-work.ts";
+import type { DescriptorChannels } from "../../session/side-channels/descriptor-channel.ts";
 import type { SessionLimits } from "../../session/options.ts";
 import type { Flusher } from "../../session/outbox.ts";
 import type { Backpressure } from "./backpressure.ts";
@@ -32,7 +32,7 @@ export interface ConnectionOptions {
   /** Called when the other end has greeted. */
   readonly onGreeted?: (() => void) | undefined;
   /** Those of all sessions of the gateway. */
-  readonly lanes: Lanes;
+  readonly lanes: DescriptorChannels;
   /** Counts what is dropped. */
   readonly drops: PublicationDrops;
   readonly limits: SessionLimits & Pick<Limits, "registrations" | "sessionInFlight" | "concurrency">;

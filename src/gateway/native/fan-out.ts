@@ -3,7 +3,7 @@
  * the same bytes go to every subscriber that has nothing else waiting. That needs the same number for the subject on
  * every session, so the numbers below `FIRST_OWN_BINDING` are shared by all sessions of a gateway.
  */
-import { PatternTrie } from "../../broker/pattern-trie.ts";
+import { PatternTrie } from "../../collections/pattern-trie.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Route, Subscriber, Subscription } from "../../message/delivery.ts";
 import { MAX_HEADERS } from "../../message/limits.ts";

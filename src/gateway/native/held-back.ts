@@ -1,4 +1,4 @@
-import type { Clock } from "../../message/clock.ts";
+import type { Clock } from "../../runtime/clock.ts";
 
 /** What can be kept from reading: a session's pressure. */
 export interface Holdable {

@@ -1,6 +1,6 @@
 /** What the sessions of a hub share, and how much of it the sessions of one caller may have. */
 import type { Limits } from "../../message/limits.ts";
-import { LEAST_SHARE, SharedBound, shareOf } from "../../message/shared-bound.ts";
+import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
 import type { BacklogRoom } from "./backlog.ts";
 import type { SessionRoom } from "../../session/options.ts";
 

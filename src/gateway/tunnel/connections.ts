@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { StreamEnd } from "../../message/message.ts";
-import { tunnelLimits, type OnConnectionError, type TunnelLimits, type TunnelOptions } from "./limits.ts";
+import { tunnelLimits, type OnConnectionError, type TunnelLimits, type TunnelOptions } from "./options.ts";
 import { SocketStream } from "./socket-stream.ts";
 
 const CLOSED = Object.freeze(failure("CLOSED", "this end of the tunnel was closed"));

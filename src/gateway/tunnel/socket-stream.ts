@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
-import { keptPayload } from "../../message/arrivals.ts";
+import { keptPayload } from "../../stream/receive-queue.ts";
 import { viewOf } from "../../message/bytes.ts";
 import type { Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
-import { INITIAL_CREDIT, takeBytes } from "../../message/stream.ts";
+import { INITIAL_CREDIT, takeBytes } from "../../stream/stream.ts";
 import { cutOff } from "../../transport/sockets.ts";
-import type { TunnelLimits } from "./limits.ts";
+import type { TunnelLimits } from "./options.ts";
 
 /** What the other end may send ahead of the socket. Bytes. */
 const WINDOW = 262_144;

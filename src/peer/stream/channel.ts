@@ -1,8 +1,8 @@
 import type { Message, StreamEnd } from "../../message/message.ts";
 import { LintelError } from "../../message/failure.ts";
 import { formatHeaders, type HeadersInit } from "../../message/headers.ts";
-import { createStream } from "../../message/stream-pair.ts";
-import { discardStreams, link } from "../../message/stream.ts";
+import { createStream } from "../../stream/stream-pair.ts";
+import { discardStreams, link } from "../../stream/stream.ts";
 import { FireAndForget, ignore } from "./fire-and-forget.ts";
 import { failureOf } from "./pumps.ts";
 import { Port, type Holder } from "./port.ts";

@@ -2,7 +2,7 @@
 import { bytesOf } from "../../message/bytes.ts";
 import { LintelError } from "../../message/failure.ts";
 import type { Message, StreamShape } from "../../message/message.ts";
-import { discardStreams } from "../../message/stream.ts";
+import { discardStreams } from "../../stream/stream.ts";
 import { ignore } from "./fire-and-forget.ts";
 import type { Port, Taker } from "./port.ts";
 import { failureOf } from "./pumps.ts";

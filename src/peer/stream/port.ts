@@ -1,12 +1,12 @@
 /** The end of a stream as a peer holds it: what arrives waits here until it is taken, what leaves waits for credit. */
-import { Arrivals, keptBytes } from "../../message/arrivals.ts";
+import { ReceiveQueue, keptBytes } from "../../stream/receive-queue.ts";
 import { viewOf } from "../../message/bytes.ts";
-import { defer } from "../../message/deferred.ts";
+import { defer } from "../../runtime/deferred.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
-import { OpenStreams, type OpenStream } from "../../message/open-streams.ts";
-import { ReadBudget, ReadWindow } from "../../message/read-window.ts";
-import { INITIAL_CREDIT, discardStreams, messageCost } from "../../message/stream.ts";
+import { OpenStreams, type OpenStream } from "../../stream/open-streams.ts";
+import { ReadBudget, ReadWindow } from "../../stream/read-window.ts";
+import { INITIAL_CREDIT, discardStreams, messageCost } from "../../stream/stream.ts";
 import type { SharedByStreams } from "./values.ts";
 
 /** What the other end may send ahead of the reader. Bytes. */
@@ -34,7 +34,7 @@ export class Port implements StreamEvents, OpenStream {
   readonly #over = defer();
   #error: LintelError | undefined;
   // Arriving.
-  readonly #arrived: Arrivals;
+  readonly #arrived: ReceiveQueue;
   /** Nobody reads: what arrives is dropped. */
   #ignores = false;
   #receiving: boolean;
@@ -66,7 +66,7 @@ export class Port implements StreamEvents, OpenStream {
     this.#isFed = holder === "pump";
     open.opened(this);
     this.#window = new ReadWindow(end, WINDOW, budget);
-    this.#arrived = new Arrivals(end.messages);
+    this.#arrived = new ReceiveQueue(end.messages);
     this.#receiving = end.receives;
     this.#sending = end.sends;
     this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`

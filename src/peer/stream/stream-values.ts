@@ -6,10 +6,10 @@ import type { Codecs } from "../../codec/codecs.ts";
 import type { DeclaredLength } from "../../message/declared-length.ts";
 import { LintelError } from "../../message/failure.ts";
 import { Message, type StreamEnd } from "../../message/message.ts";
-import type { OpenStreams } from "../../message/open-streams.ts";
-import type { ReadBudget } from "../../message/read-window.ts";
-import { ROOT_LINE, discardStreams, isRoot } from "../../message/stream.ts";
-import { Carried, isStream } from "./carried.ts";
+import type { OpenStreams } from "../../stream/open-streams.ts";
+import type { ReadBudget } from "../../stream/read-window.ts";
+import { ROOT_LINE, discardStreams, isRoot } from "../../stream/stream.ts";
+import { OutgoingStreams, isStream } from "./outgoing-streams.ts";
 import type { DroppedStreams } from "./dropped-streams.ts";
 import { isAsyncIterable } from "./stream-sources.ts";
 import type { AttachedObjects, SharedByStreams, Values, Written } from "./values.ts";
@@ -74,7 +74,7 @@ export class StreamValues implements Values {
     length?: DeclaredLength,
   ): Written {
     if (more.length === 0 && !containsStream(value)) return { message: make(value, "") };
-    const carried = new Carried(this, isStream(value) ? length : undefined);
+    const carried = new OutgoingStreams(this, isStream(value) ? length : undefined);
     try {
       for (const stream of more) carried.add(stream);
       let message: Message;

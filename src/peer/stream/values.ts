@@ -1,8 +1,8 @@
 import type { LintelError } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import type { AttachedKind, Passed } from "../../message/attached.ts";
-import type { OpenStreams } from "../../message/open-streams.ts";
-import type { ReadBudget } from "../../message/read-window.ts";
+import type { OpenStreams } from "../../stream/open-streams.ts";
+import type { ReadBudget } from "../../stream/read-window.ts";
 import type { DroppedStreams } from "./dropped-streams.ts";
 
 /** A Node duplex stream, or a socket, arrives as its two halves. */

@@ -1,7 +1,7 @@
 import type { Codec } from "../../codec/codec.ts";
 import type { Limits } from "../../message/limits.ts";
 import type { CodecEntry, Note, TransportEntry } from "./entries.ts";
-import type { Parties } from "./site.ts";
+import type { Parties } from "./fixture.ts";
 import type { Topology } from "./topology.ts";
 
 /** One square of the matrix. */
@@ -12,11 +12,11 @@ export interface Cell {
 }
 
 /** What a case gets: two peers that can talk, and values to say. */
-export interface Stage extends Parties {
+export interface Harness extends Parties {
   readonly codec: Codec;
   /** Errors that were reported to `onError` since the case began. */
   readonly errors: readonly unknown[];
-  /** A subject that no other case on this stage uses. */
+  /** A subject that no other case on this harness uses. */
   readonly subject: (name: string) => string;
   /** A value of the codec that carries a number, and a text if given. */
   readonly write: (n: number, text?: string) => unknown;
@@ -32,11 +32,11 @@ export interface Need {
 export interface Case {
   readonly name: string;
   readonly needs: readonly Need[];
-  /** It ends, cuts or counts what others use: it gets a stage of its own. */
+  /** It ends, cuts or counts what others use: it gets a harness of its own. */
   readonly alone?: boolean;
-  /** Of the hubs of that stage, where they are not the default. */
+  /** Of the hubs of that harness, where they are not the default. */
   readonly limits?: Partial<Limits>;
-  readonly run: (stage: Stage) => Promise<void>;
+  readonly run: (harness: Harness) => Promise<void>;
 }
 
 /** Why a case cannot run in a cell; undefined when it can. */

@@ -1,5 +1,5 @@
-import { lackOf, type Case, type Cell, type Stage } from "./case.ts";
-import { Site } from "./site.ts";
+import { lackOf, type Case, type Cell, type Harness } from "./case.ts";
+import { Site } from "./fixture.ts";
 
 export type Outcome =
   | { readonly status: "passed" }
@@ -44,7 +44,7 @@ export class CellRun implements AsyncDisposable {
     const built = one.alone === true ? await this.#build(one.limits) : (this.#shared ??= await this.#build());
     let sound = false;
     try {
-      await inTime(one.run(this.#stage(built)), one.name);
+      await inTime(one.run(this.#harness(built)), one.name);
       sound = true;
     } finally {
       if (built !== this.#shared) await takeDown(built, sound);
@@ -73,7 +73,7 @@ export class CellRun implements AsyncDisposable {
     }
   }
 
-  #stage({ site, parties }: Built): Stage {
+  #harness({ site, parties }: Built): Harness {
     const { codec } = this.#cell;
     const run = ++this.#runs;
     site.errors.length = 0;

@@ -1,4 +1,4 @@
-import type { Parties, Site } from "./site.ts";
+import type { Parties, Site } from "./fixture.ts";
 import type { Topology } from "./topology.ts";
 
 /** Caller and worker are the hub itself: values are handed over, no connection is made. */

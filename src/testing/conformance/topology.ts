@@ -1,4 +1,4 @@
-import type { Parties, Site } from "./site.ts";
+import type { Parties, Site } from "./fixture.ts";
 
 /** What a topology can show. */
 export interface TopologySupports {

@@ -11,7 +11,7 @@ import {
   serveBytes,
 } from "../../wire/frame-bytes.ts";
 import { hubOnTcp, RawClient } from "../../gateway/native/raw-client.ts";
-import { later, outcome, startHub, startPeer } from "./stage.ts";
+import { later, outcome, startHub, startPeer } from "./harness.ts";
 
 /** Keeps a number of requests under way and counts what becomes of them. */
 class Load {
@@ -123,9 +123,9 @@ test("a hub that drains under load: all it has accepted is answered, the rest is
 });
 
 test("P-55: a request that crosses a LEAVE is served", async () => {
-  await using stage = await hubOnTcp();
-  const { peer } = await startPeer(stage.url);
-  const worker = await RawClient.greeted(stage.port);
+  await using harness = await hubOnTcp();
+  const { peer } = await startPeer(harness.url);
+  const worker = await RawClient.greeted(harness.port);
   worker.send(serveBytes(1, "cross"));
   await worker.next(FrameType.ready);
   const answers = [peer.request("cross", 1), peer.request("cross", 2)];
@@ -141,9 +141,9 @@ test("P-55: a request that crosses a LEAVE is served", async () => {
 });
 
 test("P-18: a peer that says GOAWAY gets no more requests and may end those it has", async () => {
-  await using stage = await hubOnTcp();
-  const { peer } = await startPeer(stage.url);
-  const worker = await RawClient.greeted(stage.port);
+  await using harness = await hubOnTcp();
+  const { peer } = await startPeer(harness.url);
+  const worker = await RawClient.greeted(harness.port);
   worker.send(serveBytes(1, "going"));
   await worker.next(FrameType.ready);
   const held = peer.request("going", 1);
@@ -158,14 +158,14 @@ test("P-18: a peer that says GOAWAY gets no more requests and may end those it h
 });
 
 test("a hub that closes says so to everybody, and its own requests end", async () => {
-  const stage = await hubOnTcp();
-  const client = await RawClient.greeted(stage.port);
+  const harness = await hubOnTcp();
+  const client = await RawClient.greeted(harness.port);
   const never = later<void>();
   client.send(serveBytes(1, "never"));
   await client.next(FrameType.ready);
-  const own = outcome(stage.hub.request("never").finally(() => never.resolve()));
+  const own = outcome(harness.hub.request("never").finally(() => never.resolve()));
   await client.next(FrameType.request);
-  await stage.hub.close();
+  await harness.hub.close();
   assert.equal(await client.closeReason(), "DRAINING");
   assert.equal(await own, "CLOSED");
 });
@@ -208,8 +208,8 @@ test("P-44: a caller that goes away cancels its request at the worker, by signal
 });
 
 test("P-45, P-41: what has expired is not executed", async () => {
-  await using stage = await hubOnTcp();
-  const worker = await startPeer(stage.url);
+  await using harness = await hubOnTcp();
+  const worker = await startPeer(harness.url);
   const executed: unknown[] = [];
   const busy = later<void>();
   const begun = later<void>();
@@ -222,14 +222,14 @@ test("P-45, P-41: what has expired is not executed", async () => {
     },
     { concurrency: 1 },
   );
-  const caller = await startPeer(stage.url);
+  const caller = await startPeer(harness.url);
   const first = caller.peer.request("one", "first");
   await begun.promise;
   assert.equal(
     await outcome(caller.peer.request("one", "expires in the queue", { timeoutMs: 50 })),
     "DEADLINE",
   );
-  const raw = await RawClient.greeted(stage.port);
+  const raw = await RawClient.greeted(harness.port);
   raw.send(bindBytes(1, "one"), requestBytes(1, 1, "expired before", 0));
   assert.equal(sayings(await raw.next(FrameType.error))["reason"], "DEADLINE");
   busy.resolve();

@@ -14,14 +14,14 @@ import {
   welcomeBytes,
   withHeaders,
 } from "../../wire/frame-bytes.ts";
-import { RawEnd, settled } from "../../session/stage.ts";
-import { later, outcome } from "./stage.ts";
+import { RawEnd, settled } from "../../session/harness.ts";
+import { later, outcome } from "./harness.ts";
 
 const BUFFER = 1_048_576;
 const MARK = BUFFER / 8;
 const SIZE = 100_000;
 
-interface Stage {
+interface Harness {
   readonly peer: Peer;
   readonly hub: RawEnd;
   /** What the peer's `onError` was told. */
@@ -30,7 +30,7 @@ interface Stage {
   readonly reads: (going: boolean) => void;
 }
 
-async function stage(): Promise<Stage> {
+async function harness(): Promise<Harness> {
   const transports = new TransportRegistry();
   const accepted = later<RawEnd>();
   const url = "memory:full-session";
@@ -40,7 +40,7 @@ async function stage(): Promise<Stage> {
     end.send(welcomeBytes());
     accepted.resolve(end);
   });
-  const errors: Stage["errors"] = [];
+  const errors: Harness["errors"] = [];
   const peer = await connect(url, {
     transports,
     limits: { sessionBuffer: BUFFER },
@@ -51,7 +51,7 @@ async function stage(): Promise<Stage> {
   return { peer, hub, errors, reads: (going) => hub.connection.read!(going) };
 }
 
-async function served({ peer, hub }: Stage, handler: Handler): Promise<number> {
+async function served({ peer, hub }: Harness, handler: Handler): Promise<number> {
   const service = peer.serve("a", handler);
   const { id } = await hub.next(FrameType.serve);
   hub.send(frameBytes({ type: FrameType.ready, id, aux: FrameType.serve }), bindBytes(1, "a", id));
@@ -72,7 +72,7 @@ function answerAll(hub: RawEnd, from = 0): number {
 }
 
 test("P-62: requests past the mark wait, and go out in order when the hub reads", async () => {
-  const one = await stage();
+  const one = await harness();
   const { peer, hub, errors, reads } = one;
   reads(false);
   const answers = burst(peer, 64);
@@ -91,7 +91,7 @@ test("P-62: requests past the mark wait, and go out in order when the hub reads"
 });
 
 test("P-67: a request that waits keeps its deadline and its signal, and is not sent afterwards", async () => {
-  const { peer, hub, reads } = await stage();
+  const { peer, hub, reads } = await harness();
   reads(false);
   const answers = burst(peer, 10);
   const controller = new AbortController();
@@ -114,7 +114,7 @@ test("P-67: a request that waits keeps its deadline and its signal, and is not s
 });
 
 test("P-67, P-102: when the session is lost, what was not sent fails as never executed", async () => {
-  const { peer, hub, reads } = await stage();
+  const { peer, hub, reads } = await harness();
   reads(false);
   const answers = burst(peer, 10);
   await settled();
@@ -151,7 +151,7 @@ test("what waits is bounded in bytes, and refused past that as safe to send agai
 });
 
 /** Requests that the peer holds, and whose answers wait because the hub does not read. */
-async function answersThatWait(one: Stage, count: number): Promise<() => void> {
+async function answersThatWait(one: Harness, count: number): Promise<() => void> {
   const answer = later<void>();
   await served(one, async () => {
     await answer.promise;
@@ -164,7 +164,7 @@ async function answersThatWait(one: Stage, count: number): Promise<() => void> {
 }
 
 test("P-62: answers past the mark wait while their jobs are held; a job that is withdrawn meanwhile gives none", async () => {
-  const one = await stage();
+  const one = await harness();
   const { peer, hub, reads, errors } = one;
   const answer = await answersThatWait(one, 20);
   answer();
@@ -184,7 +184,7 @@ test("P-62: answers past the mark wait while their jobs are held; a job that is 
 
 test("P-62: a peer that drains, or is closed, still sends the answers that wait", async () => {
   for (const end of ["drain", "close"] as const) {
-    const one = await stage();
+    const one = await harness();
     const { peer, hub, reads } = one;
     const answer = await answersThatWait(one, 20);
     answer();
@@ -203,7 +203,7 @@ test("P-62: a peer that drains, or is closed, still sends the answers that wait"
 });
 
 test("failures past the mark wait like answers, and what cannot be encoded is a failure", async () => {
-  const one = await stage();
+  const one = await harness();
   const { peer, hub, reads } = one;
   const end = later<void>();
   let index = 0;
@@ -236,7 +236,7 @@ test("P-68: a peer whose hub ends the session is told why, unless the hub shuts 
     ["DRAINING", []],
     ["CLOSED", []],
   ] as const) {
-    const { peer, hub, errors } = await stage();
+    const { peer, hub, errors } = await harness();
     hub.send(withHeaders({ type: FrameType.close }, { code: "unavailable", reason, message: "so it is" }));
     await hub.until(() => hub.ended);
     await settled();

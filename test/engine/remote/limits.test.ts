@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { outcome, startHub, startPeer } from "./stage.ts";
+import { outcome, startHub, startPeer } from "./harness.ts";
 
 test("a session cannot have more requests in flight than its limit; others are not affected", async () => {
   const hub = await startHub("tcp://127.0.0.1:0", { limits: { sessionInFlight: 3 } });

@@ -17,17 +17,17 @@ import {
   welcomeBytes,
   withHeaders,
 } from "../../wire/frame-bytes.ts";
-import { RawEnd, settled } from "../../session/stage.ts";
-import { later, outcome } from "./stage.ts";
+import { RawEnd, settled } from "../../session/harness.ts";
+import { later, outcome } from "./harness.ts";
 
-interface Stage {
+interface Harness {
   readonly peer: Peer;
   readonly hub: RawEnd;
   /** What the peer's `onError` was told. */
   readonly errors: { readonly error: unknown; readonly where: string }[];
 }
 
-async function stage(deaf = false): Promise<Stage> {
+async function harness(deaf = false): Promise<Harness> {
   const transports = new TransportRegistry();
   const accepted = later<RawEnd>();
   const url = "memory:raw-hub";
@@ -37,7 +37,7 @@ async function stage(deaf = false): Promise<Stage> {
     end.send(welcomeBytes());
     accepted.resolve(end);
   });
-  const errors: Stage["errors"] = [];
+  const errors: Harness["errors"] = [];
   const onError = (error: unknown, where: string): void => void errors.push({ error, where });
   const peer = await connect(url, { transports, onError });
   await listener.close();
@@ -45,7 +45,7 @@ async function stage(deaf = false): Promise<Stage> {
 }
 
 /** Serves something at the peer and returns the registration's number. */
-async function served({ peer, hub }: Pick<Stage, "peer" | "hub">, handler: Handler): Promise<number> {
+async function served({ peer, hub }: Pick<Harness, "peer" | "hub">, handler: Handler): Promise<number> {
   const service = peer.serve("a", handler);
   const { id } = await hub.next(FrameType.serve);
   hub.send(frameBytes({ type: FrameType.ready, id, aux: FrameType.serve }));
@@ -54,7 +54,7 @@ async function served({ peer, hub }: Pick<Stage, "peer" | "hub">, handler: Handl
 }
 
 test("P-26: requests for no registration, or for one that is not there, have no responders", async () => {
-  const { peer, hub } = await stage();
+  const { peer, hub } = await harness();
   const number = await served({ peer, hub }, () => "answer");
   hub.send(bindBytes(1, "a", 0), bindBytes(2, "a", number + 7), bindBytes(3, "a", number));
   hub.send(requestBytes(1, 1), requestBytes(2, 2), requestBytes(3, 3));
@@ -73,7 +73,7 @@ test("P-26: requests for no registration, or for one that is not there, have no 
 });
 
 test("P-41: a request whose deadline has passed is not executed", async () => {
-  const { peer, hub } = await stage();
+  const { peer, hub } = await harness();
   const executed: unknown[] = [];
   const number = await served({ peer, hub }, (value) => executed.push(value));
   hub.send(
@@ -88,7 +88,7 @@ test("P-41: a request whose deadline has passed is not executed", async () => {
 });
 
 test("P-40: a hub that uses a number twice is left", async () => {
-  const { peer, hub } = await stage();
+  const { peer, hub } = await harness();
   const number = await served({ peer, hub }, () => new Promise(() => undefined));
   hub.send(bindBytes(1, "a", number), requestBytes(1, 1), requestBytes(1, 1));
   assert.equal(sayings(await hub.next(FrameType.close))["reason"], "BAD_FRAME");
@@ -96,7 +96,7 @@ test("P-40: a hub that uses a number twice is left", async () => {
 });
 
 test("P-56: a peer takes no registrations", async () => {
-  const { peer, hub } = await stage();
+  const { peer, hub } = await harness();
   hub.send(serveBytes(1, "x"), subscribeBytes(2, "y"));
   await hub.until(() => hub.of(FrameType.refused).length === 2);
   assert.ok(hub.of(FrameType.refused).every((frame) => sayings(frame)["code"] === "unimplemented"));
@@ -104,7 +104,7 @@ test("P-56: a peer takes no registrations", async () => {
 });
 
 test("P-52, P-55: READY for the SERVE before a LEAVE does not end the service", async () => {
-  const { peer, hub } = await stage();
+  const { peer, hub } = await harness();
   const serving = peer.serve("a", () => "crossed");
   const { id } = await hub.next(FrameType.serve);
   const draining = peer.drain();
@@ -119,7 +119,7 @@ test("P-52, P-55: READY for the SERVE before a LEAVE does not end the service", 
 });
 
 test("P-43: late, duplicate and unknown answers are dropped", async () => {
-  const { peer, hub } = await stage();
+  const { peer, hub } = await harness();
   const answer = peer.request("q", 1);
   const { id } = await hub.next(FrameType.request);
   hub.send(
@@ -139,7 +139,7 @@ test("P-43: late, duplicate and unknown answers are dropped", async () => {
 
 test("P-19: whatever the hub says as it closes, requests are lost, handlers stop and the peer stays open", async () => {
   for (const reason of ["CLOSED", "DRAINING", "SOMETHING_NEW"]) {
-    const { peer, hub } = await stage();
+    const { peer, hub } = await harness();
     const stopped = later<unknown>();
     const number = await served(
       { peer, hub },
@@ -161,7 +161,7 @@ test("P-19: whatever the hub says as it closes, requests are lost, handlers stop
 });
 
 test("P-22: a number that is bound anew leads to the new subject, for requests and publications", async () => {
-  const { peer, hub } = await stage();
+  const { peer, hub } = await harness();
   const heard: string[] = [];
   const subscribing = peer.subscribe(">", (value, { subject }) => heard.push(`${subject} ${String(value)}`));
   const { id } = await hub.next(FrameType.subscribe);
@@ -180,7 +180,7 @@ test("P-22: a number that is bound anew leads to the new subject, for requests a
 });
 
 test("P-63: a publication goes to each subscription that matches, once, whatever registration its BIND names", async () => {
-  const { peer, hub } = await stage();
+  const { peer, hub } = await harness();
   const heard: string[] = [];
   const patterns = ["a.b", "a.*", "c", ">"];
   const subscribing = patterns.map((pattern) =>
@@ -206,7 +206,7 @@ test("P-63: a publication goes to each subscription that matches, once, whatever
 });
 
 test("a hub that does not read: publish asks to wait, then refuses, and close settles who waits", async () => {
-  const { peer } = await stage(true);
+  const { peer } = await harness(true);
   const payload = Buffer.alloc(1_000_000);
   let waiting: Promise<void> | undefined;
   let published = 0;
@@ -224,7 +224,7 @@ test("a hub that does not read: publish asks to wait, then refuses, and close se
 });
 
 test("P-52: a service that is refused later ends with the reason, and its peer is told", async () => {
-  const { peer, hub, errors } = await stage();
+  const { peer, hub, errors } = await harness();
   const serving = peer.serve("a", () => "answer");
   const { id } = await hub.next(FrameType.serve);
   hub.send(frameBytes({ type: FrameType.ready, id, aux: FrameType.serve }));
@@ -262,7 +262,7 @@ test("P-52: a service that is refused later ends with the reason, and its peer i
 });
 
 test("P-55: close() of a service waits for READY, so that nothing that crossed is lost when its peer is closed", async () => {
-  const { peer, hub } = await stage();
+  const { peer, hub } = await harness();
   const serving = peer.serve("a", async (value) => {
     await settled();
     return `served ${String(value)}`;
@@ -290,7 +290,7 @@ test("P-55: close() of a service waits for READY, so that nothing that crossed i
 
 test("close() of a service settles when the connection is lost before READY, or the peer is closed", async () => {
   for (const end of ["lost", "closed"] as const) {
-    const { peer, hub } = await stage();
+    const { peer, hub } = await harness();
     const serving = peer.serve("a", () => 1);
     const { id } = await hub.next(FrameType.serve);
     hub.send(frameBytes({ type: FrameType.ready, id, aux: FrameType.serve }));
@@ -306,7 +306,7 @@ test("close() of a service settles when the connection is lost before READY, or 
 });
 
 test("P-65: DROPPED counts for the subscriptions that match its subject", async () => {
-  const { peer, hub } = await stage();
+  const { peer, hub } = await harness();
   const subscribing = [peer.subscribe("a.*", () => 1), peer.subscribe("b")];
   await hub.until(() => hub.of(FrameType.subscribe).length === 2);
   for (const { id } of hub.of(FrameType.subscribe)) {

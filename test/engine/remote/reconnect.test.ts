@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Cable, later, outcome, startHub, startPeer } from "./stage.ts";
+import { Cable, later, outcome, startHub, startPeer } from "./harness.ts";
 
 async function forkProcess(file: string, ...args: string[]): Promise<{ child: ChildProcess; said: string }> {
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), args);

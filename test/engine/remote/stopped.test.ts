@@ -4,7 +4,7 @@ import { performance } from "node:perf_hooks";
 import { test } from "node:test";
 import type { Peer } from "../../../src/peer/peer.ts";
 import { startProcess } from "./killed-hub.ts";
-import { Cable, later, outcome, startHub, startPeer } from "./stage.ts";
+import { Cable, later, outcome, startHub, startPeer } from "./harness.ts";
 
 const MEBIBYTE = 1_048_576;
 const PAYLOAD = Buffer.alloc(65_536);

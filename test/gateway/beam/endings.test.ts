@@ -1,16 +1,16 @@
 /** How calls and channels end: callers that leave, deadlines, resets, a hub that drains or closes. No descriptor stays. */
 import assert from "node:assert/strict";
 import { LintelError } from "../../../src/message/failure.ts";
-import { discardStreams } from "../../../src/message/stream.ts";
+import { discardStreams } from "../../../src/stream/stream.ts";
 import { OriginalPeer } from "./original-peer.ts";
-import { doorTest, openDescriptors, openDoor, until } from "./door.ts";
+import { doorTest, openDescriptors, openGateway, until } from "./harness.ts";
 
 doorTest(
   "B-36: a caller that leaves fires the handler's signal, also when it had ended its input before",
   async () => {
-    await using door = await openDoor();
+    await using harness = await openGateway();
     const reasons: string[] = [];
-    await door.peer.serve("slow", (_args, { signal }) => {
+    await harness.peer.serve("slow", (_args, { signal }) => {
       return new Promise((resolve) => {
         signal.addEventListener("abort", () => {
           reasons.push((signal.reason as LintelError).reason);
@@ -19,39 +19,39 @@ doorTest(
       });
     });
     for (const mode of ["RW", "R"] as const) {
-      const end = await door.connection.attach(mode, "slow");
-      await until(() => door.engine.inFlight === 1, "the request");
+      const end = await harness.connection.attach(mode, "slow");
+      await until(() => harness.engine.inFlight === 1, "the request");
       await end.close();
-      await until(() => door.engine.inFlight === 0, `the end of the request in mode ${mode}`);
+      await until(() => harness.engine.inFlight === 0, `the end of the request in mode ${mode}`);
     }
     assert.deepEqual(reasons, ["CALLER_GONE", "CALLER_GONE"]);
   },
 );
 
 doorTest("B-36: so does a caller that is killed", async () => {
-  await using door = await openDoor({}, new OriginalPeer());
+  await using harness = await openGateway({}, new OriginalPeer());
   let gone = false;
-  await door.peer.serve("slow", (_args, { signal }) => {
+  await harness.peer.serve("slow", (_args, { signal }) => {
     signal.addEventListener("abort", () => (gone = true));
     return new Promise(() => undefined);
   });
-  await door.connection.attach("R", "slow");
-  await door.connection.attach("RW", "slow");
-  await until(() => door.engine.inFlight === 2, "the requests");
-  await door.original.kill();
-  await until(() => gone && door.engine.inFlight === 0, "their ends");
-  await until(() => door.gateway.stats.connections === 0, "the end of the connection");
-  assert.equal(door.gateway.stats.attachments, 0);
+  await harness.connection.attach("R", "slow");
+  await harness.connection.attach("RW", "slow");
+  await until(() => harness.engine.inFlight === 2, "the requests");
+  await harness.original.kill();
+  await until(() => gone && harness.engine.inFlight === 0, "their ends");
+  await until(() => harness.gateway.stats.connections === 0, "the end of the connection");
+  assert.equal(harness.gateway.stats.attachments, 0);
 });
 
 doorTest(
   "B-45: who leaves without having sent anything ends the channel, who has sent is heard to the end",
   async () => {
-    await using door = await openDoor();
+    await using harness = await openGateway();
     const heard: unknown[] = [];
     let read: () => void = () => undefined;
     const mayRead = new Promise<void>((resolve) => (read = resolve));
-    await door.peer.serve("talk", async (_args, context) => {
+    await harness.peer.serve("talk", async (_args, context) => {
       const channel = context.accept();
       context.signal.addEventListener("abort", () => heard.push("aborted"));
       const over = channel.closed.catch((error: LintelError) => heard.push(error.reason));
@@ -61,13 +61,13 @@ doorTest(
       await over;
     });
     for (const mode of ["R", "RW"] as const) {
-      const silent = await door.connection.attach(mode, "talk");
-      await until(() => door.engine.inFlight === 0, "the channel");
+      const silent = await harness.connection.attach(mode, "talk");
+      await until(() => harness.engine.inFlight === 0, "the channel");
       await silent.close();
       await until(() => heard.length === 2, `the reset in mode ${mode}`);
       assert.deepEqual(new Set(heard.splice(0)), new Set(["CALLER_GONE", "aborted"]));
     }
-    const talking = await door.connection.attach("RW", "talk");
+    const talking = await harness.connection.attach("RW", "talk");
     await talking.sendTimes(20, "line", "x".repeat(1_000)); // more than is handed on before somebody reads
     await talking.close();
     read();
@@ -83,15 +83,15 @@ doorTest(
 doorTest(
   "B-45, B-46: a source in the hub that never waits is stopped when its reader is killed",
   async () => {
-    await using door = await openDoor();
+    await using harness = await openGateway();
     let ended = 0;
-    await door.peer.serve("bytes", () => {
+    await harness.peer.serve("bytes", () => {
       return new ReadableStream<Uint8Array>({
         pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
         cancel: () => void ended++,
       });
     });
-    await door.peer.serve("values", async function* () {
+    await harness.peer.serve("values", async function* () {
       try {
         while (true) yield ["x".repeat(10_000)];
       } finally {
@@ -100,29 +100,29 @@ doorTest(
     });
     for (let round = 1; round <= 3; round++) {
       const other = new OriginalPeer();
-      const connection = await other.connect(door.path);
+      const connection = await other.connect(harness.path);
       const ends = [await connection.attach("R", "bytes"), await connection.attach("R", "values")];
       for (const end of ends) await end.receive();
       await other.kill();
       await until(() => ended === round * 2, "the end of both");
     }
-    await until(() => door.gateway.stats.attachments === 0, "no attachment in use");
+    await until(() => harness.gateway.stats.attachments === 0, "no attachment in use");
   },
 );
 
 doorTest("B-45: a channel the handler aborts ends with an `error` message", async () => {
-  await using door = await openDoor();
-  await door.peer.serve("talk", (_args, context) => {
+  await using harness = await openGateway();
+  await harness.peer.serve("talk", (_args, context) => {
     context.accept().abort(new LintelError("aborted", "enough", { reason: "ENOUGH" }));
   });
-  const aborted = await door.connection.attach("RW", "talk");
+  const aborted = await harness.connection.attach("RW", "talk");
   assert.deepEqual(await aborted.hears(), ["error", "enough", "aborted", "ENOUGH"]);
   assert.equal(await aborted.hears(), undefined);
 });
 
 doorTest("B-32: a worker that takes no channels just answers", async () => {
-  await using door = await openDoor();
-  const { engine } = door;
+  await using harness = await openGateway();
+  const { engine } = harness;
   const unsupported = LintelError.of("STREAMS_UNSUPPORTED").toFailure();
   let refused = 0;
   const registration = engine.serve("plain", {
@@ -139,7 +139,7 @@ doorTest("B-32: a worker that takes no channels just answers", async () => {
     cancel: () => undefined,
   });
   for (let count = 1; count <= 2; count++) {
-    const end = await door.connection.attach("RW", "plain", "a", "b");
+    const end = await harness.connection.attach("RW", "plain", "a", "b");
     assert.deepEqual(await end.hears(), ["set", "a", "b"]);
     assert.equal(refused, count);
     assert.equal(await end.hears(), undefined);
@@ -147,33 +147,33 @@ doorTest("B-32: a worker that takes no channels just answers", async () => {
 });
 
 doorTest("B-32: a handler that fails for want of streams elsewhere is not called again", async () => {
-  await using door = await openDoor();
+  await using harness = await openGateway();
   let calls = 0;
-  await door.peer.serve("nested", () => {
+  await harness.peer.serve("nested", () => {
     calls++;
     throw LintelError.of("STREAMS_UNSUPPORTED");
   });
-  await door.peer.serve("later", async () => {
+  await harness.peer.serve("later", async () => {
     calls++;
     await Promise.resolve();
     throw LintelError.of("STREAMS_UNSUPPORTED");
   });
   for (const name of ["nested", "later"]) {
-    const end = await door.connection.attach("R", name);
+    const end = await harness.connection.attach("R", name);
     assert.equal((await end.hears())?.[3], "STREAMS_UNSUPPORTED");
   }
   assert.equal(calls, 2);
 });
 
 doorTest("B-60: a hub that drains takes nothing new, and lets what is under way be answered", async () => {
-  await using door = await openDoor();
+  await using harness = await openGateway();
   let answer: (value: string) => void = () => undefined;
-  await door.peer.serve("later", () => new Promise<string>((resolve) => (answer = resolve)));
-  const end = await door.connection.attach("R", "later");
-  await until(() => door.engine.inFlight === 1, "the request");
+  await harness.peer.serve("later", () => new Promise<string>((resolve) => (answer = resolve)));
+  const end = await harness.connection.attach("R", "later");
+  await until(() => harness.engine.inFlight === 1, "the request");
   let drained = false;
-  const draining = door.gateway.drain().then(() => (drained = true));
-  const late = await door.connection.attach("R", "later");
+  const draining = harness.gateway.drain().then(() => (drained = true));
+  const late = await harness.connection.attach("R", "later");
   assert.equal((await late.hears())?.[3], "DRAINING");
   assert.equal(drained, false);
   answer("x".repeat(900_000));
@@ -183,31 +183,31 @@ doorTest("B-60: a hub that drains takes nothing new, and lets what is under way 
 });
 
 doorTest("B-60: a hub that closes ends everything at once", async () => {
-  await using door = await openDoor();
-  await door.peer.serve("talk", async (_args, context) => {
+  await using harness = await openGateway();
+  await harness.peer.serve("talk", async (_args, context) => {
     for await (const _ of context.accept());
   });
-  const end = await door.connection.attach("RW", "talk");
-  await until(() => door.engine.stats.answered === 1, "the channel");
-  await door.gateway.close();
+  const end = await harness.connection.attach("RW", "talk");
+  await until(() => harness.engine.stats.answered === 1, "the channel");
+  await harness.gateway.close();
   assert.equal(await end.hears(), undefined);
-  assert.equal(await door.connection.hears(), undefined);
-  assert.equal(door.gateway.stats.attachments, 0);
+  assert.equal(await harness.connection.hears(), undefined);
+  assert.equal(harness.gateway.stats.attachments, 0);
 });
 
 doorTest("B-61: no descriptor stays, however things end", async () => {
-  await using door = await openDoor({}, new OriginalPeer());
-  await door.peer.serve("echo", (args) => args);
-  await door.peer.serve("stuck", () => new Promise(() => undefined));
-  await door.peer.serve("talk", async (_args, context) => {
+  await using harness = await openGateway({}, new OriginalPeer());
+  await harness.peer.serve("echo", (args) => args);
+  await harness.peer.serve("stuck", () => new Promise(() => undefined));
+  await harness.peer.serve("talk", async (_args, context) => {
     for await (const _ of context.accept());
   });
-  await door.peer.serve("stream", () => new Blob(["x".repeat(100_000)]).stream());
-  await door.connection.send("echo");
-  await until(() => door.gateway.stats.messages === 1, "the first message");
+  await harness.peer.serve("stream", () => new Blob(["x".repeat(100_000)]).stream());
+  await harness.connection.send("echo");
+  await until(() => harness.gateway.stats.messages === 1, "the first message");
   const before = openDescriptors();
   for (let round = 0; round < 5; round++) {
-    const other = await door.connect();
+    const other = await harness.connect();
     const echo = await other.attach("R", "echo", "hi");
     await echo.hears();
     const talk = await other.attach("RW", "talk");
@@ -219,9 +219,9 @@ doorTest("B-61: no descriptor stays, however things end", async () => {
     await other.close();
     for (const end of [talk, nested]) await end.close();
   }
-  await until(() => door.gateway.stats.attachments === 5, "only what is stuck");
+  await until(() => harness.gateway.stats.attachments === 5, "only what is stuck");
   assert.equal(openDescriptors() - before, 5, "one for each");
-  await door.original.kill();
-  await until(() => door.gateway.stats.connections === 0, "the end of all connections");
+  await harness.original.kill();
+  await until(() => harness.gateway.stats.connections === 0, "the end of all connections");
   await until(() => openDescriptors() <= before, "as many descriptors as before");
 });

@@ -14,7 +14,7 @@ import {
 } from "../../../src/gateway/beam/message.ts";
 import type { Context } from "../../../src/peer/context.ts";
 import { root } from "../../house/root.ts";
-import { doorTest, openDoor, until, type Door } from "./door.ts";
+import { doorTest, openGateway, until, type Gateway } from "./harness.ts";
 
 interface Said {
   readonly what: string;
@@ -28,8 +28,8 @@ function open(): number {
 
 const texts = async (stream: unknown): Promise<string> => new Response(stream as ReadableStream).text();
 
-async function serve(door: Door, taken: string[]): Promise<void> {
-  const { peer } = door;
+async function serve(harness: Gateway, taken: string[]): Promise<void> {
+  const { peer } = harness;
   await peer.serve("greet", ([name]: string[]) => [`hello ${name}`]);
   await peer.serve("echo", (args) => args);
   await peer.serve("keys", (args: string[], { headers }: Context) => [...args, headers.get(":pairs")]);
@@ -58,12 +58,12 @@ async function serve(door: Door, taken: string[]): Promise<void> {
 doorTest(
   "a program of the first generation: answers, keys, bytes, streams, pipes, files, and as a worker",
   async () => {
-    await using door = await openDoor();
+    await using harness = await openGateway();
     const taken: string[] = [];
-    await serve(door, taken);
-    await until(() => door.gateway.stats.connections === 1, "the connection of the door itself");
+    await serve(harness, taken);
+    await until(() => harness.gateway.stats.connections === 1, "the connection of the harness itself");
     const before = open();
-    const child = spawn("python3", [`${root}/test/gateway/beam/first_generation.py`, door.path]);
+    const child = spawn("python3", [`${root}/test/gateway/beam/first_generation.py`, harness.path]);
     child.stderr.pipe(process.stderr);
     const said: Said[] = [];
     let isDone = false;
@@ -75,10 +75,10 @@ doorTest(
     });
     const answers: unknown[] = [];
     const requests = async (): Promise<void> => {
-      answers.push(await door.peer.request("first.one", ["a", { $bytes: "/v8=" }]));
-      answers.push(await texts((await door.peer.request<unknown[]>("first.pipe", ["b"])).at(-1)));
+      answers.push(await harness.peer.request("first.one", ["a", { $bytes: "/v8=" }]));
+      answers.push(await texts((await harness.peer.request<unknown[]>("first.pipe", ["b"])).at(-1)));
       const headers = { ":pairs": '{"env":["x",{"$bytes":"/w=="}]}' };
-      answers.push(await door.peer.request("first.keys", [], { headers }));
+      answers.push(await harness.peer.request("first.keys", [], { headers }));
     };
     try {
       await until(() => isDone && taken.length === 2 && answers.length === 3, "all of it");
@@ -121,17 +121,20 @@ doorTest(
         "of the worker",
         [{ $bytes: "/w==" }],
       ]);
-      await until(() => readFileSync(`${door.path}.file.out`, "utf8") === "written to the file", "the file");
-      assert.ok(
-        door.reported.includes("BAD_FRAME") && door.reported.includes("BAD_SUBJECT"),
-        door.reported.join(),
+      await until(
+        () => readFileSync(`${harness.path}.file.out`, "utf8") === "written to the file",
+        "the file",
       );
-      assert.equal(door.gateway.stats.malformed, 0);
+      assert.ok(
+        harness.reported.includes("BAD_FRAME") && harness.reported.includes("BAD_SUBJECT"),
+        harness.reported.join(),
+      );
+      assert.equal(harness.gateway.stats.malformed, 0);
     } finally {
       child.kill();
     }
-    await until(() => door.gateway.stats.attachments === 0, "the attachments");
-    await until(() => door.gateway.stats.connections === 1, "the connection");
+    await until(() => harness.gateway.stats.attachments === 0, "the attachments");
+    await until(() => harness.gateway.stats.connections === 1, "the connection");
     await until(() => open() <= before, "descriptors are closed");
   },
 );

@@ -7,7 +7,7 @@ import { after } from "node:test";
 import { Running } from "../../cli/cli-process.ts";
 import { blocksOf, readDocument } from "../../docs/markdown.ts";
 import { root } from "../../house/root.ts";
-import { doorTest } from "./door.ts";
+import { doorTest } from "./harness.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lintel-beam-guide-"));
 after(() => rmSync(folder, { recursive: true }));

@@ -4,11 +4,11 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
-import { openBeam } from "../../../src/gateway/beam/beam-gateway.ts";
+import { openBeam } from "../../../src/gateway/beam/gateway.ts";
 import { encodeFrame } from "../../../src/gateway/beam/message.ts";
 import { LintelError } from "../../../src/message/failure.ts";
 import { root } from "../../house/root.ts";
-import { doorTest, openDescriptors, openDoor, until } from "./door.ts";
+import { doorTest, openDescriptors, openGateway, until } from "./harness.ts";
 
 const { malformed } = JSON.parse(readFileSync(join(root, "spec/vectors/beam/messages.json"), "utf8")) as {
   malformed: { name: string; hex: string; clause: string }[];
@@ -18,66 +18,66 @@ describe("B-6: what breaks the format ends its connection, closes what came with
   doorTest(
     "the malformed vectors, with descriptors and without, on connections and on attachments",
     async () => {
-      await using door = await openDoor({ maxConnections: 1_000 });
+      await using harness = await openGateway({ maxConnections: 1_000 });
       const heard: string[] = [];
-      await door.peer.serve("talk", async (_args, context) => {
+      await harness.peer.serve("talk", async (_args, context) => {
         for await (const _ of context.accept()) heard.push("talk");
       });
-      await door.peer.serve(">", (_args, context) => void heard.push(context.subject));
-      await until(() => door.gateway.stats.connections === 1, "the connection");
+      await harness.peer.serve(">", (_args, context) => void heard.push(context.subject));
+      await until(() => harness.gateway.stats.connections === 1, "the connection");
       const before = openDescriptors();
       for (const { name, hex } of malformed) {
         const bytes = Buffer.from(hex, "hex");
         for (const kinds of [[], ["socket", "file", "pipe"]] as const) {
           if (kinds.length > 0 && name === "a flag and no descriptor") continue;
-          const other = await door.connect();
+          const other = await harness.connect();
           await other.raw(bytes, ...kinds);
           assert.equal(await other.hears().catch(() => undefined), undefined, name);
           await other.close();
         }
-        const end = await door.connection.attach("RW", "talk");
+        const end = await harness.connection.attach("RW", "talk");
         await end.raw(bytes);
         assert.equal(await end.hears().catch(() => undefined), undefined, name);
         await end.close();
       }
       assert.deepEqual(heard, []);
-      assert.equal(door.gateway.stats.malformed, malformed.length * 3 - 1);
-      await until(() => door.gateway.stats.attachments === 0, "no attachment in use");
+      assert.equal(harness.gateway.stats.malformed, malformed.length * 3 - 1);
+      await until(() => harness.gateway.stats.attachments === 0, "no attachment in use");
       await until(() => openDescriptors() <= before, "as many descriptors as before");
     },
   );
 
   doorTest("B-5: descriptors that no frame takes", async () => {
-    await using door = await openDoor();
-    await until(() => door.gateway.stats.connections === 1, "the connection");
+    await using harness = await openGateway();
+    await until(() => harness.gateway.stats.connections === 1, "the connection");
     const before = openDescriptors();
-    const other = await door.connect();
+    const other = await harness.connect();
     for (let count = 0; count < 20; count++)
       await other.raw(encodeFrame("nobody", [], false), "file").catch(() => undefined);
     assert.equal(await other.hears().catch(() => undefined), undefined);
     await until(
-      () => door.gateway.stats.connections === 1 && openDescriptors() <= before,
+      () => harness.gateway.stats.connections === 1 && openDescriptors() <= before,
       "the end of the connection",
     );
-    assert.equal(door.gateway.stats.malformed, 1);
+    assert.equal(harness.gateway.stats.malformed, 1);
   });
 
   doorTest(
     "attachments that are no sockets, pipes or files are closed, and the connection goes on",
     async () => {
-      await using door = await openDoor();
-      await door.peer.serve("echo", (args) => args);
-      await until(() => door.gateway.stats.connections === 1, "the connection");
+      await using harness = await openGateway();
+      await harness.peer.serve("echo", (args) => args);
+      await until(() => harness.gateway.stats.connections === 1, "the connection");
       const before = openDescriptors();
       for (const kind of ["file", "pipe"] as const) {
         const frame = encodeFrame("echo", ["hello"], true);
-        await door.connection.raw(frame, kind);
+        await harness.connection.raw(frame, kind);
       }
       // The second descriptor of each pair that is sent waits for a frame.
-      await until(() => door.gateway.stats.messages === 2, "both messages");
-      assert.equal(door.gateway.stats.refused, 1); // the device
-      assert.equal(door.engine.stats.requests, 1); // with the pipe, whose answer nobody hears
-      const end = await door.connect();
+      await until(() => harness.gateway.stats.messages === 2, "both messages");
+      assert.equal(harness.gateway.stats.refused, 1); // the device
+      assert.equal(harness.engine.stats.requests, 1); // with the pipe, whose answer nobody hears
+      const end = await harness.connect();
       assert.deepEqual(await (await end.attach("R", "echo", "hi")).hears(), ["set", "hi"]);
       await end.close();
       await until(() => openDescriptors() <= before + 1, "all but one that waits are closed");
@@ -86,53 +86,53 @@ describe("B-6: what breaks the format ends its connection, closes what came with
 });
 
 doorTest("B-47: attachments past the limit are told so, and those in use go on", async () => {
-  await using door = await openDoor({ maxAttachments: 3 });
-  await door.peer.serve("echo", async (_args, context) => {
+  await using harness = await openGateway({ maxAttachments: 3 });
+  await harness.peer.serve("echo", async (_args, context) => {
     const channel = context.accept();
     for await (const message of channel) await channel.send(message);
   });
   const ends = [];
-  for (let count = 0; count < 3; count++) ends.push(await door.connection.attach("RW", "echo"));
-  const fourth = await door.connection.attach("RW", "echo");
+  for (let count = 0; count < 3; count++) ends.push(await harness.connection.attach("RW", "echo"));
+  const fourth = await harness.connection.attach("RW", "echo");
   assert.equal((await fourth.hears())?.[3], "TOO_MANY");
   const nested = await ends[0]!.attach("RW", "nested");
   assert.equal((await nested.hears())?.[3], "TOO_MANY");
   assert.deepEqual(await ends[0]!.hears(), ["nested"], "the message comes without it");
   await ends[0]!.close();
-  await until(() => door.gateway.stats.attachments === 2, "a free place");
-  const fifth = await door.connection.attach("RW", "echo");
+  await until(() => harness.gateway.stats.attachments === 2, "a free place");
+  const fifth = await harness.connection.attach("RW", "echo");
   await fifth.send("hello");
   assert.deepEqual(await fifth.hears(), ["hello"]);
 });
 
 doorTest("B-48: connections past the limit are closed", async () => {
-  await using door = await openDoor({ maxConnections: 2 });
-  const second = await door.connect();
+  await using harness = await openGateway({ maxConnections: 2 });
+  const second = await harness.connect();
   // Those that say nothing would give way.
-  for (const one of [door.connection, second]) await (await one.attach("R", "nobody")).hears();
-  const third = await door.connect();
+  for (const one of [harness.connection, second]) await (await one.attach("R", "nobody")).hears();
+  const third = await harness.connect();
   assert.equal(await third.hears(), undefined);
   await second.close();
-  await until(() => door.gateway.stats.connections === 1, "a free place");
-  const fourth = await door.connect();
+  await until(() => harness.gateway.stats.connections === 1, "a free place");
+  const fourth = await harness.connect();
   assert.equal((await (await fourth.attach("R", "nobody")).hears())?.[3], "NO_RESPONDERS");
 });
 
 doorTest(
   "B-38: who has too many messages without an attachment under way waits, and loses none",
   async () => {
-    await using door = await openDoor({ maxPending: 4 });
+    await using harness = await openGateway({ maxPending: 4 });
     const answers: (() => void)[] = [];
     let most = 0;
     let seen = 0;
-    await door.peer.serve("work", () => {
+    await harness.peer.serve("work", () => {
       seen++;
       return new Promise<void>((resolve) => {
         answers.push(resolve);
         most = Math.max(most, answers.length);
       });
     });
-    await door.connection.sendTimes(50, "work");
+    await harness.connection.sendTimes(50, "work");
     while (seen < 50 || answers.length > 0) {
       await until(() => answers.length > 0, "the next");
       answers.shift()?.();
@@ -143,9 +143,9 @@ doorTest(
 );
 
 doorTest("B-62: the socket is for its owner alone unless told otherwise", async () => {
-  await using door = await openDoor();
-  assert.equal(statSync(door.path).mode & 0o777, 0o600);
-  await using other = await openDoor({ mode: 0o660 });
+  await using harness = await openGateway();
+  assert.equal(statSync(harness.path).mode & 0o777, 0o600);
+  await using other = await openGateway({ mode: 0o660 });
   assert.equal(statSync(other.path).mode & 0o777, 0o660);
 });
 
@@ -176,11 +176,11 @@ doorTest("options that are wrong are refused, with what is allowed", async () =>
 });
 
 doorTest("B-47: who cannot be told that it was refused, for its socket is full, holds nothing", async () => {
-  await using door = await openDoor({ maxAttachments: 2 });
-  await until(() => door.gateway.stats.connections === 1, "the connection");
+  await using harness = await openGateway({ maxAttachments: 2 });
+  await until(() => harness.gateway.stats.connections === 1, "the connection");
   const before = openDescriptors();
-  for (let count = 0; count < 20; count++) await door.connection.raw(encodeFrame("a b", [], true), "full");
-  await until(() => door.gateway.stats.refused === 20, "twenty refusals");
-  assert.equal(door.gateway.stats.attachments, 0);
+  for (let count = 0; count < 20; count++) await harness.connection.raw(encodeFrame("a b", [], true), "full");
+  await until(() => harness.gateway.stats.refused === 20, "twenty refusals");
+  assert.equal(harness.gateway.stats.attachments, 0);
   assert.ok(openDescriptors() <= before);
 });

@@ -4,34 +4,34 @@ import { kv } from "../../../src/codec/index.ts";
 import { LintelError } from "../../../src/message/failure.ts";
 import { EnginePeer } from "../../../src/peer/engine-peer.ts";
 import { Codecs } from "../../../src/codec/codecs.ts";
-import { doorTest, openDoor, until } from "./door.ts";
+import { doorTest, openGateway, until } from "./harness.ts";
 
 doorTest("B-20, B-30: a message without an attachment goes to one worker, by its name", async () => {
-  await using door = await openDoor();
+  await using harness = await openGateway();
   const printed: unknown[] = [];
-  await door.peer.serve("print", (args) => void printed.push(args));
-  await door.connection.send("print", "hello world");
+  await harness.peer.serve("print", (args) => void printed.push(args));
+  await harness.connection.send("print", "hello world");
   await until(() => printed.length === 1, "the message");
   assert.deepEqual(printed, [["hello world"]]);
-  assert.equal(door.gateway.stats.messages, 1);
+  assert.equal(harness.gateway.stats.messages, 1);
 });
 
 doorTest("B-31: R: the answer is written on the attachment, which then ends", async () => {
-  await using door = await openDoor();
-  await door.peer.serve("greet", ([name]: string[]) => [`hello ${name}`, "how are you"]);
-  const end = await door.connection.attach("R", "greet", "Ada");
+  await using harness = await openGateway();
+  await harness.peer.serve("greet", ([name]: string[]) => [`hello ${name}`, "how are you"]);
+  const end = await harness.connection.attach("R", "greet", "Ada");
   assert.deepEqual(await end.hears(), ["set", "hello Ada", "how are you"]);
   assert.equal(await end.hears(), undefined);
 });
 
 doorTest("B-40: W: the handler reads what the sender sends on, up to its end", async () => {
-  await using door = await openDoor();
+  await using harness = await openGateway();
   const heard: unknown[] = [];
-  await door.peer.serve("log", async (_args, context) => {
+  await harness.peer.serve("log", async (_args, context) => {
     for await (const line of context.accept()) heard.push(line);
     heard.push("end");
   });
-  const end = await door.connection.attach("W", "log");
+  const end = await harness.connection.attach("W", "log");
   await end.send("line", "one");
   await end.send("line", "two");
   await end.half();
@@ -40,8 +40,8 @@ doorTest("B-40: W: the handler reads what the sender sends on, up to its end", a
 });
 
 doorTest("B-40: RW: a conversation, each way until its own end", async () => {
-  await using door = await openDoor();
-  await door.peer.serve("sum", async (_args, context) => {
+  await using harness = await openGateway();
+  await harness.peer.serve("sum", async (_args, context) => {
     const channel = context.accept();
     let sum = 0;
     for await (const [, number] of channel as AsyncIterable<string[]>) {
@@ -50,7 +50,7 @@ doorTest("B-40: RW: a conversation, each way until its own end", async () => {
     }
     await channel.send([`total`, String(sum)]);
   });
-  const end = await door.connection.attach("RW", "sum");
+  const end = await harness.connection.attach("RW", "sum");
   for (const [number, sum] of [
     ["1", "1"],
     ["20", "21"],
@@ -65,21 +65,21 @@ doorTest("B-40: RW: a conversation, each way until its own end", async () => {
 });
 
 doorTest("B-42: channels in messages on channels, three deep, both ways", async () => {
-  await using door = await openDoor();
-  await door.peer.serve("deep", async (_args, context) => {
+  await using harness = await openGateway();
+  await harness.peer.serve("deep", async (_args, context) => {
     const first = context.accept();
     const { value: one } = await first.receive();
     const second = (one as [string, typeof first])[1];
     const { value: two } = await second.receive();
     const third = (two as [string, typeof first])[1];
     const { value: three } = await third.receive();
-    const [near, far] = door.peer.createChannel();
+    const [near, far] = harness.peer.createChannel();
     await third.send(["back", (three as string[])[1], far]);
     await near.send(["from", "below"]);
     near.close();
     third.close();
   });
-  const first = await door.connection.attach("RW", "deep");
+  const first = await harness.connection.attach("RW", "deep");
   const second = await first.attach("RW", "second");
   const third = await second.attach("RW", "third");
   await third.send("hello", "depth");
@@ -91,7 +91,7 @@ doorTest("B-42: channels in messages on channels, three deep, both ways", async 
 });
 
 doorTest("B-22, B-23: what answers carry", async () => {
-  await using door = await openDoor();
+  await using harness = await openGateway();
   const answers: Record<string, unknown> = {
     nothing: undefined,
     text: "plain",
@@ -103,7 +103,7 @@ doorTest("B-22, B-23: what answers carry", async () => {
     number: 7,
     bytes: new TextEncoder().encode("b\u00e4r"),
   };
-  await door.peer.serve("answer", ([name]: string[]) => answers[name!]);
+  await harness.peer.serve("answer", ([name]: string[]) => answers[name!]);
   const expected: Record<string, string[]> = {
     nothing: ["ack"],
     text: ["set", "plain"],
@@ -116,50 +116,50 @@ doorTest("B-22, B-23: what answers carry", async () => {
     bytes: ["set", "b\u00e4r"],
   };
   for (const [name, message] of Object.entries(expected)) {
-    const end = await door.connection.attach("R", "answer", name);
+    const end = await harness.connection.attach("R", "answer", name);
     assert.deepEqual(await end.hears(), message, name);
     assert.equal(await end.hears(), undefined, name);
   }
 });
 
 doorTest("B-24: an answer may have a name of its own", async () => {
-  await using door = await openDoor();
-  await door.peer.serve("connect", (_args, context) => {
+  await using harness = await openGateway();
+  await harness.peer.serve("connect", (_args, context) => {
     context.reply.headers[":name"] = "connected";
     return ["here"];
   });
-  const end = await door.connection.attach("R", "connect");
+  const end = await harness.connection.attach("R", "connect");
   assert.deepEqual(await end.hears(), ["connected", "here"]);
 });
 
 doorTest("B-21: key-value pairs are the payload, both ways, where the worker reads them", async () => {
-  await using door = await openDoor();
-  const worker = new EnginePeer(door.engine, { codecs: new Codecs([kv]) });
+  await using harness = await openGateway();
+  const worker = new EnginePeer(harness.engine, { codecs: new Codecs([kv]) });
   const heard: unknown[] = [];
   await worker.serve("pairs", (pairs) => {
     heard.push(pairs);
     return { seen: ["yes", "no"] };
   });
-  const end = await door.connection.attach("R", "pairs", "000;5:hello,20:9:beautiful,5:world,,");
+  const end = await harness.connection.attach("R", "pairs", "000;5:hello,20:9:beautiful,5:world,,");
   assert.deepEqual(await end.hears(), ["set", "000;4:seen,11:3:yes,2:no,,"]);
   assert.deepEqual(heard, [{ hello: ["beautiful", "world"] }]);
-  const wrong = await door.connection.attach("R", "pairs", "000;05:hello,0:,");
+  const wrong = await harness.connection.attach("R", "pairs", "000;05:hello,0:,");
   assert.equal((await wrong.hears())?.[2], "invalid_argument");
 });
 
 doorTest("B-33: failures are `error` messages: text, code, reason", async () => {
-  await using door = await openDoor({ timeoutMs: 300 });
-  await door.peer.serve("broken", () => {
+  await using harness = await openGateway({ timeoutMs: 300 });
+  await harness.peer.serve("broken", () => {
     throw new LintelError("not_found", "no such thing", { reason: "NO_SUCH_THING" });
   });
-  await door.peer.serve("slow", () => new Promise(() => undefined));
+  await harness.peer.serve("slow", () => new Promise(() => undefined));
   const cases: [name: string, error: string[]][] = [
     ["broken", ["no such thing", "not_found", "NO_SUCH_THING"]],
     ["nobody", ["nobody serves this subject", "unavailable", "NO_RESPONDERS"]],
     ["slow", ["the deadline passed", "deadline_exceeded", "DEADLINE"]],
   ];
   for (const [name, [, code, reason]] of cases) {
-    const end = await door.connection.attach("R", name);
+    const end = await harness.connection.attach("R", name);
     const message = await end.hears();
     assert.deepEqual([message?.[0], ...(message ?? []).slice(2)], ["error", code, reason], name);
     assert.notEqual(message?.[1], "");
@@ -168,10 +168,10 @@ doorTest("B-33: failures are `error` messages: text, code, reason", async () => 
 });
 
 doorTest("B-25: names that are no subject are refused, and nobody hears of them", async () => {
-  await using door = await openDoor();
+  await using harness = await openGateway();
   const heard: string[] = [];
-  await door.peer.serve(">", (_args, context) => void heard.push(context.subject));
-  await door.peer.subscribe(">", (_value, { subject }) => void heard.push(subject));
+  await harness.peer.serve(">", (_args, context) => void heard.push(context.subject));
+  await harness.peer.subscribe(">", (_value, { subject }) => void heard.push(subject));
   for (const name of [
     "",
     " ",
@@ -188,35 +188,35 @@ doorTest("B-25: names that are no subject are refused, and nobody hears of them"
     "a/b",
     "x".repeat(256),
   ]) {
-    const end = await door.connection.attach("R", name, "hello");
+    const end = await harness.connection.attach("R", name, "hello");
     const [kind, , code, reason] = (await end.hears()) ?? [];
     assert.deepEqual(
       [kind, code, reason],
       ["error", "invalid_argument", "BAD_SUBJECT"],
       JSON.stringify(name),
     );
-    await door.connection.send(name, "hello");
+    await harness.connection.send(name, "hello");
   }
-  const end = await door.connection.attach("R", "fine");
+  const end = await harness.connection.attach("R", "fine");
   assert.deepEqual(await end.hears(), ["ack"]);
   assert.deepEqual(heard, ["fine"]);
-  assert.equal(door.gateway.stats.refused, 28);
-  assert.deepEqual(door.reported, ["BAD_SUBJECT"], "once for a connection");
+  assert.equal(harness.gateway.stats.refused, 28);
+  assert.deepEqual(harness.reported, ["BAD_SUBJECT"], "once for a connection");
 });
 
 doorTest("B-26: with a prefix all names stay below it", async () => {
-  await using door = await openDoor({ prefix: "legacy.tools" });
-  await door.peer.serve("print", () => "outside");
-  await door.peer.serve("legacy.tools.print", () => "inside");
-  assert.deepEqual(await (await door.connection.attach("R", "print")).hears(), ["set", "inside"]);
+  await using harness = await openGateway({ prefix: "legacy.tools" });
+  await harness.peer.serve("print", () => "outside");
+  await harness.peer.serve("legacy.tools.print", () => "inside");
+  assert.deepEqual(await (await harness.connection.attach("R", "print")).hears(), ["set", "inside"]);
 });
 
 doorTest("B-34: messages without an attachment may be publications, to all who subscribe", async () => {
-  await using door = await openDoor({ plain: "publish" });
+  await using harness = await openGateway({ plain: "publish" });
   const heard: unknown[] = [];
   for (const pattern of ["log", "log", "*"])
-    await door.peer.subscribe(pattern, (args) => void heard.push(args));
-  await door.connection.send("log", "a", "b");
+    await harness.peer.subscribe(pattern, (args) => void heard.push(args));
+  await harness.connection.send("log", "a", "b");
   await until(() => heard.length === 3, "three deliveries");
   assert.deepEqual(heard, [
     ["a", "b"],
@@ -228,26 +228,26 @@ doorTest("B-34: messages without an attachment may be publications, to all who s
 doorTest(
   "B-35: what comes to nothing without an attachment is counted, and told once for each reason",
   async () => {
-    await using door = await openDoor();
-    await door.connection.sendTimes(5, "nobody", "x");
-    await until(() => door.gateway.stats.lost === 5, "five losses");
-    assert.deepEqual(door.reported, ["NO_RESPONDERS"]);
+    await using harness = await openGateway();
+    await harness.connection.sendTimes(5, "nobody", "x");
+    await until(() => harness.gateway.stats.lost === 5, "five losses");
+    assert.deepEqual(harness.reported, ["NO_RESPONDERS"]);
   },
 );
 
 doorTest("B-37: who sends and leaves is heard all the same, and its answer can still be read", async () => {
-  await using door = await openDoor();
+  await using harness = await openGateway();
   const printed: unknown[] = [];
   let answer: (value: string) => void = () => undefined;
-  await door.peer.serve("print", (args) => void printed.push(args));
-  await door.peer.serve("later", () => new Promise<string>((resolve) => (answer = resolve)));
-  const other = await door.connect();
+  await harness.peer.serve("print", (args) => void printed.push(args));
+  await harness.peer.serve("later", () => new Promise<string>((resolve) => (answer = resolve)));
+  const other = await harness.connect();
   const end = await other.attach("R", "later");
   await other.send("print", "bye");
   await other.close();
   await until(() => printed.length === 1, "the message");
-  assert.equal(door.gateway.stats.connections, 2, "it counts for as long as its attachment is in use");
+  assert.equal(harness.gateway.stats.connections, 2, "it counts for as long as its attachment is in use");
   answer("still here");
   assert.deepEqual(await end.hears(), ["set", "still here"]);
-  await until(() => door.gateway.stats.connections === 1, "the end of the connection");
+  await until(() => harness.gateway.stats.connections === 1, "the end of the connection");
 });

@@ -1,38 +1,38 @@
 /** One connection of beam leaves room for the others. */
 import assert from "node:assert/strict";
-import { doorTest, openDoor, until } from "./door.ts";
+import { doorTest, openGateway, until } from "./harness.ts";
 
 const LIMITS = { queueBytes: 400_000, payload: 100_000, headers: 1_000, concurrency: 1 };
 /** Two of these, with the stream that each may be answered on, are what one caller may have waiting. */
 const LARGE = "x".repeat(30_000);
 
 doorTest("a connection keeps its share of the queue's bytes waiting, and others get in", async () => {
-  await using door = await openDoor({}, undefined, LIMITS);
+  await using gateway = await openGateway({}, undefined, LIMITS);
   const free: (() => void)[] = [];
-  await door.peer.serve("busy", () => new Promise<string>((resolve) => free.push(() => resolve("done"))));
-  const ask = (connection: typeof door.connection): Promise<typeof door.connection> =>
+  await gateway.peer.serve("busy", () => new Promise<string>((resolve) => free.push(() => resolve("done"))));
+  const ask = (connection: typeof gateway.connection): Promise<typeof gateway.connection> =>
     connection.attach("R", "busy", LARGE);
-  const taken = [await ask(door.connection), await ask(door.connection), await ask(door.connection)];
-  const refused = await (await ask(door.connection)).hears();
+  const taken = [await ask(gateway.connection), await ask(gateway.connection), await ask(gateway.connection)];
+  const refused = await (await ask(gateway.connection)).hears();
   assert.deepEqual(
     [refused?.[0], ...(refused?.slice(2) ?? [])],
     ["error", "resource_exhausted", "QUEUE_FULL"],
   );
-  const other = await ask(await door.connect());
+  const other = await ask(await gateway.connect());
   for (const end of [...taken, other]) {
     await until(() => free.length > 0, "a request");
     free.shift()!();
     assert.deepEqual(await end.hears(), ["set", "done"]);
   }
-  assert.equal(door.engine.keptBytes, 0);
+  assert.equal(gateway.engine.keptBytes, 0);
 });
 
 doorTest("a connection that has sent nothing gives way to another", async () => {
-  await using door = await openDoor({ maxConnections: 2 });
-  await door.peer.serve("greet", () => "hello");
-  await door.connection.attach("R", "greet");
-  const silent = await door.connect();
-  const next = await door.connect();
+  await using gateway = await openGateway({ maxConnections: 2 });
+  await gateway.peer.serve("greet", () => "hello");
+  await gateway.connection.attach("R", "greet");
+  const silent = await gateway.connect();
+  const next = await gateway.connect();
   assert.deepEqual(await (await next.attach("R", "greet")).hears(), ["set", "hello"]);
   assert.equal(await silent.hears(), undefined, "it is closed");
 });

@@ -2,19 +2,19 @@
 import assert from "node:assert/strict";
 import type { LintelError } from "../../../src/message/failure.ts";
 import { OriginalPeer, type OriginalEnd } from "./original-peer.ts";
-import { doorTest, openDescriptors, openDoor, until, type Door } from "./door.ts";
+import { doorTest, openDescriptors, openGateway, until, type Gateway } from "./harness.ts";
 
 /** Has the peer register, and waits until the hub knows. */
-async function register(door: Door, ...patterns: string[]): Promise<OriginalEnd> {
-  const { attachments } = door.gateway.stats;
-  const worker = await door.connection.attach("RW", "register", ...patterns);
-  await until(() => door.gateway.stats.attachments === attachments + 1, "the registration");
+async function register(harness: Gateway, ...patterns: string[]): Promise<OriginalEnd> {
+  const { attachments } = harness.gateway.stats;
+  const worker = await harness.connection.attach("RW", "register", ...patterns);
+  await until(() => harness.gateway.stats.attachments === attachments + 1, "the registration");
   return worker;
 }
 
 doorTest("B-51, B-52: requests come as messages with an attachment, on which they are answered", async () => {
-  await using door = await openDoor();
-  const worker = await register(door, "tools.*");
+  await using harness = await openGateway();
+  const worker = await register(harness, "tools.*");
   const cases: [value: unknown, args: string[]][] = [
     [
       ["a", "b"],
@@ -25,7 +25,7 @@ doorTest("B-51, B-52: requests come as messages with an attachment, on which the
     [{ a: 1 }, ['{"a":1}']],
   ];
   for (const [value, args] of cases) {
-    const answering = door.peer.request("tools.run", value);
+    const answering = harness.peer.request("tools.run", value);
     const request = await worker.receive();
     assert.deepEqual(request?.message, ["tools.run", ...args]);
     await request.attached!.send("set", "done", ...args);
@@ -35,10 +35,10 @@ doorTest("B-51, B-52: requests come as messages with an attachment, on which the
 });
 
 doorTest("B-54: answers: nothing, a name of their own, pairs, errors, none at all", async () => {
-  await using door = await openDoor();
-  const worker = await register(door, "ask");
+  await using harness = await openGateway();
+  const worker = await register(harness, "ask");
   const ask = async (...answer: string[]): Promise<unknown> => {
-    const answering = door.peer.request("ask", undefined, { full: true }).then(
+    const answering = harness.peer.request("ask", undefined, { full: true }).then(
       ({ value, headers }) => [value, headers.get(":name")],
       ({ code, reason, message }: LintelError) => ({ code, reason, message }),
     );
@@ -62,9 +62,9 @@ doorTest("B-54: answers: nothing, a name of their own, pairs, errors, none at al
 doorTest(
   "B-55: one peer calls another through the hub: names, attachments and modes pass as they are",
   async () => {
-    await using door = await openDoor();
-    const worker = await register(door, "spawn");
-    const other = await door.connect();
+    await using harness = await openGateway();
+    const worker = await register(harness, "spawn");
+    const other = await harness.connect();
     const end = await other.attach("RW", "spawn", "sh");
     const request = (await worker.receive())!;
     assert.deepEqual(request.message, ["spawn", "sh"]);
@@ -88,10 +88,10 @@ doorTest(
 );
 
 doorTest("B-55: a caller that only waits has a deadline, one that goes on sending has not", async () => {
-  await using door = await openDoor({ timeoutMs: 400 });
-  const worker = await register(door, "wait");
-  const waiting = await door.connection.attach("R", "wait");
-  const sending = await door.connection.attach("W", "wait", "log");
+  await using harness = await openGateway({ timeoutMs: 400 });
+  const worker = await register(harness, "wait");
+  const waiting = await harness.connection.attach("R", "wait");
+  const sending = await harness.connection.attach("W", "wait", "log");
   await sending.send("line", "1");
   assert.equal((await waiting.hears())?.[3], "DEADLINE");
   const [first, second] = [await worker.receive(), await worker.receive()];
@@ -102,9 +102,9 @@ doorTest("B-55: a caller that only waits has a deadline, one that goes on sendin
 });
 
 doorTest("B-55: a peer of the hub opens a channel to a worker", async () => {
-  await using door = await openDoor();
-  const worker = await register(door, "talk");
-  const channel = await door.peer.open("talk", ["hello"]);
+  await using harness = await openGateway();
+  const worker = await register(harness, "talk");
+  const channel = await harness.peer.open("talk", ["hello"]);
   const request = (await worker.receive())!;
   assert.deepEqual(request.message, ["talk", "hello"]);
   await channel.send(["one", "1"]);
@@ -118,78 +118,78 @@ doorTest("B-55: a peer of the hub opens a channel to a worker", async () => {
 });
 
 doorTest("B-56: other streams than a channel do not fit a request to a worker", async () => {
-  await using door = await openDoor();
-  await register(door, "upload");
-  await assert.rejects(door.peer.request("upload", { file: new Blob(["x"]).stream() }), {
+  await using harness = await openGateway();
+  await register(harness, "upload");
+  await assert.rejects(harness.peer.request("upload", { file: new Blob(["x"]).stream() }), {
     reason: "STREAMS_UNSUPPORTED",
   });
 });
 
 doorTest("B-53: what a worker passes on does not come back to it", async () => {
-  await using door = await openDoor();
-  await door.peer.serve("known", () => "from another");
-  const worker = await register(door); // for everything
-  const answering = assert.rejects(door.peer.request("unknown", ["x"]), { reason: "NO_RESPONDERS" });
+  await using harness = await openGateway();
+  await harness.peer.serve("known", () => "from another");
+  const worker = await register(harness); // for everything
+  const answering = assert.rejects(harness.peer.request("unknown", ["x"]), { reason: "NO_RESPONDERS" });
   const { message, attached } = (await worker.receive())!;
   const passed = await worker.attach("R", ...message);
   assert.equal((await passed.hears())?.[3], "NO_RESPONDERS");
   await attached!.send("error", "nobody", "unavailable", "NO_RESPONDERS");
   await answering;
-  assert.equal(await door.peer.request("known"), "from another");
+  assert.equal(await harness.peer.request("known"), "from another");
 });
 
 doorTest("B-53: a worker asks others over what it has registered with", async () => {
-  await using door = await openDoor();
-  await door.peer.serve("add", (numbers: string[]) =>
+  await using harness = await openGateway();
+  await harness.peer.serve("add", (numbers: string[]) =>
     String(numbers.reduce((sum, number) => sum + Number(number), 0)),
   );
-  const worker = await register(door, "sum");
+  const worker = await register(harness, "sum");
   const asked = await worker.attach("R", "add", "1", "2");
   assert.deepEqual(await asked.hears(), ["set", "3"]);
 });
 
 doorTest("B-57: a worker that leaves is asked no more, and may still answer what it holds", async () => {
-  await using door = await openDoor();
-  const worker = await register(door, "ask");
-  const answering = door.peer.request("ask");
+  await using harness = await openGateway();
+  const worker = await register(harness, "ask");
+  const answering = harness.peer.request("ask");
   const { attached } = (await worker.receive())!;
   await worker.close();
-  await until(() => door.gateway.stats.attachments === 1, "its leaving");
-  await assert.rejects(door.peer.request("ask"), { reason: "NO_RESPONDERS" });
+  await until(() => harness.gateway.stats.attachments === 1, "its leaving");
+  await assert.rejects(harness.peer.request("ask"), { reason: "NO_RESPONDERS" });
   await attached!.send("set", "late");
   assert.deepEqual(await answering, ["late"]);
 });
 
 doorTest("B-57: a worker that is killed fails what it holds at once", async () => {
-  await using door = await openDoor({}, new OriginalPeer());
-  const worker = await register(door, "ask");
-  const answering = assert.rejects(door.peer.request("ask"), { reason: "WORKER_LOST", retryable: false });
-  const opened = await Promise.all([door.peer.open("ask"), worker.receive(), worker.receive()]);
+  await using harness = await openGateway({}, new OriginalPeer());
+  const worker = await register(harness, "ask");
+  const answering = assert.rejects(harness.peer.request("ask"), { reason: "WORKER_LOST", retryable: false });
+  const opened = await Promise.all([harness.peer.open("ask"), worker.receive(), worker.receive()]);
   const before = performance.now();
-  await door.original.kill();
+  await harness.original.kill();
   await answering;
   await assert.rejects(opened[0].closed, { reason: "CALLER_GONE" });
   assert.ok(performance.now() - before < 5_000);
   await until(
-    () => door.gateway.stats.connections === 0 && door.gateway.stats.attachments === 0,
+    () => harness.gateway.stats.connections === 0 && harness.gateway.stats.attachments === 0,
     "nothing left",
   );
-  await assert.rejects(door.peer.request("ask"), { reason: "NO_RESPONDERS" });
+  await assert.rejects(harness.peer.request("ask"), { reason: "NO_RESPONDERS" });
 });
 
 doorTest(
   "B-58: names a worker cannot have are refused, and so is a registration without an attachment",
   async () => {
-    await using door = await openDoor({ prefix: "legacy" });
+    await using harness = await openGateway({ prefix: "legacy" });
     for (const pattern of ["a..b", "_x", "", "a.>.b"]) {
-      const refused = await door.connection.attach("RW", "register", "fine", pattern);
+      const refused = await harness.connection.attach("RW", "register", "fine", pattern);
       assert.equal((await refused.hears())?.[3], "BAD_SUBJECT", pattern);
     }
-    await door.connection.send("register", "fine");
-    await until(() => door.reported.includes("BAD_FRAME"), "the refusal");
-    await assert.rejects(door.peer.request("legacy.fine"), { reason: "NO_RESPONDERS" });
-    const worker = await register(door, "fine");
-    const answering = door.peer.request("legacy.fine", ["x"]);
+    await harness.connection.send("register", "fine");
+    await until(() => harness.reported.includes("BAD_FRAME"), "the refusal");
+    await assert.rejects(harness.peer.request("legacy.fine"), { reason: "NO_RESPONDERS" });
+    const worker = await register(harness, "fine");
+    const answering = harness.peer.request("legacy.fine", ["x"]);
     const request = (await worker.receive())!;
     assert.deepEqual(request.message, ["fine", "x"], "it sees names without the prefix");
     await request.attached!.send("ack");
@@ -200,34 +200,34 @@ doorTest(
 doorTest(
   "B-59: the workers of a connection serve so many patterns, and others when they have left",
   async () => {
-    await using door = await openDoor();
+    await using harness = await openGateway();
     const names = (count: number, start: string): string[] =>
       Array.from({ length: count }, (_, index) => `${start}${index}`);
-    const worker = await register(door, ...names(4_000, "a"));
-    await register(door, ...names(96, "b"));
-    const refused = await door.connection.attach("RW", "register", "one-more");
+    const worker = await register(harness, ...names(4_000, "a"));
+    await register(harness, ...names(96, "b"));
+    const refused = await harness.connection.attach("RW", "register", "one-more");
     assert.equal((await refused.hears())?.[3], "TOO_MANY");
     await worker.close();
-    await until(() => door.gateway.stats.attachments === 1, "its leaving");
-    await register(door, ...names(4_000, "c"));
-    const too = await door.connection.attach("RW", "register");
+    await until(() => harness.gateway.stats.attachments === 1, "its leaving");
+    await register(harness, ...names(4_000, "c"));
+    const too = await harness.connection.attach("RW", "register");
     assert.equal((await too.hears())?.[3], "TOO_MANY");
   },
 );
 
-doorTest("B-58: a door without workers takes `register` for a name like any other", async () => {
-  await using door = await openDoor({ workers: false });
-  await door.peer.serve("register", (args) => args);
-  const end = await door.connection.attach("R", "register", "all");
+doorTest("B-58: a harness without workers takes `register` for a name like any other", async () => {
+  await using harness = await openGateway({ workers: false });
+  await harness.peer.serve("register", (args) => args);
+  const end = await harness.connection.attach("R", "register", "all");
   assert.deepEqual(await end.hears(), ["set", "all"]);
 });
 
 doorTest("B-61: requests to workers leave no descriptor behind", async () => {
-  await using door = await openDoor();
-  const worker = await register(door, "ask");
+  await using harness = await openGateway();
+  const worker = await register(harness, "ask");
   const before = openDescriptors();
   for (let count = 0; count < 20; count++) {
-    const answering = door.peer.request("ask", undefined, { timeoutMs: 5_000 });
+    const answering = harness.peer.request("ask", undefined, { timeoutMs: 5_000 });
     const { attached } = (await worker.receive())!;
     if (count % 2 === 0) await attached!.attach("RW", "set", "with a channel");
     else await attached!.send("set", "without");
@@ -235,17 +235,20 @@ doorTest("B-61: requests to workers leave no descriptor behind", async () => {
     if (count % 2 === 0) (value[1] as { abort(): void }).abort();
     await attached!.close();
   }
-  await until(() => door.gateway.stats.attachments === 1 && openDescriptors() <= before, "as many as before");
+  await until(
+    () => harness.gateway.stats.attachments === 1 && openDescriptors() <= before,
+    "as many as before",
+  );
 });
 
 doorTest(
   "requests for a worker that reads one at a time wait in their queue, however large they are",
   async () => {
-    await using door = await openDoor({ messageLimit: 1_048_576 });
-    const worker = await register(door, "large");
+    await using harness = await openGateway({ messageLimit: 1_048_576 });
+    const worker = await register(harness, "large");
     const text = "x".repeat(500_000);
     const answers = Array.from({ length: 60 }, () =>
-      door.peer.request("large", text).then(
+      harness.peer.request("large", text).then(
         (value) => value,
         ({ reason }: LintelError) => reason,
       ),

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { connect as connectPeer } from "../../../src/index.ts";
 import { createHub } from "../../../src/hub/hub.ts";
-import { openDoor, sharedClient, until } from "./door.ts";
+import { openGateway, sharedClient, until } from "./harness.ts";
 import { RawCall, said } from "./raw-call.ts";
 import { StockClient } from "./stock-client.ts";
 
@@ -13,24 +13,24 @@ const LOST = { code: "unavailable", reason: "WORKER_LOST" };
 
 test("W-2: a worker that is killed, cancels its call, or is done writing, is lost at once", async () => {
   await using client = new StockClient();
-  await using door = await openDoor({}, {}, client);
+  await using harness = await openGateway({}, {}, client);
   const ways = {
     finish: (call: { does(what: "finish"): void }) => call.does("finish"),
     cancel: (call: { does(what: "cancel"): void }) => call.does("cancel"),
     kill: () => void client.child.kill("SIGKILL"),
   };
   for (const [way, end] of Object.entries(ways)) {
-    const call = door.call();
+    const call = harness.call();
     await call.register("work", { concurrency: 1 });
-    const held = assert.rejects(door.peer.request("work"), LOST);
-    const queued = assert.rejects(door.peer.request("work"), { reason: "NO_RESPONDERS" });
+    const held = assert.rejects(harness.peer.request("work"), LOST);
+    const queued = assert.rejects(harness.peer.request("work"), { reason: "NO_RESPONDERS" });
     await call.job();
     end(call);
     await Promise.all([held, queued]);
     if (way === "finish") assert.deepEqual((await call.ended()).code, "OK"); // W-3
-    await until(() => door.gateway.stats.workers === 0, "the end of the call");
+    await until(() => harness.gateway.stats.workers === 0, "the end of the call");
   }
-  assert.equal(door.gateway.stats.jobs, 0);
+  assert.equal(harness.gateway.stats.jobs, 0);
 });
 
 test("W-3, W-12: a hub that drains has what it accepted answered, and then ends the calls", async () => {
@@ -53,20 +53,20 @@ test("W-3, W-12: a hub that drains has what it accepted answered, and then ends 
   assert.deepEqual([code, reason], ["UNAVAILABLE", "DRAINING"]);
 });
 
-test("W-5: a door that is full refuses a call, and takes one again when another has ended", async () => {
-  await using door = await openDoor({ maxStreams: 1 });
-  const call = door.call();
+test("W-5: a harness that is full refuses a call, and takes one again when another has ended", async () => {
+  await using harness = await openGateway({ maxStreams: 1 });
+  const call = harness.call();
   await call.register("work");
-  const { code, reason, details } = await door.call().ended();
+  const { code, reason, details } = await harness.call().ended();
   assert.deepEqual([code, reason, details], ["RESOURCE_EXHAUSTED", "TOO_MANY", "there are 1 calls"]);
   call.does("finish");
   await call.ended();
-  await door.call().register("work");
-  assert.equal(door.gateway.stats.refused, 1);
+  await harness.call().register("work");
+  assert.equal(harness.gateway.stats.refused, 1);
 });
 
 test("a worker whose hub has gone connects to the next one at the same place", async () => {
-  const first = await openDoor();
+  const first = await openGateway();
   const { port } = new URL(first.gateway.url);
   const call = first.call();
   await call.register("work");
@@ -75,26 +75,26 @@ test("a worker whose hub has gone connects to the next one at the same place", a
   await first[Symbol.asyncDispose]();
   await lost;
   assert.equal((await call.ended()).code, "UNAVAILABLE");
-  await using second = await openDoor({ port: Number(port) });
+  await using second = await openGateway({ port: Number(port) });
   const again = second.call({ echo: true });
   await again.register("work");
   assert.equal(await second.peer.request("work", 7), 7);
 });
 
 test("W-80, W-81: who promises to be heard of, and is not, is lost", async () => {
-  await using door = await openDoor();
-  const call = door.call();
+  await using harness = await openGateway();
+  const call = harness.call();
   await call.register("work");
   call.send({ heartbeat: { within_ms: 60_000 } });
   await call.hears("heartbeat");
-  const lost = assert.rejects(door.peer.request("work"), LOST);
+  const lost = assert.rejects(harness.peer.request("work"), LOST);
   await call.job();
   call.send({ heartbeat: { within_ms: 50 } }); // takes the place of the promise before
   await call.hears("heartbeat");
   await lost;
   const { code, reason } = await call.ended();
   assert.deepEqual([code, reason], ["UNAVAILABLE", "HEARTBEAT_LOST"]);
-  await using raw = new RawCall(door.gateway.url).listen();
+  await using raw = new RawCall(harness.gateway.url).listen();
   const promises = [20, 0].map((withinMs) => said({ case: "heartbeat", value: { withinMs } }));
   raw.stream.write(Buffer.concat(promises)); // given, and taken back
   await until(() => raw.heard.length === 2, "the answers");
@@ -105,8 +105,8 @@ test("W-80, W-81: who promises to be heard of, and is not, is lost", async () =>
 });
 
 test("W-82: a connection that falls silent is cut off, and its workers are lost", async () => {
-  await using door = await openDoor({}, { heartbeat: 100, heartbeatTimeout: 1_000 });
-  const { host } = new URL(door.gateway.url);
+  await using harness = await openGateway({}, { heartbeat: 100, heartbeatTimeout: 1_000 });
+  const { host } = new URL(harness.gateway.url);
   let isCut = false;
   const between = createServer((near) => {
     const [hostname = "", port = ""] = host.split(":");
@@ -120,7 +120,7 @@ test("W-82: a connection that falls silent is cut off, and its workers are lost"
     await until(() => between.listening, "the proxy");
     const call = sharedClient().call(`grpc://127.0.0.1:${(between.address() as AddressInfo).port}`);
     await call.register("work");
-    const lost = assert.rejects(door.peer.request("work"), LOST);
+    const lost = assert.rejects(harness.peer.request("work"), LOST);
     await call.job();
     isCut = true;
     await lost;

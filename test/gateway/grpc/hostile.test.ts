@@ -5,7 +5,7 @@ import { constants } from "node:http2";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { openDoor, until } from "./door.ts";
+import { openGateway, until } from "./harness.ts";
 import { RawCall, framed, said } from "./raw-call.ts";
 
 const BYTES = new Uint8Array(2_000);
@@ -17,7 +17,7 @@ function answerWith(fields: Uint8Array): Uint8Array {
 }
 
 test("W-4: messages that cannot be read end the call, and its worker is lost", async () => {
-  await using door = await openDoor({}, { payload: 10_000, headers: 1_000 });
+  await using harness = await openGateway({}, { payload: 10_000, headers: 1_000 });
   const wrong: [ends: string, bytes: Uint8Array][] = [
     ["12 UNIMPLEMENTED", framed(BYTES, 1)],
     ["3 BAD_FRAME", framed(BYTES, 2)],
@@ -29,25 +29,25 @@ test("W-4: messages that cannot be read end the call, and its worker is lost", a
     ["8 TOO_LARGE", framed(new Uint8Array(0), 0, 0xffffffff)],
   ];
   for (const [ends, bytes] of wrong) {
-    await using call = new RawCall(door.gateway.url).listen();
+    await using call = new RawCall(harness.gateway.url).listen();
     call.stream.write(REGISTER);
     await until(() => call.heard.length === 1, "the registration");
-    const lost = assert.rejects(door.peer.request("work"), { reason: "WORKER_LOST" });
+    const lost = assert.rejects(harness.peer.request("work"), { reason: "WORKER_LOST" });
     await until(() => call.heard.length === 2, "the job");
     call.stream.write(bytes);
     assert.equal(await call.ended(), ends);
     await lost;
   }
-  await using cut = new RawCall(door.gateway.url).listen();
+  await using cut = new RawCall(harness.gateway.url).listen();
   cut.stream.end(REGISTER.subarray(0, 7));
   assert.equal(await cut.ended(), "3 BAD_FRAME");
-  const { workers, jobs, malformed } = door.gateway.stats;
+  const { workers, jobs, malformed } = harness.gateway.stats;
   assert.deepEqual({ workers, jobs, malformed }, { workers: 0, jobs: 0, malformed: 8 });
 });
 
 test("W-7: a message may come in any pieces, be empty, or have fields that nobody knows", async () => {
-  await using door = await openDoor();
-  await using call = new RawCall(door.gateway.url).listen();
+  await using harness = await openGateway();
+  await using call = new RawCall(harness.gateway.url).listen();
   const unknown = framed(new Uint8Array([0xfa, 0x01, 0x02, 0x01, 0x02]));
   const all = Buffer.concat([
     framed(new Uint8Array(0)),
@@ -67,8 +67,8 @@ test("W-7: a message may come in any pieces, be empty, or have fields that nobod
 });
 
 test("requests that are none of gRPC, or for another method", async () => {
-  await using door = await openDoor();
-  const { url } = door.gateway;
+  await using harness = await openGateway();
+  const { url } = harness.gateway;
   const asks = async (headers: Readonly<Record<string, string>>): Promise<unknown[]> => {
     await using call = new RawCall(url, headers);
     await call.ended();
@@ -82,22 +82,22 @@ test("requests that are none of gRPC, or for another method", async () => {
 });
 
 test("web pages are no workers", async () => {
-  await using door = await openDoor();
+  await using harness = await openGateway();
   for (const headers of [
     { origin: "https://evil.example" },
     { origin: "null" },
     { "sec-fetch-site": "cross-site" },
   ]) {
-    await using call = new RawCall(door.gateway.url, headers);
+    await using call = new RawCall(harness.gateway.url, headers);
     await call.ended();
     assert.equal(call.headers[":status"], 403);
   }
-  assert.equal(door.gateway.stats.workers, 0);
+  assert.equal(harness.gateway.stats.workers, 0);
 });
 
 test("garbage on the port ends its connection and nothing else", async () => {
-  await using door = await openDoor();
-  const { hostname, port } = new URL(door.gateway.url);
+  await using harness = await openGateway();
+  const { hostname, port } = new URL(harness.gateway.url);
   for (const garbage of [
     "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "\0".repeat(5_000),
@@ -108,39 +108,39 @@ test("garbage on the port ends its connection and nothing else", async () => {
     socket.write(garbage);
     await once(socket, "close");
   }
-  await using call = new RawCall(door.gateway.url).listen();
+  await using call = new RawCall(harness.gateway.url).listen();
   call.stream.write(REGISTER);
   await until(() => call.heard.length === 1, "the registration");
 });
 
 test("W-2: a worker that does not read is lost at once, however it goes", async () => {
-  await using door = await openDoor({}, { sessionBuffer: 8_192 });
+  await using harness = await openGateway({}, { sessionBuffer: 8_192 });
   const ways: ((call: RawCall) => void)[] = [
     (call) => call.session.destroy(),
     (call) => call.stream.close(constants.NGHTTP2_CANCEL),
   ];
   for (const go of ways) {
-    await using call = new RawCall(door.gateway.url).listen();
+    await using call = new RawCall(harness.gateway.url).listen();
     call.stream.write(REGISTER);
     await until(() => call.heard.length === 1, "the registration");
     call.stream.pause();
-    const lost = assert.rejects(door.peer.request("work", new Uint8Array(500_000)), {
+    const lost = assert.rejects(harness.peer.request("work", new Uint8Array(500_000)), {
       reason: "WORKER_LOST",
     });
-    const queued = assert.rejects(door.peer.request("work"), { reason: "NO_RESPONDERS" });
+    const queued = assert.rejects(harness.peer.request("work"), { reason: "NO_RESPONDERS" });
     go(call);
     await Promise.all([lost, queued]);
   }
-  await until(() => door.gateway.stats.workers === 0, "the end of the calls");
+  await until(() => harness.gateway.stats.workers === 0, "the end of the calls");
 });
 
-test("W-5: a door that drains says so on its connections, where calls go on and no new ones begin", async () => {
-  await using door = await openDoor();
-  await using call = new RawCall(door.gateway.url).listen();
+test("W-5: a harness that drains says so on its connections, where calls go on and no new ones begin", async () => {
+  await using harness = await openGateway();
+  await using call = new RawCall(harness.gateway.url).listen();
   call.stream.write(REGISTER);
   await until(() => call.heard.length === 1, "the registration");
-  const answered = door.peer.request("work");
-  await door.gateway.drain();
+  const answered = harness.peer.request("work");
+  await harness.gateway.drain();
   await until(() => call.session.closed, "the GOAWAY of the connection");
   await until(() => call.heard.length === 3, "the job, and the goaway of the call");
   const [, job] = call.heard;
@@ -150,8 +150,8 @@ test("W-5: a door that drains says so on its connections, where calls go on and 
 });
 
 test("W-6: what a worker says is not read while it does not read what it is told", async () => {
-  await using door = await openDoor({}, { sessionBuffer: 8_192, registrations: 2 });
-  await using call = new RawCall(door.gateway.url);
+  await using harness = await openGateway({}, { sessionBuffer: 8_192, registrations: 2 });
+  await using call = new RawCall(harness.gateway.url);
   const flood = Buffer.concat(
     Array.from({ length: 5_000 }, () => said({ case: "register", value: { subject: "no subject" } })),
   );
@@ -159,8 +159,8 @@ test("W-6: what a worker says is not read while it does not read what it is told
   for (let index = 0; index < 5; index++) call.stream.write(flood);
   let refused = -1;
   await until(() => {
-    const isStill = refused === door.gateway.stats.refused && refused > 0;
-    refused = door.gateway.stats.refused;
+    const isStill = refused === harness.gateway.stats.refused && refused > 0;
+    refused = harness.gateway.stats.refused;
     return isStill && call.stream.writableLength > flood.length;
   }, "the hub stops reading");
   assert.ok(refused < 6 * 5_000, `${refused} read`);
@@ -169,19 +169,19 @@ test("W-6: what a worker says is not read while it does not read what it is told
 });
 
 test("W-41: a worker that does not read is sent no more, and others get what it does not", async () => {
-  await using door = await openDoor({}, { sessionBuffer: 1_048_576 });
-  await using deaf = new RawCall(door.gateway.url).listen();
+  await using harness = await openGateway({}, { sessionBuffer: 1_048_576 });
+  await using deaf = new RawCall(harness.gateway.url).listen();
   deaf.stream.write(
     said({ case: "register", value: { subject: "work", room: { case: "credit", value: 99 } } }),
   );
   await until(() => deaf.heard.length === 1, "the registration");
   deaf.stream.pause();
   const bytes = new Uint8Array(200_000);
-  const asking = Array.from({ length: 60 }, () => door.peer.request<string>("work", bytes));
-  await using other = new RawCall(door.gateway.url).listen();
+  const asking = Array.from({ length: 60 }, () => harness.peer.request<string>("work", bytes));
+  await using other = new RawCall(harness.gateway.url).listen();
   other.stream.write(REGISTER);
   await until(() => other.heard.length > 60 - 5, "another worker of the group gets most of them");
-  await until(() => door.gateway.stats.jobs === 60, "and the last of them");
+  await until(() => harness.gateway.stats.jobs === 60, "and the last of them");
   deaf.stream.resume();
   await until(() => deaf.heard.length + other.heard.length === 2 + 60, "what had waited");
   for (const call of [deaf, other]) {

@@ -2,15 +2,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LintelError } from "../../../src/message/failure.ts";
-import { openDoor } from "./door.ts";
+import { openGateway } from "./harness.ts";
 
 const base64 = (text: string | Uint8Array): string => Buffer.from(text).toString("base64");
 
 test("W-1, W-10, W-40: a stock client registers, is sent a job, and its answer reaches who asked", async () => {
-  await using door = await openDoor();
-  const call = door.call();
+  await using harness = await openGateway();
+  const call = harness.call();
   await call.register("greet.*", { registration: 7 });
-  const asking = door.peer.request(
+  const asking = harness.peer.request(
     "greet.ada",
     { name: "Ada" },
     { headers: { "x-one": "1" }, timeoutMs: 5_000 },
@@ -27,25 +27,25 @@ test("W-1, W-10, W-40: a stock client registers, is sent a job, and its answer r
   });
   call.send({ answer: { job, payload: base64('{"hello":"Ada"}'), content_type: "application/json" } });
   assert.deepEqual(await asking, { hello: "Ada" });
-  assert.deepEqual(door.gateway.stats, { workers: 1, jobs: 0, refused: 0, rejected: 0, malformed: 0 });
+  assert.deepEqual(harness.gateway.stats, { workers: 1, jobs: 0, refused: 0, rejected: 0, malformed: 0 });
 });
 
 test("values of all kinds, both ways, and a megabyte", async () => {
-  await using door = await openDoor();
-  const call = door.call({ echo: true });
+  await using harness = await openGateway();
+  const call = harness.call({ echo: true });
   await call.register("echo", { concurrency: 2 });
   const bytes = new Uint8Array(1_048_576).map((_, index) => index * 31);
   for (const value of [{ a: [1, null] }, "Grüße", "", new Uint8Array([0, 255]), undefined, 7, bytes])
-    assert.deepEqual(await door.peer.request("echo", value), value);
-  const seven = Array.from({ length: 7 }, () => door.peer.request("echo", bytes));
+    assert.deepEqual(await harness.peer.request("echo", value), value);
+  const seven = Array.from({ length: 7 }, () => harness.peer.request("echo", bytes));
   for (const echoed of await Promise.all(seven)) assert.deepEqual(echoed, bytes);
 });
 
 test("an answer's headers, status and media type", async () => {
-  await using door = await openDoor();
-  const call = door.call();
+  await using harness = await openGateway();
+  const call = harness.call();
   await call.register("page");
-  const asking = door.peer.request("page", undefined, { full: true });
+  const asking = harness.peer.request("page", undefined, { full: true });
   const { job, ...rest } = await call.job();
   assert.equal(rest["content_type"], undefined, "no value");
   const headers = [
@@ -62,11 +62,11 @@ test("an answer's headers, status and media type", async () => {
 });
 
 test("W-60, W-61: failures keep their code, reason, text and details", async () => {
-  await using door = await openDoor();
-  const call = door.call();
+  await using harness = await openGateway();
+  const call = harness.call();
   await call.register("fails", { concurrency: 1 });
   const failing = async (sent: Readonly<Record<string, unknown>>): Promise<LintelError> => {
-    const asking = door.peer.request("fails");
+    const asking = harness.peer.request("fails");
     const { job } = await call.job();
     call.send({ failed: { job, failure: sent } });
     return asking.then(
@@ -86,11 +86,11 @@ test("W-60, W-61: failures keep their code, reason, text and details", async () 
 });
 
 test("W-50, W-70: a job whose caller has left is canceled, and its answer rejected", async () => {
-  await using door = await openDoor();
-  const call = door.call();
+  await using harness = await openGateway();
+  const call = harness.call();
   await call.register("slow", { concurrency: 1 });
   const leaving = new AbortController();
-  const asking = door.peer.request("slow", undefined, { signal: leaving.signal });
+  const asking = harness.peer.request("slow", undefined, { signal: leaving.signal });
   const { job } = await call.job();
   leaving.abort();
   await assert.rejects(asking);
@@ -103,16 +103,16 @@ test("W-50, W-70: a job whose caller has left is canceled, and its answer reject
     assert.equal(rejected["job"], held);
     assert.equal((rejected["failure"] as { reason: string }).reason, "NO_SUCH_JOB");
   }
-  const again = door.peer.request("slow"); // its place is free
+  const again = harness.peer.request("slow"); // its place is free
   call.send({ answer: { job: (await call.job()).job } });
   assert.equal(await again, undefined);
 });
 
 test("W-70: a deadline ends a job at both ends", async () => {
-  await using door = await openDoor();
-  const call = door.call();
+  await using harness = await openGateway();
+  const call = harness.call();
   await call.register("slow");
-  const asking = door.peer.request("slow", undefined, { timeoutMs: 150 });
+  const asking = harness.peer.request("slow", undefined, { timeoutMs: 150 });
   const refused = assert.rejects(asking, { code: "deadline_exceeded", reason: "DEADLINE" });
   const { job } = await call.job();
   const { failure, ...about } = await call.hears("cancel");
@@ -122,8 +122,8 @@ test("W-70: a deadline ends a job at both ends", async () => {
 });
 
 test("W-51: an answer that cannot be sent is rejected, and its caller is told", async () => {
-  await using door = await openDoor({}, { payload: 1_000, headers: 20_000 });
-  const call = door.call();
+  await using harness = await openGateway({}, { payload: 1_000, headers: 20_000 });
+  const call = harness.call();
   await call.register("bad", { concurrency: 1 });
   const wrong: [reason: string, answer: Readonly<Record<string, unknown>>][] = [
     ["TOO_LARGE", { payload: base64(new Uint8Array(1_001)) }],
@@ -135,22 +135,22 @@ test("W-51: an answer that cannot be sent is rejected, and its caller is told", 
     ["INVALID_ARGUMENT", { status: 99 }],
   ];
   for (const [reason, answer] of wrong) {
-    const refused = assert.rejects(door.peer.request("bad"), { code: "internal", reason: "BAD_ANSWER" });
+    const refused = assert.rejects(harness.peer.request("bad"), { code: "internal", reason: "BAD_ANSWER" });
     const { job } = await call.job();
     call.send({ answer: { job, ...answer } });
     const rejected = await call.hears("rejected");
     assert.equal((rejected["failure"] as { reason: string }).reason, reason);
     await refused;
   }
-  assert.equal(door.gateway.stats.rejected, wrong.length);
+  assert.equal(harness.gateway.stats.rejected, wrong.length);
 });
 
 test("W-42: a request with a stream in it is not for a gRPC worker", async () => {
-  await using door = await openDoor();
-  const call = door.call();
+  await using harness = await openGateway();
+  const call = harness.call();
   await call.register("streams", { credit: 1 });
   const stream = new ReadableStream({ start: (controller) => controller.close() });
-  await assert.rejects(door.peer.request("streams", { stream }), { reason: "STREAMS_UNSUPPORTED" });
-  void door.peer.request("streams").catch(() => undefined); // the credit is still there
+  await assert.rejects(harness.peer.request("streams", { stream }), { reason: "STREAMS_UNSUPPORTED" });
+  void harness.peer.request("streams").catch(() => undefined); // the credit is still there
   await call.job();
 });

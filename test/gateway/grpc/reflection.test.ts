@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { openDoor, until, type Door } from "./door.ts";
+import { openGateway, until, type Gateway } from "./harness.ts";
 import { RawCall, framed } from "./raw-call.ts";
 
 const PATH = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
@@ -28,8 +28,12 @@ function fieldsOf(bytes: Uint8Array): Map<number, Uint8Array> {
   return fields;
 }
 
-async function ask(door: Door, path: string, ...asked: Uint8Array[]): Promise<Map<number, Uint8Array>[]> {
-  await using call = new RawCall(door.gateway.url, { ":path": path }).listen();
+async function ask(
+  harness: Gateway,
+  path: string,
+  ...asked: Uint8Array[]
+): Promise<Map<number, Uint8Array>[]> {
+  await using call = new RawCall(harness.gateway.url, { ":path": path }).listen();
   for (const one of asked) call.stream.write(framed(one));
   await until(() => call.messages.length === asked.length, "the answers");
   call.stream.end();
@@ -38,7 +42,7 @@ async function ask(door: Door, path: string, ...asked: Uint8Array[]): Promise<Ma
 }
 
 test("the service, its file by name and by what is in it, and nothing else", async () => {
-  await using door = await openDoor();
+  await using harness = await openGateway();
   const asked = [
     request(7, ""),
     request(3, "lintel/v1/worker.proto"),
@@ -50,7 +54,7 @@ test("the service, its file by name and by what is in it, and nothing else", asy
     request(6, "lintel.v1.Job"),
   ];
   for (const path of [PATH, PATH.replace("v1", "v1alpha")]) {
-    const [services, ...rest] = await ask(door, path, ...asked);
+    const [services, ...rest] = await ask(harness, path, ...asked);
     const service = fieldsOf(services!.get(6)!).get(1)!;
     assert.equal(Buffer.from(fieldsOf(service).get(1)!).toString(), "lintel.v1.Worker");
     for (const files of rest.slice(0, 4)) {
@@ -65,12 +69,12 @@ test("the service, its file by name and by what is in it, and nothing else", asy
 });
 
 test("what is no request of reflection ends its call", async () => {
-  await using door = await openDoor();
+  await using harness = await openGateway();
   for (const [ends, bytes] of [
     ["3 BAD_FRAME", framed(new Uint8Array([0x22, 0x7f]))],
     ["8 TOO_LARGE", framed(new Uint8Array(5_000))],
   ] as const) {
-    await using call = new RawCall(door.gateway.url, { ":path": PATH }).listen();
+    await using call = new RawCall(harness.gateway.url, { ":path": PATH }).listen();
     call.stream.write(bytes);
     assert.equal(await call.ended(), ends);
   }

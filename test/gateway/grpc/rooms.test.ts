@@ -1,7 +1,7 @@
 /** How many jobs a worker is sent, and what it is told of its registrations, by a stock client. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openDoor } from "./door.ts";
+import { openGateway } from "./harness.ts";
 import type { StockCall } from "./stock-client.ts";
 
 const reasonOf = (said: Readonly<Record<string, unknown>>): string =>
@@ -13,29 +13,29 @@ async function answers(call: StockCall, count: number): Promise<void> {
 }
 
 test("W-20: with credit so many jobs are sent, and then none until there is more", async () => {
-  await using door = await openDoor();
-  const call = door.call();
+  await using gateway = await openGateway();
+  const call = gateway.call();
   await call.register("work", { registration: 3, credit: 0 });
-  const asking = Array.from({ length: 5 }, () => door.peer.request("work"));
+  const asking = Array.from({ length: 5 }, () => gateway.peer.request("work"));
   call.send({ credit: { registration: 3, jobs: 2 } });
   await answers(call, 2);
   await Promise.all(asking.slice(0, 2));
   call.send({ heartbeat: {} }); // whatever was on its way would come before
   await call.hears("heartbeat");
-  assert.deepEqual([call.waiting.length, door.engine.inFlight], [0, 3], "answering makes no room");
+  assert.deepEqual([call.waiting.length, gateway.engine.inFlight], [0, 3], "answering makes no room");
   call.send({ credit: { registration: 3, jobs: 2 } }, { credit: { registration: 3, jobs: 4_294_967_295 } });
   await answers(call, 3);
   await Promise.all(asking);
 });
 
 test("W-20: a canceled job has used its credit up", async () => {
-  await using door = await openDoor();
-  const call = door.call();
+  await using gateway = await openGateway();
+  const call = gateway.call();
   await call.register("work", { credit: 1 });
-  await assert.rejects(door.peer.request("work", undefined, { timeoutMs: 50 }), { reason: "DEADLINE" });
+  await assert.rejects(gateway.peer.request("work", undefined, { timeoutMs: 50 }), { reason: "DEADLINE" });
   await call.job();
   await call.hears("cancel");
-  const asking = door.peer.request("work");
+  const asking = gateway.peer.request("work");
   call.send({ heartbeat: {} });
   await call.hears("heartbeat");
   call.send({ credit: { jobs: 1 } });
@@ -44,15 +44,15 @@ test("W-20: a canceled job has used its credit up", async () => {
 });
 
 test("with concurrency each job that ends makes room for another; W-21: it has no credit", async () => {
-  await using door = await openDoor({}, { concurrency: 3 });
-  const call = door.call();
+  await using gateway = await openGateway({}, { concurrency: 3 });
+  const call = gateway.call();
   await call.register("work", { concurrency: 2 });
   await call.register("work.*", { registration: 2 }); // limits.concurrency
   call.send({ credit: { jobs: 1 } }, { credit: { registration: 9, jobs: 1 } });
   assert.equal(reasonOf(await call.hears("rejected")), "FAILED_PRECONDITION");
   assert.equal(reasonOf(await call.hears("rejected")), "NOT_FOUND");
   for (const [subject, room] of [["work", 2] as const, ["work.a", 3] as const]) {
-    const asking = Array.from({ length: 5 }, () => door.peer.request(subject));
+    const asking = Array.from({ length: 5 }, () => gateway.peer.request(subject));
     const jobs = [];
     for (let index = 0; index < room; index++) jobs.push(await call.job());
     call.send({ heartbeat: {} });
@@ -63,9 +63,9 @@ test("with concurrency each job that ends makes room for another; W-21: it has n
   }
 });
 
-test("W-13: load decides among workers of all doors", async () => {
-  await using door = await openDoor();
-  const calls = [door.call(), door.call()];
+test("W-13: load decides among workers of all gateways", async () => {
+  await using gateway = await openGateway();
+  const calls = [gateway.call(), gateway.call()];
   await calls[0]!.register("work", { concurrency: 4 });
   await calls[1]!.register("work", { credit: 4 });
   let mine = 0;
@@ -75,8 +75,8 @@ test("W-13: load decides among workers of all doors", async () => {
     mine++;
     await released;
   };
-  await door.peer.serve("work", handler, { concurrency: 4 });
-  const asking = Array.from({ length: 12 }, () => door.peer.request("work"));
+  await gateway.peer.serve("work", handler, { concurrency: 4 });
+  const asking = Array.from({ length: 12 }, () => gateway.peer.request("work"));
   const jobs = await Promise.all(
     calls.map(async (call) => [await call.job(), await call.job(), await call.job(), await call.job()]),
   );
@@ -88,8 +88,8 @@ test("W-13: load decides among workers of all doors", async () => {
 });
 
 test("W-11, W-12: registrations that are not taken", async () => {
-  await using door = await openDoor({}, { registrations: 2 });
-  const call = door.call();
+  await using gateway = await openGateway({}, { registrations: 2 });
+  const call = gateway.call();
   await call.register("one");
   const nonsense = ["", ".", "a..b", "a b", "a.>.b", "ü", "x".repeat(256), "a\nb"];
   call.send(...nonsense.map((subject) => ({ register: { registration: 5, subject } })));
@@ -102,14 +102,14 @@ test("W-11, W-12: registrations that are not taken", async () => {
   call.send({ register: { registration: 3, subject: "three" } });
   const refused = await call.hears("refused");
   assert.deepEqual([refused["registration"], reasonOf(refused)], [3, "TOO_MANY"]);
-  await assert.rejects(door.peer.request("other"), { reason: "NO_RESPONDERS" });
+  await assert.rejects(gateway.peer.request("other"), { reason: "NO_RESPONDERS" });
 });
 
 test("W-30, W-31: a worker that leaves answers what it holds, and gets nothing new", async () => {
-  await using door = await openDoor();
-  const call = door.call();
+  await using gateway = await openGateway();
+  const call = gateway.call();
   await call.register("work", { concurrency: 1 });
-  const [first, queued] = [door.peer.request("work"), door.peer.request("work")];
+  const [first, queued] = [gateway.peer.request("work"), gateway.peer.request("work")];
   const unserved = assert.rejects(queued, { reason: "NO_RESPONDERS" });
   const { job } = await call.job();
   call.send({ leave: {} });
@@ -118,11 +118,11 @@ test("W-30, W-31: a worker that leaves answers what it holds, and gets nothing n
   call.send({ leave: { registration: 8 } }, { register: { subject: "work" } });
   assert.deepEqual(reasonOf(await call.hears("rejected")), "NOT_FOUND");
   assert.deepEqual(reasonOf(await call.hears("rejected")), "ALREADY_EXISTS", "it holds a job");
-  await assert.rejects(door.peer.request("work"), { reason: "NO_RESPONDERS" });
+  await assert.rejects(gateway.peer.request("work"), { reason: "NO_RESPONDERS" });
   call.send({ answer: { job } });
   await first;
   await call.register("work");
-  const again = door.peer.request("work");
+  const again = gateway.peer.request("work");
   await answers(call, 1);
   await again;
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { failure, type Failure } from "../../../src/message/failure.ts";
 import { Format, Message } from "../../../src/message/message.ts";
-import { openDoor, RawCaller, reasonOf, text } from "./door.ts";
+import { openGateway, RawCaller, reasonOf, text } from "./harness.ts";
 
 const bytes = (body: string, head: string, format: Format): Message =>
   Message.ofBytes(Buffer.from(body), head, format);
@@ -20,9 +20,9 @@ function received(body: string, head: string, format: Format): Message {
 }
 
 test("answers become responses", async (context) => {
-  const door = await openDoor(context);
+  const gateway = await openGateway(context);
   let answer = text("");
-  door.serve("x", () => answer);
+  gateway.serve("x", () => answer);
   const table: [
     body: string,
     head: string,
@@ -49,7 +49,7 @@ test("answers become responses", async (context) => {
   for (const make of [bytes, received]) {
     for (const [body, head, format, status, type, sent] of table) {
       answer = make(body, head, format);
-      const response = await fetch(`${door.url}/x`);
+      const response = await fetch(`${gateway.url}/x`);
       const label = `${make.name} ${body.slice(0, 10)} ${head}`;
       assert.deepEqual([response.status, response.headers.get("content-type")], [status, type], label);
       assert.equal(await response.text(), sent, label);
@@ -61,37 +61,37 @@ test("answers become responses", async (context) => {
 });
 
 test("a value made in this process is encoded on its way out", async (context) => {
-  const door = await openDoor(context);
+  const gateway = await openGateway(context);
   const encoder = { encode: (value: unknown): string => JSON.stringify(value) };
   let value: unknown = "plain";
-  door.serve("x", () => Message.ofValue(value, encoder, Format.typed));
+  gateway.serve("x", () => Message.ofValue(value, encoder, Format.typed));
   for (value of ["plain", "é", { a: "€" }]) {
-    assert.deepEqual(await (await fetch(`${door.url}/x`)).json(), value);
+    assert.deepEqual(await (await fetch(`${gateway.url}/x`)).json(), value);
   }
 });
 
 test("an answer that cannot be encoded is the gateway's failure, without its text", async (context) => {
-  const door = await openDoor(context);
+  const gateway = await openGateway(context);
   const encoder = {
     encode: (): string => {
       throw new Error("secret");
     },
   };
-  door.serve("x", () => Message.ofValue(1, encoder, Format.typed));
-  const response = await fetch(`${door.url}/x`);
+  gateway.serve("x", () => Message.ofValue(1, encoder, Format.typed));
+  const response = await fetch(`${gateway.url}/x`);
   const body = await response.text();
   assert.deepEqual([response.status, reasonOf(body)], [500, "INTERNAL"]);
   assert.doesNotMatch(body, /secret|at /);
-  assert.equal(door.faults.length, 1);
+  assert.equal(gateway.faults.length, 1);
 });
 
 test("headers of answers are passed on, connection headers are not", async (context) => {
-  const door = await openDoor(context);
+  const gateway = await openGateway(context);
   const head =
     "set-cookie:a=1\nset-cookie:b=2\nconnection:x-hop\nx-hop:1\nkeep-alive:1\ntransfer-encoding:chunked\n" +
     "content-length:999\nupgrade:h2c\nproxy-authenticate:x\n:path:/x\nx-latin:\u00e9\n";
-  door.serve("x", () => bytes("ok", head, Format.text));
-  const caller = new RawCaller(door.port).send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+  gateway.serve("x", () => bytes("ok", head, Format.text));
+  const caller = new RawCaller(gateway.port).send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
   const response = await caller.response();
   caller.close();
   assert.equal(response?.body, "ok");
@@ -104,7 +104,7 @@ test("headers of answers are passed on, connection headers are not", async (cont
 });
 
 test("an answer HTTP cannot carry is 502", async (context) => {
-  const door = await openDoor(context);
+  const gateway = await openGateway(context);
   const bad = [
     ":status:100\n",
     ":status:600\n",
@@ -115,9 +115,9 @@ test("an answer HTTP cannot carry is 502", async (context) => {
     "x:\u0000\n",
   ];
   let head = "";
-  door.serve("x", () => bytes("ok", head, Format.text));
+  gateway.serve("x", () => bytes("ok", head, Format.text));
   for (head of [...bad, "x-a:1\rset-cookie:evil\n"]) {
-    const response = await fetch(`${door.url}/x`);
+    const response = await fetch(`${gateway.url}/x`);
     assert.deepEqual(
       [response.status, reasonOf(await response.text())],
       [502, "BAD_ANSWER"],
@@ -127,9 +127,9 @@ test("an answer HTTP cannot carry is 502", async (context) => {
 });
 
 test("HEAD gets the same headers and no body", async (context) => {
-  const door = await openDoor(context);
-  door.serve("x", () => bytes("[1,2]", "x-a:1\n", Format.typed));
-  const caller = new RawCaller(door.port).send(
+  const gateway = await openGateway(context);
+  gateway.serve("x", () => bytes("[1,2]", "x-a:1\n", Format.typed));
+  const caller = new RawCaller(gateway.port).send(
     "HEAD /x HTTP/1.1\r\nHost: a\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n",
   );
   const head = await caller.response(true);
@@ -139,16 +139,16 @@ test("HEAD gets the same headers and no body", async (context) => {
   );
   assert.equal((await caller.response())?.body, "[1,2]");
   caller.close();
-  const problem = await fetch(`${door.url}/nobody`, { method: "HEAD" });
+  const problem = await fetch(`${gateway.url}/nobody`, { method: "HEAD" });
   assert.deepEqual([problem.status, await problem.text()], [503, ""]);
 });
 
 test("failures become problem details", async (context) => {
-  const door = await openDoor(context);
+  const gateway = await openGateway(context);
   let failed: Failure = failure("HANDLER_FAILED");
-  door.serve("x", () => failed);
+  gateway.serve("x", () => failed);
   const get = async (): Promise<[Response, Record<string, unknown>]> => {
-    const response = await fetch(`${door.url}/x`);
+    const response = await fetch(`${gateway.url}/x`);
     assert.equal(response.headers.get("content-type"), "application/problem+json");
     return [response, (await response.json()) as Record<string, unknown>];
   };
@@ -179,39 +179,39 @@ test("failures become problem details", async (context) => {
 });
 
 test("nobody serving fails at once, and a deadline in time", async (context) => {
-  const door = await openDoor(context, { timeoutMs: 30 });
-  const absent = await fetch(`${door.url}/nobody`);
+  const gateway = await openGateway(context, { timeoutMs: 30 });
+  const absent = await fetch(`${gateway.url}/nobody`);
   assert.deepEqual([absent.status, absent.headers.get("retry-after")], [503, "1"]);
   assert.equal(reasonOf(await absent.text()), "NO_RESPONDERS");
-  door.serve("slow", () => undefined);
-  const late = await fetch(`${door.url}/slow`);
+  gateway.serve("slow", () => undefined);
+  const late = await fetch(`${gateway.url}/slow`);
   assert.deepEqual([late.status, reasonOf(await late.text())], [504, "DEADLINE"]);
 });
 
 test("a log that throws ends nothing", async (context) => {
   const faults: unknown[] = [];
-  const door = await openDoor(context, {
+  const gateway = await openGateway(context, {
     onRequest: () => {
       throw new Error("disk full");
     },
     onFault: (fault) => faults.push(fault),
   });
-  door.serve("x", () => text("ok"));
-  assert.equal(await (await fetch(`${door.url}/x`)).text(), "ok");
-  assert.equal((await fetch(`${door.url}/nobody`)).status, 503);
-  const caller = new RawCaller(door.port).send("garbage\r\n\r\n");
+  gateway.serve("x", () => text("ok"));
+  assert.equal(await (await fetch(`${gateway.url}/x`)).text(), "ok");
+  assert.equal((await fetch(`${gateway.url}/nobody`)).status, 503);
+  const caller = new RawCaller(gateway.port).send("garbage\r\n\r\n");
   assert.equal((await caller.response())?.status, 400);
   caller.close();
   assert.equal(faults.length, 3);
 });
 
 test("every request leaves one record", async (context) => {
-  const door = await openDoor(context);
-  door.serve("x", () => text("ok"));
-  await (await fetch(`${door.url}/x?secret=1`)).text();
-  await (await fetch(`${door.url}/nobody`, { method: "POST", body: "b" })).text();
-  await (await fetch(`${door.url}/a%20b`)).text();
-  const shown = door.records.map(({ method, path, subject, status, reason }) => [
+  const gateway = await openGateway(context);
+  gateway.serve("x", () => text("ok"));
+  await (await fetch(`${gateway.url}/x?secret=1`)).text();
+  await (await fetch(`${gateway.url}/nobody`, { method: "POST", body: "b" })).text();
+  await (await fetch(`${gateway.url}/a%20b`)).text();
+  const shown = gateway.records.map(({ method, path, subject, status, reason }) => [
     method,
     path,
     subject,
@@ -223,5 +223,5 @@ test("every request leaves one record", async (context) => {
     ["POST", "/nobody", "nobody", 503, "NO_RESPONDERS"],
     ["GET", "/a%20b", undefined, 400, "BAD_SUBJECT"],
   ]);
-  assert.ok(door.records.every(({ ms }) => ms >= 0 && ms < 5_000));
+  assert.ok(gateway.records.every(({ ms }) => ms >= 0 && ms < 5_000));
 });

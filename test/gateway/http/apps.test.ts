@@ -4,16 +4,16 @@ import { test, type TestContext } from "node:test";
 import type { RouteOptions } from "../../../src/gateway/http/route-options.ts";
 import { compileRoute } from "../../../src/gateway/http/route-options.ts";
 import type { Message, StreamEnd } from "../../../src/message/message.ts";
-import { INITIAL_CREDIT } from "../../../src/message/stream.ts";
+import { INITIAL_CREDIT } from "../../../src/stream/stream.ts";
 import { createHub } from "../../../src/index.ts";
-import { openDoor, RawCaller, text, type Door } from "./door.ts";
+import { openGateway, RawCaller, text, type Gateway } from "./harness.ts";
 
 const APP: RouteOptions = { path: "/shop", subject: "shop", mode: "app" };
 
 async function headsOf(context: TestContext, routes: RouteOptions[], send: string[]): Promise<string[]> {
-  const door = await openDoor(context, { routes });
-  const service = door.serve(">", () => text("ok", ":status:200\n"));
-  const caller = new RawCaller(door.port);
+  const gateway = await openGateway(context, { routes });
+  const service = gateway.serve(">", () => text("ok", ":status:200\n"));
+  const caller = new RawCaller(gateway.port);
   context.after(() => caller.close());
   for (const one of send) {
     caller.send(`${one} HTTP/1.1\r\nHost: a\r\n\r\n`);
@@ -81,10 +81,10 @@ test("other routes go before an app's, and what is beside it is not its", async 
 });
 
 test("paths that programs read differently reach no app", async (context) => {
-  const door = await openDoor(context, { routes: [APP] });
-  const service = door.serve(">", () => text("ok"));
+  const gateway = await openGateway(context, { routes: [APP] });
+  const service = gateway.serve(">", () => text("ok"));
   for (const target of ["/shop/../x", "/shop/%2e%2e/x", "/shop/%00", "/shop/%zz", "/shop/a%0d%0ab"]) {
-    const caller = new RawCaller(door.port).send(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    const caller = new RawCaller(gateway.port).send(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     assert.equal((await caller.response())?.status, 400, target);
     caller.close();
   }
@@ -109,13 +109,13 @@ test("routes that make no sense are refused", () => {
 
 /** A worker that holds the streams of requests, unread. */
 function holding(
-  door: Door,
+  gateway: Gateway,
   subject: string,
 ): { readonly end: Promise<StreamEnd>; readonly reply: (message: Message) => void } {
   let job = 0;
   let give: ((end: StreamEnd) => void) | undefined;
   const end = new Promise<StreamEnd>((resolve) => (give = resolve));
-  const registration = door.engine.serve(subject, {
+  const registration = gateway.engine.serve(subject, {
     execute(number, _route, { streams }) {
       job = number;
       give?.(streams![0]!);
@@ -129,9 +129,9 @@ const CHUNKED = "POST /up HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chun
 const UP: RouteOptions = { path: "/up", subject: "up", body: "stream" };
 
 test("no more of a body goes to its worker than the worker has granted", async (context) => {
-  const door = await openDoor(context, { routes: [UP] });
-  const { end, reply } = holding(door, "up");
-  const caller = new RawCaller(door.port).send(CHUNKED);
+  const gateway = await openGateway(context, { routes: [UP] });
+  const { end, reply } = holding(gateway, "up");
+  const caller = new RawCaller(gateway.port).send(CHUNKED);
   context.after(() => caller.close());
   for (let count = 0; count < 20; count++) caller.send(`8000\r\n${"x".repeat(0x8000)}\r\n`);
   let received = 0;

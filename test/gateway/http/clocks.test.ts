@@ -6,8 +6,8 @@ import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
-import { stageOn, type Stage } from "../jobs/stage.ts";
-import { RawCaller, serveOn } from "./door.ts";
+import { stageOn, type Harness } from "../jobs/harness.ts";
+import { RawCaller, serveOn } from "./harness.ts";
 
 const SAME_MS = 2_000;
 
@@ -21,7 +21,7 @@ function serverSockets(context: TestContext): Socket[] {
 }
 
 interface Ticking {
-  readonly stage: Stage;
+  readonly harness: Harness;
   readonly clock: FakeClock;
   readonly sockets: readonly Socket[];
   readonly caller: RawCaller;
@@ -32,14 +32,14 @@ async function waitingFor(context: TestContext, request: string): Promise<Tickin
   const sockets = serverSockets(context);
   const clock = new FakeClock();
   const engine = new LocalEngine({ clock });
-  const stage = await stageOn(context, engine, engine, {
+  const harness = await stageOn(context, engine, engine, {
     jobs: { services: { held: {} }, waitMs: SAME_MS },
     http: { clock, timeoutMs: SAME_MS },
   });
   serveOn(engine, "slow", () => undefined);
-  const caller = new RawCaller(stage.port).send(request);
-  while (stage.gateway.polls + engine.inFlight === 0) await delay(1);
-  return { stage, clock, sockets, caller };
+  const caller = new RawCaller(harness.port).send(request);
+  while (harness.gateway.polls + engine.inFlight === 0) await delay(1);
+  return { harness, clock, sockets, caller };
 }
 
 const HEAD = "HTTP/1.1\r\nHost: x\r\n";
@@ -80,7 +80,7 @@ for (const { name, request, status } of ENDINGS)
     });
 
 test("a request that comes as its idle connection times out is answered", async (context) => {
-  const { stage, clock, sockets, caller } = await waitingFor(context, `GET /service/a/jobs ${HEAD}\r\n`);
+  const { harness, clock, sockets, caller } = await waitingFor(context, `GET /service/a/jobs ${HEAD}\r\n`);
   clock.advance(SAME_MS);
   assert.equal((await caller.response())?.status, 204);
   // Timers fire before anything is read: when this one does, the request has been sent, and nobody has seen it.
@@ -89,13 +89,13 @@ test("a request that comes as its idle connection times out is answered", async 
   setImmediate(() => caller.send(`GET /nobody ${HEAD}\r\n`));
   assert.equal((await caller.response())?.status, 503);
   caller.close();
-  assert.equal(stage.engine.inFlight, 0);
+  assert.equal(harness.engine.inFlight, 0);
 });
 
 test("with one value for the stall time, the timeout and the wait, every caller hears", async (context) => {
   const engine = new LocalEngine();
   const ms = 60;
-  const stage = await stageOn(context, engine, engine, {
+  const harness = await stageOn(context, engine, engine, {
     jobs: { services: { held: {} }, waitMs: ms },
     http: { timeoutMs: ms, stallMs: ms },
   });
@@ -103,7 +103,7 @@ test("with one value for the stall time, the timeout and the wait, every caller 
   const requests = ENDINGS.slice(0, 3);
   const statuses: Promise<(number | undefined)[]>[] = [];
   for (let round = 0; round < 40; round++) {
-    const callers = requests.map(({ request }) => new RawCaller(stage.port).send(request));
+    const callers = requests.map(({ request }) => new RawCaller(harness.port).send(request));
     statuses.push(
       Promise.all(
         callers.map(async (caller) => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { connect, createHub, type Hub, type Peer } from "../../../src/index.ts";
-import { reasonOf } from "./door.ts";
+import { reasonOf } from "./harness.ts";
 
 let hub: Hub;
 let worker: Peer;

@@ -1,9 +1,9 @@
-/** A door that drains: no caller sees a reset, and no answer is cut. */
+/** A gateway that drains: no caller sees a reset, and no answer is cut. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { createHub, type Hub } from "../../../src/index.ts";
-import { RawCaller, openDoor, reasonOf, text, type RawResponse } from "./door.ts";
+import { RawCaller, openGateway, reasonOf, text, type RawResponse } from "./harness.ts";
 
 const HEAD = "HTTP/1.1\r\nHost: localhost\r\n";
 const GET = `GET /x ${HEAD}\r\n`;
@@ -17,12 +17,12 @@ function errorsOf(caller: RawCaller): string[] {
 
 test("callers that keep their connections are answered, or closed in good order, 20 times", async (context) => {
   for (let round = 0; round < 20; round++) {
-    const door = await openDoor(context);
-    door.serve("x", () => text("ok"));
+    const gateway = await openGateway(context);
+    gateway.serve("x", () => text("ok"));
     const errors: string[] = [];
     let begun = 0;
     const loop = async (): Promise<void> => {
-      const caller = new RawCaller(door.port);
+      const caller = new RawCaller(gateway.port);
       caller.socket.on("error", ({ message }) => errors.push(message));
       let last: RawResponse | undefined;
       do {
@@ -35,18 +35,18 @@ test("callers that keep their connections are answered, or closed in good order,
     };
     const loops = Promise.all(Array.from({ length: 4 }, loop));
     while (begun < 20) await delay(1);
-    await door.listening.drain();
+    await gateway.listening.drain();
     await loops;
     assert.deepEqual(errors, []);
   }
 });
 
 test("an idle connection has a moment for one more request", async (context) => {
-  const door = await openDoor(context);
-  door.serve("x", () => text("ok"));
-  const [used, silent] = [new RawCaller(door.port), new RawCaller(door.port)];
+  const gateway = await openGateway(context);
+  gateway.serve("x", () => text("ok"));
+  const [used, silent] = [new RawCaller(gateway.port), new RawCaller(gateway.port)];
   assert.equal((await used.send(GET).response())?.status, 200);
-  const drained = door.listening.drain();
+  const drained = gateway.listening.drain();
   await delay(20);
   for (const caller of [used, silent]) {
     const last = await caller.send(GET).response();
@@ -57,12 +57,12 @@ test("an idle connection has a moment for one more request", async (context) => 
 });
 
 test("what comes behind the last answer does not reset the connection", async (context) => {
-  const door = await openDoor(context);
-  const { jobs } = door.serve("x", () => text("y".repeat(300_000)));
-  const caller = new RawCaller(door.port);
+  const gateway = await openGateway(context);
+  const { jobs } = gateway.serve("x", () => text("y".repeat(300_000)));
+  const caller = new RawCaller(gateway.port);
   const errors = errorsOf(caller);
   await caller.send(GET).response();
-  const drained = door.listening.drain();
+  const drained = gateway.listening.drain();
   assert.equal((await caller.send(GET).response())?.headers.get("connection"), "close");
   for (let more = 0; more < 5; more++) caller.send(GET);
   assert.equal(await caller.end(), "");
@@ -74,15 +74,15 @@ test("what comes behind the last answer does not reset the connection", async (c
 });
 
 test("an answer that is on its way is not cut", async (context) => {
-  const door = await openDoor(context);
+  const gateway = await openGateway(context);
   const size = 8_000_000;
-  const service = door.serve("x", () => text("y".repeat(size)));
-  const slow = new RawCaller(door.port);
+  const service = gateway.serve("x", () => text("y".repeat(size)));
+  const slow = new RawCaller(gateway.port);
   slow.socket.pause();
   slow.send(GET);
   await service.next();
   await delay(20);
-  const drained = door.listening.drain();
+  const drained = gateway.listening.drain();
   await delay(20);
   slow.socket.resume();
   assert.equal((await slow.response())?.raw.length, size);
@@ -91,8 +91,8 @@ test("an answer that is on its way is not cut", async (context) => {
 });
 
 test("an answer that came before the body of its request was broken off arrives", async (context) => {
-  const door = await openDoor(context);
-  const caller = new RawCaller(door.port);
+  const gateway = await openGateway(context);
+  const caller = new RawCaller(gateway.port);
   const errors = errorsOf(caller);
   caller.socket.end(`POST / ${HEAD}Content-Length: 5\r\n\r\nab`);
   assert.equal((await caller.response())?.status, 404);

@@ -10,7 +10,16 @@ import { EmbeddedGateway, type HandlerOptions } from "../../../src/gateway/http/
 import type { RequestRecord } from "../../../src/gateway/http/options.ts";
 import { failure } from "../../../src/message/failure.ts";
 import { Format, Message } from "../../../src/message/message.ts";
-import { RawCaller, json, openDoor, reasonOf, serveOn, text, type Door, type Service } from "./door.ts";
+import {
+  RawCaller,
+  json,
+  openGateway,
+  reasonOf,
+  serveOn,
+  text,
+  type Gateway,
+  type Service,
+} from "./harness.ts";
 
 interface Asked {
   readonly method?: string;
@@ -88,7 +97,7 @@ const CASES: Readonly<Record<string, Asked>> = {
 };
 
 /** Serves what the cases ask for. */
-function serveCases(serve: Door["serve"]): Service {
+function serveCases(serve: Gateway["serve"]): Service {
   serve("echo", ({ head, body }) => json({ head: headOf(head), body: body.toString() }));
   serve("users.get", ({ head }) => json({ head: headOf(head) }));
   serve("empty", () => Message.ofBytes(new Uint8Array(0), "", Format.typed));
@@ -150,7 +159,7 @@ interface Embedded {
   readonly engine: LocalEngine;
   readonly records: RequestRecord[];
   readonly faults: unknown[];
-  readonly serve: Door["serve"];
+  readonly serve: Gateway["serve"];
 }
 
 function embed(context: TestContext, options: HandlerOptions = OPTIONS): Embedded {
@@ -199,9 +208,9 @@ const FORMS: Readonly<Record<string, (context: TestContext) => Promise<[Embedded
 for (const [form, start] of Object.entries(FORMS)) {
   describe(form, () => {
     test("answers as a port of its own does, and logs the same", async (context) => {
-      const door = await openDoor(context, OPTIONS);
-      serveCases((pattern, handler) => door.serve(pattern, handler));
-      const ask = askPort(door.port, "");
+      const harness = await openGateway(context, OPTIONS);
+      serveCases((pattern, handler) => harness.serve(pattern, handler));
+      const ask = askPort(harness.port, "");
       const [embedded, askEmbedded, isFetch] = await start(context);
       serveCases(embedded.serve);
       for (const [name, asked] of Object.entries(CASES)) {
@@ -209,7 +218,7 @@ for (const [form, start] of Object.entries(FORMS)) {
         await context.test(name, async () => {
           const expected = await ask(asked);
           assert.deepEqual(await askEmbedded(asked), expected);
-          const [theirs, ours] = [door.records.at(-1)!, embedded.records.at(-1)!];
+          const [theirs, ours] = [harness.records.at(-1)!, embedded.records.at(-1)!];
           assert.deepEqual({ ...ours, ms: 0 }, { ...theirs, ms: 0 });
         });
       }

@@ -8,7 +8,7 @@ import { connect as connectTls } from "node:tls";
 import { createHub, type Hub } from "../../../src/index.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { AUTHORITY, pair } from "../../transport/certificates.ts";
-import { RawCaller, openDoor, text } from "./door.ts";
+import { RawCaller, openGateway, text } from "./harness.ts";
 
 const HEAD = "HTTP/1.1\r\nHost: localhost\r\n";
 const post = (path: string, body: string, head = HEAD): string =>
@@ -97,15 +97,15 @@ test("a worker that has ended its side gets its job, once it is clear that it ha
 
 test("a caller that leaves after it has ended its side cancels what it waited for", async (context) => {
   const clock = new FakeClock();
-  const door = await openDoor(context, { clock });
-  const service = door.serve("x.*", () => undefined);
-  const caller = new RawCaller(door.port).send(`GET /x/a ${HEAD}\r\n`);
+  const gateway = await openGateway(context, { clock });
+  const service = gateway.serve("x.*", () => undefined);
+  const caller = new RawCaller(gateway.port).send(`GET /x/a ${HEAD}\r\n`);
   const { number } = await service.next();
   caller.socket.end();
   while (clock.pending === 0) await delay(1);
   clock.advance(1_000);
   while (!caller.received.startsWith("HTTP")) await delay(1);
-  assert.equal(door.engine.inFlight, 1, "it may be waiting");
+  assert.equal(gateway.engine.inFlight, 1, "it may be waiting");
   caller.close();
   for (let round = 0; round < 3; round++) {
     await delay(5); // for the system
@@ -117,9 +117,9 @@ test("a caller that leaves after it has ended its side cancels what it waited fo
 
 test("what was sent to find out is a part of the answer, however long it takes", async (context) => {
   const clock = new FakeClock();
-  const door = await openDoor(context, { clock });
-  const service = door.serve("x.*", () => undefined);
-  const caller = new RawCaller(door.port).send(`GET /x/a ${HEAD}\r\nGET /x/b ${HEAD}\r\n`);
+  const gateway = await openGateway(context, { clock });
+  const service = gateway.serve("x.*", () => undefined);
+  const caller = new RawCaller(gateway.port).send(`GET /x/a ${HEAD}\r\nGET /x/b ${HEAD}\r\n`);
   const jobs = [await service.next(), await service.next()];
   caller.socket.end();
   while (clock.pending === 0) await delay(1);
@@ -134,10 +134,10 @@ test("what was sent to find out is a part of the answer, however long it takes",
 });
 
 test("half a request is no request", async (context) => {
-  const door = await openDoor(context);
-  const { jobs } = door.serve("x", () => text("ok"));
+  const gateway = await openGateway(context);
+  const { jobs } = gateway.serve("x", () => text("ok"));
   for (const sent of [`GET /x ${HEAD}`, `POST /x ${HEAD}Content-Length: 10\r\n\r\nabc`, ""]) {
-    const caller = new RawCaller(door.port).send(sent);
+    const caller = new RawCaller(gateway.port).send(sent);
     caller.socket.end();
     const response = await caller.response();
     assert.equal(response?.status, sent === "" ? undefined : 400, sent);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openDoor, RawCaller, reasonOf, text } from "./door.ts";
+import { openGateway, RawCaller, reasonOf, text } from "./harness.ts";
 
 const HOST = "Host: a\r\n";
 const get = (target: string, more = HOST): string => `GET ${target} HTTP/1.1\r\n${more}\r\n`;
@@ -118,11 +118,11 @@ const REFUSED: Readonly<Record<string, readonly [status: number, bytes: string |
 };
 
 test("hostile requests are answered with a problem and the connection is closed", async (context) => {
-  const door = await openDoor(context, { defaultMapping: true });
-  const { jobs } = door.serve(">", () => text("served"));
+  const gateway = await openGateway(context, { defaultMapping: true });
+  const { jobs } = gateway.serve(">", () => text("served"));
   for (const [name, [status, bytes]] of Object.entries(REFUSED)) {
     await context.test(name, async () => {
-      const caller = new RawCaller(door.port).send(bytes);
+      const caller = new RawCaller(gateway.port).send(bytes);
       const response = await caller.response();
       assert.equal(response?.status, status, response?.head);
       assert.equal(response.headers.get("connection"), "close");
@@ -132,15 +132,15 @@ test("hostile requests are answered with a problem and the connection is closed"
       caller.close();
     });
   }
-  assert.deepEqual([jobs.length, door.faults], [0, []]);
-  const caller = new RawCaller(door.port).send(get("/x"));
+  assert.deepEqual([jobs.length, gateway.faults], [0, []]);
+  const caller = new RawCaller(gateway.port).send(get("/x"));
   assert.equal((await caller.response())?.status, 200, "others are served all the same");
   caller.close();
 });
 
 test("unusual requests that are legal are served", async (context) => {
-  const door = await openDoor(context);
-  const { jobs } = door.serve("x", () => text("served"));
+  const gateway = await openGateway(context);
+  const { jobs } = gateway.serve("x", () => text("served"));
   const legal = [
     get("http://a/x"),
     get("HTTP://A/x?q=1"),
@@ -153,7 +153,7 @@ test("unusual requests that are legal are served", async (context) => {
     post("Content-Length: 0\r\n", ""),
   ];
   for (const bytes of legal) {
-    const caller = new RawCaller(door.port).send(bytes);
+    const caller = new RawCaller(gateway.port).send(bytes);
     assert.equal((await caller.response())?.body, "served", bytes);
     caller.close();
   }
@@ -163,8 +163,8 @@ test("unusual requests that are legal are served", async (context) => {
 });
 
 test("OPTIONS * is answered by the gateway", async (context) => {
-  const door = await openDoor(context);
-  const caller = new RawCaller(door.port).send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+  const gateway = await openGateway(context);
+  const caller = new RawCaller(gateway.port).send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
   const response = await caller.response();
   caller.close();
   assert.equal(response?.status, 204);
@@ -172,18 +172,18 @@ test("OPTIONS * is answered by the gateway", async (context) => {
 });
 
 test("TRACE is not served", async (context) => {
-  const door = await openDoor(context);
-  const { jobs } = door.serve(">", () => text("served"));
-  const caller = new RawCaller(door.port).send("TRACE /x HTTP/1.1\r\nHost: a\r\n\r\n");
+  const gateway = await openGateway(context);
+  const { jobs } = gateway.serve(">", () => text("served"));
+  const caller = new RawCaller(gateway.port).send("TRACE /x HTTP/1.1\r\nHost: a\r\n\r\n");
   assert.equal((await caller.response())?.status, 405);
   caller.close();
   assert.equal(jobs.length, 0);
 });
 
 test("a refused request waits for the answers before it", async (context) => {
-  const door = await openDoor(context);
-  const slow = door.serve("slow", () => undefined);
-  const caller = new RawCaller(door.port).send(get("/slow") + get("/x", "Host: a\r\nHost: b\r\n"));
+  const gateway = await openGateway(context);
+  const slow = gateway.serve("slow", () => undefined);
+  const caller = new RawCaller(gateway.port).send(get("/slow") + get("/x", "Host: a\r\nHost: b\r\n"));
   const job = await slow.next();
   slow.registration.reply(job.number, text("first"));
   assert.equal((await caller.response())?.body, "first");
@@ -193,9 +193,9 @@ test("a refused request waits for the answers before it", async (context) => {
 });
 
 test("a refusal waits for the answers before it", async (context) => {
-  const door = await openDoor(context);
-  const slow = door.serve("slow", () => undefined);
-  const caller = new RawCaller(door.port).send(get("/slow") + get("/nobody") + "garbage\r\n\r\n");
+  const gateway = await openGateway(context);
+  const slow = gateway.serve("slow", () => undefined);
+  const caller = new RawCaller(gateway.port).send(get("/slow") + get("/nobody") + "garbage\r\n\r\n");
   const job = await slow.next();
   slow.registration.reply(job.number, text("first"));
   assert.equal((await caller.response())?.body, "first");
@@ -207,9 +207,9 @@ test("a refusal waits for the answers before it", async (context) => {
 });
 
 test("what follows a refused request is not executed", async (context) => {
-  const door = await openDoor(context);
-  const { jobs } = door.serve(">", () => text("served"));
-  const caller = new RawCaller(door.port).send(get("/x", "Host: a\r\nHost: b\r\n") + get("/y"));
+  const gateway = await openGateway(context);
+  const { jobs } = gateway.serve(">", () => text("served"));
+  const caller = new RawCaller(gateway.port).send(get("/x", "Host: a\r\nHost: b\r\n") + get("/y"));
   assert.equal((await caller.response())?.status, 400);
   assert.equal(await caller.end(), "");
   caller.close();
@@ -217,9 +217,9 @@ test("what follows a refused request is not executed", async (context) => {
 });
 
 test("a body that turns out malformed is refused in its request's place", async (context) => {
-  const door = await openDoor(context);
-  const { jobs } = door.serve("x", () => text("served"));
-  const caller = new RawCaller(door.port).send(chunked("3\r\nabc\r\n"));
+  const gateway = await openGateway(context);
+  const { jobs } = gateway.serve("x", () => text("served"));
+  const caller = new RawCaller(gateway.port).send(chunked("3\r\nabc\r\n"));
   caller.send("zz\r\n");
   const response = await caller.response();
   assert.deepEqual([response?.status, reasonOf(response?.body ?? "")], [400, "BAD_REQUEST"]);
@@ -228,10 +228,10 @@ test("a body that turns out malformed is refused in its request's place", async 
 });
 
 test("slow callers are told so", async (context) => {
-  const door = await openDoor(context, { headersTimeoutMs: 60, requestTimeoutMs: 120 });
-  door.serve("x", () => text("served"));
+  const gateway = await openGateway(context, { headersTimeoutMs: 60, requestTimeoutMs: 120 });
+  gateway.serve("x", () => text("served"));
   for (const bytes of ["GET /x HTTP/1.1\r\nHo", post("Content-Length: 10\r\n", "ab"), chunked("5\r\nab")]) {
-    const caller = new RawCaller(door.port).send(bytes);
+    const caller = new RawCaller(gateway.port).send(bytes);
     const response = await caller.response();
     assert.deepEqual([response?.status, reasonOf(response?.body ?? "")], [408, "REQUEST_TIMEOUT"], bytes);
     assert.equal(await caller.end(), "");

@@ -2,28 +2,30 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { isSubject } from "../../../src/message/subject.ts";
-import { json, openDoor, RawCaller, reasonOf, text } from "./door.ts";
+import { json, openGateway, RawCaller, reasonOf, text } from "./harness.ts";
 
 test("a path becomes a subject, whatever the method", async (context) => {
-  const door = await openDoor(context);
-  const { jobs } = door.serve("orders.>", (job) => text(job.subject));
+  const gateway = await openGateway(context);
+  const { jobs } = gateway.serve("orders.>", (job) => text(job.subject));
   for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
-    const response = await fetch(`${door.url}/orders/create`, { method });
+    const response = await fetch(`${gateway.url}/orders/create`, { method });
     assert.equal(await response.text(), "orders.create");
     assert.equal(response.status, 200);
   }
-  assert.equal(await (await fetch(`${door.url}/orders/a_B-9/%7a?x=1`)).text(), "orders.a_B-9.z");
+  assert.equal(await (await fetch(`${gateway.url}/orders/a_B-9/%7a?x=1`)).text(), "orders.a_B-9.z");
   assert.equal(jobs.length, 7);
 });
 
 test("the worker gets target, host, parameters and headers", async (context) => {
-  const door = await openDoor(context, { routes: [{ path: "/users/{id}/{rest...}", subject: "users" }] });
-  const { jobs } = door.serve("users", () => json(null));
+  const gateway = await openGateway(context, {
+    routes: [{ path: "/users/{id}/{rest...}", subject: "users" }],
+  });
+  const { jobs } = gateway.serve("users", () => json(null));
   const request =
     "POST /users/a%20%C3%A9/b/c?q=1&r HTTP/1.1\r\nHost: shop.example:81\r\nX-B: 1\r\nx-b: 2\r\nAccept: */*\r\n" +
     "Traceparent: 00-1-2-01\r\nConnection: X-Mine, keep-alive\r\nX-Mine: 1\r\nTE: trailers\r\nProxy-Authorization: x\r\n" +
     "Keep-Alive: 5\r\nX-High: \xe9\r\nContent-Length: 2\r\n\r\nhi";
-  const caller = new RawCaller(door.port).send(request);
+  const caller = new RawCaller(gateway.port).send(request);
   assert.equal((await caller.response())?.status, 200);
   caller.close();
   assert.deepEqual(jobs[0]?.head.split("\n"), [
@@ -42,10 +44,10 @@ test("the worker gets target, host, parameters and headers", async (context) => 
 });
 
 test("paths that name no subject are refused", async (context) => {
-  const door = await openDoor(context);
+  const gateway = await openGateway(context);
   const seen: string[] = [];
-  door.engine.subscribe(">", { deliver: (route) => void seen.push(route.subject) });
-  const { jobs } = door.serve(">", () => text("served"));
+  gateway.engine.subscribe(">", { deliver: (route) => void seen.push(route.subject) });
+  const { jobs } = gateway.serve(">", () => text("served"));
   const illegal = [
     "/a%0d%0ab",
     "/a%20b",
@@ -82,7 +84,7 @@ test("paths that name no subject are refused", async (context) => {
     `/${"x".repeat(256)}`,
     `/${"x/".repeat(130)}x`,
   ];
-  const caller = new RawCaller(door.port);
+  const caller = new RawCaller(gateway.port);
   for (const path of illegal) {
     const response = await caller.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).response();
     assert.equal(response?.status, 400, path);
@@ -93,22 +95,22 @@ test("paths that name no subject are refused", async (context) => {
 });
 
 test("the root is not found, with a hint", async (context) => {
-  const door = await openDoor(context);
-  const response = await fetch(door.url);
+  const gateway = await openGateway(context);
+  const response = await fetch(gateway.url);
   assert.equal(response.status, 404);
   assert.match(((await response.json()) as { detail: string }).detail, /orders\.create/);
 });
 
 test("nothing illegal reaches the engine", async (context) => {
-  const door = await openDoor(context, {
+  const gateway = await openGateway(context, {
     routes: [
       { path: "/r/{id}", subject: "r.{id}" },
       { path: "/s/{rest...}", subject: "s.{rest}", mode: "publish" },
     ],
   });
   const seen: string[] = [];
-  door.engine.subscribe(">", { deliver: (route) => void seen.push(route.subject) });
-  door.serve(">", (job) => {
+  gateway.engine.subscribe(">", { deliver: (route) => void seen.push(route.subject) });
+  gateway.serve(">", (job) => {
     seen.push(job.subject);
     return text("served");
   });
@@ -150,7 +152,7 @@ test("nothing illegal reaches the engine", async (context) => {
     ),
     fc.string({ maxLength: 4 }).map((one) => encodeURIComponent(one)),
   );
-  let current = new RawCaller(door.port);
+  let current = new RawCaller(gateway.port);
   await fc.assert(
     fc.asyncProperty(fc.array(piece, { maxLength: 8 }), async (pieces) => {
       const path = `/${pieces.join("")}`.replaceAll(" ", "%20");
@@ -165,11 +167,11 @@ test("nothing illegal reaches the engine", async (context) => {
       assert.ok([200, 202, 400, 404].includes(response.status), `${path} -> ${response.status}`);
       if (response.headers.get("connection") === "close") {
         current.close();
-        current = new RawCaller(door.port);
+        current = new RawCaller(gateway.port);
       }
     }),
     { numRuns: 500 },
   );
   current.close();
-  assert.deepEqual(door.faults, []);
+  assert.deepEqual(gateway.faults, []);
 });

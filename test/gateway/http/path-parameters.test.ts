@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createHub, type HttpRequest } from "../../../src/index.ts";
-import { openDoor, RawCaller, reasonOf, text } from "./door.ts";
+import { openGateway, RawCaller, reasonOf, text } from "./harness.ts";
 
 const routes = [
   { path: "/files/{path...}", subject: "files" },
@@ -66,9 +66,9 @@ const UNSAFE = [
 ];
 
 test("a piece of a path that leads elsewhere is refused", async (context) => {
-  const door = await openDoor(context, { routes });
-  const served = [door.serve("files", () => text("file")), door.serve("app", () => text("app"))];
-  const caller = new RawCaller(door.port);
+  const gateway = await openGateway(context, { routes });
+  const served = [gateway.serve("files", () => text("file")), gateway.serve("app", () => text("app"))];
+  const caller = new RawCaller(gateway.port);
   for (const piece of UNSAFE)
     for (const path of [`/files/${piece}`, `/files/a/${piece}/b`, `/file/${piece}`, `/at/${piece}/app/x`]) {
       const response = await caller.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).response();
@@ -119,9 +119,9 @@ test("what is decoded once is a worker's as it is, and an encoded slash separate
 });
 
 test("a web app gets its part of the path as it was sent", async (context) => {
-  const door = await openDoor(context, { routes: [{ path: "/app", subject: "app", mode: "app" }] });
-  const { jobs } = door.serve("app", () => text("app"));
-  const caller = new RawCaller(door.port);
+  const gateway = await openGateway(context, { routes: [{ path: "/app", subject: "app", mode: "app" }] });
+  const { jobs } = gateway.serve("app", () => text("app"));
+  const caller = new RawCaller(gateway.port);
   for (const path of ["/app/%2Fetc", "/app/a%5Cb", "/app/a%2Fb?q=..%2f", "/app/...", "/app/x%2f..%2fy"]) {
     assert.equal(
       (await caller.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).response())?.status,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parsePrefer } from "../../../src/gateway/http/prefer.ts";
-import type { Clock } from "../../../src/message/clock.ts";
+import type { Clock } from "../../../src/runtime/clock.ts";
 import { failure } from "../../../src/message/failure.ts";
-import { openDoor, RawCaller, reasonOf, text } from "./door.ts";
+import { openGateway, RawCaller, reasonOf, text } from "./harness.ts";
 
 const ASYNC = { headers: { prefer: "respond-async" } };
 
@@ -24,10 +24,10 @@ test("Prefer is read leniently", () => {
 });
 
 test("wait shortens the timeout and never lengthens it", async (context) => {
-  const door = await openDoor(context, { timeoutMs: 3_000 });
-  const { jobs } = door.serve("x", () => text("ok"));
+  const gateway = await openGateway(context, { timeoutMs: 3_000 });
+  const { jobs } = gateway.serve("x", () => text("ok"));
   for (const wait of ["2", "60"]) {
-    const response = await fetch(`${door.url}/x`, { headers: { prefer: `wait=${wait}` } });
+    const response = await fetch(`${gateway.url}/x`, { headers: { prefer: `wait=${wait}` } });
     assert.equal(response.headers.get("preference-applied"), `wait=${wait}`);
     assert.equal(await response.text(), "ok");
   }
@@ -35,19 +35,19 @@ test("wait shortens the timeout and never lengthens it", async (context) => {
     jobs.map(({ timeoutMs }) => timeoutMs),
     [2_000, 3_000],
   );
-  const now = await fetch(`${door.url}/x`, { headers: { prefer: "wait=0" } });
+  const now = await fetch(`${gateway.url}/x`, { headers: { prefer: "wait=0" } });
   assert.deepEqual([now.status, reasonOf(await now.text())], [504, "DEADLINE"]);
   assert.equal(jobs.length, 2);
 });
 
 test("an answer asked for later is pending, then there once", async (context) => {
-  const door = await openDoor(context);
-  const service = door.serve("x", () => undefined);
-  const started = await fetch(`${door.url}/x`, { method: "POST", body: "b", ...ASYNC });
+  const gateway = await openGateway(context);
+  const service = gateway.serve("x", () => undefined);
+  const started = await fetch(`${gateway.url}/x`, { method: "POST", body: "b", ...ASYNC });
   assert.deepEqual([started.status, started.headers.get("preference-applied")], [202, "respond-async"]);
   const location = started.headers.get("location") ?? "";
   assert.match(location, /^\/\.lintel\/answers\/[A-Za-z0-9_-]{24}$/);
-  const url = door.url + location;
+  const url = gateway.url + location;
   const pending = await fetch(url);
   assert.deepEqual([pending.status, pending.headers.get("retry-after")], [202, "1"]);
   const job = await service.next();
@@ -68,45 +68,47 @@ test("an answer asked for later is pending, then there once", async (context) =>
 });
 
 test("a failure is kept like an answer", async (context) => {
-  const door = await openDoor(context);
-  door.serve("x", () => failure("HANDLER_FAILED"));
-  const started = await fetch(`${door.url}/x`, ASYNC);
-  const answer = await fetch(door.url + (started.headers.get("location") ?? ""));
+  const gateway = await openGateway(context);
+  gateway.serve("x", () => failure("HANDLER_FAILED"));
+  const started = await fetch(`${gateway.url}/x`, ASYNC);
+  const answer = await fetch(gateway.url + (started.headers.get("location") ?? ""));
   assert.deepEqual([answer.status, reasonOf(await answer.text())], [500, "HANDLER_FAILED"]);
 });
 
 test("leaving after 202 cancels nothing, DELETE does", async (context) => {
-  const door = await openDoor(context);
-  const service = door.serve("x", () => undefined);
-  const caller = new RawCaller(door.port).send("GET /x HTTP/1.1\r\nHost: a\r\nPrefer: respond-async\r\n\r\n");
+  const gateway = await openGateway(context);
+  const service = gateway.serve("x", () => undefined);
+  const caller = new RawCaller(gateway.port).send(
+    "GET /x HTTP/1.1\r\nHost: a\r\nPrefer: respond-async\r\n\r\n",
+  );
   const location = (await caller.response())?.headers.get("location") ?? "";
   caller.socket.end();
   assert.equal(await caller.end(), "");
-  assert.equal(door.engine.inFlight, 1);
+  assert.equal(gateway.engine.inFlight, 1);
   const { number } = await service.next();
-  assert.equal((await fetch(door.url + location, { method: "DELETE" })).status, 204);
+  assert.equal((await fetch(gateway.url + location, { method: "DELETE" })).status, 204);
   assert.equal(await service.canceled(), number);
-  assert.equal((await fetch(door.url + location)).status, 404);
+  assert.equal((await fetch(gateway.url + location)).status, 404);
 });
 
 test("with wait, only what takes longer becomes an answer for later", async (context) => {
   const clock = new ManualClock();
-  const door = await openDoor(context, { clock });
-  const service = door.serve("x", () => undefined);
+  const gateway = await openGateway(context, { clock });
+  const service = gateway.serve("x", () => undefined);
   const prefer = { headers: { prefer: "respond-async, wait=5" } };
-  const quick = fetch(`${door.url}/x`, prefer);
+  const quick = fetch(`${gateway.url}/x`, prefer);
   const first = await service.next();
   assert.equal(first.timeoutMs, 30_000);
   service.registration.reply(first.number, text("quick"));
   assert.equal(await (await quick).text(), "quick");
-  const slow = fetch(`${door.url}/x`, prefer);
+  const slow = fetch(`${gateway.url}/x`, prefer);
   const second = await service.next();
   clock.advance(5_000);
   const later = await slow;
   assert.equal(later.status, 202);
   service.registration.reply(second.number, text("slow"));
-  assert.equal(await (await fetch(door.url + (later.headers.get("location") ?? ""))).text(), "slow");
-  const gone = new RawCaller(door.port).send(
+  assert.equal(await (await fetch(gateway.url + (later.headers.get("location") ?? ""))).text(), "slow");
+  const gone = new RawCaller(gateway.port).send(
     "GET /x HTTP/1.1\r\nHost: a\r\nPrefer: respond-async, wait=5\r\n\r\n",
   );
   const third = await service.next();
@@ -116,12 +118,15 @@ test("with wait, only what takes longer becomes an answer for later", async (con
 
 test("answers are kept for a bounded time, number and size", async (context) => {
   const clock = new ManualClock();
-  const door = await openDoor(context, { clock, asyncAnswers: { max: 3, keepMs: 1_000, maxBytes: 10 } });
-  door.serve("x", (job) => text(job.body.toString()));
+  const gateway = await openGateway(context, {
+    clock,
+    asyncAnswers: { max: 3, keepMs: 1_000, maxBytes: 10 },
+  });
+  gateway.serve("x", (job) => text(job.body.toString()));
   const ask = async (body: string): Promise<Response> =>
-    await fetch(`${door.url}/x`, { method: "POST", body, ...ASYNC });
+    await fetch(`${gateway.url}/x`, { method: "POST", body, ...ASYNC });
   const look = async (started: Response): Promise<number> =>
-    (await fetch(door.url + (started.headers.get("location") ?? ""), { method: "HEAD" })).status;
+    (await fetch(gateway.url + (started.headers.get("location") ?? ""), { method: "HEAD" })).status;
   const answers = [await ask("1234"), await ask("1234")];
   clock.advance(600);
   answers.push(await ask("12345"));
@@ -138,15 +143,15 @@ test("answers are kept for a bounded time, number and size", async (context) => 
 });
 
 test("unknown answers, methods and paths of the gateway's own", async (context) => {
-  const door = await openDoor(context);
-  const { jobs } = door.serve(">", () => text("served"));
+  const gateway = await openGateway(context);
+  const { jobs } = gateway.serve(">", () => text("served"));
   for (const path of ["/.lintel/answers/guess", "/.lintel/answers/", "/.lintel/", "/.lintel/other"]) {
-    const response = await fetch(door.url + path);
+    const response = await fetch(gateway.url + path);
     assert.deepEqual([response.status, reasonOf(await response.text())], [404, "NO_SUCH_ANSWER"], path);
   }
-  const put = await fetch(`${door.url}/.lintel/answers/x`, { method: "PUT" });
+  const put = await fetch(`${gateway.url}/.lintel/answers/x`, { method: "PUT" });
   assert.deepEqual([put.status, put.headers.get("allow")], [405, "GET, HEAD, DELETE, OPTIONS"]);
-  const options = await fetch(`${door.url}/.lintel/answers/x`, { method: "OPTIONS" });
+  const options = await fetch(`${gateway.url}/.lintel/answers/x`, { method: "OPTIONS" });
   assert.equal(options.status, 204);
   assert.equal(jobs.length, 0);
 });

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RouteOptions } from "../../../src/gateway/http/route-options.ts";
-import { openHttp } from "../../../src/gateway/http/server.ts";
+import { openHttp } from "../../../src/gateway/http/gateway.ts";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import { failure } from "../../../src/message/failure.ts";
-import { openDoor, reasonOf, text } from "./door.ts";
+import { openGateway, reasonOf, text } from "./harness.ts";
 
 test("literal segments go before parameters, parameters before a rest", async (context) => {
-  const door = await openDoor(context, {
+  const harness = await openGateway(context, {
     routes: [
       { path: "/u/{all...}", subject: "rest" },
       { path: "/u/{id}", subject: "param.{id}" },
@@ -17,7 +17,7 @@ test("literal segments go before parameters, parameters before a rest", async (c
       { path: "/", subject: "root" },
     ],
   });
-  door.serve(">", (job) => text(job.subject));
+  harness.serve(">", (job) => text(job.subject));
   const table: [method: string, path: string, subject: string][] = [
     ["POST", "/u/me", "me"],
     ["GET", "/u/me", "param.me"],
@@ -30,39 +30,39 @@ test("literal segments go before parameters, parameters before a rest", async (c
     ["GET", "/other/x", "other.x"],
   ];
   for (const [method, path, subject] of table) {
-    assert.equal(await (await fetch(door.url + path, { method })).text(), subject, `${method} ${path}`);
+    assert.equal(await (await fetch(harness.url + path, { method })).text(), subject, `${method} ${path}`);
   }
 });
 
 test("a path whose routes do not take the method is 405 with Allow", async (context) => {
-  const door = await openDoor(context, {
+  const harness = await openGateway(context, {
     routes: [
       { path: "/a/b", subject: "x", method: "GET" },
       { path: "/a/{p}", subject: "y", method: ["PUT"] },
     ],
   });
-  const { jobs } = door.serve(">", () => text("served"));
-  const refused = await fetch(`${door.url}/a/b`, { method: "POST", body: "hello" });
+  const { jobs } = harness.serve(">", () => text("served"));
+  const refused = await fetch(`${harness.url}/a/b`, { method: "POST", body: "hello" });
   assert.deepEqual([refused.status, refused.headers.get("allow")], [405, "GET, PUT, HEAD, OPTIONS"]);
   assert.equal(reasonOf(await refused.text()), "METHOD_NOT_ALLOWED");
-  const options = await fetch(`${door.url}/a/b`, { method: "OPTIONS" });
+  const options = await fetch(`${harness.url}/a/b`, { method: "OPTIONS" });
   assert.deepEqual([options.status, options.headers.get("allow")], [204, "GET, PUT, HEAD, OPTIONS"]);
   assert.equal(jobs.length, 0);
-  const head = await fetch(`${door.url}/a/b`, { method: "HEAD" });
+  const head = await fetch(`${harness.url}/a/b`, { method: "HEAD" });
   assert.deepEqual([head.status, head.headers.get("content-length")], [200, "6"]);
   assert.match(jobs[0]?.head ?? "", /^:method:HEAD\n/);
 });
 
 test("OPTIONS goes to the worker where a route lists it", async (context) => {
-  const door = await openDoor(context, {
+  const harness = await openGateway(context, {
     routes: [
       { path: "/a", subject: "x", method: ["GET", "OPTIONS"] },
       { path: "/b", subject: "x" },
     ],
   });
-  door.serve("x", () => text("mine"));
-  assert.equal(await (await fetch(`${door.url}/a`, { method: "OPTIONS" })).text(), "mine");
-  const answer = await fetch(`${door.url}/b`, { method: "OPTIONS" });
+  harness.serve("x", () => text("mine"));
+  assert.equal(await (await fetch(`${harness.url}/a`, { method: "OPTIONS" })).text(), "mine");
+  const answer = await fetch(`${harness.url}/b`, { method: "OPTIONS" });
   assert.deepEqual(
     [answer.status, answer.headers.get("allow")],
     [204, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"],
@@ -70,15 +70,18 @@ test("OPTIONS goes to the worker where a route lists it", async (context) => {
 });
 
 test("without the default mapping, only routes are found", async (context) => {
-  const door = await openDoor(context, { defaultMapping: false, routes: [{ path: "/a", subject: "a" }] });
-  door.serve(">", () => text("served"));
-  assert.equal((await fetch(`${door.url}/a`)).status, 200);
-  const response = await fetch(`${door.url}/b`);
+  const harness = await openGateway(context, {
+    defaultMapping: false,
+    routes: [{ path: "/a", subject: "a" }],
+  });
+  harness.serve(">", () => text("served"));
+  assert.equal((await fetch(`${harness.url}/a`)).status, 200);
+  const response = await fetch(`${harness.url}/b`);
   assert.deepEqual([response.status, reasonOf(await response.text())], [404, "NOT_FOUND"]);
 });
 
 test("a publish route answers at once", async (context) => {
-  const door = await openDoor(context, {
+  const harness = await openGateway(context, {
     routes: [
       { path: "/plain", subject: "events.plain", mode: "publish" },
       {
@@ -91,44 +94,44 @@ test("a publish route answers at once", async (context) => {
     ],
   });
   const seen: string[] = [];
-  door.engine.subscribe("events.*", {
+  harness.engine.subscribe("events.*", {
     deliver: (route, message) =>
       void seen.push(`${route.subject} ${Buffer.from(message.payload()).toString()}`),
   });
-  const plain = await fetch(`${door.url}/plain`, { method: "POST", body: "1" });
+  const plain = await fetch(`${harness.url}/plain`, { method: "POST", body: "1" });
   assert.deepEqual([plain.status, await plain.text(), plain.headers.get("content-type")], [202, "", null]);
-  const full = await fetch(`${door.url}/full/x`, { method: "POST", body: "2" });
+  const full = await fetch(`${harness.url}/full/x`, { method: "POST", body: "2" });
   assert.deepEqual([full.status, await full.text(), full.headers.get("x-a")], [201, '{"ok":true}', "1, 2"]);
   assert.equal(full.headers.get("content-type"), "application/json");
-  const noted = await fetch(`${door.url}/text`, { method: "POST", body: "3" });
+  const noted = await fetch(`${harness.url}/text`, { method: "POST", body: "3" });
   assert.equal(noted.headers.get("content-type"), "text/plain; charset=utf-8");
   assert.equal(await noted.text(), "noted");
   assert.deepEqual(seen, ["events.plain 1", "events.x 2", "events.text 3"]);
 });
 
 test("a fallback answers when no worker can be had, not when one fails", async (context) => {
-  const door = await openDoor(context, {
+  const harness = await openGateway(context, {
     routes: [
       { path: "/a/{id}", subject: "a.{id}", timeout: "20ms", fallback: { status: 203, body: "later" } },
     ],
   });
-  const absent = await fetch(`${door.url}/a/b`);
+  const absent = await fetch(`${harness.url}/a/b`);
   assert.deepEqual([absent.status, await absent.text()], [203, "later"]);
   assert.equal(absent.headers.get("lintel-fallback"), "NO_RESPONDERS");
-  door.serve("a.slow", () => undefined);
-  assert.equal((await fetch(`${door.url}/a/slow`)).headers.get("lintel-fallback"), "DEADLINE");
-  door.serve("a.bad", () => failure("HANDLER_FAILED"));
-  const failed = await fetch(`${door.url}/a/bad`);
+  harness.serve("a.slow", () => undefined);
+  assert.equal((await fetch(`${harness.url}/a/slow`)).headers.get("lintel-fallback"), "DEADLINE");
+  harness.serve("a.bad", () => failure("HANDLER_FAILED"));
+  const failed = await fetch(`${harness.url}/a/bad`);
   assert.deepEqual([failed.status, failed.headers.get("lintel-fallback")], [500, null]);
-  const lost = door.serve("a.lost", () => undefined);
-  const waiting = fetch(`${door.url}/a/lost`);
+  const lost = harness.serve("a.lost", () => undefined);
+  const waiting = fetch(`${harness.url}/a/lost`);
   await lost.next();
   lost.registration.lose();
   assert.equal((await waiting).headers.get("lintel-fallback"), "WORKER_LOST");
 });
 
 test("timeouts of routes reach the worker", async (context) => {
-  const door = await openDoor(context, {
+  const harness = await openGateway(context, {
     timeoutMs: 7_000,
     routes: [
       { path: "/a", subject: "x", timeout: "5s" },
@@ -136,8 +139,8 @@ test("timeouts of routes reach the worker", async (context) => {
       { path: "/c", subject: "x", timeout: "1m" },
     ],
   });
-  const { jobs } = door.serve("x", () => text(""));
-  for (const path of ["/a", "/b", "/c", "/x"]) await (await fetch(door.url + path)).text();
+  const { jobs } = harness.serve("x", () => text(""));
+  for (const path of ["/a", "/b", "/c", "/x"]) await (await fetch(harness.url + path)).text();
   assert.deepEqual(
     jobs.map(({ timeoutMs }) => timeoutMs),
     [5_000, 250, 60_000, 7_000],

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { LintelError, event } from "../../../src/index.ts";
-import { RawCaller, reasonOf } from "./door.ts";
-import { openStage } from "./stream-stage.ts";
+import { RawCaller, reasonOf } from "./harness.ts";
+import { openHarness } from "./stream-harness.ts";
 
 const EVENTS = `data: {"hello":"Ada"}
 
@@ -33,10 +33,10 @@ const LINES = `{"hello":"Ada"}
 `;
 
 test("each value is an event, its lines kept apart, with id, event and retry", async (context) => {
-  const stage = await openStage(context);
-  await using curl = stage.curl("/values");
+  const harness = await openHarness(context);
+  await using curl = harness.curl("/values");
   assert.deepEqual(await curl.ended, { exit: 0, stdout: EVENTS, stderr: "" });
-  const { headers, body } = await fetch(`${stage.url}/values`);
+  const { headers, body } = await fetch(`${harness.url}/values`);
   assert.equal(headers.get("content-type"), "text/event-stream");
   assert.equal(headers.get("cache-control"), "no-store");
   assert.equal(headers.get("x-accel-buffering"), "no");
@@ -44,7 +44,7 @@ test("each value is an event, its lines kept apart, with id, event and retry", a
 });
 
 test("a caller that likes them better gets lines of JSON", async (context) => {
-  const stage = await openStage(context);
+  const harness = await openHarness(context);
   const accepts: [accept: string, body: string][] = [
     ["application/x-ndjson", LINES],
     ["text/event-stream;q=0.5, application/x-ndjson", LINES],
@@ -53,7 +53,7 @@ test("a caller that likes them better gets lines of JSON", async (context) => {
     ["text/event-stream, application/x-ndjson", EVENTS],
   ];
   for (const [accept, body] of accepts) {
-    const answer = await fetch(`${stage.url}/values`, { headers: { accept } });
+    const answer = await fetch(`${harness.url}/values`, { headers: { accept } });
     assert.equal(await answer.text(), body, accept);
     const type = body === LINES ? "application/x-ndjson" : "text/event-stream";
     assert.equal(answer.headers.get("content-type"), type);
@@ -62,46 +62,46 @@ test("a caller that likes them better gets lines of JSON", async (context) => {
 });
 
 test("Last-Event-ID reaches the handler", async (context) => {
-  const stage = await openStage(context);
-  await using curl = stage.curl("/values", "--header", "Last-Event-ID: 41");
+  const harness = await openHarness(context);
+  await using curl = harness.curl("/values", "--header", "Last-Event-ID: 41");
   assert.match((await curl.ended).stdout, /\ndata: last: 41\n\n$/);
 });
 
 test("each event is sent when its value is there, and the head before all of them", async (context) => {
-  const stage = await openStage(context);
-  const caller = new RawCaller(stage.port).send("GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n");
+  const harness = await openHarness(context);
+  const caller = new RawCaller(harness.port).send("GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n");
   for (let tick = 0; tick < 3; tick++) {
-    await stage.until(() => caller.received.endsWith(`data: ${tick}\n\n\r\n`));
-    stage.tell("tick");
+    await harness.until(() => caller.received.endsWith(`data: ${tick}\n\n\r\n`));
+    harness.tell("tick");
   }
   caller.close();
 });
 
 test("a quiet stream gets a comment, again and again, but not between events that come", async (context) => {
-  const stage = await openStage(context, { sseKeepAliveMs: 300 });
-  await using curl = stage.curl("/ticks");
+  const harness = await openHarness(context, { sseKeepAliveMs: 300 });
+  await using curl = harness.curl("/ticks");
   await curl.prints(/^data: 0\n\n:\n\n:\n\n$/);
-  stage.tell("tick");
+  harness.tell("tick");
   await curl.prints(/^data: 0\n\n(?::\n\n)+data: 1\n\n:\n\n$/);
 });
 
 test("lines of JSON get no comments", async (context) => {
-  const stage = await openStage(context, { sseKeepAliveMs: 5 });
-  await using curl = stage.curl("/ticks", "--header", "Accept: application/x-ndjson");
+  const harness = await openHarness(context, { sseKeepAliveMs: 5 });
+  await using curl = harness.curl("/ticks", "--header", "Accept: application/x-ndjson");
   for (let tick = 0; tick < 5; tick++) {
     await curl.prints(new RegExp(`^${Array.from({ length: tick + 1 }, (_, line) => `${line}\n`).join("")}$`));
-    await stage.settled(/^nothing/, 20);
-    stage.tell("tick");
+    await harness.settled(/^nothing/, 20);
+    harness.tell("tick");
   }
 });
 
 test("a sequence that breaks ends with an error event; one of lines is cut off", async (context) => {
-  const stage = await openStage(context);
-  await using events = stage.curl("/values-break");
-  await using lines = stage.curl("/values-break", "--header", "Accept: application/x-ndjson");
+  const harness = await openHarness(context);
+  await using events = harness.curl("/values-break");
+  await using lines = harness.curl("/values-break", "--header", "Accept: application/x-ndjson");
   await events.prints(/^data: 1\n\n$/);
   await lines.prints(/^1\n$/);
-  stage.tell("break");
+  harness.tell("break");
   const { exit, stdout } = await events.ended;
   assert.equal(exit, 0);
   const [, data = ""] = /^data: 1\n\nevent: error\ndata: (.*)\n\n$/.exec(stdout)!;
@@ -114,35 +114,35 @@ test("a sequence that breaks ends with an error event; one of lines is cut off",
 });
 
 test("a stream inside a value of a sequence ends it, and is reset", async (context) => {
-  const stage = await openStage(context);
-  await using curl = stage.curl("/nested-later");
+  const harness = await openHarness(context);
+  await using curl = harness.curl("/nested-later");
   const [, data = ""] = /^data: \{"plain":true\}\n\nevent: error\ndata: (.*)\n\n$/.exec(
     (await curl.ended).stdout,
   )!;
   assert.equal(reasonOf(data), "BAD_ANSWER");
-  await stage.says(/^canceled BAD_ANSWER$/);
+  await harness.says(/^canceled BAD_ANSWER$/);
 });
 
 test("a worker that is silent for too long is given up, if that is asked for", async (context) => {
-  const stage = await openStage(context, { streamIdleMs: 200, sseKeepAliveMs: 50 });
-  await using curl = stage.curl("/waits");
+  const harness = await openHarness(context, { streamIdleMs: 200, sseKeepAliveMs: 50 });
+  await using curl = harness.curl("/waits");
   const { stdout } = await curl.ended;
   assert.match(
     stdout,
     /^data: waiting\n\n(?::\n\n)+event: error\ndata: \{[^\n]*"reason":"DEADLINE"[^\n]*\}\n\n$/,
   );
-  await stage.says(/^signal DEADLINE$/);
+  await harness.says(/^signal DEADLINE$/);
 });
 
 test("a caller that reads slowly is not taken for a silent worker", async (context) => {
-  const stage = await openStage(context, { streamIdleMs: 300 });
-  const socket = connect(stage.port, "127.0.0.1");
+  const harness = await openHarness(context, { streamIdleMs: 300 });
+  const socket = connect(harness.port, "127.0.0.1");
   socket.write('POST /bytes HTTP/1.1\r\nHost: a\r\nContent-Length: 16\r\n\r\n{"size":9000000}');
-  await stage.settled(/^produced/, 900);
-  assert.deepEqual(stage.records, []);
+  await harness.settled(/^produced/, 900);
+  assert.deepEqual(harness.records, []);
   let end = "";
   socket.on("data", (piece: Buffer) => (end = piece.toString("latin1", Math.max(0, piece.length - 5))));
-  await stage.until(() => end === "0\r\n\r\n");
+  await harness.until(() => end === "0\r\n\r\n");
   socket.destroy();
 });
 
@@ -158,8 +158,8 @@ test("event() checks what it is given", () => {
 });
 
 test("to other callers an event is its value", async (context) => {
-  const stage = await openStage(context);
+  const harness = await openHarness(context);
   const values: unknown[] = [];
-  for await (const value of await stage.hub.request<ReadableStream<unknown>>("values")) values.push(value);
+  for await (const value of await harness.hub.request<ReadableStream<unknown>>("values")) values.push(value);
   assert.deepEqual(values, [{ hello: "Ada" }, "two\nlines\r\nand\rmore", { n: 3 }, "", "last: none"]);
 });

@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { RawCaller } from "./door.ts";
-import { counted, openStage } from "./stream-stage.ts";
+import { RawCaller } from "./harness.ts";
+import { counted, openHarness } from "./stream-harness.ts";
 
 const MIB = 1_048_576;
 const SIZE = 50_000_000;
@@ -39,12 +39,12 @@ function bodyOf(response: Buffer): Buffer {
 
 test("a caller that stops reading holds the worker back, with 1 MiB on the way at the most", async (context) => {
   if (process.platform !== "linux") return context.skip("what the system holds is read from /proc");
-  const stage = await openStage(context);
-  const socket = connect(stage.port, "127.0.0.1");
+  const harness = await openHarness(context);
+  const socket = connect(harness.port, "127.0.0.1");
   socket.write(ask(`{"size":${SIZE}}`));
-  await stage.says(/^produced/);
-  const produced = Number((await stage.settled(/^produced/)).split(" ")[1]);
-  const held = await heldBySystem(stage.port, socket.localPort!);
+  await harness.says(/^produced/);
+  const produced = Number((await harness.settled(/^produced/)).split(" ")[1]);
+  const held = await heldBySystem(harness.port, socket.localPort!);
   const read = socket.bytesRead;
   assert.ok(held > 0, "the caller holds nothing back");
   assert.ok(produced < SIZE);
@@ -53,21 +53,21 @@ test("a caller that stops reading holds the worker back, with 1 MiB on the way a
   context.diagnostic(`produced ${produced}, held by the system ${held}, between ${between}`);
   const pieces: Buffer[] = [];
   socket.on("data", (piece: Buffer) => pieces.push(piece));
-  await stage.says(new RegExp(`^produced ${SIZE}$`));
+  await harness.says(new RegExp(`^produced ${SIZE}$`));
   // The end may come by itself.
-  await stage.until(() => Buffer.concat(pieces.slice(-2)).toString("latin1").endsWith("\r\n0\r\n\r\n"));
+  await harness.until(() => Buffer.concat(pieces.slice(-2)).toString("latin1").endsWith("\r\n0\r\n\r\n"));
   const body = Buffer.concat(pieces);
   assert.ok(bodyOf(body).equals(counted(SIZE)));
   socket.destroy();
 });
 
 test("one slow caller does not slow another down", async (context) => {
-  const stage = await openStage(context);
-  const slow = new RawCaller(stage.port);
+  const harness = await openHarness(context);
+  const slow = new RawCaller(harness.port);
   slow.socket.pause();
   slow.send(ask(`{"size":${SIZE}}`));
-  await stage.says(/^produced/);
-  const quick = new RawCaller(stage.port).send(ask(`{"size":${5 * MIB}}`));
+  await harness.says(/^produced/);
+  const quick = new RawCaller(harness.port).send(ask(`{"size":${5 * MIB}}`));
   assert.equal((await quick.response())?.raw.length, 5 * MIB);
   slow.close();
   quick.close();
@@ -75,17 +75,17 @@ test("one slow caller does not slow another down", async (context) => {
 
 for (const leave of ["destroy", "resetAndDestroy"] as const) {
   test(`a caller that leaves (${leave}) stops the handler's source within 100 ms`, async (context) => {
-    const stage = await openStage(context);
-    const caller = new RawCaller(stage.port).send("GET /waits HTTP/1.1\r\nHost: a\r\n\r\n");
-    await stage.says(/^waiting$/);
-    await stage.until(() => caller.received.includes("data: waiting"));
+    const harness = await openHarness(context);
+    const caller = new RawCaller(harness.port).send("GET /waits HTTP/1.1\r\nHost: a\r\n\r\n");
+    await harness.says(/^waiting$/);
+    await harness.until(() => caller.received.includes("data: waiting"));
     const start = performance.now();
     caller.socket[leave]();
-    await stage.says(/^signal CALLER_GONE$/);
+    await harness.says(/^signal CALLER_GONE$/);
     const took = performance.now() - start;
     assert.ok(took < 100, `it took ${took} ms`);
     assert.deepEqual(
-      stage.records.map(({ status, reason }) => [status, reason]),
+      harness.records.map(({ status, reason }) => [status, reason]),
       [[200, "CALLER_GONE"]],
     );
     caller.close();
@@ -93,69 +93,69 @@ for (const leave of ["destroy", "resetAndDestroy"] as const) {
 }
 
 test("a caller that leaves in the middle of bytes it does not read stops their source within 100 ms", async (context) => {
-  const stage = await openStage(context);
-  const caller = new RawCaller(stage.port);
+  const harness = await openHarness(context);
+  const caller = new RawCaller(harness.port);
   caller.socket.pause();
   caller.send(ask(`{"size":${SIZE}}`));
-  await stage.settled(/^produced/);
+  await harness.settled(/^produced/);
   const start = performance.now();
   caller.close();
-  await stage.says(/^canceled CALLER_GONE$/);
+  await harness.says(/^canceled CALLER_GONE$/);
   const took = performance.now() - start;
   assert.ok(took < 100, `it took ${took} ms`);
 });
 
 test("a curl that is ended stops the source", async (context) => {
-  const stage = await openStage(context);
-  await using curl = stage.curl("/waits");
+  const harness = await openHarness(context);
+  await using curl = harness.curl("/waits");
   await curl.prints(/^data: waiting\n\n$/);
   await curl.stop("SIGINT");
-  await stage.says(/^signal CALLER_GONE$/);
+  await harness.says(/^signal CALLER_GONE$/);
 });
 
 test("a caller that reads nothing at all for a while is disconnected", async (context) => {
-  const stage = await openStage(context, { stallMs: 300 });
-  const caller = new RawCaller(stage.port);
+  const harness = await openHarness(context, { stallMs: 300 });
+  const caller = new RawCaller(harness.port);
   caller.socket.pause();
   caller.send(ask(`{"size":${SIZE}}`));
-  await stage.says(/^canceled CALLER_GONE$/);
+  await harness.says(/^canceled CALLER_GONE$/);
   caller.close();
 });
 
 test("a quiet stream is not taken for a caller that reads nothing", async (context) => {
-  const stage = await openStage(context, { stallMs: 100 });
-  await using curl = stage.curl("/ticks");
+  const harness = await openHarness(context, { stallMs: 100 });
+  await using curl = harness.curl("/ticks");
   await curl.prints(/^data: 0\n\n$/);
-  await stage.settled(/^nothing/);
-  stage.tell("tick");
+  await harness.settled(/^nothing/);
+  harness.tell("tick");
   await curl.prints(/^data: 0\n\ndata: 1\n\n$/);
 });
 
 test("garbage behind a request does not keep a stream from ending with its caller", async (context) => {
-  const stage = await openStage(context);
-  const caller = new RawCaller(stage.port).send("GET /waits HTTP/1.1\r\nHost: a\r\n\r\n");
-  await stage.says(/^waiting$/);
+  const harness = await openHarness(context);
+  const caller = new RawCaller(harness.port).send("GET /waits HTTP/1.1\r\nHost: a\r\n\r\n");
+  await harness.says(/^waiting$/);
   caller.send("no HTTP\r\n\r\n");
-  await stage.until(() => stage.records.length > 0);
+  await harness.until(() => harness.records.length > 0);
   caller.close();
-  await stage.says(/^signal CALLER_GONE$/);
+  await harness.says(/^signal CALLER_GONE$/);
 });
 
 test("drain lets streams end by themselves, and ends those that do not when their time is over", async (context) => {
-  const stage = await openStage(context, { streamGraceMs: 400 });
-  await using finishing = stage.curl("/steps");
-  await using events = stage.curl("/ticks");
-  await using bytes = stage.curl("/breaks", "--data", '{"after":3}');
+  const harness = await openHarness(context, { streamGraceMs: 400 });
+  await using finishing = harness.curl("/steps");
+  await using events = harness.curl("/ticks");
+  await using bytes = harness.curl("/breaks", "--data", '{"after":3}');
   await finishing.prints(/^first $/);
   await events.prints(/^data: 0\n\n$/);
   await bytes.prints(/^xxx$/);
   const start = performance.now();
-  const drained = stage.hub.drain();
-  stage.tell("tick");
+  const drained = harness.hub.drain();
+  harness.tell("tick");
   await events.prints(/^data: 0\n\ndata: 1\n\n$/);
   for (let step = 0; step < 3; step++) {
-    stage.tell("go");
-    await stage.settled(/^nothing/, 20);
+    harness.tell("go");
+    await harness.settled(/^nothing/, 20);
   }
   assert.equal((await finishing.ended).stdout, "first second third");
   const { exit, stdout } = await events.ended;
@@ -168,13 +168,13 @@ test("drain lets streams end by themselves, and ends those that do not when thei
 });
 
 test("drain closes the connection of a stream that has ended, though its head said keep-alive", async (context) => {
-  const stage = await openStage(context, { streamGraceMs: 60_000 });
-  const caller = new RawCaller(stage.port).send("GET /steps HTTP/1.1\r\nHost: a\r\n\r\n");
-  await stage.until(() => caller.received.includes("first "));
-  const drained = stage.hub.drain();
+  const harness = await openHarness(context, { streamGraceMs: 60_000 });
+  const caller = new RawCaller(harness.port).send("GET /steps HTTP/1.1\r\nHost: a\r\n\r\n");
+  await harness.until(() => caller.received.includes("first "));
+  const drained = harness.hub.drain();
   for (const seen of ["second ", "third", "0\r\n\r\n"]) {
-    stage.tell("go");
-    await stage.until(() => caller.received.includes(seen));
+    harness.tell("go");
+    await harness.until(() => caller.received.includes(seen));
   }
   await caller.end();
   await drained;
@@ -182,20 +182,20 @@ test("drain closes the connection of a stream that has ended, though its head sa
 });
 
 test("close ends streams at once", async (context) => {
-  const stage = await openStage(context);
-  await using curl = stage.curl("/ticks");
+  const harness = await openHarness(context);
+  await using curl = harness.curl("/ticks");
   await curl.prints(/^data: 0\n\n$/);
-  await stage.hub.close();
+  await harness.hub.close();
   assert.equal((await curl.ended).exit, 18);
 });
 
 test("a stream goes on past the timeout of its request, which is for the head", async (context) => {
-  const stage = await openStage(context, { timeoutMs: 150 });
-  const caller = new RawCaller(stage.port).send("GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n");
-  await stage.until(() => caller.received.includes("data: 0"));
-  await stage.settled(/^nothing/);
-  stage.tell("tick");
-  await stage.until(() => caller.received.includes("data: 1"));
+  const harness = await openHarness(context, { timeoutMs: 150 });
+  const caller = new RawCaller(harness.port).send("GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n");
+  await harness.until(() => caller.received.includes("data: 0"));
+  await harness.settled(/^nothing/);
+  harness.tell("tick");
+  await harness.until(() => caller.received.includes("data: 1"));
   caller.close();
   await once(caller.socket, "close");
 });

@@ -1,12 +1,12 @@
 /** What is written to callers in one turn of the loop has a bound, however much has been decided in it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BodyBudget } from "../../../src/gateway/http/body.ts";
+import { BodyBudget } from "../../../src/gateway/http/body-limit.ts";
 import {
-  Connection,
+  HttpConnection,
   Exchange,
   type Incoming,
-  type Line,
+  type ConnectionDriver,
   type Outgoing,
 } from "../../../src/gateway/http/connection.ts";
 import { settingsOf } from "../../../src/gateway/http/options.ts";
@@ -14,8 +14,8 @@ import { Responder } from "../../../src/gateway/http/responder.ts";
 import { StreamedAnswers } from "../../../src/gateway/http/stream/streamed-answers.ts";
 import { Message } from "../../../src/message/message.ts";
 import type { StreamEnd } from "../../../src/message/message.ts";
-import { ROOT_LINE } from "../../../src/message/stream.ts";
-import { createStream } from "../../../src/message/stream-pair.ts";
+import { ROOT_LINE } from "../../../src/stream/stream.ts";
+import { createStream } from "../../../src/stream/stream-pair.ts";
 
 const COUNT = 1_000;
 
@@ -25,7 +25,7 @@ class Caller {
   bytes = 0;
   ended = 0;
   readonly exchange: Exchange;
-  readonly connection: Connection;
+  readonly connection: HttpConnection;
 
   constructor() {
     const response: Partial<Outgoing> = {
@@ -40,19 +40,19 @@ class Caller {
       end: () => void this.ended++,
     };
     const request: Partial<Incoming> = { method: "GET", httpVersionMinor: 1, rawHeaders: [] };
-    this.connection = new Connection({ closed: () => undefined } as unknown as Line);
+    this.connection = new HttpConnection({ closed: () => undefined } as unknown as ConnectionDriver);
     const [incoming, outgoing] = [request as Incoming, response as Outgoing];
     this.exchange = new Exchange(this.connection, incoming, outgoing, "/", false, 0);
   }
 }
 
-interface Rig {
+interface Harness {
   readonly callers: readonly Caller[];
   readonly responder: Responder;
   readonly streams: StreamedAnswers;
 }
 
-function rig(): Rig {
+function createHarness(): Harness {
   const settings = settingsOf({ port: 0 });
   const responder = new Responder(settings, new BodyBudget(1), () => undefined);
   const callers = Array.from({ length: COUNT }, () => new Caller());
@@ -60,7 +60,7 @@ function rig(): Rig {
 }
 
 /** The other end of the answer's stream. */
-function begin({ streams }: Rig, { exchange }: Caller, messages: boolean): StreamEnd {
+function begin({ streams }: Harness, { exchange }: Caller, messages: boolean): StreamEnd {
   const [end, other] = createStream({ receives: true, sends: false, messages });
   const answer = Message.ofBytes(new Uint8Array(0), ROOT_LINE);
   answer.streams = [end];
@@ -82,7 +82,7 @@ const total = (callers: readonly Caller[], what: "ended" | "writes" | "bytes"): 
   callers.reduce((sum, caller) => sum + caller[what], 0);
 
 test("a thousand responses of one turn go out 256 in a turn, and count as unsent until then", async () => {
-  const { callers, responder } = rig();
+  const { callers, responder } = createHarness();
   for (const { exchange } of callers) responder.empty(exchange, 204, []);
   assert.equal(total(callers, "ended"), 0);
   assert.ok(callers.every(({ connection }) => connection.unsent === 1));
@@ -90,17 +90,17 @@ test("a thousand responses of one turn go out 256 in a turn, and count as unsent
   assert.ok(callers.every(({ connection, ended }) => connection.unsent === 0 && ended === 1));
 });
 
-test("a door that is closed sends all of them", () => {
-  const { callers, responder } = rig();
+test("a gateway that is closed sends all of them", () => {
+  const { callers, responder } = createHarness();
   for (const { exchange } of callers) responder.empty(exchange, 204, []);
   responder.flush();
   assert.equal(total(callers, "ended"), COUNT);
 });
 
 test("a response whose fate somebody wants to know goes out at once, and alone", () => {
-  const { callers, responder } = rig();
+  const { callers, responder } = createHarness();
   const [first, second] = [callers[0]!, callers[1]!];
-  Object.assign(first.connection.line, { watch: () => undefined });
+  Object.assign(first.connection.driver, { watch: () => undefined });
   responder.empty(second.exchange, 204, []);
   responder.respond(first.exchange, 200, [], "job", { taken: () => undefined, lost: () => undefined });
   assert.deepEqual([first.ended, second.ended], [1, 0]);
@@ -112,17 +112,17 @@ for (const { name, messages, pieces, size, most } of [
   { name: "256 KiB each", messages: false, pieces: 16, size: 16_384, most: 300 },
 ]) {
   test(`a thousand streams with ${name}: ${most} pieces in a turn at the most, in their order`, async () => {
-    const stage = rig();
-    const ends = stage.callers.map((caller) => begin(stage, caller, messages));
+    const harness = createHarness();
+    const ends = harness.callers.map((caller) => begin(harness, caller, messages));
     const piece = Message.ofBytes(Buffer.from(`"${"x".repeat(size - 2)}"`));
     for (let at = 0; at < pieces; at++) for (const end of ends) end.send(piece);
     for (const end of ends) end.end();
-    const added = await turns(() => total(stage.callers, "writes"));
+    const added = await turns(() => total(harness.callers, "writes"));
     assert.ok(added.length > 1 && Math.max(...added) <= most, added.join(" "));
-    assert.equal(total(stage.callers, "writes"), COUNT * pieces);
-    assert.equal(total(stage.callers, "ended"), COUNT);
+    assert.equal(total(harness.callers, "writes"), COUNT * pieces);
+    assert.equal(total(harness.callers, "ended"), COUNT);
     assert.ok(
-      stage.callers.every(({ writes }) => writes === pieces),
+      harness.callers.every(({ writes }) => writes === pieces),
       "none is written to twice before others",
     );
   });

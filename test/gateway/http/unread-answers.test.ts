@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { Format, Message } from "../../../src/message/message.ts";
-import { SharedBound } from "../../../src/message/shared-bound.ts";
-import { openDoor } from "./door.ts";
+import { SharedBound } from "../../../src/collections/shared-bound.ts";
+import { openGateway } from "./harness.ts";
 
 const MEGABYTE = 1_000_000;
 const REQUEST = "GET /large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
@@ -30,27 +30,27 @@ async function received(socket: Socket): Promise<number> {
 
 test("a caller whose answers pile up unread is cut off, and its bytes come back", async (context) => {
   const answers = new SharedBound(100 * MEGABYTE, 20 * MEGABYTE);
-  const door = await openDoor(context, {}, { answers });
-  door.serve("large", large);
-  const deaf = pipeline(door.port, 60);
+  const gateway = await openGateway(context, {}, { answers });
+  gateway.serve("large", large);
+  const deaf = pipeline(gateway.port, 60);
   deaf.pause();
-  while (!door.records.some(({ reason }) => reason === "SLOW_CONSUMER")) {
+  while (!gateway.records.some(({ reason }) => reason === "SLOW_CONSUMER")) {
     assert.ok(answers.taken <= 20 * MEGABYTE);
     await new Promise((resolve) => setImmediate(resolve));
   }
   assert.equal(answers.takenBy("127.0.0.1"), 0);
   deaf.destroy();
-  assert.deepEqual(door.faults, []);
+  assert.deepEqual(gateway.faults, []);
 });
 
 test("another caller has its own share meanwhile", async (context) => {
   const answers = new SharedBound(100 * MEGABYTE, 20 * MEGABYTE);
-  const door = await openDoor(context, {}, { answers });
-  door.serve("large", large);
-  const deaf = pipeline(door.port, 15);
+  const gateway = await openGateway(context, {}, { answers });
+  gateway.serve("large", large);
+  const deaf = pipeline(gateway.port, 15);
   deaf.pause();
   while (answers.takenBy("127.0.0.1") < 5 * MEGABYTE) await new Promise((resolve) => setImmediate(resolve));
-  const reads = pipeline(door.port, 15, "127.0.0.2");
+  const reads = pipeline(gateway.port, 15, "127.0.0.2");
   reads.end();
   assert.ok((await received(reads)) > 15 * MEGABYTE);
   assert.equal(answers.takenBy("127.0.0.2"), 0);
@@ -61,9 +61,9 @@ test("another caller has its own share meanwhile", async (context) => {
 
 test("a caller that reads gets whatever it asks for, though it is more than its share in all", async (context) => {
   const answers = new SharedBound(100 * MEGABYTE, 20 * MEGABYTE);
-  const door = await openDoor(context, { maxPipelined: 4 }, { answers });
-  door.serve("large", large);
-  const socket = pipeline(door.port, 50);
+  const gateway = await openGateway(context, { maxPipelined: 4 }, { answers });
+  gateway.serve("large", large);
+  const socket = pipeline(gateway.port, 50);
   socket.end();
   assert.ok((await received(socket)) > 50 * MEGABYTE);
   assert.equal(answers.taken, 0);

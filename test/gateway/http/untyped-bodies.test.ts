@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { connect, createHub, type Hub, type Peer } from "../../../src/index.ts";
-import { RawCaller } from "./door.ts";
+import { RawCaller } from "./harness.ts";
 
 let hub: Hub;
 let worker: Peer;

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { isServiceName } from "../../../src/gateway/jobs/options.ts";
 import { nameOfSubject, subjectOfSegment } from "../../../src/gateway/jobs/service-names.ts";
 import { seededRandom } from "./random.ts";
-import { openStage, problemOf } from "./stage.ts";
+import { openHarness, problemOf } from "./harness.ts";
 
 const COMPAT = { jobs: { compat: "astrohub", waitMs: 30 } } as const;
 
@@ -59,46 +59,46 @@ test("every name has a subject of its own, from which it can be told", () => {
 });
 
 test("requests and polls of every name meet, and both paths answer", async (context) => {
-  const stage = await openStage(context, { jobs: { compat: "astrohub" } });
+  const harness = await openHarness(context, { jobs: { compat: "astrohub" } });
   const segments = [...NAMES.map(([segment]) => segment), "é".repeat(500), "x".repeat(1_000)];
   for (const [index, name] of segments.entries()) {
-    const asked = stage.ask(name, "body");
-    const { id, originalRequest } = await stage.poll(name);
+    const asked = harness.ask(name, "body");
+    const { id, originalRequest } = await harness.poll(name);
     assert.equal(originalRequest, Buffer.from("body").toString("base64"), name);
-    const answer = await stage.post(index % 2 === 0 ? `/jobs/${id}` : `/jobs/${id}/response`, "done");
+    const answer = await harness.post(index % 2 === 0 ? `/jobs/${id}` : `/jobs/${id}/response`, "done");
     assert.deepEqual([answer.status, await answer.text()], [200, ""], name);
     assert.equal(await (await asked).text(), "done", name);
   }
 });
 
 test("a poll that gets no job ends with a status above 204, unless it asks for a form of Lintel", async (context) => {
-  const stage = await openStage(context, COMPAT);
+  const harness = await openHarness(context, COMPAT);
   for (const query of ["", "?wait=0", "?foo=1&bar", "?foo=1&wait=10ms"])
     assert.deepEqual(
-      await problemOf(await stage.call(`/service/a/jobs${query}`)),
+      await problemOf(await harness.call(`/service/a/jobs${query}`)),
       [408, "REQUEST_TIMEOUT"],
       query,
     );
   const own = { headers: { accept: "application/json" } };
-  assert.equal((await stage.call("/service/a/jobs", own)).status, 204);
+  assert.equal((await harness.call("/service/a/jobs", own)).status, 204);
 });
 
 test("parameters that AstroHub does not know are ignored in answers, too", async (context) => {
-  const stage = await openStage(context, { jobs: { compat: "astrohub" } });
-  const asked = stage.ask("a", "body");
-  const { id } = await stage.poll("a", "?foo=1&foo=2");
-  assert.equal((await stage.post(`/jobs/${id}/response?foo=1`, "done")).status, 200);
+  const harness = await openHarness(context, { jobs: { compat: "astrohub" } });
+  const asked = harness.ask("a", "body");
+  const { id } = await harness.poll("a", "?foo=1&foo=2");
+  assert.equal((await harness.post(`/jobs/${id}/response?foo=1`, "done")).status, 200);
   assert.equal(await (await asked).text(), "done");
 });
 
 test("without it nothing of that holds", async (context) => {
-  const stage = await openStage(context, { jobs: { waitMs: 30 } });
-  assert.equal((await stage.call("/service/a/jobs")).status, 204);
+  const harness = await openHarness(context, { jobs: { waitMs: 30 } });
+  assert.equal((await harness.call("/service/a/jobs")).status, 204);
   const asked = { headers: { accept: "application/vnd.astrohub+json" } };
-  assert.equal((await stage.call("/service/a/jobs", asked)).status, 204);
-  assert.equal((await stage.call("/service/a/jobs?foo=1")).status, 400);
+  assert.equal((await harness.call("/service/a/jobs", asked)).status, 204);
+  assert.equal((await harness.call("/service/a/jobs?foo=1")).status, 400);
   for (const name of ["a:b@c", "_int", "a%20b", "caf%C3%A9"]) {
-    assert.deepEqual(await problemOf(await stage.call(`/service/${name}/jobs`)), [400, "BAD_SUBJECT"]);
-    assert.deepEqual(await problemOf(await stage.ask(name)), [400, "BAD_SUBJECT"]);
+    assert.deepEqual(await problemOf(await harness.call(`/service/${name}/jobs`)), [400, "BAD_SUBJECT"]);
+    assert.deepEqual(await problemOf(await harness.ask(name)), [400, "BAD_SUBJECT"]);
   }
 });

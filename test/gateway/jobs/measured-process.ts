@@ -10,7 +10,7 @@
 import { createInterface } from "node:readline";
 import { connect, createHub } from "../../../src/index.ts";
 import { RawHttp } from "./raw-http.ts";
-import type { GivenJob } from "./stage.ts";
+import type { GivenJob } from "./harness.ts";
 
 const [part, where = "", max = "1"] = process.argv.slice(2);
 

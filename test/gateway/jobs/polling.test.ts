@@ -5,15 +5,15 @@ import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import { LintelError } from "../../../src/message/failure.ts";
 import { formatHeaders } from "../../../src/message/headers.ts";
 import { Format, Message } from "../../../src/message/message.ts";
-import { createStream } from "../../../src/message/stream-pair.ts";
-import { json, serveOn, text } from "../http/door.ts";
-import { openStage, problemOf, stageOn, until, type GivenJob } from "./stage.ts";
+import { createStream } from "../../../src/stream/stream-pair.ts";
+import { json, serveOn, text } from "../http/harness.ts";
+import { openHarness, problemOf, stageOn, until, type GivenJob } from "./harness.ts";
 
 test("a poll waits for a job, and the answer to the job is the answer to the request", async (context) => {
-  const stage = await openStage(context);
-  const polling = stage.poll("image.resize");
-  await stage.waiting(1);
-  const asked = stage.ask("image.resize", '{"width":100}', { "x-trace": "7" });
+  const harness = await openHarness(context);
+  const polling = harness.poll("image.resize");
+  await harness.waiting(1);
+  const asked = harness.ask("image.resize", '{"width":100}', { "x-trace": "7" });
   const job = await polling;
   assert.match(job.id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   assert.deepEqual(job.originalRequest, { width: 100 });
@@ -25,7 +25,7 @@ test("a poll waits for a job, and the answer to the job is the answer to the req
   assert.equal(job.headers["x-trace"], "7");
   assert.ok(job.deadline > 20_000 && job.deadline <= 30_000, `${job.deadline} ms are left`);
   assert.equal(job.lease, job.deadline, "without a lease it is the worker's until the deadline");
-  const answered = await stage.post(`/jobs/${job.id}`, '{"ok":true}');
+  const answered = await harness.post(`/jobs/${job.id}`, '{"ok":true}');
   assert.equal(answered.status, 200);
   assert.equal(await answered.text(), "");
   const answer = await asked;
@@ -35,10 +35,10 @@ test("a poll waits for a job, and the answer to the job is the answer to the req
 });
 
 test("the id and the terms of a job are in headers, too", async (context) => {
-  const stage = await openStage(context);
-  const polling = stage.call("/service/a/jobs?lease=5s");
-  await stage.waiting(1);
-  const asked = stage.ask("a");
+  const harness = await openHarness(context);
+  const polling = harness.call("/service/a/jobs?lease=5s");
+  await harness.waiting(1);
+  const asked = harness.ask("a");
   const response = await polling;
   const job = (await response.json()) as GivenJob;
   assert.equal(response.headers.get("lintel-job"), job.id);
@@ -48,56 +48,56 @@ test("the id and the terms of a job are in headers, too", async (context) => {
   assert.equal(response.headers.get("lintel-lease"), String(job.lease));
   assert.ok(job.lease <= 5_000);
   assert.equal(response.headers.get("cache-control"), "no-store");
-  await stage.post(`/jobs/${job.id}/response`, "done");
+  await harness.post(`/jobs/${job.id}/response`, "done");
   assert.equal(await (await asked).text(), "done");
 });
 
 test("polling a service that nobody has used waits, and ends with 204", async (context) => {
-  const stage = await openStage(context);
+  const harness = await openHarness(context);
   const began = performance.now();
-  const response = await stage.call("/service/never.used/jobs?wait=80ms");
+  const response = await harness.call("/service/never.used/jobs?wait=80ms");
   assert.equal(response.status, 204);
   assert.equal(response.headers.get("cache-control"), "no-store");
   assert.ok(performance.now() - began >= 75);
-  assert.equal((await stage.call("/service/never.used/jobs?wait=0")).status, 204);
+  assert.equal((await harness.call("/service/never.used/jobs?wait=0")).status, 204);
 });
 
 test("a request waits while nobody polls, for a service that was polled lately", async (context) => {
-  const stage = await openStage(context);
-  await stage.call("/service/a/jobs?wait=0");
-  const asked = [stage.ask("a", "1"), stage.ask("a", "2")];
-  await stage.inFlight(2);
+  const harness = await openHarness(context);
+  await harness.call("/service/a/jobs?wait=0");
+  const asked = [harness.ask("a", "1"), harness.ask("a", "2")];
+  await harness.inFlight(2);
   for (let round = 0; round < 2; round++) {
-    const job = await stage.poll("a");
-    await stage.post(`/jobs/${job.id}`, `answer to ${String(job.originalRequest)}`);
+    const job = await harness.poll("a");
+    await harness.post(`/jobs/${job.id}`, `answer to ${String(job.originalRequest)}`);
   }
   const answers = await Promise.all(asked.map(async (one) => (await one).text()));
   assert.deepEqual(answers.toSorted(), ["answer to 1", "answer to 2"]);
 });
 
 test("a request for a service that nobody has polled fails at once", async (context) => {
-  const stage = await openStage(context);
-  const answer = await stage.ask("a");
+  const harness = await openHarness(context);
+  const answer = await harness.ask("a");
   assert.equal(answer.headers.get("retry-after"), "1");
   assert.deepEqual(await problemOf(answer), [503, "NO_RESPONDERS"]);
 });
 
 test("a service nobody polls any longer is given up, with what waits for it", async (context) => {
-  const stage = await openStage(context, { jobs: { lingerMs: 60 } });
-  await stage.call("/service/a/jobs?wait=0");
-  const asked = stage.ask("a");
+  const harness = await openHarness(context, { jobs: { lingerMs: 60 } });
+  await harness.call("/service/a/jobs?wait=0");
+  const asked = harness.ask("a");
   assert.deepEqual(await problemOf(await asked), [503, "NO_RESPONDERS"]);
-  assert.equal(stage.gateway.needsPort, false);
+  assert.equal(harness.gateway.needsPort, false);
 });
 
 test("a configured service queues though nobody has ever polled it", async (context) => {
-  const stage = await openStage(context, { jobs: { lingerMs: 20, services: { a: {} } } });
-  const asked = stage.ask("a", "hello");
-  await stage.inFlight(1);
-  await until(() => stage.engine.clock.now() > 0);
-  const job = await stage.poll("a");
+  const harness = await openHarness(context, { jobs: { lingerMs: 20, services: { a: {} } } });
+  const asked = harness.ask("a", "hello");
+  await harness.inFlight(1);
+  await until(() => harness.engine.clock.now() > 0);
+  const job = await harness.poll("a");
   assert.equal(job.originalRequest, "hello");
-  await stage.post(`/jobs/${job.id}`, "bye");
+  await harness.post(`/jobs/${job.id}`, "bye");
   assert.equal(await (await asked).text(), "bye");
 });
 
@@ -117,29 +117,29 @@ test("a service that the engine has refused is begun anew by the next poll", asy
       };
     },
   });
-  const stage = await stageOn(context, engine, local, { jobs: { services: { known: {} } } });
-  assert.deepEqual(await problemOf(await stage.call("/service/polled/jobs")), [429, "TOO_MANY"]);
+  const harness = await stageOn(context, engine, local, { jobs: { services: { known: {} } } });
+  assert.deepEqual(await problemOf(await harness.call("/service/polled/jobs")), [429, "TOO_MANY"]);
   for (const service of ["known", "polled"]) {
-    const polling = stage.poll(service);
-    await stage.waiting(1);
-    const asked = stage.ask(service, "hello");
+    const polling = harness.poll(service);
+    await harness.waiting(1);
+    const asked = harness.ask(service, "hello");
     const { id } = await polling;
-    await stage.post(`/jobs/${id}`, "bye");
+    await harness.post(`/jobs/${id}`, "bye");
     assert.equal(await (await asked).text(), "bye");
   }
 });
 
 test("max gives an array with as many jobs as are there", async (context) => {
-  const stage = await openStage(context, { jobs: { services: { a: {} } } });
-  const asked = [0, 1, 2, 3, 4].map((number) => stage.ask("a", JSON.stringify([number])));
-  await stage.inFlight(5);
-  const first = (await (await stage.call("/service/a/jobs?max=3")).json()) as GivenJob[];
-  const second = (await (await stage.call("/service/a/jobs?max=3")).json()) as GivenJob[];
+  const harness = await openHarness(context, { jobs: { services: { a: {} } } });
+  const asked = [0, 1, 2, 3, 4].map((number) => harness.ask("a", JSON.stringify([number])));
+  await harness.inFlight(5);
+  const first = (await (await harness.call("/service/a/jobs?max=3")).json()) as GivenJob[];
+  const second = (await (await harness.call("/service/a/jobs?max=3")).json()) as GivenJob[];
   assert.equal(first.length, 3);
   assert.equal(second.length, 2);
-  assert.equal((await stage.call("/service/a/jobs?max=3&wait=0")).status, 204);
+  assert.equal((await harness.call("/service/a/jobs?max=3&wait=0")).status, 204);
   const entries = [...first, ...second].map(({ id, originalRequest }) => ({ id, response: originalRequest }));
-  const response = await stage.post("/jobs", JSON.stringify(entries));
+  const response = await harness.post("/jobs", JSON.stringify(entries));
   assert.equal(response.status, 200);
   assert.deepEqual(
     await response.json(),
@@ -150,39 +150,39 @@ test("max gives an array with as many jobs as are there", async (context) => {
 });
 
 test("a poll with max gets what comes in one turn of the loop together", async (context) => {
-  const stage = await openStage(context);
-  const polling = stage.call("/service/a/jobs?max=10");
-  await stage.waiting(1);
+  const harness = await openHarness(context);
+  const polling = harness.call("/service/a/jobs?max=10");
+  await harness.waiting(1);
   const outcomes: string[] = [];
   const sink = {
     answered: (tag: number) => void outcomes.push(String(tag)),
     failed: (_tag: number, why: { reason: string }) => void outcomes.push(why.reason),
   };
-  const route = stage.engine.route("a");
-  for (let tag = 0; tag < 4; tag++) stage.engine.request(route, text("x"), 5_000, sink, tag);
+  const route = harness.engine.route("a");
+  for (let tag = 0; tag < 4; tag++) harness.engine.request(route, text("x"), 5_000, sink, tag);
   const jobs = (await (await polling).json()) as GivenJob[];
   assert.equal(jobs.length, 4);
-  await stage.post("/jobs", JSON.stringify(jobs.map(({ id }) => ({ id }))));
+  await harness.post("/jobs", JSON.stringify(jobs.map(({ id }) => ({ id }))));
   assert.deepEqual(outcomes, ["0", "1", "2", "3"]);
 });
 
 test("workers that poll and workers that are sent theirs share the requests of a service", async (context) => {
-  const stage = await openStage(context);
-  const pushed = serveOn(stage.engine, "a", () => text("pushed"));
+  const harness = await openHarness(context);
+  const pushed = serveOn(harness.engine, "a", () => text("pushed"));
   let pulled = 0;
   const stop = new AbortController();
   const worker = (async () => {
     while (!stop.signal.aborted) {
-      const response = await stage.call("/service/a/jobs?wait=50ms");
+      const response = await harness.call("/service/a/jobs?wait=50ms");
       if (response.status === 204) continue;
       const { id } = (await response.json()) as GivenJob;
       pulled++;
-      await stage.post(`/jobs/${id}`, "pulled");
+      await harness.post(`/jobs/${id}`, "pulled");
     }
   })();
-  await stage.waiting(1);
+  await harness.waiting(1);
   for (let round = 0; round < 40; round++) {
-    const answers = await Promise.all([stage.ask("a"), stage.ask("a"), stage.ask("a")]);
+    const answers = await Promise.all([harness.ask("a"), harness.ask("a"), harness.ask("a")]);
     for (const answer of answers) assert.equal(answer.status, 200);
     if (pulled > 5 && pushed.jobs.length > 5) break;
   }
@@ -198,7 +198,7 @@ function nested(depth: number): string {
 }
 
 test("what the job looks like follows from what the request is", async (context) => {
-  const stage = await openStage(context, { jobs: { services: { a: {} } } });
+  const harness = await openHarness(context, { jobs: { services: { a: {} } } });
   const cases: [body: Message, encoding: string, value: unknown][] = [
     [json({ a: [1, null] }), "json", { a: [1, null] }],
     [json("text"), "json", "text"],
@@ -233,110 +233,110 @@ test("what the job looks like follows from what the request is", async (context)
   ];
   const sink = { answered: () => undefined, failed: () => undefined };
   for (const [request, encoding, value] of cases) {
-    stage.engine.request(stage.engine.route("a"), request, 5_000, sink, 0);
-    const job = await stage.poll("a");
+    harness.engine.request(harness.engine.route("a"), request, 5_000, sink, 0);
+    const job = await harness.poll("a");
     assert.deepEqual([job.encoding, job.originalRequest], [encoding, value]);
-    await stage.post(`/jobs/${job.id}`);
+    await harness.post(`/jobs/${job.id}`);
   }
 });
 
 test("JSON is passed on as it came, digit for digit", async (context) => {
-  const stage = await openStage(context, { jobs: { services: { a: {} } } });
+  const harness = await openHarness(context, { jobs: { services: { a: {} } } });
   const body = '{ "big": 12345678901234567890.10, "a":1, "a":2 }';
-  const asked = stage.ask("a", body, { "content-type": "application/json" });
-  await stage.inFlight(1);
-  const response = await (await stage.call("/service/a/jobs")).text();
+  const asked = harness.ask("a", body, { "content-type": "application/json" });
+  await harness.inFlight(1);
+  const response = await (await harness.call("/service/a/jobs")).text();
   assert.ok(response.includes(`"originalRequest":${body},`), response);
-  await stage.post(`/jobs/${(JSON.parse(response) as GivenJob).id}`);
+  await harness.post(`/jobs/${(JSON.parse(response) as GivenJob).id}`);
   assert.equal((await asked).status, 204);
 });
 
 test("a raw job is the request as it is, and all else in headers", async (context) => {
-  const stage = await openStage(context, { jobs: { services: { a: {} } } });
+  const harness = await openHarness(context, { jobs: { services: { a: {} } } });
   const picture = Buffer.from([0x89, 0x50, 0x00, 0xff, 0x0a]);
   const headers = { "content-type": "image/png", "x-name": "a.png" };
-  const asked = stage.ask("a", picture, headers);
-  await stage.inFlight(1);
-  const job = await stage.call("/service/a/jobs", { headers: { accept: "application/octet-stream" } });
+  const asked = harness.ask("a", picture, headers);
+  await harness.inFlight(1);
+  const job = await harness.call("/service/a/jobs", { headers: { accept: "application/octet-stream" } });
   assert.deepEqual(Buffer.from(await job.arrayBuffer()), picture);
   assert.equal(job.headers.get("content-type"), "image/png");
   assert.equal(job.headers.get("lintel-header-x-name"), "a.png");
   assert.equal(job.headers.get("lintel-method"), "POST");
   assert.equal(job.headers.get("lintel-path"), "/service/a");
   const answer = Buffer.from([0, 1, 2, 0xfe]);
-  await stage.post(`/jobs/${job.headers.get("lintel-job")}`, answer, { "content-type": "image/gif" });
+  await harness.post(`/jobs/${job.headers.get("lintel-job")}`, answer, { "content-type": "image/gif" });
   const answered = await asked;
   assert.equal(answered.headers.get("content-type"), "image/gif");
   assert.deepEqual(Buffer.from(await answered.arrayBuffer()), answer);
 });
 
 test("a header that HTTP cannot carry stays out of a raw job", async (context) => {
-  const stage = await openStage(context, { jobs: { services: { a: {} } } });
+  const harness = await openHarness(context, { jobs: { services: { a: {} } } });
   const head = formatHeaders({ "x-plain": "yes", "x-name": "\u4f60" });
   const sink = { answered: () => undefined, failed: () => undefined };
   for (let round = 0; round < 2; round++)
-    stage.engine.request(stage.engine.route("a"), json(1, head), 5_000, sink, 0);
-  const raw = await stage.call("/service/a/jobs", { headers: { accept: "application/octet-stream" } });
+    harness.engine.request(harness.engine.route("a"), json(1, head), 5_000, sink, 0);
+  const raw = await harness.call("/service/a/jobs", { headers: { accept: "application/octet-stream" } });
   assert.equal(raw.headers.get("lintel-header-x-plain"), "yes");
   assert.equal(raw.headers.has("lintel-header-x-name"), false);
-  assert.equal((await stage.poll("a")).headers["x-name"], "\u4f60");
+  assert.equal((await harness.poll("a")).headers["x-name"], "\u4f60");
 });
 
 test("headers that are none do no harm", async (context) => {
-  const stage = await openStage(context, { jobs: { services: { a: {} } } });
+  const harness = await openHarness(context, { jobs: { services: { a: {} } } });
   // A hub forwards header blocks unread: there is no telling what is in one.
   const head =
     ":path:/one\n:path:/two\nx y:1\n\r:2\nno colon\n__proto__:3\nx:4\u0000\nx-good:5\nx-good:6\n:\u0000:7\n";
   const sink = { answered: () => undefined, failed: () => undefined };
   for (let round = 0; round < 2; round++)
-    stage.engine.request(stage.engine.route("a"), text("hello", head), 5_000, sink, 0);
-  const raw = await stage.call("/service/a/jobs", { headers: { accept: "application/octet-stream" } });
+    harness.engine.request(harness.engine.route("a"), text("hello", head), 5_000, sink, 0);
+  const raw = await harness.call("/service/a/jobs", { headers: { accept: "application/octet-stream" } });
   assert.equal(await raw.text(), "hello");
   assert.equal(raw.headers.get("lintel-header-x-good"), "5, 6");
-  const job = await stage.poll("a");
+  const job = await harness.poll("a");
   assert.equal(job.path, "/one");
   assert.equal(job.headers["x-good"], "5, 6");
   assert.equal(Object.getOwnPropertyDescriptor(job.headers, "__proto__")?.value, "3");
 });
 
 test("what AstroHub's workers get and send", async (context) => {
-  const stage = await openStage(context, { jobs: { compat: "astrohub" } });
-  const asked = stage.ask("adder", '{"a":1}'); // before anybody has polled
-  await stage.inFlight(1);
-  const job = await (await stage.call("/service/adder/jobs")).text();
+  const harness = await openHarness(context, { jobs: { compat: "astrohub" } });
+  const asked = harness.ask("adder", '{"a":1}'); // before anybody has polled
+  await harness.inFlight(1);
+  const job = await (await harness.call("/service/adder/jobs")).text();
   const [, id] = /^\{"id":"([0-9a-f-]{36})","originalRequest":"eyJhIjoxfQ=="\}$/.exec(job) ?? [];
   assert.ok(id !== undefined, job);
-  const answered = await stage.post(`/jobs/${id}/response`);
+  const answered = await harness.post(`/jobs/${id}/response`);
   assert.deepEqual([answered.status, await answered.text()], [200, ""]);
   const answer = await asked;
   assert.deepEqual([answer.status, await answer.text()], [200, ""]);
-  const modern = stage.ask("adder", '{"a":1}');
-  await stage.inFlight(1);
-  const asJson = await stage.call("/service/adder/jobs", { headers: { accept: "application/json" } });
+  const modern = harness.ask("adder", '{"a":1}');
+  await harness.inFlight(1);
+  const asJson = await harness.call("/service/adder/jobs", { headers: { accept: "application/json" } });
   const given = (await asJson.json()) as GivenJob;
   assert.deepEqual(given.originalRequest, { a: 1 });
-  await stage.post(`/jobs/${given.id}`, "2");
+  await harness.post(`/jobs/${given.id}`, "2");
   assert.equal(await (await modern).text(), "2");
 });
 
 test("a worker asks for AstroHub's form by its type", async (context) => {
-  const stage = await openStage(context, { jobs: { services: { a: {} } } });
-  const asked = [stage.ask("a", "hello"), stage.ask("a", "hello")];
-  await stage.inFlight(2);
+  const harness = await openHarness(context, { jobs: { services: { a: {} } } });
+  const asked = [harness.ask("a", "hello"), harness.ask("a", "hello")];
+  await harness.inFlight(2);
   const headers = { accept: "application/vnd.astrohub+json" };
-  const one = await stage.call("/service/a/jobs", { headers });
+  const one = await harness.call("/service/a/jobs", { headers });
   assert.equal(one.headers.get("content-type"), "application/vnd.astrohub+json");
   const job = (await one.json()) as GivenJob;
   assert.deepEqual(Object.keys(job), ["id", "originalRequest"]);
   assert.equal(job.originalRequest, "aGVsbG8=");
-  const [more] = (await (await stage.call("/service/a/jobs?max=9", { headers })).json()) as GivenJob[];
+  const [more] = (await (await harness.call("/service/a/jobs?max=9", { headers })).json()) as GivenJob[];
   assert.equal(more?.originalRequest, "aGVsbG8=");
-  for (const { id } of [job, more]) await stage.post(`/jobs/${id}`, "x");
+  for (const { id } of [job, more]) await harness.post(`/jobs/${id}`, "x");
   await Promise.all(asked);
 });
 
 test("a request that carries streams is not for workers that poll", async (context) => {
-  const stage = await openStage(context, { jobs: { services: { a: {} } } });
+  const harness = await openHarness(context, { jobs: { services: { a: {} } } });
   const reset: string[] = [];
   const request = text("x");
   const [source, far] = createStream({ receives: false, sends: true, messages: false });
@@ -350,14 +350,14 @@ test("a request that carries streams is not for workers that poll", async (conte
     reset: ({ reason }) => reset.push(reason),
   });
   request.streams = [far];
-  const polling = stage.call("/service/a/jobs?wait=200ms");
-  await stage.waiting(1);
+  const polling = harness.call("/service/a/jobs?wait=200ms");
+  await harness.waiting(1);
   const why = await new Promise<string>((resolve) => {
     const sink = {
       answered: () => resolve("answered"),
       failed: (_: number, failed: { reason: string }) => resolve(failed.reason),
     };
-    stage.engine.request(stage.engine.route("a"), request, 5_000, sink, 0);
+    harness.engine.request(harness.engine.route("a"), request, 5_000, sink, 0);
   });
   assert.equal(why, "STREAMS_UNSUPPORTED");
   assert.deepEqual(reset, ["STREAMS_UNSUPPORTED"]);

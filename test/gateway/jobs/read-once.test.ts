@@ -12,7 +12,7 @@ import { provide } from "../../house/provide.ts";
 import { root } from "../../house/root.ts";
 import { Proxy, freePorts } from "../../proxy/proxy-process.ts";
 import { AUTHORITY, pair } from "../../transport/certificates.ts";
-import type { GivenJob } from "./stage.ts";
+import type { GivenJob } from "./harness.ts";
 
 const CA = join(root, "test/certificates/authority.pem");
 const REQUESTS = 3;

@@ -3,12 +3,12 @@ import type { Engine } from "../../../src/engine/engine.ts";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import { JobTable } from "../../../src/gateway/jobs/job-table.ts";
 import { isOut, type Job, type JobState } from "../../../src/gateway/jobs/job.ts";
-import { PullService, type Poll } from "../../../src/gateway/jobs/pull-service.ts";
+import { PullWorker, type Poll } from "../../../src/gateway/jobs/worker.ts";
 import type { Registration, Sink, Worker } from "../../../src/message/delivery.ts";
 import { failure, type Failure } from "../../../src/message/failure.ts";
 import type { Message } from "../../../src/message/message.ts";
 import { FakeClock } from "../../../src/testing/index.ts";
-import { textMessage, textOf } from "../../broker/rig.ts";
+import { textMessage, textOf } from "../../broker/harness.ts";
 
 /** One thing that happens. Numbers choose among what is there. */
 export interface Step {
@@ -83,7 +83,7 @@ export class Simulation implements Sink {
   readonly #engine: Engine;
   readonly #attempts: number;
   readonly #table: JobTable;
-  readonly #service: PullService;
+  readonly #service: PullWorker;
   readonly #polls: NotedPoll[] = [];
   readonly #pushers: Pusher[] = [];
   readonly #tags = new Map<Job, number>();
@@ -99,9 +99,7 @@ export class Simulation implements Sink {
       remembered: 20,
     });
     const options = { attempts, leaseMs: undefined };
-    this.#service = new PullService(this.#engine, this.#table, "a", options, (why) =>
-      assert.fail(why.reason),
-    );
+    this.#service = new PullWorker(this.#engine, this.#table, "a", options, (why) => assert.fail(why.reason));
   }
 
   step({ kind, pick, more }: Step): void {

@@ -5,18 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { RemoteEngine } from "../../../src/engine/remote/remote-engine.ts";
-import { NativeGateway } from "../../../src/gateway/native/native-gateway.ts";
+import { NativeGateway } from "../../../src/gateway/native/gateway.ts";
 import { createHub, type Hub, type HubConfig } from "../../../src/hub/hub.ts";
 import { connect } from "../../../src/peer/connect.ts";
 import { DEFAULT_LIMITS } from "../../../src/message/limits.ts";
 import type { Peer } from "../../../src/peer/peer.ts";
 import { TransportRegistry } from "../../../src/transport/registry.ts";
 import { tcp } from "../../../src/transport/tcp.ts";
-import { LinkLog, outcome } from "../../engine/remote/stage.ts";
+import { LinkLog, outcome } from "../../engine/remote/harness.ts";
 import { serveBytes } from "../../wire/frame-bytes.ts";
 import { RawClient, SessionLog } from "./raw-client.ts";
 
-interface Stage extends AsyncDisposable {
+interface Harness extends AsyncDisposable {
   readonly hub: Hub;
   readonly worker: Peer;
   readonly caller: Peer;
@@ -26,7 +26,7 @@ interface Stage extends AsyncDisposable {
   readonly states: () => string[];
 }
 
-async function stage(listen: string, config: HubConfig = {}): Promise<Stage> {
+async function harness(listen: string, config: HubConfig = {}): Promise<Harness> {
   const errors: unknown[] = [];
   const onError = (error: unknown): void => void errors.push(error);
   const transports = new TransportRegistry();
@@ -64,7 +64,7 @@ async function statusOf(url: string): Promise<string> {
 }
 
 test("64 calls over HTTP for answers of 1,000,000 bytes, and others on the same worker, are all answered", async () => {
-  await using one = await stage("tcp://127.0.0.1:0", { http: { port: 0 } });
+  await using one = await harness("tcp://127.0.0.1:0", { http: { port: 0 } });
   const { hub, worker, errors, states } = one;
   await worker.serve("big", () => new Uint8Array(1e6));
   await worker.serve("small", () => "ok");
@@ -81,7 +81,7 @@ const LIMITS = { sessionBuffer: 524_288, sessionBuffers: 1_048_576 };
 const SIZE = 100_000;
 
 /** What a peer that asks 64 times with large requests hears, and others meanwhile. */
-async function burst({ hub, worker, caller }: Stage, count: number): Promise<Record<string, number>> {
+async function burst({ hub, worker, caller }: Harness, count: number): Promise<Record<string, number>> {
   const payload = new Uint8Array(SIZE);
   const large = Array.from({ length: count }, () =>
     outcome(caller.request<Uint8Array>("echo", payload).then(({ length }) => length)),
@@ -103,7 +103,7 @@ test("64 requests with large payloads and answers are served over every transpor
       "http1://127.0.0.1:0",
       "memory:bursts",
     ]) {
-      await using one = await stage(listen, { limits: LIMITS });
+      await using one = await harness(listen, { limits: LIMITS });
       const { worker, errors, states } = one;
       await worker.serve("echo", (value) => value);
       await worker.serve("small", () => "ok");
@@ -118,7 +118,7 @@ test("64 requests with large payloads and answers are served over every transpor
 
 test("so they are by workers in the hub's process, by handlers that take their time, and by a caller that serves itself", async () => {
   for (const where of ["hub", "worker", "caller"] as const) {
-    await using one = await stage("tcp://127.0.0.1:0", { limits: LIMITS });
+    await using one = await harness("tcp://127.0.0.1:0", { limits: LIMITS });
     const { errors, states } = one;
     await one[where].serve("echo", async (value) => {
       await new Promise((resolve) => setImmediate(resolve));
@@ -132,7 +132,7 @@ test("so they are by workers in the hub's process, by handlers that take their t
 });
 
 test("so they are both ways at once, between two peers that call each other", async () => {
-  await using one = await stage("tcp://127.0.0.1:0", { limits: LIMITS });
+  await using one = await harness("tcp://127.0.0.1:0", { limits: LIMITS });
   const { worker, caller, states } = one;
   const payload = new Uint8Array(SIZE);
   const relayed = (other: string, peer: Peer) => async (value: Uint8Array) => {
@@ -155,7 +155,7 @@ test("so they are both ways at once, between two peers that call each other", as
 });
 
 test("so they are through a second hub, whose engine is the first", async () => {
-  await using one = await stage("tcp://127.0.0.1:0", { limits: LIMITS });
+  await using one = await harness("tcp://127.0.0.1:0", { limits: LIMITS });
   const { hub, worker: near, states } = one;
   const limits = { ...DEFAULT_LIMITS, ...LIMITS };
   const engine = new RemoteEngine(tcp, hub.urls[0]!, { limits });
@@ -183,7 +183,7 @@ test("so they are through a second hub, whose engine is the first", async () => 
 });
 
 test("a request that a full worker's group has another worker for does not wait for the full one", async () => {
-  await using one = await stage("tcp://127.0.0.1:0", { limits: { ...LIMITS, stallTimeout: 60_000 } });
+  await using one = await harness("tcp://127.0.0.1:0", { limits: { ...LIMITS, stallTimeout: 60_000 } });
   const { hub, worker, caller } = one;
   const deaf = await RawClient.greeted(Number(new URL(hub.urls[0]!).port));
   deaf.send(serveBytes(1, "echo", "", 1_000));

@@ -4,12 +4,12 @@ import { connect } from "../../../src/peer/connect.ts";
 import { FrameType } from "../../../src/wire/frame.ts";
 import { Watched } from "../../wire/watched.ts";
 import { bodyOf, helloBytes, subscribeBytes } from "../../wire/frame-bytes.ts";
-import { hubOnTcp, RawClient, type RawStage } from "./raw-client.ts";
+import { hubOnTcp, RawClient, type RawHarness } from "./raw-client.ts";
 
 const SHARED_NUMBERS = 32_767;
 
-async function subscriber(stage: RawStage, ...patterns: string[]): Promise<RawClient> {
-  const client = await RawClient.greeted(stage.port);
+async function subscriber(harness: RawHarness, ...patterns: string[]): Promise<RawClient> {
+  const client = await RawClient.greeted(harness.port);
   patterns.forEach((pattern, index) => client.send(subscribeBytes(index + 1, pattern)));
   await client.until(() => client.of(FrameType.ready).length === patterns.length);
   return client;
@@ -32,10 +32,10 @@ function leave(...clients: RawClient[]): void {
 }
 
 test("P-60: publications on several subjects reach wildcard subscribers in order, many sessions the same bytes", async () => {
-  await using stage = await hubOnTcp();
-  const clients = await Promise.all(Array.from({ length: 20 }, () => subscriber(stage, "f.*")));
-  const one = await subscriber(stage, "f.b");
-  const peer = await connect(stage.url);
+  await using harness = await hubOnTcp();
+  const clients = await Promise.all(Array.from({ length: 20 }, () => subscriber(harness, "f.*")));
+  const one = await subscriber(harness, "f.b");
+  const peer = await connect(harness.url);
   const expected: string[] = [];
   for (let index = 0; index < 3_000; index++) {
     const subject = `f.${"abc"[(index * 7) % 3]}`;
@@ -61,26 +61,27 @@ test("P-60: publications on several subjects reach wildcard subscribers in order
 });
 
 test("P-60: one copy for each session, however many of its subscriptions match", async () => {
-  await using stage = await hubOnTcp();
-  const client = await subscriber(stage, "x.y", "x.*", "x.>", ">", "x.y");
-  void stage.hub.publish("x.y", "once");
-  void stage.hub.publish("end", "");
+  await using harness = await hubOnTcp();
+  const client = await subscriber(harness, "x.y", "x.*", "x.>", ">", "x.y");
+  void harness.hub.publish("x.y", "once");
+  void harness.hub.publish("end", "");
   await client.until(() => heard(client).length === 2);
   assert.deepEqual(heard(client), ["x.y once", "end "]);
   leave(client);
 });
 
 test("P-31, P-64: who takes only small messages gets those; the rest is for the others", async () => {
-  await using stage = await hubOnTcp();
-  const small = await RawClient.dial(stage.port);
+  await using harness = await hubOnTcp();
+  const small = await RawClient.dial(harness.port);
   small.send(helloBytes({ "max-payload": "100", "max-headers": "16384" }), subscribeBytes(1, "s"));
   await small.next(FrameType.ready);
-  const large = await subscriber(stage, "s");
+  const large = await subscriber(harness, "s");
   const sizes = [1, 100, 101, 5_000, 99, 100_000, 100, 1_000_000, 50];
-  for (const size of sizes) void stage.hub.publish("s", "x".repeat(size));
+  for (const size of sizes) void harness.hub.publish("s", "x".repeat(size));
   // Header blocks have a limit of their own.
-  for (const size of [16_000, 20_000]) void stage.hub.publish("s", "h", { headers: { a: "x".repeat(size) } });
-  void stage.hub.publish("s", "end");
+  for (const size of [16_000, 20_000])
+    void harness.hub.publish("s", "h", { headers: { a: "x".repeat(size) } });
+  void harness.hub.publish("s", "end");
   await large.until(() => large.of(FrameType.publish).length === sizes.length + 3);
   await small.until(() => heard(small).at(-1) === "s end");
   const lengths = (client: RawClient): number[] =>
@@ -88,25 +89,25 @@ test("P-31, P-64: who takes only small messages gets those; the rest is for the 
   assert.deepEqual(lengths(large), [...sizes, 1, 1, 3]);
   assert.deepEqual(lengths(small), [...sizes.filter((size) => size <= 100), 1, 3]);
   assert.equal(small.ended, false);
-  assert.equal(stage.hub.stats().droppedTooLarge, sizes.filter((size) => size > 100).length + 1);
+  assert.equal(harness.hub.stats().droppedTooLarge, sizes.filter((size) => size > 100).length + 1);
   leave(small, large);
 });
 
 test("P-22, P-25: more subjects than there are shared numbers are still told apart", async () => {
-  await using stage = await hubOnTcp();
-  const all = await subscriber(stage, "n.>");
+  await using harness = await hubOnTcp();
+  const all = await subscriber(harness, "n.>");
   const count = SHARED_NUMBERS + 1_000;
   const expected: string[] = [];
   const publish = (index: number): void => {
     expected.push(`n.${index} ${index}`);
-    void stage.hub.publish(`n.${index}`, String(index));
+    void harness.hub.publish(`n.${index}`, String(index));
   };
   for (let index = 0; index < count; index++) {
     publish(index);
     if (index % 2_000 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   // Numbers of the first subjects have been taken; they get others.
-  const late = await subscriber(stage, "n.*");
+  const late = await subscriber(harness, "n.*");
   for (const index of [0, 1, 999, 1_000, count - 1, 0, 500]) publish(index);
   await all.until(() => all.of(FrameType.publish).length === expected.length);
   assert.deepEqual(heard(all), expected);
@@ -118,19 +119,19 @@ test("P-22, P-25: more subjects than there are shared numbers are still told apa
 });
 
 test("a subscription that ends takes nothing from the others", async () => {
-  await using stage = await hubOnTcp();
-  const stays = await subscriber(stage, "t");
-  const peer = await connect(stage.url);
+  await using harness = await hubOnTcp();
+  const stays = await subscriber(harness, "t");
+  const peer = await connect(harness.url);
   const first: unknown[] = [];
   const told = new Watched();
   const subscription = await peer.subscribe("t", (value) => {
     first.push(value);
     told.changed();
   });
-  for (let index = 0; index < 10; index++) void stage.hub.publish("t", `${index}`);
+  for (let index = 0; index < 10; index++) void harness.hub.publish("t", `${index}`);
   await told.until(() => first.length === 10);
   await subscription.close();
-  for (let index = 10; index < 20; index++) void stage.hub.publish("t", `${index}`);
+  for (let index = 10; index < 20; index++) void harness.hub.publish("t", `${index}`);
   await stays.until(() => stays.of(FrameType.publish).length === 20);
   assert.deepEqual(
     heard(stays),
@@ -145,14 +146,14 @@ test("a subscription that ends takes nothing from the others", async () => {
 });
 
 test("a publication that cannot be written harms nobody but its publisher", async () => {
-  await using stage = await hubOnTcp();
-  const client = await subscriber(stage, "bad");
+  await using harness = await hubOnTcp();
+  const client = await subscriber(harness, "bad");
   const cyclic: Record<string, unknown> = {};
   cyclic["self"] = cyclic;
-  assert.throws(() => stage.hub.publish("bad", cyclic), { reason: "BAD_PAYLOAD" });
+  assert.throws(() => harness.hub.publish("bad", cyclic), { reason: "BAD_PAYLOAD" });
   const headers = { a: "x".repeat(70_000) };
-  assert.throws(() => stage.hub.publish("bad", "", { headers }), { reason: "HEADERS_TOO_LARGE" });
-  void stage.hub.publish("bad", "good");
+  assert.throws(() => harness.hub.publish("bad", "", { headers }), { reason: "HEADERS_TOO_LARGE" });
+  void harness.hub.publish("bad", "good");
   await client.until(() => heard(client).length === 1);
   assert.deepEqual(heard(client), ["bad good"]);
   leave(client);

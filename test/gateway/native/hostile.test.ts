@@ -15,21 +15,21 @@ import {
   subscribeBytes,
 } from "../../wire/frame-bytes.ts";
 import { bytesBefore, vectors } from "../../wire/vectors.ts";
-import { hubOnTcp, RawClient, type RawStage } from "./raw-client.ts";
+import { hubOnTcp, RawClient, type RawHarness } from "./raw-client.ts";
 
 // One hub for all that follows: what one stranger does must not be felt by anybody else.
-let stage: RawStage;
+let harness: RawHarness;
 let innocent: Peer;
 
 before(async () => {
-  stage = await hubOnTcp({ bindings: 100, registrations: 20, payload: 100_000 });
-  innocent = await connect(stage.url);
+  harness = await hubOnTcp({ bindings: 100, registrations: 20, payload: 100_000 });
+  innocent = await connect(harness.url);
   await innocent.serve("echo", (value) => value);
 });
 
 after(async () => {
   await innocent.close();
-  await stage.hub.close();
+  await harness.hub.close();
 });
 
 async function othersAreWell(): Promise<void> {
@@ -45,7 +45,7 @@ test("malformed frames, cut at every byte: CLOSE names the reason, others are se
     const cuts = [...bytes.keys()];
     await Promise.all(
       cuts.map(async (cut) => {
-        const client = await RawClient.dial(stage.port);
+        const client = await RawClient.dial(harness.port);
         await client.sendApart(...greeting, bytes.subarray(0, cut), bytes.subarray(cut));
         assert.equal(await client.closeReason(), vector.closes, `${vector.name} cut at ${cut}`);
       }),
@@ -54,7 +54,7 @@ test("malformed frames, cut at every byte: CLOSE names the reason, others are se
   await othersAreWell();
 });
 
-test("other protocols at the door are shown out", async () => {
+test("other protocols at the gateway are shown out", async () => {
   const greetings = [
     "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -64,7 +64,7 @@ test("other protocols at the door are shown out", async () => {
     "CONNECT {}\r\nPING\r\n****",
   ];
   for (const greeting of greetings) {
-    const client = await RawClient.dial(stage.port);
+    const client = await RawClient.dial(harness.port);
     client.send(Buffer.from(greeting, "latin1"));
     assert.equal(await client.closeReason(), "BAD_FRAME", greeting);
   }
@@ -73,7 +73,7 @@ test("other protocols at the door are shown out", async () => {
 
 test("P-40: a request number that is in flight already", async () => {
   await innocent.serve("slow", () => new Promise(() => undefined));
-  const client = await RawClient.greeted(stage.port);
+  const client = await RawClient.greeted(harness.port);
   client.send(bindBytes(1, "slow"), requestBytes(1, 9), requestBytes(1, 9));
   assert.equal(await client.closeReason(), "BAD_FRAME");
   await othersAreWell();
@@ -81,21 +81,21 @@ test("P-40: a request number that is in flight already", async () => {
 
 test("P-53: a registration number that is in use", async () => {
   for (const second of [serveBytes(7, "b"), subscribeBytes(7, "b")]) {
-    const client = await RawClient.greeted(stage.port);
+    const client = await RawClient.greeted(harness.port);
     client.send(serveBytes(7, "a"), second);
     assert.equal(await client.closeReason(), "BAD_FRAME");
   }
 });
 
 test("P-43: answers to jobs one does not hold are counted and dropped", async () => {
-  const worker = await RawClient.greeted(stage.port);
-  const thief = await RawClient.greeted(stage.port);
+  const worker = await RawClient.greeted(harness.port);
+  const thief = await RawClient.greeted(harness.port);
   worker.send(serveBytes(1, "guarded"));
   thief.send(serveBytes(1, "elsewhere"));
   await Promise.all([worker.next(FrameType.ready), thief.next(FrameType.ready)]);
   const answer = innocent.request("guarded", "q");
   const job = await worker.next(FrameType.request);
-  const late = stage.hub.stats().lateReplies;
+  const late = harness.hub.stats().lateReplies;
   // The right number with the thief's registration, with none, with one that is not there; numbers around it.
   thief.send(
     replyBytes(1, job.id, "stolen"),
@@ -107,7 +107,7 @@ test("P-43: answers to jobs one does not hold are counted and dropped", async ()
   thief.send(frameBytes({ type: FrameType.cancel, target: 1, id: job.id, aux: 1 }));
   thief.send(frameBytes({ type: FrameType.ping, id: 1 }));
   await thief.next(FrameType.pong);
-  assert.ok(stage.hub.stats().lateReplies > late);
+  assert.ok(harness.hub.stats().lateReplies > late);
   worker.send(replyBytes(1, job.id, "mine"));
   assert.equal(await answer, "mine");
   // A second answer to the same job.
@@ -119,14 +119,14 @@ test("P-43: answers to jobs one does not hold are counted and dropped", async ()
 });
 
 test("P-24: a flood of bindings ends at the limit", async () => {
-  const client = await RawClient.greeted(stage.port);
+  const client = await RawClient.greeted(harness.port);
   for (let number = 1; number <= 101; number++) client.send(bindBytes(number, `a.${number}`));
   assert.equal(await client.closeReason(), "TOO_MANY");
   await othersAreWell();
 });
 
 test("P-22: binding one number again and again costs nothing", async () => {
-  const client = await RawClient.greeted(stage.port);
+  const client = await RawClient.greeted(harness.port);
   const many = Buffer.concat(Array.from({ length: 20_000 }, (_, index) => bindBytes(1, `again.${index}`)));
   client.send(many, bindBytes(1, "echo"), requestBytes(1, 1, "still"));
   assert.equal((await client.next(FrameType.reply)).body.toString(), "still");
@@ -134,7 +134,7 @@ test("P-22: binding one number again and again costs nothing", async () => {
 });
 
 test("P-54: a flood of registrations is refused at the limit, and the session goes on", async () => {
-  const client = await RawClient.greeted(stage.port);
+  const client = await RawClient.greeted(harness.port);
   for (let number = 1; number <= 40; number++) {
     client.send(
       number % 2 === 0 ? serveBytes(number, `s.${number}`) : subscribeBytes(number, `s.${number}.>`),
@@ -150,7 +150,7 @@ test("P-54: a flood of registrations is refused at the limit, and the session go
 });
 
 test("P-55: LEAVE of what is not registered is confirmed all the same; READY says what it answers", async () => {
-  const client = await RawClient.greeted(stage.port);
+  const client = await RawClient.greeted(harness.port);
   client.send(
     serveBytes(1, "x"),
     frameBytes({ type: FrameType.leave, id: 1 }),
@@ -173,7 +173,7 @@ test("P-55: LEAVE of what is not registered is confirmed all the same; READY say
 });
 
 test("P-19: a peer that vanishes in the middle of a frame takes its requests and registrations along", async () => {
-  const client = await RawClient.greeted(stage.port);
+  const client = await RawClient.greeted(harness.port);
   client.send(serveBytes(1, "vanishing"), bindBytes(1, "echo"));
   await client.next(FrameType.ready);
   const lost = innocent.request("vanishing", "q");
@@ -185,19 +185,19 @@ test("P-19: a peer that vanishes in the middle of a frame takes its requests and
 });
 
 test("P-16: a peer that says CLOSE and stays is no worker any more at once, and is cut off", async () => {
-  const client = await RawClient.greeted(stage.port);
+  const client = await RawClient.greeted(harness.port);
   client.send(serveBytes(1, "lingering"));
   await client.next(FrameType.ready);
   client.socket.on("end", () => undefined);
   client.send(frameBytes({ type: FrameType.close }));
-  const { closed } = stage.sessions;
+  const { closed } = harness.sessions;
   const known = closed.length;
-  await stage.sessions.until(() => closed.length > known);
+  await harness.sessions.until(() => closed.length > known);
   await assert.rejects(innocent.request("lingering", "q"), { reason: "NO_RESPONDERS" });
 });
 
 test("P-33: a header block goes through the hub as it is, and lines that cannot be read are skipped", async () => {
-  const [sender, receiver] = [await RawClient.greeted(stage.port), await RawClient.greeted(stage.port)];
+  const [sender, receiver] = [await RawClient.greeted(harness.port), await RawClient.greeted(harness.port)];
   receiver.send(subscribeBytes(1, "p33"));
   await receiver.next(FrameType.ready);
   const heard: (string | undefined)[] = [];
@@ -225,7 +225,7 @@ test("P-33: a header block goes through the hub as it is, and lines that cannot 
 });
 
 test("P-3: a huge body that trickles in is not paid for ahead", async () => {
-  const clients = await Promise.all(Array.from({ length: 50 }, () => RawClient.greeted(stage.port)));
+  const clients = await Promise.all(Array.from({ length: 50 }, () => RawClient.greeted(harness.port)));
   const start = process.memoryUsage().arrayBuffers;
   for (const client of clients) client.send(frameBytes({ type: FrameType.ping, length: 132_000, body: "x" }));
   for (let round = 0; round < 20; round++) {
@@ -238,7 +238,7 @@ test("P-3: a huge body that trickles in is not paid for ahead", async () => {
 });
 
 test("a publication to a subject nobody has bound harms only its sender", async () => {
-  const client = await RawClient.greeted(stage.port);
+  const client = await RawClient.greeted(harness.port);
   const seen: unknown[] = [];
   await innocent.subscribe(">", (value) => seen.push(value));
   client.send(publishBytes(5, "x"));

@@ -18,7 +18,7 @@ export class SessionLog extends Watched {
   };
 }
 
-export interface RawStage extends AsyncDisposable {
+export interface RawHarness extends AsyncDisposable {
   readonly hub: Hub;
   readonly url: string;
   readonly port: number;
@@ -27,7 +27,7 @@ export interface RawStage extends AsyncDisposable {
   readonly errors: readonly { readonly error: unknown; readonly where: string }[];
 }
 
-export async function hubOnTcp(limits: HubConfig["limits"] = {}): Promise<RawStage> {
+export async function hubOnTcp(limits: HubConfig["limits"] = {}): Promise<RawHarness> {
   const sessions = new SessionLog();
   const errors: { error: unknown; where: string }[] = [];
   const hub = await createHub({

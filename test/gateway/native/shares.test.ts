@@ -4,7 +4,7 @@ import { test, type TestContext } from "node:test";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import { Backlog } from "../../../src/gateway/native/backlog.ts";
 import type { Feed } from "../../../src/gateway/native/fan-out.ts";
-import { NativeGateway } from "../../../src/gateway/native/native-gateway.ts";
+import { NativeGateway } from "../../../src/gateway/native/gateway.ts";
 import { SessionShare, SessionShares } from "../../../src/gateway/native/session-shares.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../src/message/limits.ts";
 import type { Connection, ConnectionHandler } from "../../../src/transport/transport.ts";

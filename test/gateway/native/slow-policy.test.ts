@@ -5,8 +5,8 @@ import { connect } from "../../../src/peer/connect.ts";
 import { FrameType } from "../../../src/wire/frame.ts";
 import { bodyOf, sayings, subscribeBytes, withHeaders } from "../../wire/frame-bytes.ts";
 import { Watched } from "../../wire/watched.ts";
-import { LinkLog, startHub, startPeer } from "../../engine/remote/stage.ts";
-import { hubOnTcp, RawClient, type RawStage } from "./raw-client.ts";
+import { LinkLog, startHub, startPeer } from "../../engine/remote/harness.ts";
+import { hubOnTcp, RawClient, type RawHarness } from "./raw-client.ts";
 
 const BUFFER = 262_144;
 const SIZE = 16_384;
@@ -24,10 +24,10 @@ function payload(index: number): Buffer {
 
 /** A client that has subscribed and reads nothing any more. */
 async function deafSubscriber(
-  stage: RawStage,
+  harness: RawHarness,
   ...subscriptions: readonly (readonly [pattern: string, policy: number])[]
 ): Promise<RawClient> {
-  const client = await RawClient.greeted(stage.port);
+  const client = await RawClient.greeted(harness.port);
   for (const [index, [pattern, policy]] of subscriptions.entries()) {
     client.send(subscribeBytes(index + 1, pattern, policy));
   }
@@ -70,17 +70,17 @@ function gapIn(events: readonly string[]): [at: number, missing: number] {
 }
 
 test("P-61, P-65: drop-newest drops what is new, and says where and how many", async () => {
-  await using stage = await hubOnTcp({ sessionBuffer: BUFFER });
-  const client = await deafSubscriber(stage, ["a", NEWEST]);
-  const count = await publishUntil(stage.hub, "a", () => stage.hub.stats().droppedNewest >= 50);
+  await using harness = await hubOnTcp({ sessionBuffer: BUFFER });
+  const client = await deafSubscriber(harness, ["a", NEWEST]);
+  const count = await publishUntil(harness.hub, "a", () => harness.hub.stats().droppedNewest >= 50);
   client.socket.resume();
   await client.next(FrameType.dropped);
-  void stage.hub.publish("a", payload(count));
+  void harness.hub.publish("a", payload(count));
   await client.until(() => told(client).at(-1) === `a ${count}`);
   const [at, missing] = gapIn(told(client));
   assert.deepEqual(told(client), [...range("a", 0, at), `a misses ${missing}`, `a ${count}`]);
   assert.equal(at + missing, count);
-  const { droppedNewest, droppedOldest, droppedPublications, slowDisconnects } = stage.hub.stats();
+  const { droppedNewest, droppedOldest, droppedPublications, slowDisconnects } = harness.hub.stats();
   assert.deepEqual(
     [droppedNewest, droppedOldest, droppedPublications, slowDisconnects],
     [missing, 0, missing, 0],
@@ -89,12 +89,12 @@ test("P-61, P-65: drop-newest drops what is new, and says where and how many", a
 });
 
 test("P-61, P-65: drop-oldest keeps the newest, in order and within its bound, after the gap", async () => {
-  await using stage = await hubOnTcp({ sessionBuffer: BUFFER });
-  const client = await deafSubscriber(stage, ["a", OLDEST]);
-  const count = await publishUntil(stage.hub, "a", () => stage.hub.stats().droppedOldest >= 50);
+  await using harness = await hubOnTcp({ sessionBuffer: BUFFER });
+  const client = await deafSubscriber(harness, ["a", OLDEST]);
+  const count = await publishUntil(harness.hub, "a", () => harness.hub.stats().droppedOldest >= 50);
   client.socket.resume();
   await client.until(() => told(client).at(-1) === `a ${count - 1}`);
-  void stage.hub.publish("a", payload(count));
+  void harness.hub.publish("a", payload(count));
   await client.until(() => told(client).at(-1) === `a ${count}`);
   const [at, missing] = gapIn(told(client));
   assert.deepEqual(told(client), [
@@ -104,22 +104,22 @@ test("P-61, P-65: drop-oldest keeps the newest, in order and within its bound, a
   ]);
   const kept = count - at - missing;
   assert.ok(kept > 0 && kept <= BUFFER / SIZE, `${kept} were kept`);
-  assert.equal(stage.hub.stats().droppedOldest, missing);
-  assert.equal(stage.hub.stats().droppedPublications, missing);
+  assert.equal(harness.hub.stats().droppedOldest, missing);
+  assert.equal(harness.hub.stats().droppedPublications, missing);
   client.socket.destroy();
 });
 
 test("P-61: small publications in a backlog are bounded as well", async () => {
-  await using stage = await hubOnTcp({ sessionBuffer: BUFFER });
-  const client = await deafSubscriber(stage, ["big", NEWEST], ["small.*", OLDEST]);
-  await publishUntil(stage.hub, "big", () => stage.hub.stats().droppedNewest > 0);
+  await using harness = await hubOnTcp({ sessionBuffer: BUFFER });
+  const client = await deafSubscriber(harness, ["big", NEWEST], ["small.*", OLDEST]);
+  await publishUntil(harness.hub, "big", () => harness.hub.stats().droppedNewest > 0);
   // Alternating subjects: each publication is a run of its own.
-  for (let index = 0; stage.hub.stats().droppedOldest < 5_000; index++) {
-    void stage.hub.publish(`small.${index % 2}`, index);
+  for (let index = 0; harness.hub.stats().droppedOldest < 5_000; index++) {
+    void harness.hub.publish(`small.${index % 2}`, index);
   }
   client.socket.resume();
   await client.until(() => client.of(FrameType.dropped).length === 3);
-  const stats = stage.hub.stats();
+  const stats = harness.hub.stats();
   await client.until(() => client.of(FrameType.publish).at(-1)!.body.length < 10);
   const small = client.of(FrameType.publish).filter(({ body }) => body.length < 10).length;
   assert.ok(small > 100 && small <= BUFFER / 256, `${small} were kept`);
@@ -129,30 +129,30 @@ test("P-61: small publications in a backlog are bounded as well", async () => {
 });
 
 test("P-61: disconnect ends a session that never reads, though CLOSE does not arrive; others get everything", async () => {
-  await using stage = await hubOnTcp({ sessionBuffer: BUFFER });
-  const client = await deafSubscriber(stage, ["a", DISCONNECT]);
-  const { peer } = await startPeer(stage.url);
+  await using harness = await hubOnTcp({ sessionBuffer: BUFFER });
+  const client = await deafSubscriber(harness, ["a", DISCONNECT]);
+  const { peer } = await startPeer(harness.url);
   const got = new Watched();
   let next = 0;
   await peer.subscribe<Uint8Array>("a", (bytes) => {
     assert.equal(Buffer.from(bytes).readUInt32LE(), next++);
     got.changed();
   });
-  const count = await publishUntil(stage.hub, "a", () => stage.sessions.closed.length > 0);
+  const count = await publishUntil(harness.hub, "a", () => harness.sessions.closed.length > 0);
   await got.until(() => next === count);
-  assert.equal(stage.sessions.closed[0]?.reason, "SLOW_CONSUMER");
-  assert.equal(stage.hub.stats().slowDisconnects, 1);
-  assert.equal(stage.hub.stats().droppedPublications, 0);
+  assert.equal(harness.sessions.closed[0]?.reason, "SLOW_CONSUMER");
+  assert.equal(harness.hub.stats().slowDisconnects, 1);
+  assert.equal(harness.hub.stats().droppedPublications, 0);
   client.socket.destroy();
   await peer.close();
 });
 
 test("P-16, P-61: a slow session that reads on gets everything up to the CLOSE, without a gap", async () => {
-  await using stage = await hubOnTcp({ sessionBuffer: BUFFER });
-  const client = await deafSubscriber(stage, ["a", DISCONNECT]);
+  await using harness = await hubOnTcp({ sessionBuffer: BUFFER });
+  const client = await deafSubscriber(harness, ["a", DISCONNECT]);
   let count = 0;
   while (!client.ended) {
-    for (let burst = 0; burst < 8; burst++) void stage.hub.publish("a", payload(count++));
+    for (let burst = 0; burst < 8; burst++) void harness.hub.publish("a", payload(count++));
     await nextTurn();
     if (count * SIZE > 64 * BUFFER) client.socket.resume();
   }
@@ -163,9 +163,9 @@ test("P-16, P-61: a slow session that reads on gets everything up to the CLOSE, 
 });
 
 test("P-60, P-61: one copy by the highest policy, and nothing overtakes a backlog", async () => {
-  await using stage = await hubOnTcp({ sessionBuffer: BUFFER });
-  const { hub } = stage;
-  const client = await deafSubscriber(stage, ["x.>", NEWEST], ["x.kept", OLDEST], ["x.*", NEWEST]);
+  await using harness = await hubOnTcp({ sessionBuffer: BUFFER });
+  const { hub } = harness;
+  const client = await deafSubscriber(harness, ["x.>", NEWEST], ["x.kept", OLDEST], ["x.*", NEWEST]);
   await publishUntil(hub, "x.new", () => hub.stats().droppedNewest > 0);
   for (let index = 0; index < 3; index++) {
     void hub.publish("x.kept", payload(index));
@@ -190,8 +190,8 @@ test("P-60, P-61: one copy by the highest policy, and nothing overtakes a backlo
 });
 
 test("P-51: a policy nobody knows is refused, and the session goes on", async () => {
-  await using stage = await hubOnTcp();
-  const client = await RawClient.greeted(stage.port);
+  await using harness = await hubOnTcp();
+  const client = await RawClient.greeted(harness.port);
   client.send(subscribeBytes(1, "a", 3), subscribeBytes(2, "b", 2));
   await client.next(FrameType.ready);
   assert.deepEqual(

@@ -29,38 +29,42 @@ function nextTurn(): Promise<void> {
 }
 
 test("P-14: 200 connections that say nothing are closed with the reason, others are served meanwhile", async () => {
-  await using stage = await hubOnTcp({ helloTimeout: 300 });
-  const silent = await Promise.all(Array.from({ length: 200 }, () => RawClient.dial(stage.port)));
-  const peer = await connect(stage.url);
+  await using harness = await hubOnTcp({ helloTimeout: 300 });
+  const silent = await Promise.all(Array.from({ length: 200 }, () => RawClient.dial(harness.port)));
+  const peer = await connect(harness.url);
   await peer.serve("echo", (value) => value);
   assert.equal(await peer.request("echo", 1), 1);
   const reasons = await Promise.all(silent.map((client) => client.closeReason()));
   assert.deepEqual(new Set(reasons), new Set(["HEARTBEAT_LOST"]));
   assert.equal(await peer.request("echo", 2), 2);
-  await stage.sessions.until(() => stage.sessions.closed.length === 200);
-  assert.equal(stage.hub.stats().sessions, 1);
+  await harness.sessions.until(() => harness.sessions.closed.length === 200);
+  assert.equal(harness.hub.stats().sessions, 1);
   await peer.close();
 });
 
 test("a hub that has all the sessions it takes tells newcomers so", async () => {
-  await using stage = await hubOnTcp({ sessions: 3 });
-  const clients = await Promise.all(Array.from({ length: 3 }, () => RawClient.greeted(stage.port)));
-  assert.equal(await (await RawClient.dial(stage.port)).closeReason(), "TOO_MANY");
-  await assert.rejects(connect(stage.url, { timeoutMs: 200 }), { reason: "NOT_CONNECTED" });
+  await using harness = await hubOnTcp({ sessions: 3 });
+  const clients = await Promise.all(Array.from({ length: 3 }, () => RawClient.greeted(harness.port)));
+  assert.equal(await (await RawClient.dial(harness.port)).closeReason(), "TOO_MANY");
+  await assert.rejects(connect(harness.url, { timeoutMs: 200 }), { reason: "NOT_CONNECTED" });
   clients[0]!.socket.destroy();
-  await stage.sessions.until(() => stage.hub.stats().sessions < 3);
-  const late = await RawClient.greeted(stage.port);
+  await harness.sessions.until(() => harness.hub.stats().sessions < 3);
+  const late = await RawClient.greeted(harness.port);
   late.socket.destroy();
   for (const { socket } of clients) socket.destroy();
 });
 
 test("P-61, P-80: a subscriber that never reads: dropped, then disconnected; others get everything", async () => {
-  await using stage = await hubOnTcp({ sessionBuffer: MEBIBYTE, heartbeat: 1_000, heartbeatTimeout: 1_000 });
-  const deaf = await RawClient.greeted(stage.port);
+  await using harness = await hubOnTcp({
+    sessionBuffer: MEBIBYTE,
+    heartbeat: 1_000,
+    heartbeatTimeout: 1_000,
+  });
+  const deaf = await RawClient.greeted(harness.port);
   deaf.send(subscribeBytes(1, "flood"));
   await deaf.next(FrameType.ready);
   deaf.socket.pause();
-  const peer = await connect(stage.url);
+  const peer = await connect(harness.url);
   const got = new Watched();
   let count = 0;
   await peer.subscribe("flood", () => {
@@ -72,27 +76,27 @@ test("P-61, P-80: a subscriber that never reads: dropped, then disconnected; oth
   let most = 0;
   const total = 4_000; // 64 MiB
   for (let index = 1; index <= total; index++) {
-    void stage.hub.publish("flood", payload);
+    void harness.hub.publish("flood", payload);
     if (index % 20 > 0) continue;
     await got.until(() => count === index);
     if (index % 400 === 0) most = Math.max(most, (await held()) - before);
   }
   assert.equal(count, total);
   assert.ok(most < 6 * MEBIBYTE, `${most} bytes were held for a subscriber that does not read`);
-  await stage.sessions.until(() => stage.sessions.closed.length > 0);
-  assert.equal(stage.sessions.closed[0]?.reason, "HEARTBEAT_LOST");
-  assert.equal(stage.hub.stats().sessions, 1);
+  await harness.sessions.until(() => harness.sessions.closed.length > 0);
+  assert.equal(harness.sessions.closed[0]?.reason, "HEARTBEAT_LOST");
+  assert.equal(harness.hub.stats().sessions, 1);
   deaf.socket.destroy();
   await peer.close();
 });
 
 test("P-62: a caller that never reads its answers is not read, then ended, and told why; others are served", async () => {
-  await using stage = await hubOnTcp({ sessionBuffer: 200_000, stallTimeout: 300 });
-  const { hub, errors } = stage;
-  const peer = await connect(stage.url);
+  await using harness = await hubOnTcp({ sessionBuffer: 200_000, stallTimeout: 300 });
+  const { hub, errors } = harness;
+  const peer = await connect(harness.url);
   const answer = Buffer.alloc(50_000, 1);
   await peer.serve("big", () => answer);
-  const deaf = await RawClient.greeted(stage.port);
+  const deaf = await RawClient.greeted(harness.port);
   deaf.send(bindBytes(1, "big"));
   deaf.socket.pause();
   const before = await held();
@@ -105,8 +109,8 @@ test("P-62: a caller that never reads its answers is not read, then ended, and t
   }
   deaf.socket.resume();
   assert.equal(await deaf.closeReason(), "SLOW_CONSUMER");
-  await stage.sessions.until(() => stage.sessions.closed.length > 0);
-  assert.equal(stage.sessions.closed[0]?.reason, "SLOW_CONSUMER");
+  await harness.sessions.until(() => harness.sessions.closed.length > 0);
+  assert.equal(harness.sessions.closed[0]?.reason, "SLOW_CONSUMER");
   assert.ok(most < 6 * MEBIBYTE, `${most} bytes were held`);
   assert.deepEqual(
     errors.map(({ error, where }) => [(error as { reason: string }).reason, where.replace(/\d+$/, "")]),
@@ -118,12 +122,12 @@ test("P-62: a caller that never reads its answers is not read, then ended, and t
 });
 
 test("P-62, P-47: a worker that never reads is sent no more than fits, and is ended; its requests fail at once", async () => {
-  await using stage = await hubOnTcp({ sessionBuffer: 200_000, stallTimeout: 300 });
-  const deaf = await RawClient.greeted(stage.port);
+  await using harness = await hubOnTcp({ sessionBuffer: 200_000, stallTimeout: 300 });
+  const deaf = await RawClient.greeted(harness.port);
   deaf.send(serveBytes(1, "work", "", 100_000));
   await deaf.next(FrameType.ready);
   deaf.socket.pause();
-  const peer = await connect(stage.url);
+  const peer = await connect(harness.url);
   await peer.serve("other", () => "served");
   const payload = Buffer.alloc(50_000, 1);
   const outcomes = Array.from({ length: 400 }, () =>
@@ -143,20 +147,20 @@ test("P-62, P-47: a worker that never reads is sent no more than fits, and is en
 
 test("P-66: a caller that does not read keeps others from their answers no longer than the stall timeout", async () => {
   const stallTimeout = 500;
-  await using stage = await hubOnTcp({ sessionBuffer: 200_000, sessionBuffers: 300_000, stallTimeout });
-  const worker = await connect(stage.url);
+  await using harness = await hubOnTcp({ sessionBuffer: 200_000, sessionBuffers: 300_000, stallTimeout });
+  const worker = await connect(harness.url);
   const answer = Buffer.alloc(50_000, 1);
   await worker.serve("big", () => answer);
   await worker.serve("small", () => "ok");
-  const other = await connect(stage.url);
-  const deaf = await RawClient.greeted(stage.port);
+  const other = await connect(harness.url);
+  const deaf = await RawClient.greeted(harness.port);
   deaf.send(bindBytes(1, "big"));
   deaf.socket.pause();
   for (let id = 1; id <= 250; id++) deaf.send(requestBytes(1, id));
   const before = await held();
   let most = 0;
   let slowest = 0;
-  while (stage.hub.stats().slowDisconnects === 0) {
+  while (harness.hub.stats().slowDisconnects === 0) {
     const asked = performance.now();
     assert.equal(await other.request("small"), "ok");
     slowest = Math.max(slowest, performance.now() - asked);

@@ -46,7 +46,7 @@ class Target implements FanOutTarget {
   }
 }
 
-class Rig {
+class Harness {
   #later: (() => void)[] = [];
   readonly flusher = new Flusher((callback) => this.#later.push(callback));
   readonly engine = new LocalEngine({ clock: new FakeClock() });
@@ -76,30 +76,30 @@ class Rig {
 }
 
 test("a session a turn is written to once, 256 of them, until all have it", () => {
-  const rig = new Rig();
-  for (let at = 0; at < COUNT; at++) rig.listen("s");
-  rig.publish("s", 1);
-  const reached = (): number => rig.targets.filter(({ heard }) => heard.length > 0).length;
+  const harness = new Harness();
+  for (let at = 0; at < COUNT; at++) harness.listen("s");
+  harness.publish("s", 1);
+  const reached = (): number => harness.targets.filter(({ heard }) => heard.length > 0).length;
   const turns: number[] = [];
-  for (let before = 0; rig.turn(); before = reached()) turns.push(reached() - before);
+  for (let before = 0; harness.turn(); before = reached()) turns.push(reached() - before);
   assert.deepEqual(turns, [SHARE, SHARE, SHARE, COUNT - 3 * SHARE]);
-  for (const { heard } of rig.targets) assert.deepEqual(heard, ["1"]);
+  for (const { heard } of harness.targets) assert.deepEqual(heard, ["1"]);
 });
 
 for (const size of [0, 70_000]) {
   test(`what is published meanwhile keeps its order, on any subject, of ${size} bytes`, () => {
-    const rig = new Rig();
-    for (let at = 0; at < 400; at++) rig.listen("s.*", at % 2 === 0 ? 1_000 : undefined);
-    const { target: one } = rig.listen("s.b");
+    const harness = new Harness();
+    for (let at = 0; at < 400; at++) harness.listen("s.*", at % 2 === 0 ? 1_000 : undefined);
+    const { target: one } = harness.listen("s.b");
     const expected: string[] = [];
     for (let number = 0; number < 12; number++) {
-      rig.publish(number % 2 === 0 ? "s.a" : "s.b", number, number % 3 === 0 ? size : 0);
+      harness.publish(number % 2 === 0 ? "s.a" : "s.b", number, number % 3 === 0 ? size : 0);
       expected.push(String(number));
-      if (number % 4 === 0) rig.turn();
+      if (number % 4 === 0) harness.turn();
     }
-    while (rig.turn());
+    while (harness.turn());
     const small = size === 0 ? expected : expected.filter((_, number) => number % 3 !== 0);
-    for (const [at, { heard, tooLarges }] of rig.targets.slice(0, 400).entries()) {
+    for (const [at, { heard, tooLarges }] of harness.targets.slice(0, 400).entries()) {
       assert.deepEqual(heard, at % 2 === 0 ? small : expected);
       assert.equal(tooLarges, at % 2 === 0 && size > 0 ? 4 : 0);
     }
@@ -111,26 +111,26 @@ for (const size of [0, 70_000]) {
 }
 
 test("who comes or leaves meanwhile gets what was published in its time, and nothing twice", () => {
-  const rig = new Rig();
-  const ends = Array.from({ length: COUNT }, () => rig.listen("s"));
-  rig.publish("s", 1);
-  rig.turn();
+  const harness = new Harness();
+  const ends = Array.from({ length: COUNT }, () => harness.listen("s"));
+  harness.publish("s", 1);
+  harness.turn();
   for (const { leave } of ends.slice(-100)) leave();
   for (const { target } of ends.slice(-100)) assert.deepEqual(target.heard, ["1"]);
-  const { target: late } = rig.listen("s");
-  rig.publish("s", 2);
-  while (rig.turn());
+  const { target: late } = harness.listen("s");
+  harness.publish("s", 2);
+  while (harness.turn());
   for (const { target } of ends.slice(0, -100)) assert.deepEqual(target.heard, ["1", "2"]);
   for (const { target } of ends.slice(-100)) assert.deepEqual(target.heard, ["1"]);
   assert.deepEqual(late.heard, ["2"]);
 });
 
 test("what waits has a bound: past it all is written at once", () => {
-  const rig = new Rig();
-  for (let at = 0; at < 300; at++) rig.listen("s");
-  for (let number = 0; number < 40; number++) rig.publish("s", number, 900_000);
-  const { heard } = rig.targets.at(-1)!;
+  const harness = new Harness();
+  for (let at = 0; at < 300; at++) harness.listen("s");
+  for (let number = 0; number < 40; number++) harness.publish("s", number, 900_000);
+  const { heard } = harness.targets.at(-1)!;
   assert.ok(heard.length >= 30, `${heard.length}`);
-  while (rig.turn());
-  assert.equal(rig.targets.at(-1)!.heard.length, 40);
+  while (harness.turn());
+  assert.equal(harness.targets.at(-1)!.heard.length, 40);
 });

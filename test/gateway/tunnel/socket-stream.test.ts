@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { DEFAULT_TUNNEL_LIMITS } from "../../../src/gateway/tunnel/limits.ts";
+import { DEFAULT_TUNNEL_LIMITS } from "../../../src/gateway/tunnel/options.ts";
 import { SocketStream } from "../../../src/gateway/tunnel/socket-stream.ts";
 import { failure, type Failure } from "../../../src/message/failure.ts";
 import type { Message, StreamEvents } from "../../../src/message/message.ts";
-import { createStream } from "../../../src/message/stream-pair.ts";
-import { TestTarget } from "./ends.ts";
+import { createStream } from "../../../src/stream/stream-pair.ts";
+import { TestTarget } from "./endpoints.ts";
 
 /** The holder of the other end, who grants nothing by itself. */
 class Holder implements StreamEvents {

@@ -24,7 +24,7 @@ import {
 } from "../../../src/tunnel/index.ts";
 import { Watched } from "../../wire/watched.ts";
 import { freePorts } from "../../proxy/proxy-process.ts";
-import { TestTarget, dial, echoLines, type Ended } from "./ends.ts";
+import { TestTarget, dial, echoLines, type Ended } from "./endpoints.ts";
 
 let hub: Hub;
 let far: Peer;
@@ -56,7 +56,7 @@ class Errors extends Watched {
 }
 
 /** Both ends of a tunnel to one target. */
-class Rig implements AsyncDisposable {
+class Harness implements AsyncDisposable {
   readonly subject = `tunnel.${++subjects}`;
   readonly nearErrors: Errors = new Errors();
   readonly farErrors: Errors = new Errors();
@@ -66,16 +66,16 @@ class Rig implements AsyncDisposable {
   static async of(
     target: Target,
     options: { near?: TunnelOptions; far?: TunnelOptions; peers?: [Peer, Peer] } = {},
-  ): Promise<Rig> {
-    const rig = new Rig();
+  ): Promise<Harness> {
+    const harness = new Harness();
     const [caller, worker] = options.peers ?? [near, far];
-    rig.exposure = await exposeTcp(worker, rig.subject, target, {
-      onError: rig.farErrors.note,
+    harness.exposure = await exposeTcp(worker, harness.subject, target, {
+      onError: harness.farErrors.note,
       ...options.far,
     });
-    const entrance = { subject: rig.subject, port: 0 };
-    rig.tunnel = await tunnelTcp(caller, entrance, { onError: rig.nearErrors.note, ...options.near });
-    return rig;
+    const entrance = { subject: harness.subject, port: 0 };
+    harness.tunnel = await tunnelTcp(caller, entrance, { onError: harness.nearErrors.note, ...options.near });
+    return harness;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -95,8 +95,8 @@ for (const [name, peers] of [
   describe(name, () => {
     test("each direction ends by itself, the other goes on", async () => {
       await using target = new TestTarget(echoLines);
-      await using rig = await Rig.of(await target.start(), { peers: peers() });
-      const client = await dial(rig.tunnel.port);
+      await using harness = await Harness.of(await target.start(), { peers: peers() });
+      const client = await dial(harness.tunnel.port);
       await lineEcho(client);
       client.socket.end("last\n"); // as `nc -N` and socat do at the end of their input
       await client.says("last\n11 bytes\n");
@@ -104,7 +104,7 @@ for (const [name, peers] of [
       assert.equal(client.error, undefined);
 
       await using talker = new TestTarget((socket) => socket.end("welcome\n"));
-      await using other = await Rig.of(await talker.start(), { peers: peers() });
+      await using other = await Harness.of(await talker.start(), { peers: peers() });
       const listener = await dial(other.tunnel.port);
       await listener.until(() => listener.hasEnded);
       assert.equal(listener.text, "welcome\n");
@@ -112,16 +112,16 @@ for (const [name, peers] of [
       await talker.connections[0]!.says("and thank you\n");
       listener.socket.end();
       await listener.closed();
-      await Promise.all([rig.tunnel.drain(), other.exposure.drain()]);
-      for (const { nearErrors, farErrors } of [rig, other])
+      await Promise.all([harness.tunnel.drain(), other.exposure.drain()]);
+      for (const { nearErrors, farErrors } of [harness, other])
         assert.deepEqual([...nearErrors.texts, ...farErrors.texts], []);
     });
 
     test("a connection that is reset at one end is reset at the other", async () => {
       await using target = new TestTarget(echoLines);
-      await using rig = await Rig.of(await target.start(), { peers: peers() });
+      await using harness = await Harness.of(await target.start(), { peers: peers() });
       for (const which of ["client", "target"] as const) {
-        const client = await dial(rig.tunnel.port);
+        const client = await dial(harness.tunnel.port);
         await lineEcho(client);
         const server = target.connections.at(-1)!;
         const [reset, other] = which === "client" ? [client, server] : [server, client];
@@ -129,8 +129,8 @@ for (const [name, peers] of [
         await other.closed();
         assert.equal(other.error?.code, "ECONNRESET", which);
       }
-      await rig.tunnel.drain();
-      assert.deepEqual(rig.nearErrors.reasons, ["SOCKET_LOST", "SOCKET_LOST"]);
+      await harness.tunnel.drain();
+      assert.deepEqual(harness.nearErrors.reasons, ["SOCKET_LOST", "SOCKET_LOST"]);
     });
 
     test("a reader that stops holds its sender back, and nobody else", async () => {
@@ -149,8 +149,8 @@ for (const [name, peers] of [
       await using source = new TestTarget((socket) => pour(socket), false);
       await using target = new TestTarget(echoLines, false);
       const both = peers();
-      await using stuck = await Rig.of(await source.start(), { peers: both });
-      await using busy = await Rig.of(await target.start(), { peers: both });
+      await using stuck = await Harness.of(await source.start(), { peers: both });
+      await using busy = await Harness.of(await target.start(), { peers: both });
       const slow = await dial(stuck.tunnel.port, false);
       await slow.until(() => slow.received > 0);
       slow.socket.pause();
@@ -167,25 +167,25 @@ for (const [name, peers] of [
 
     test("100 connections at once, each with its own bytes", async () => {
       await using target = new TestTarget(echoLines);
-      await using rig = await Rig.of(await target.start(), { peers: peers() });
-      const clients = await Promise.all(Array.from({ length: 100 }, () => dial(rig.tunnel.port)));
+      await using harness = await Harness.of(await target.start(), { peers: peers() });
+      const clients = await Promise.all(Array.from({ length: 100 }, () => dial(harness.tunnel.port)));
       await Promise.all(clients.map(lineEcho));
-      assert.equal(rig.tunnel.connections, 100);
-      assert.equal(rig.exposure.connections, 100);
+      assert.equal(harness.tunnel.connections, 100);
+      assert.equal(harness.exposure.connections, 100);
       const texts = clients.map((_, index) => `${index}:${"y".repeat(index * 1_000)}\n`);
       clients.forEach((client, index) => client.socket.end(texts[index]!));
       await Promise.all(clients.map((client) => client.closed()));
       for (const [index, client] of clients.entries()) {
         assert.equal(client.text, `hello\n${texts[index]}${6 + texts[index]!.length} bytes\n`);
       }
-      await Promise.all([rig.tunnel.drain(), rig.exposure.drain()]);
-      assert.equal(rig.tunnel.connections + rig.exposure.connections, 0);
+      await Promise.all([harness.tunnel.drain(), harness.exposure.drain()]);
+      assert.equal(harness.tunnel.connections + harness.exposure.connections, 0);
     });
 
     test("a line comes back at once", async () => {
       await using target = new TestTarget(echoLines);
-      await using rig = await Rig.of(await target.start(), { peers: peers() });
-      const client = await dial(rig.tunnel.port);
+      await using harness = await Harness.of(await target.start(), { peers: peers() });
+      const client = await dial(harness.tunnel.port);
       const times: number[] = [];
       for (let index = 0; index < 100; index++) {
         const sentAt = performance.now();
@@ -212,14 +212,14 @@ test("nobody exposes the subject: the connection is reset at once, and the reaso
 
 test("a target that refuses: the client is reset, and only the owner of the target learns where it is", async () => {
   const [port] = (await freePorts(1)) as [number];
-  await using rig = await Rig.of({ host: "127.0.0.1", port });
-  const client = await dial(rig.tunnel.port);
+  await using harness = await Harness.of({ host: "127.0.0.1", port });
+  const client = await dial(harness.tunnel.port);
   await client.closed();
-  await rig.nearErrors.some();
-  assert.deepEqual(rig.nearErrors.reasons, ["TARGET_UNREACHABLE"]);
-  assert.match(rig.nearErrors.texts[0]!, /: the target cannot be reached \(ECONNREFUSED\)$/);
-  assert.ok(!rig.nearErrors.texts[0]!.includes(String(port)));
-  assert.equal(rig.farErrors.texts[0], `127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`);
+  await harness.nearErrors.some();
+  assert.deepEqual(harness.nearErrors.reasons, ["TARGET_UNREACHABLE"]);
+  assert.match(harness.nearErrors.texts[0]!, /: the target cannot be reached \(ECONNREFUSED\)$/);
+  assert.ok(!harness.nearErrors.texts[0]!.includes(String(port)));
+  assert.equal(harness.farErrors.texts[0], `127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`);
 });
 
 /** A listener that takes nothing: its queue is soon full, and the system answers no further attempt to connect. */
@@ -237,28 +237,28 @@ test("a target that never answers is given up in time, and at once when the clie
   for (const filler of fillers) filler.on("error", () => undefined); // most are never taken
   await Promise.all(fillers.slice(0, 2).map((filler) => once(filler, "connect")));
   {
-    await using rig = await Rig.of(target, { far: { connectTimeoutMs: 200 } });
-    await (await dial(rig.tunnel.port)).closed();
-    await rig.nearErrors.some();
-    assert.deepEqual(rig.nearErrors.reasons, ["TARGET_UNREACHABLE"]);
-    assert.match(rig.farErrors.texts[0]!, /: no connection within 200 ms$/);
+    await using harness = await Harness.of(target, { far: { connectTimeoutMs: 200 } });
+    await (await dial(harness.tunnel.port)).closed();
+    await harness.nearErrors.some();
+    assert.deepEqual(harness.nearErrors.reasons, ["TARGET_UNREACHABLE"]);
+    assert.match(harness.farErrors.texts[0]!, /: no connection within 200 ms$/);
   }
   {
-    await using rig = await Rig.of(target, { near: { connectTimeoutMs: 200 } });
-    await (await dial(rig.tunnel.port)).closed();
-    await rig.nearErrors.some();
-    assert.deepEqual(rig.nearErrors.reasons, ["DEADLINE"]);
+    await using harness = await Harness.of(target, { near: { connectTimeoutMs: 200 } });
+    await (await dial(harness.tunnel.port)).closed();
+    await harness.nearErrors.some();
+    assert.deepEqual(harness.nearErrors.reasons, ["DEADLINE"]);
   }
   {
-    await using rig = await Rig.of(target);
-    const client = await dial(rig.tunnel.port);
-    while (rig.exposure.connections === 0) await new Promise((resolve) => setImmediate(resolve));
+    await using harness = await Harness.of(target);
+    const client = await dial(harness.tunnel.port);
+    while (harness.exposure.connections === 0) await new Promise((resolve) => setImmediate(resolve));
     const leftAt = performance.now();
     client.socket.resetAndDestroy();
-    await rig.tunnel.drain();
-    await rig.exposure.drain();
+    await harness.tunnel.drain();
+    await harness.exposure.drain();
     assert.ok(performance.now() - leftAt < 5_000, "it was still dialed");
-    assert.deepEqual(rig.farErrors.reasons, []);
+    assert.deepEqual(harness.farErrors.reasons, []);
   }
   for (const filler of fillers) filler.destroy();
   child.kill("SIGKILL");
@@ -269,23 +269,23 @@ test("limits: connections, idle time, time in all", async () => {
   await using target = new TestTarget(echoLines);
   const address = await target.start();
   {
-    await using rig = await Rig.of(address, { near: { maxConnections: 2 } });
-    const two = [await dial(rig.tunnel.port), await dial(rig.tunnel.port)];
+    await using harness = await Harness.of(address, { near: { maxConnections: 2 } });
+    const two = [await dial(harness.tunnel.port), await dial(harness.tunnel.port)];
     await Promise.all(two.map(lineEcho));
-    await (await dial(rig.tunnel.port)).closed();
-    assert.deepEqual(rig.nearErrors.reasons, ["TOO_MANY"]);
+    await (await dial(harness.tunnel.port)).closed();
+    assert.deepEqual(harness.nearErrors.reasons, ["TOO_MANY"]);
     two[0]!.socket.end();
     await two[0]!.closed();
-    await rig.nearErrors.until(() => rig.tunnel.connections < 2);
-    await lineEcho(await dial(rig.tunnel.port));
+    await harness.nearErrors.until(() => harness.tunnel.connections < 2);
+    await lineEcho(await dial(harness.tunnel.port));
   }
   {
-    await using rig = await Rig.of(address, { far: { maxConnections: 1 } });
-    const one = await dial(rig.tunnel.port);
+    await using harness = await Harness.of(address, { far: { maxConnections: 1 } });
+    const one = await dial(harness.tunnel.port);
     await lineEcho(one);
-    await (await dial(rig.tunnel.port)).closed();
-    await rig.nearErrors.some();
-    assert.match(rig.nearErrors.texts[0]!, /: the target has its 1 connections$/);
+    await (await dial(harness.tunnel.port)).closed();
+    await harness.nearErrors.some();
+    assert.match(harness.nearErrors.texts[0]!, /: the target has its 1 connections$/);
     await lineEcho(one);
   }
   for (const [options, reason] of [
@@ -293,14 +293,14 @@ test("limits: connections, idle time, time in all", async () => {
     [{ maxDurationMs: 200 }, "TIME_UP"],
   ] as const) {
     for (const side of ["near", "far"] as const) {
-      await using rig = await Rig.of(address, { [side]: options });
-      const client = await dial(rig.tunnel.port);
+      await using harness = await Harness.of(address, { [side]: options });
+      const client = await dial(harness.tunnel.port);
       await lineEcho(client);
       const startedAt = performance.now();
       await client.closed();
       assert.ok(performance.now() - startedAt > 150, reason);
-      await Promise.all([rig.nearErrors.some(), rig.farErrors.some()]);
-      assert.deepEqual([...rig.nearErrors.reasons, ...rig.farErrors.reasons], [reason, reason]);
+      await Promise.all([harness.nearErrors.some(), harness.farErrors.some()]);
+      assert.deepEqual([...harness.nearErrors.reasons, ...harness.farErrors.reasons], [reason, reason]);
     }
   }
 });
@@ -332,22 +332,22 @@ test("a lost session cuts its connections off at both ends, and the next ones go
 test("an end that drains waits for its connections; one that is closed cuts them off", async () => {
   await using target = new TestTarget(echoLines);
   const address = await target.start();
-  const rig = await Rig.of(address);
-  const client = await dial(rig.tunnel.port);
+  const harness = await Harness.of(address);
+  const client = await dial(harness.tunnel.port);
   await lineEcho(client);
-  const drained = rig.exposure.drain();
-  await (await dial(rig.tunnel.port)).closed(); // nobody exposes it any more
+  const drained = harness.exposure.drain();
+  await (await dial(harness.tunnel.port)).closed(); // nobody exposes it any more
   await lineEcho(client);
   client.socket.end();
   await drained;
-  await rig.exposure.closed;
-  const { port } = rig.tunnel;
-  await rig.tunnel.drain();
+  await harness.exposure.closed;
+  const { port } = harness.tunnel;
+  await harness.tunnel.drain();
   const late = await dial(port);
   await late.closed();
   assert.equal(late.error?.code, "ECONNREFUSED");
 
-  const other = await Rig.of(address);
+  const other = await Harness.of(address);
   const cut = await dial(other.tunnel.port);
   await lineEcho(cut);
   await other.tunnel.close();

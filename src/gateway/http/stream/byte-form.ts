@@ -1,6 +1,6 @@
 import type { Failure } from "../../../message/failure.ts";
 import type { Message } from "../../../message/message.ts";
-import { badAnswer } from "../answer.ts";
+import { badAnswer } from "../encode.ts";
 import type { StreamForm } from "./form.ts";
 
 /** Bytes as they come. Callers rely on a length that was announced, so it is held to. */

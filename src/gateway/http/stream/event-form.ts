@@ -2,7 +2,7 @@
 import type { Failure } from "../../../message/failure.ts";
 import { findHeader } from "../../../message/headers.ts";
 import type { Message } from "../../../message/message.ts";
-import { badAnswer } from "../answer.ts";
+import { badAnswer } from "../encode.ts";
 import { problemOf } from "../problem.ts";
 import type { StreamForm } from "./form.ts";
 import { payloadKind } from "./payload-kind.ts";

@@ -2,7 +2,7 @@
 import { readStrictUtf8 } from "../../../codec/strict-text.ts";
 import type { Failure } from "../../../message/failure.ts";
 import type { Message } from "../../../message/message.ts";
-import { badAnswer } from "../answer.ts";
+import { badAnswer } from "../encode.ts";
 import type { StreamForm } from "./form.ts";
 import { payloadKind } from "./payload-kind.ts";
 

@@ -1,7 +1,7 @@
 import type { Failure } from "../../../message/failure.ts";
 import { MessageHeaders } from "../../../message/headers.ts";
 import type { Message } from "../../../message/message.ts";
-import { badAnswer, isHeaderField } from "../answer.ts";
+import { badAnswer, isHeaderField } from "../encode.ts";
 import { isHopByHop } from "../hop-by-hop.ts";
 import type { StreamForm } from "./form.ts";
 

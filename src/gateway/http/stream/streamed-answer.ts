@@ -1,8 +1,8 @@
 import { failure, type Failure } from "../../../message/failure.ts";
 import type { Message, StreamEnd, StreamEvents } from "../../../message/message.ts";
-import { ReadWindow, type ReadBudget } from "../../../message/read-window.ts";
-import { discardStreams, messageCost, takeBytes } from "../../../message/stream.ts";
-import { badAnswer } from "../answer.ts";
+import { ReadWindow, type ReadBudget } from "../../../stream/read-window.ts";
+import { discardStreams, messageCost, takeBytes } from "../../../stream/stream.ts";
+import { badAnswer } from "../encode.ts";
 import type { Exchange } from "../connection.ts";
 import type { HttpSettings } from "../options.ts";
 import type { StreamForm } from "./form.ts";

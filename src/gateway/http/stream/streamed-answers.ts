@@ -4,10 +4,10 @@ import { isLength } from "../../../message/declared-length.ts";
 import { failure, type Failure } from "../../../message/failure.ts";
 import { findHeader } from "../../../message/headers.ts";
 import type { Message, StreamEnd } from "../../../message/message.ts";
-import { ReadBudget } from "../../../message/read-window.ts";
-import { discardStreams, isRoot } from "../../../message/stream.ts";
-import { laterThisTurn } from "../../../session/turn.ts";
-import { badAnswer, headOf, isHeaderField, type AnswerHead } from "../answer.ts";
+import { ReadBudget } from "../../../stream/read-window.ts";
+import { discardStreams, isRoot } from "../../../stream/stream.ts";
+import { deferToEndOfTick } from "../../../runtime/defer-to-end-of-tick.ts";
+import { badAnswer, headOf, isHeaderField, type AnswerHead } from "../encode.ts";
 import type { Exchange } from "../connection.ts";
 import type { HttpSettings } from "../options.ts";
 import type { Responder } from "../responder.ts";
@@ -37,7 +37,7 @@ export class StreamedAnswers implements StreamOwner {
   readonly #settings: HttpSettings;
   readonly #budget = new ReadBudget();
   readonly #plans = new Map<StreamedAnswer, Plan>();
-  readonly #atEndOfTurn = laterThisTurn();
+  readonly #atEndOfTurn = deferToEndOfTick();
   #written: StreamedAnswer[] = [];
   #grace: unknown;
   /** The time of grace is over: none may begin. */

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import type { LintelError } from "../../../message/failure.ts";
-import type { Case, Stage } from "../case.ts";
+import type { Case, Harness } from "../case.ts";
 import { CALLER_DIALS, UPLINK, WORKER_DIALS } from "../needs.ts";
 import { failureOf, firedWith, later, stuck, underWay, untilAnswered } from "../waiting.ts";
 
 /** A service and a subscription that must be there again when a connection has been made again. */
-async function announce({ worker, subject, read }: Stage): Promise<{ readonly heard: number[] }> {
+async function announce({ worker, subject, read }: Harness): Promise<{ readonly heard: number[] }> {
   const heard: number[] = [];
   await worker.serve(subject("echo"), (value) => value);
   await worker.subscribe(`${subject("news")}.*`, (value) => heard.push(read(value).n));
@@ -13,7 +13,7 @@ async function announce({ worker, subject, read }: Stage): Promise<{ readonly he
 }
 
 /** Requests are answered and publications arrive once, as if nothing had happened. */
-async function isBack({ caller, subject, write, read }: Stage, heard: number[]): Promise<void> {
+async function isBack({ caller, subject, write, read }: Harness, heard: number[]): Promise<void> {
   const echo = (n: number): Promise<unknown> =>
     untilAnswered(() => caller.request(subject("echo"), write(n), { timeoutMs: 2_000 }));
   assert.equal(read(await echo(3)).n, 3);
@@ -90,11 +90,11 @@ export const LOSSES: readonly Case[] = [
     name: "has services and subscriptions again when the worker's connection was lost",
     needs: [WORKER_DIALS],
     alone: true,
-    async run(stage) {
-      const { heard } = await announce(stage);
+    async run(harness) {
+      const { heard } = await announce(harness);
       for (let round = 0; round < 2; round++) {
-        await stage.workerLine?.cut();
-        await isBack(stage, heard);
+        await harness.workerLine?.cut();
+        await isBack(harness, heard);
         heard.length = 0;
       }
     },
@@ -103,9 +103,9 @@ export const LOSSES: readonly Case[] = [
     name: "does not announce again what was closed while there was no connection",
     needs: [WORKER_DIALS],
     alone: true,
-    async run(stage) {
-      const { caller, worker, workerLine, subject, write, read } = stage;
-      const { heard } = await announce(stage);
+    async run(harness) {
+      const { caller, worker, workerLine, subject, write, read } = harness;
+      const { heard } = await announce(harness);
       const over: number[] = [];
       const service = await worker.serve(subject("over"), (value) => value);
       const subscription = await worker.subscribe(`${subject("news")}.>`, (value) =>
@@ -114,7 +114,7 @@ export const LOSSES: readonly Case[] = [
       const again = workerLine?.cut();
       await Promise.all([service.close(), subscription.close()]);
       await again;
-      await isBack(stage, heard);
+      await isBack(harness, heard);
       assert.equal((await failureOf(caller.request(subject("over"), write(1)))).reason, "NO_RESPONDERS");
       assert.deepEqual(over, []);
     },
@@ -123,9 +123,9 @@ export const LOSSES: readonly Case[] = [
     name: "fails what a caller waits for when its connection is lost, and tells the handler",
     needs: [CALLER_DIALS],
     alone: true,
-    async run(stage) {
-      const { caller, worker, callerLine, subject, write } = stage;
-      const { heard } = await announce(stage);
+    async run(harness) {
+      const { caller, worker, callerLine, subject, write } = harness;
+      const { heard } = await announce(harness);
       const { handler, started } = stuck();
       await worker.serve(subject("slow"), handler);
       const call = failureOf(caller.request(subject("slow"), write(1)));
@@ -136,7 +136,7 @@ export const LOSSES: readonly Case[] = [
       assert.equal(error.reason, "CONNECTION_LOST");
       assert.equal((await firedWith(signal)).reason, "CALLER_GONE");
       await again;
-      await isBack(stage, heard);
+      await isBack(harness, heard);
     },
   },
   {
@@ -164,9 +164,9 @@ export const LOSSES: readonly Case[] = [
     name: "recovers when the connection between two hubs was lost",
     needs: [UPLINK],
     alone: true,
-    async run(stage) {
-      const { caller, worker, uplink, subject, write } = stage;
-      const { heard } = await announce(stage);
+    async run(harness) {
+      const { caller, worker, uplink, subject, write } = harness;
+      const { heard } = await announce(harness);
       const { handler, started } = stuck();
       await worker.serve(subject("slow"), handler);
       const call = failureOf(caller.request(subject("slow"), write(1)));
@@ -176,7 +176,7 @@ export const LOSSES: readonly Case[] = [
       assert.ok(["CONNECTION_LOST", "WORKER_LOST"].includes(reason), reason);
       await firedWith(signal);
       await again;
-      await isBack(stage, heard);
+      await isBack(harness, heard);
     },
   },
 ];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DEFAULT_LIMITS } from "../../../message/limits.ts";
 import { encodeBody } from "../../../message/message.ts";
-import type { Case, Stage } from "../case.ts";
+import type { Case, Harness } from "../case.ts";
 import { CALLER_DIALS, TRAVELS } from "../needs.ts";
 import { failureOf, later, underWay } from "../waiting.ts";
 
@@ -10,7 +10,7 @@ const LIMIT = DEFAULT_LIMITS.payload;
 const SIZES = [0, 1, 125, 126, 255, 256, 16_383, 16_384, 65_535, 65_536, 65_537, 262_144];
 
 /** How many letters the largest value of the codec has whose payload is no longer than this. */
-function lettersFor({ write, codec }: Stage, size: number): number {
+function lettersFor({ write, codec }: Harness, size: number): number {
   const lengthWith = (letters: number): number => encodeBody(codec, write(1, "x".repeat(letters))).length;
   let letters = size - lengthWith(0);
   // Lengths are written in more bytes as they grow, and some codecs fill up to a multiple of a few.
@@ -20,13 +20,13 @@ function lettersFor({ write, codec }: Stage, size: number): number {
 }
 
 /** The largest value of the codec whose payload is no longer than this. */
-function largestWithin(stage: Stage, size: number): unknown {
-  return stage.write(1, "x".repeat(lettersFor(stage, size)));
+function largestWithin(harness: Harness, size: number): unknown {
+  return harness.write(1, "x".repeat(lettersFor(harness, size)));
 }
 
 /** The smallest value of the codec whose payload is longer than this. */
-function smallestOver(stage: Stage, size: number): unknown {
-  return stage.write(1, "x".repeat(lettersFor(stage, size) + 1));
+function smallestOver(harness: Harness, size: number): unknown {
+  return harness.write(1, "x".repeat(lettersFor(harness, size) + 1));
 }
 
 export const PAYLOADS: readonly Case[] = [
@@ -46,15 +46,15 @@ export const PAYLOADS: readonly Case[] = [
   {
     name: "carries payloads as large as the limit, and a little less, both ways and to listeners",
     needs: [],
-    async run(stage) {
-      const { caller, worker, subject, read } = stage;
+    async run(harness) {
+      const { caller, worker, subject, read } = harness;
       await worker.serve(subject("echo"), (value) => value);
       const heard = later<unknown>();
       await worker.subscribe(subject("big"), heard.resolve);
-      const largest = largestWithin(stage, LIMIT);
+      const largest = largestWithin(harness, LIMIT);
       const answer = await caller.request(subject("echo"), largest);
       assert.ok(read(answer).text === read(largest).text, "it came back otherwise");
-      const less = largestWithin(stage, LIMIT - 1);
+      const less = largestWithin(harness, LIMIT - 1);
       await caller.publish(subject("big"), less);
       assert.ok(read(await heard.promise).text === read(less).text, "it was published otherwise");
     },
@@ -62,9 +62,9 @@ export const PAYLOADS: readonly Case[] = [
   {
     name: "refuses a payload over the limit, in a request and in an answer, and goes on",
     needs: [TRAVELS],
-    async run(stage) {
-      const { caller, worker, subject, write, read } = stage;
-      const value = smallestOver(stage, LIMIT);
+    async run(harness) {
+      const { caller, worker, subject, write, read } = harness;
+      const value = smallestOver(harness, LIMIT);
       await worker.serve(subject("echo"), (arrived) => arrived);
       await worker.serve(subject("grow"), () => value);
       const asked = await failureOf(caller.request(subject("echo"), value));
@@ -79,9 +79,9 @@ export const PAYLOADS: readonly Case[] = [
   {
     name: "refuses to publish a payload over the limit",
     needs: [CALLER_DIALS],
-    run(stage) {
-      const value = smallestOver(stage, LIMIT);
-      assert.throws(() => stage.caller.publish(stage.subject("x"), value), { reason: "TOO_LARGE" });
+    run(harness) {
+      const value = smallestOver(harness, LIMIT);
+      assert.throws(() => harness.caller.publish(harness.subject("x"), value), { reason: "TOO_LARGE" });
       return Promise.resolve();
     },
   },

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { Overflow } from "../../../message/overflow.ts";
 import type { Subscription } from "../../../peer/peer.ts";
-import type { Case, Stage } from "../case.ts";
-import type { HubEnd } from "../site.ts";
+import type { Case, Harness } from "../case.ts";
+import type { HubEnd } from "../fixture.ts";
 import { WORKER_DIALS } from "../needs.ts";
 import { nextTurn, untilAnswered } from "../waiting.ts";
 
@@ -25,8 +25,8 @@ interface SlowConsumer {
 }
 
 /** A subscriber at the worker that is sent nothing from now on, and a witness beside it that is. */
-async function slowConsumer(stage: Stage, overflow: Overflow | undefined): Promise<SlowConsumer> {
-  const { caller, worker, workerEnd: end, join, subject, write, read } = stage;
+async function slowConsumer(harness: Harness, overflow: Overflow | undefined): Promise<SlowConsumer> {
+  const { caller, worker, workerEnd: end, join, subject, write, read } = harness;
   assert.ok(end !== undefined);
   const heard: number[] = [];
   const subscription = await worker.subscribe(
@@ -70,8 +70,8 @@ export const SLOW_CONSUMERS: readonly Case[] = [
   {
     name: "drops the newest for a subscriber that does not keep up, unless told otherwise, and says how many",
     ...ON_ITS_OWN,
-    async run(stage) {
-      const slow = await slowConsumer(stage, undefined);
+    async run(harness) {
+      const slow = await slowConsumer(harness, undefined);
       await slow.publishUpTo(COUNT);
       const [from, to] = await gapAfter(slow);
       assert.ok(to >= COUNT, `${to} was kept, though it came when the buffer was full`);
@@ -84,8 +84,8 @@ export const SLOW_CONSUMERS: readonly Case[] = [
   {
     name: "keeps the newest for a subscriber that asks for it, and says how many older ones it has missed",
     ...ON_ITS_OWN,
-    async run(stage) {
-      const slow = await slowConsumer(stage, "drop-oldest");
+    async run(harness) {
+      const slow = await slowConsumer(harness, "drop-oldest");
       await slow.publishUpTo(COUNT);
       const [from, to] = await gapAfter(slow);
       const kept = COUNT - to;
@@ -98,12 +98,12 @@ export const SLOW_CONSUMERS: readonly Case[] = [
   {
     name: "ends a subscription that must not miss anything, and has everything else of its session again",
     ...ON_ITS_OWN,
-    async run(stage) {
-      const { caller, worker, errors, subject, write, read } = stage;
+    async run(harness) {
+      const { caller, worker, errors, subject, write, read } = harness;
       await worker.serve(subject("echo"), (value) => value);
       const other: number[] = [];
       await worker.subscribe(subject("other"), (value) => other.push(read(value).n));
-      const slow = await slowConsumer(stage, "disconnect");
+      const slow = await slowConsumer(harness, "disconnect");
       await slow.publishUpTo(MORE_THAN_BUFFER);
       slow.end.valve.open();
       await assert.rejects(slow.subscription.closed, { code: "resource_exhausted", reason: "SLOW_CONSUMER" });

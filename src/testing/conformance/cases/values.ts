@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ValueKind } from "../../../codec/codec.ts";
 import { json } from "../../../codec/json.ts";
-import type { Case, Stage } from "../case.ts";
+import type { Case, Harness } from "../case.ts";
 import { STRICT, carries, carriesKey } from "../needs.ts";
 import { SAMPLES, comparable } from "../value-samples.ts";
 import { failureOf, later } from "../waiting.ts";
@@ -10,8 +10,8 @@ import { failureOf, later } from "../waiting.ts";
 const UNDECODABLE = Uint8Array.from({ length: 32 }, (_, index) => (index % 2 === 0 ? 0xff : 0xc1));
 
 /** Each sample goes to a handler and comes back, bare and within whatever the codec nests. */
-async function carriesBothWays(stage: Stage, kind: ValueKind): Promise<void> {
-  const { caller, worker, subject, codec } = stage;
+async function carriesBothWays(harness: Harness, kind: ValueKind): Promise<void> {
+  const { caller, worker, subject, codec } = harness;
   const { kinds } = codec.supports;
   const arrived: unknown[] = [];
   await worker.serve(subject("echo"), (value) => {
@@ -34,7 +34,7 @@ async function carriesBothWays(stage: Stage, kind: ValueKind): Promise<void> {
 const BY_KIND: readonly Case[] = (Object.keys(SAMPLES) as ValueKind[]).map((kind) => ({
   name: `carries every ${kind} both ways`,
   needs: [carries(kind)],
-  run: (stage) => carriesBothWays(stage, kind),
+  run: (harness) => carriesBothWays(harness, kind),
 }));
 
 export const VALUES: readonly Case[] = [

@@ -1,0 +1,229 @@
+import { urlText } from "../../message/url-text.ts";
+import type { Clock, Random } from "../../runtime/clock.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import type { OpenStreams } from "../../stream/open-streams.ts";
+import type { SessionCalls, SessionRegistrations } from "../../session/events.ts";
+import type { SideChannels } from "../../session/side-channels/side-channels.ts";
+import type { SessionLimits } from "../../session/options.ts";
+import { Flusher } from "../../session/outbox.ts";
+import { Session } from "../../session/session.ts";
+import type { Connection, TlsOptions, Transport } from "../../transport/transport.ts";
+import type { Incoming } from "./registrations.ts";
+
+/** Waits between attempts grow from the first to the last; half of each is random, so that peers do not come as one. */
+const FIRST_BACKOFF_MS = 50;
+const LAST_BACKOFF_MS = 800;
+const DIAL_TIMEOUT_MS = 5_000;
+/**
+ * An attempt of which nothing is heard for the last wait is joined by another, and the first to be welcomed is kept: when
+ * a network drops packets, what was sent into the hole may be late for long after it is healed.
+ */
+const MAX_ATTEMPTS = 8;
+
+/**
+ * State of the link to the hub.
+ *
+ * | state      | meaning                                  | next                  |
+ * |------------|------------------------------------------|-----------------------|
+ * | connecting | dialing, or waiting to dial again        | connected, closed     |
+ * | connected  | a session is open                        | connecting, closed    |
+ * | closed     | `close` was called                       |                       |
+ */
+export type ReconnectingState = "connecting" | "connected" | "closed";
+
+export interface ReconnectingSessionOptions {
+  readonly transport: Transport;
+  readonly url: string;
+  readonly tls: TlsOptions | undefined;
+  readonly name: string;
+  readonly limits: SessionLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** What goes beside connections, and where streams are counted that only this still sends. */
+  readonly sideChannels: SideChannels | undefined;
+  readonly endingStreams: OpenStreams | undefined;
+  readonly calls: SessionCalls<Incoming>;
+  readonly registrations: SessionRegistrations;
+  readonly onOpened: (session: Session<Incoming>) => void;
+  /** `byHub`: the hub has said why it ends the session. */
+  readonly onLost: (why: Failure, byHub: boolean) => void;
+  readonly onDrained: () => void;
+  /** The session, which was full, is so no longer. */
+  readonly onRoom: () => void;
+  readonly onGoaway: (why: Failure) => void;
+  /** The URL is not of its transport's form: nothing will be tried again. */
+  readonly onGivenUp: (error: TypeError) => void;
+  readonly onState: (state: ReconnectingState, why: Failure | undefined) => void;
+}
+
+/** One attempt to come to a session. */
+interface Attempt {
+  readonly abort: AbortController;
+  session: Session<Incoming> | undefined;
+}
+
+/** Keeps a session to a hub: dials, and dials again whenever it is lost, until closed. */
+export class ReconnectingSession {
+  readonly #options: ReconnectingSessionOptions;
+  readonly #flusher = new Flusher();
+  readonly #attempts = new Set<Attempt>();
+  #state: ReconnectingState = "connecting";
+  #session: Session<Incoming> | undefined;
+  #backoff = FIRST_BACKOFF_MS;
+  #timer: unknown;
+  #over: (() => void)[] = [];
+  /** Why the last attempt failed, for those who wait for the first. */
+  lastFailure: Failure | undefined;
+
+  constructor(options: ReconnectingSessionOptions) {
+    this.#options = options;
+  }
+
+  get state(): ReconnectingState {
+    return this.#state;
+  }
+
+  /** The session while it is open. */
+  get session(): Session<Incoming> | undefined {
+    return this.#state === "connected" ? this.#session : undefined;
+  }
+
+  start(): void {
+    this.#attempt();
+  }
+
+  /** Ends the session after what it still has to send, and dials no more. */
+  close(): Promise<void> {
+    if (this.#state === "closed") return Promise.resolve();
+    this.#enter("closed", undefined);
+    this.#options.clock.clear(this.#timer);
+    this.#abandonAttempts();
+    const session = this.#session;
+    if (session === undefined || session.state === "closed") return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#over.push(resolve);
+      session.close(failure("CLOSED", "the peer was closed"));
+    });
+  }
+
+  #attempt(): void {
+    if (this.#attempts.size < MAX_ATTEMPTS) {
+      const attempt: Attempt = { abort: new AbortController(), session: undefined };
+      this.#attempts.add(attempt);
+      void this.#dial(attempt);
+    }
+    this.#attemptIn(LAST_BACKOFF_MS);
+  }
+
+  /** Tries, or tries once more, after a wait of which half is random. */
+  #attemptIn(longestMs: number): void {
+    const { clock, random } = this.#options;
+    clock.clear(this.#timer);
+    this.#timer = clock.after(longestMs * (0.5 + random() / 2), () => this.#attempt());
+  }
+
+  async #dial(attempt: Attempt): Promise<void> {
+    const { transport, url, tls } = this.#options;
+    try {
+      const connection = await transport.dial(url, {
+        ...(tls === undefined ? {} : { tls }),
+        timeoutMs: DIAL_TIMEOUT_MS,
+        signal: attempt.abort.signal,
+      });
+      if (this.#attempts.has(attempt)) this.#greet(attempt, connection);
+      else connection.abort();
+    } catch (error) {
+      if (!this.#attempts.delete(attempt)) return;
+      if (error instanceof TypeError) return this.#giveUp(error); // a URL that is none will never be one
+      this.#retry(failure("NOT_CONNECTED", `cannot connect to ${urlText(url)}: ${describe(error)}`));
+    }
+  }
+
+  #giveUp(error: TypeError): void {
+    this.lastFailure = failure("NOT_CONNECTED", error.message);
+    this.#options.clock.clear(this.#timer);
+    this.#enter("closed", this.lastFailure);
+    this.#options.onGivenUp(error);
+  }
+
+  #greet(attempt: Attempt, connection: Connection): void {
+    const { name, limits, clock, calls, registrations, onDrained, onGoaway } = this.#options;
+    const { sideChannels, endingStreams } = this.#options;
+    const session = new Session<Incoming>(connection, {
+      role: "dialer",
+      name,
+      limits,
+      clock,
+      flusher: this.#flusher,
+      calls,
+      registrations,
+      sideChannels,
+      endingStreams,
+      lifecycle: {
+        opened: () => this.#opened(attempt, session),
+        goaway: onGoaway,
+        drained: onDrained,
+        pressure: (level) => {
+          if (level === "room" && this.session === session) this.#options.onRoom();
+        },
+        ended: (why) => this.#ended(attempt, session, why),
+        closed: () => {
+          if (this.#state === "closed") for (const resolve of this.#over.splice(0)) resolve();
+        },
+      },
+    });
+    attempt.session = session;
+    session.start();
+  }
+
+  #opened(attempt: Attempt, session: Session<Incoming>): void {
+    this.#attempts.delete(attempt);
+    this.#abandonAttempts();
+    this.#options.clock.clear(this.#timer);
+    this.#session = session;
+    this.#backoff = FIRST_BACKOFF_MS;
+    this.#enter("connected", undefined);
+    this.#options.onOpened(session);
+  }
+
+  #ended(attempt: Attempt, session: Session<Incoming>, why: Failure): void {
+    if (this.#attempts.delete(attempt)) return this.#retry(why);
+    if (this.#session !== session) return undefined; // another was faster
+    const wasConnected = this.#state === "connected";
+    this.#session = undefined;
+    if (wasConnected) this.#retry(why);
+    if (wasConnected) this.#options.onLost(why, session.wasClosedByPeer);
+    return undefined;
+  }
+
+  #abandonAttempts(): void {
+    const attempts = [...this.#attempts];
+    this.#attempts.clear();
+    for (const { abort, session } of attempts) {
+      abort.abort();
+      session?.abort(failure("CLOSED", "this attempt to connect is not needed any more"));
+    }
+  }
+
+  #retry(why: Failure): void {
+    if (this.#state === "closed") return;
+    this.lastFailure = why;
+    this.#enter("connecting", why);
+    this.#attemptIn(this.#backoff);
+    this.#backoff = Math.min(this.#backoff * 2, LAST_BACKOFF_MS);
+  }
+
+  #enter(state: ReconnectingState, why: Failure | undefined): void {
+    this.#state = state;
+    this.#options.onState(state, why);
+  }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof LintelError || error instanceof Error) {
+    // Node reports a host with several addresses as an AggregateError with an empty message.
+    if (error instanceof AggregateError) return error.errors.map((one) => describe(one)).join("; ");
+    return error.message;
+  }
+  return String(error);
+}

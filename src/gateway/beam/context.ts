@@ -1,0 +1,82 @@
+import type { Engine } from "../../engine/engine.ts";
+import { LintelError, type Failure } from "../../message/failure.ts";
+import type { ReadBudget } from "../../stream/read-window.ts";
+import { isPattern, isSubject } from "../../message/subject.ts";
+import type { BeamSettings } from "./options.ts";
+
+/** What a beam gateway counts. Since the start, except for the first two. */
+export interface BeamStats {
+  /** Connections that are open, and those that are not and have attachments in use. */
+  connections: number;
+  /** Attachments in use. */
+  attachments: number;
+  /** Messages that came on connections. */
+  messages: number;
+  /** Messages without an attachment that came to nothing: nobody served them, the worker failed, and so on. */
+  lost: number;
+  /** Messages and attachments that were refused: names that are no subject, too many attachments, and so on. */
+  refused: number;
+  /** Messages on attachments that nobody took any more. */
+  dropped: number;
+  /** Connections and attachments that were ended because their bytes break the format. */
+  malformed: number;
+}
+
+/** What all connections of a gateway share. */
+export class BeamContext {
+  readonly engine: Engine;
+  readonly settings: BeamSettings;
+  readonly budget: ReadBudget;
+  readonly stats: BeamStats = {
+    connections: 0,
+    attachments: 0,
+    messages: 0,
+    lost: 0,
+    refused: 0,
+    dropped: 0,
+    malformed: 0,
+  };
+  /** Why nothing new is taken. */
+  refusal: Failure | undefined;
+
+  #callers = 0;
+
+  constructor(engine: Engine, settings: BeamSettings, budget: ReadBudget) {
+    this.engine = engine;
+    this.settings = settings;
+    this.budget = budget;
+  }
+
+  /** Each connection is a caller of its own: who uses the socket has no address. */
+  nextCaller(): string {
+    this.#callers++;
+    return `beam ${this.#callers}`;
+  }
+
+  /** The subject of a name, or undefined when it has none that a peer may use. */
+  subjectOf(name: string): string | undefined {
+    const subject = this.#prefixed(name);
+    return isSubject(subject) && !name.startsWith("_") ? subject : undefined;
+  }
+
+  /** The pattern of what a worker registers for, or undefined. */
+  patternOf(name: string): string | undefined {
+    const pattern = this.#prefixed(name);
+    return isPattern(pattern) && !name.startsWith("_") ? pattern : undefined;
+  }
+
+  /** The name that goes with a subject. */
+  nameOf(subject: string): string {
+    const { prefix } = this.settings;
+    return prefix === "" ? subject : subject.slice(prefix.length + 1);
+  }
+
+  report(why: Failure, where: string): void {
+    this.settings.onError(LintelError.from(why), where);
+  }
+
+  #prefixed(name: string): string {
+    const { prefix } = this.settings;
+    return prefix === "" ? name : `${prefix}.${name}`;
+  }
+}

@@ -1,0 +1,95 @@
+/** The gateway for programs that speak beam over a unix socket, and pass sockets beside their messages. */
+import type { Engine } from "../../engine/engine.ts";
+import { failure, type Failure } from "../../message/failure.ts";
+import { ReadBudget } from "../../stream/read-window.ts";
+import type { DescriptorSocket } from "../../transport/descriptors/descriptor-socket.ts";
+import { listenDescriptors } from "../../transport/descriptors/endpoints.ts";
+import type { Listener } from "../../transport/transport.ts";
+import type { Listening } from "../gateway.ts";
+import { BeamConnection } from "./connection.ts";
+import { beamSettings, type BeamOptions } from "./options.ts";
+import { BeamContext, type BeamStats } from "./context.ts";
+
+const DRAINING = Object.freeze(failure("DRAINING"));
+const CLOSED = Object.freeze(failure("CLOSED", "the hub was closed"));
+
+/**
+ * Opens the gateway. Rejects with `invalid_argument` for options that are wrong, with `DESCRIPTORS_UNSUPPORTED` where sockets
+ * cannot be passed, and with the system's errors of listening.
+ */
+export async function openBeam(engine: Engine, options: BeamOptions): Promise<BeamGateway> {
+  const gateway = new BeamGateway(engine, options);
+  await gateway.listen();
+  return gateway;
+}
+
+export class BeamGateway implements Listening {
+  readonly #site: BeamContext;
+  readonly #connections = new Set<BeamConnection>();
+  #listener: Listener | undefined;
+  #onIdle: (() => void)[] = [];
+
+  constructor(engine: Engine, options: BeamOptions) {
+    this.#site = new BeamContext(engine, beamSettings(options), new ReadBudget());
+  }
+
+  async listen(): Promise<void> {
+    const { path, mode } = this.#site.settings;
+    this.#listener = await listenDescriptors(path, (socket) => this.#accept(socket), mode);
+  }
+
+  /** `unix:///run/beam.sock` */
+  get url(): string {
+    return `unix://${this.#site.settings.path}`;
+  }
+
+  /** Counters since the start. */
+  get stats(): BeamStats {
+    return { ...this.#site.stats };
+  }
+
+  /** Accepts nothing new, neither connections nor messages, and resolves when every request has its outcome. */
+  async drain(): Promise<void> {
+    this.#site.refusal ??= DRAINING;
+    await this.#listener?.close();
+    if (!this.#isIdle) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
+  /** Ends everything, channels included. */
+  async close(): Promise<void> {
+    this.#site.refusal = CLOSED;
+    await this.#listener?.close();
+    for (const connection of this.#connections) connection.abort(CLOSED);
+  }
+
+  get #isIdle(): boolean {
+    return [...this.#connections].every((connection) => connection.isIdle);
+  }
+
+  #accept(socket: DescriptorSocket): void {
+    const { stats, settings } = this.#site;
+    const connection = new BeamConnection(socket, this.#site, {
+      idle: () => this.#settle(),
+      over: () => {
+        if (this.#connections.delete(connection)) stats.connections--;
+        this.#settle();
+      },
+    });
+    const why: Failure = failure("TOO_MANY", `there are ${settings.maxConnections} connections`);
+    // Who has connected and says nothing keeps nobody out: the oldest gives way.
+    if (this.#connections.size >= settings.maxConnections)
+      [...this.#connections].find(({ isSilent }) => isSilent)?.abort(why);
+    if (this.#connections.size >= settings.maxConnections) {
+      stats.refused++;
+      this.#site.report(why, "a connection of beam");
+      return connection.abort(why);
+    }
+    this.#connections.add(connection);
+    stats.connections++;
+    return connection.open();
+  }
+
+  #settle(): void {
+    if (this.#onIdle.length > 0 && this.#isIdle) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,172 @@
+import type { Engine } from "../../engine/engine.ts";
+import type { Registration, Route, Worker } from "../../message/delivery.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import type { Message } from "../../message/message.ts";
+import { discardStreams } from "../../stream/stream.ts";
+import type { Handed } from "./encode.ts";
+
+/** How much a registration takes: so many at a time, or so many and then none until there is more credit. */
+export type Room = { readonly concurrency: number } | { credit: number };
+
+export interface Asked {
+  /** The number the worker gave it. */
+  readonly number: number;
+  readonly pattern: string;
+  readonly queue: string;
+  readonly room: Room;
+}
+
+/** The call that a registration belongs to. */
+export interface WorkerOwner {
+  /** True while the worker is behind with reading. */
+  readonly isFull: boolean;
+  /** Sends a job. Throws what cannot be encoded; then nothing was sent. */
+  sendJob(worker: GrpcWorker, handed: Handed, request: Message): void;
+  sendCancel(job: number, why: Failure): void;
+  /** The engine has ended the registration, or did not take it. */
+  refused(worker: GrpcWorker, why: Failure): void;
+  /** It has left, and its last job has ended. */
+  gone(worker: GrpcWorker): void;
+}
+
+const NO_STREAMS = Object.freeze(failure("STREAMS_UNSUPPORTED"));
+const BEHIND = Object.freeze(failure("QUEUE_FULL", "the worker does not read as fast as it is sent jobs"));
+/** Requests at a time, where nothing else bounds them. */
+const MAX_PLACES = 1_000_000_000;
+
+/** A registration of a worker, as the engine sees it. The engine's job numbers go over the wire as they are. */
+export class GrpcWorker implements Worker {
+  readonly number: number;
+  readonly #link: WorkerOwner;
+  readonly #room: Room;
+  #registration: Registration | undefined;
+  #held = 0;
+  /** True while it takes nothing because the call is full. */
+  #isPaused = false;
+  #leaving: Promise<void> | undefined;
+  #hasLeft = false;
+
+  constructor(link: WorkerOwner, { number, room }: Asked) {
+    this.number = number;
+    this.#link = link;
+    this.#room = room;
+  }
+
+  /** Resolves when requests can arrive. Throws and rejects with why the engine does not take it. */
+  join(engine: Engine, { pattern, queue }: Asked): Promise<void> {
+    const onEnded = (why: Failure): void => this.#link.refused(this, why);
+    const concurrency = Math.max(1, this.#places);
+    this.#registration = engine.serve(pattern, this, { queue, concurrency, onEnded });
+    if (this.#registration.capacity === undefined && "credit" in this.#room) {
+      this.#registration.lose();
+      throw new LintelError("unimplemented", "this hub's engine knows no credit; say concurrency instead");
+    }
+    if (concurrency !== this.#places) this.#resize();
+    if (this.#link.isFull) this.pause();
+    return this.#registration.ready;
+  }
+
+  /** More room, W-20. False when it has no credit to add to. */
+  grant(jobs: number): boolean {
+    if (!("credit" in this.#room)) return false;
+    this.#room.credit = Math.min(MAX_PLACES, this.#room.credit + jobs);
+    this.#resize();
+    return true;
+  }
+
+  /** Takes nothing until `resume`. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#registration?.capacity?.resize(0);
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#resize();
+  }
+
+  /** Resolves when the engine hands it nothing new any more. */
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  /** Jobs that are held fail as `WORKER_LOST`. */
+  lose(): void {
+    this.#registration?.lose();
+  }
+
+  reply(job: number, answer: Message): void {
+    this.#ended();
+    this.#registration?.reply(job, answer);
+    this.#settle();
+  }
+
+  fail(job: number, why: Failure): void {
+    this.#ended();
+    this.#registration?.fail(job, why);
+    this.#settle();
+  }
+
+  // Worker
+
+  execute(
+    job: number,
+    route: Route,
+    request: Message,
+    timeoutMs: number,
+    _now: number,
+    attempt: number,
+  ): void {
+    this.#held++;
+    if ("credit" in this.#room) this.#room.credit--;
+    if (request.streams !== undefined) {
+      discardStreams(request, NO_STREAMS);
+      return this.#refuse(job, NO_STREAMS); // W-42
+    }
+    if (this.#isPaused) return this.#refuse(job, BEHIND); // only by an engine that cannot be told to wait
+    try {
+      this.#link.sendJob(this, { job, registration: this.number, route, timeoutMs, attempt }, request);
+    } catch (error) {
+      return this.#refuse(job, error instanceof LintelError ? error.toFailure() : failure("BAD_PAYLOAD"));
+    }
+    return undefined;
+  }
+
+  cancel(job: number, why: Failure): void {
+    this.#ended();
+    this.#link.sendCancel(job, why);
+    this.#settle();
+  }
+
+  get #places(): number {
+    return "credit" in this.#room ? this.#held + Math.max(0, this.#room.credit) : this.#room.concurrency;
+  }
+
+  #resize(): void {
+    if (!this.#isPaused) this.#registration?.capacity?.resize(this.#places);
+  }
+
+  /** Fails a job that was not sent, and so used nothing up. */
+  #refuse(job: number, why: Failure): void {
+    if ("credit" in this.#room) this.#room.credit++;
+    // Joining a group may hand over what is queued there, before the registration is known.
+    if (this.#registration === undefined) queueMicrotask(() => this.fail(job, why));
+    else this.fail(job, why);
+  }
+
+  #ended(): void {
+    this.#held--;
+    if ("credit" in this.#room) this.#resize();
+  }
+
+  #settle(): void {
+    if (this.#hasLeft && this.#held === 0) this.#link.gone(this);
+  }
+
+  async #leave(): Promise<void> {
+    await this.#registration?.leave();
+    this.#hasLeft = true;
+    this.#settle();
+  }
+}

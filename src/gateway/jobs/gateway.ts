@@ -1,0 +1,283 @@
+/** Workers over plain HTTP: they ask for jobs and answer them, by requests of their own. */
+import { randomUUID } from "node:crypto";
+import { PendingTable } from "../../collections/pending-table.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { DEFAULT_LIMITS } from "../../message/limits.ts";
+import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
+import { deferToEndOfTick } from "../../runtime/defer-to-end-of-tick.ts";
+import type { HttpApi, HttpCall } from "../http-api.ts";
+import { answerOf, errorOf } from "./decode.ts";
+import { answerSeveral } from "./batch.ts";
+import { HttpPoll, answerNone, type PollHost, type Wait } from "./http-poll.ts";
+import { JobTable } from "./job-table.ts";
+import { answerJob, failJob, isOut, type Job } from "./job.ts";
+import { isServiceName, jobsSettings, type JobsOptions, type JobsSettings } from "./options.ts";
+import { badRequest, parametersOf, type PollParameters } from "./poll-parameters.ts";
+import {
+  NEXT_PARAMETERS,
+  POLL_PARAMETERS,
+  leaseOf,
+  nextOptionsOf,
+  pollOptionsOf,
+  type PollOptions,
+} from "./poll-options.ts";
+import { PullWorkers, type PollListener } from "./workers.ts";
+import { subjectOfSegment } from "./service-names.ts";
+
+const SERVICE = "/service/";
+const JOBS = "/jobs";
+/** Jobs whose end is remembered, so that a late answer learns of it. */
+const REMEMBERED = 10_000;
+
+const NO_SUCH_JOB = Object.freeze(failure("NO_SUCH_JOB"));
+const JOB_ENDED = Object.freeze(failure("JOB_ENDED"));
+const LEASE_EXPIRED = Object.freeze(failure("LEASE_EXPIRED"));
+const JOB_WITHDRAWN = Object.freeze(failure("JOB_WITHDRAWN"));
+const TOO_MANY_POLLS = Object.freeze(failure("IN_FLIGHT_FULL", "too many workers wait for jobs"));
+const TOO_MANY_OF_CALLER = Object.freeze(
+  failure("IN_FLIGHT_FULL", "too many workers of this caller wait for jobs"),
+);
+const METHOD_NOT_ALLOWED = Object.freeze(failure("METHOD_NOT_ALLOWED"));
+const NO_SUCH_PATH: Failure = Object.freeze({
+  code: "not_found",
+  reason: "NOT_FOUND",
+  message: "below a job there are response, error and lease",
+  retryable: false,
+});
+const ANSWER_PARAMETERS = ["status", ...NEXT_PARAMETERS];
+const ERROR_PARAMETERS = ["code", "reason", "message", "retryable", ...NEXT_PARAMETERS];
+const JOB_PATH = /^\/jobs\/+([^/]+)(?:\/(.*))?$/s;
+const VERBS: ReadonlySet<string> = new Set(["response", "error", "lease"]);
+const NO_NAME = Object.freeze(
+  failure("BAD_SUBJECT", "a service is named by its subject, such as image.resize"),
+);
+
+export class JobsGateway implements HttpApi {
+  readonly #settings: JobsSettings;
+  readonly #table: JobTable;
+  readonly #services: PullWorkers;
+  readonly #onPoll: PollListener | undefined;
+  readonly #host: PollHost;
+  /** Polls that have jobs. */
+  #due: HttpPoll[] = [];
+  /** Why polls are not to wait. */
+  #refusal: Failure | undefined;
+
+  /** Throws `invalid_argument` for options that are wrong. */
+  constructor(
+    engine: Engine,
+    options: JobsOptions = {},
+    onPoll?: PollListener,
+    callerShare: number = DEFAULT_LIMITS.callerShare,
+  ) {
+    const { clock } = engine;
+    this.#settings = jobsSettings(options);
+    this.#table = new JobTable({ clock, newId: randomUUID, remembered: REMEMBERED });
+    this.#onPoll = onPoll;
+    const { maxPolls, maxServices } = this.#settings;
+    const share = (limit: number): SharedBound =>
+      new SharedBound(limit, shareOf(limit, callerShare, LEAST_SHARE));
+    this.#services = new PullWorkers(engine, this.#table, this.#settings, onPoll, share(maxServices));
+    const atEndOfTurn = deferToEndOfTick();
+    const waits = new PendingTable<Wait>(
+      clock,
+      maxPolls,
+      () => ({ id: 0, deadline: 0, poll: undefined }),
+      (wait) => {
+        const { poll } = wait;
+        wait.poll = undefined;
+        waits.release(wait);
+        poll?.timeUp();
+      },
+    );
+    this.#host = {
+      clock,
+      table: this.#table,
+      waits,
+      polls: share(maxPolls),
+      refusal: () => this.#refusal,
+      due: (poll) => {
+        // One turn later: whoever has left by now is seen leaving before its job is written.
+        if (this.#due.length === 0) atEndOfTurn(() => atEndOfTurn(() => this.#send()));
+        this.#due.push(poll);
+      },
+    };
+  }
+
+  /** Workers have to reach the port to answer what they have, and to fetch what is queued for them. */
+  get needsPort(): boolean {
+    return this.#services.isUsed;
+  }
+
+  /** Polls that wait. */
+  get polls(): number {
+    return this.#host.waits.size;
+  }
+
+  subjectOf(path: string): string | Failure | undefined {
+    if (!path.startsWith(SERVICE) || path.includes("/", SERVICE.length)) return undefined;
+    return this.#subjectOf(path.slice(SERVICE.length)) ?? NO_NAME;
+  }
+
+  announce(subject: string, caller: string): void {
+    if (this.#settings.compat === "astrohub") this.#services.open(subject, caller);
+  }
+
+  claims(path: string): boolean {
+    if (path.startsWith(JOBS)) return path.length === JOBS.length || path[JOBS.length] === "/";
+    return path.startsWith(SERVICE) && path.endsWith(JOBS) && serviceNameOf(path) !== undefined;
+  }
+
+  logPath(path: string): string {
+    const [, id, verb] = JOB_PATH.exec(path) ?? [];
+    if (id === undefined) return path;
+    return verb !== undefined && VERBS.has(verb) ? `${JOBS}/*/${verb}` : `${JOBS}/*`; // who reads a log could use the id
+  }
+
+  take(call: HttpCall): void {
+    try {
+      if (call.path.startsWith(SERVICE)) this.#poll(call);
+      else this.#atJobs(call);
+    } catch (error) {
+      if (!(error instanceof LintelError)) throw error;
+      call.problem(error.toFailure());
+    }
+  }
+
+  /** Polls wait no longer: they get what is there. Jobs that are out may still be answered. */
+  drain(): void {
+    this.#refusal ??= failure("DRAINING");
+    for (const poll of this.#waiting()) poll.refuse(this.#refusal);
+  }
+
+  /** Gives every service up. */
+  close(): void {
+    this.#refusal = failure("CLOSED", "the hub was closed");
+    for (const poll of this.#waiting()) poll.refuse(this.#refusal);
+    this.#services.close(this.#refusal);
+    this.#host.waits.stop();
+    this.#table.close();
+  }
+
+  #waiting(): HttpPoll[] {
+    return [...this.#host.waits.live()].flatMap(({ poll }) => poll ?? []);
+  }
+
+  #send(): void {
+    const due = this.#due;
+    this.#due = [];
+    for (const poll of due) poll.send();
+  }
+
+  #poll(call: HttpCall): void {
+    const name = this.#subjectOf(serviceNameOf(call.path)!);
+    if (name === undefined) return call.problem(NO_NAME);
+    if (!allows(call, "GET")) return;
+    call.note(name);
+    const parameters = this.#parameters(call, POLL_PARAMETERS);
+    const refused = this.#await(call, name, pollOptionsOf(call, parameters, this.#settings));
+    if (refused !== undefined) call.problem(refused);
+  }
+
+  #subjectOf(segment: string): string | undefined {
+    if (this.#settings.compat === "astrohub") return subjectOfSegment(segment);
+    return isServiceName(segment) ? segment : undefined;
+  }
+
+  /** AstroHub knows no parameters, and ignores all. */
+  #parameters({ query }: HttpCall, names: readonly string[]): PollParameters {
+    return parametersOf(query, names, this.#settings.compat === "astrohub");
+  }
+
+  /** Lets a call wait for jobs of a service. A failure, with nothing done, when it cannot. */
+  #await(call: HttpCall, subject: string, options: PollOptions): Failure | undefined {
+    const service = this.#services.open(subject, call.caller);
+    if ("code" in service) return service;
+    const poll = new HttpPoll(this.#host, service, call, options);
+    if (!poll.begin())
+      return this.#host.polls.taken < this.#settings.maxPolls ? TOO_MANY_OF_CALLER : TOO_MANY_POLLS;
+    this.#onPoll?.("polled", subject);
+    return undefined;
+  }
+
+  #atJobs(call: HttpCall): void {
+    const { path } = call;
+    if (path.length <= JOBS.length + 1) {
+      if (allows(call, "POST")) answerSeveral(call, (id) => this.#find(id));
+      return;
+    }
+    const [id = "", verb, ...rest] = path.slice(JOBS.length + 1).split("/");
+    if (rest.length > 0 || (verb !== undefined && !VERBS.has(verb))) return call.problem(NO_SUCH_PATH);
+    if (!allows(call, verb === undefined ? "POST, DELETE" : "POST")) return;
+    const job = this.#find(id);
+    if ("code" in job) return call.problem(job);
+    call.note(job.owner.subject);
+    if (call.method === "DELETE") release(call, job);
+    else if (verb === "lease") this.#extend(call, job);
+    else if (verb === "error") this.#fail(call, job);
+    else this.#answer(call, job);
+  }
+
+  /** The job with this id, if it is out. */
+  #find(id: string): Job | Failure {
+    const job = this.#table.find(id);
+    if (job === undefined) return NO_SUCH_JOB;
+    if (isOut(job)) return job;
+    if (job.state === "withdrawn") return JOB_WITHDRAWN;
+    return job.state === "expired" || job.state === "returned" ? LEASE_EXPIRED : JOB_ENDED;
+  }
+
+  #answer(call: HttpCall, job: Job): void {
+    const parameters = this.#parameters(call, ANSWER_PARAMETERS);
+    const next = nextOptionsOf(call, parameters, this.#settings);
+    const said = answerOf(call.body, call.rawHeaders, parameters, this.#settings.compat);
+    this.#ended(call, job, answerJob(job, said), next);
+  }
+
+  #fail(call: HttpCall, job: Job): void {
+    const parameters = this.#parameters(call, ERROR_PARAMETERS);
+    const next = nextOptionsOf(call, parameters, this.#settings);
+    this.#ended(call, job, failJob(job, errorOf(call.body, parameters)), next);
+  }
+
+  /** Whatever hinders the next job, this one has its outcome: the worker is told of none, polls, and hears why then. */
+  #ended(call: HttpCall, { owner }: Job, why: Failure | undefined, next: PollOptions | undefined): void {
+    if (why !== undefined) return call.problem(why);
+    if (next === undefined) return call.answer(200, []);
+    call.dropBody();
+    if (this.#await(call, owner.subject, next) !== undefined) answerNone(call);
+  }
+
+  #extend(call: HttpCall, job: Job): void {
+    const leaseMs = leaseOf(parametersOf(call.query, ["lease"]));
+    if (leaseMs === undefined) throw badRequest("say for how long: ?lease=10s");
+    this.#table.extend(job, leaseMs);
+    const now = this.#host.clock.now();
+    const left = (until: number): number => Math.max(0, Math.floor(until - now));
+    const body = JSON.stringify({ id: job.id, lease: left(job.leaseEnds), deadline: left(job.deadline) });
+    call.answer(200, ["Content-Type", "application/json"], body);
+  }
+}
+
+function release(call: HttpCall, job: Job): void {
+  parametersOf(call.query, []);
+  job.owner.release(job);
+  call.answer(204, []);
+}
+
+/** True for the right method; otherwise the call is answered. */
+function allows(call: HttpCall, methods: string): boolean {
+  if (methods.split(", ").includes(call.method)) return true;
+  const allow = ["Allow", `${methods}, OPTIONS`];
+  if (call.method === "OPTIONS") call.answer(204, allow);
+  else call.problem(METHOD_NOT_ALLOWED, allow);
+  return false;
+}
+
+/** `name` of `/service/name/jobs`; undefined for paths of another form. */
+function serviceNameOf(path: string): string | undefined {
+  const end = path.length - JOBS.length;
+  const name = path.slice(SERVICE.length, end);
+  return end > SERVICE.length && !name.includes("/") ? name : undefined;
+}

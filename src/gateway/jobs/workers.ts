@@ -1,0 +1,133 @@
+import type { Engine } from "../../engine/engine.ts";
+import { failure, type Failure } from "../../message/failure.ts";
+import type { SharedBound } from "../../collections/shared-bound.ts";
+import type { JobTable } from "./job-table.ts";
+import type { JobsSettings } from "./options.ts";
+import { PullWorker, type PullServiceOptions } from "./worker.ts";
+
+/**
+ * Hears that a worker asks for jobs of a subject, each time it does; and that the subject is given up, since no worker was
+ * heard of for the linger time. A subject that is configured is never given up.
+ */
+export type PollListener = (event: "polled" | "left", subject: string) => void;
+
+const AT_MOST_ONCE: PullServiceOptions = { attempts: 1, leaseMs: undefined };
+const TOO_MANY = Object.freeze(failure("IN_FLIGHT_FULL", "too many services are polled"));
+const TOO_MANY_OF_CALLER = Object.freeze(
+  failure("IN_FLIGHT_FULL", "too many services are polled by this caller"),
+);
+const DISPLACED = Object.freeze(failure("NO_RESPONDERS", "nobody polls the service, and others are polled"));
+const UNPOLLED = Object.freeze(failure("NO_RESPONDERS", "nobody polls the service any longer"));
+
+/**
+ * The services that can be polled. One that is configured is there from the beginning and stays; any other begins with its
+ * first poll, and is given up when no worker has been heard of for the linger time: until then its requests are queued.
+ */
+export class PullWorkers {
+  readonly #engine: Engine;
+  readonly #table: JobTable;
+  readonly #settings: JobsSettings;
+  readonly #onPoll: PollListener | undefined;
+  readonly #configured = new Map<string, PullWorker>();
+  /** The others, the one asked for last at the end. */
+  readonly #polled = new Map<string, PullWorker>();
+  /** Who has begun them, and how many there are. */
+  readonly #callers = new Map<string, string>();
+  readonly #bound: SharedBound;
+  #sweep: unknown;
+
+  /** `bound` is on those that are polled and not configured. */
+  constructor(
+    engine: Engine,
+    table: JobTable,
+    settings: JobsSettings,
+    onPoll: PollListener | undefined,
+    bound: SharedBound,
+  ) {
+    this.#bound = bound;
+    this.#engine = engine;
+    this.#table = table;
+    this.#settings = settings;
+    this.#onPoll = onPoll;
+    for (const [subject, options] of settings.services) this.#begin(this.#configured, subject, options);
+  }
+
+  /** True while workers poll, or have done so lately, or have jobs. */
+  get isUsed(): boolean {
+    return this.#polled.size > 0 || [...this.#configured.values()].some((service) => !service.isIdle);
+  }
+
+  /**
+   * The service, which begins now if it has to. Where there are too many it takes the place of one that nobody polls: of the
+   * same caller's, if that has too many by itself. A failure when all are polled.
+   */
+  open(subject: string, caller: string): PullWorker | Failure {
+    const known = this.#configured.get(subject) ?? this.#polled.get(subject);
+    if (known !== undefined) {
+      known.lastSeen = this.#engine.clock.now();
+      if (this.#polled.delete(subject)) this.#polled.set(subject, known);
+      return known;
+    }
+    const options = this.#settings.services.get(subject);
+    if (options !== undefined) return this.#begin(this.#configured, subject, options);
+    if (!this.#takePlace(caller))
+      return this.#bound.taken < this.#bound.limit ? TOO_MANY_OF_CALLER : TOO_MANY;
+    this.#callers.set(subject, caller);
+    const service = this.#begin(this.#polled, subject, AT_MOST_ONCE);
+    this.#watch();
+    return service;
+  }
+
+  /** Gives all of them up. */
+  close(why: Failure): void {
+    this.#engine.clock.clear(this.#sweep);
+    for (const service of [...this.#configured.values(), ...this.#polled.values()]) service.leave(why);
+    this.#configured.clear();
+    for (const subject of this.#polled.keys()) this.#forget(subject);
+  }
+
+  #takePlace(caller: string): boolean {
+    if (this.#bound.take(caller, 1)) return true;
+    const ofCaller = this.#bound.takenBy(caller) >= this.#bound.share;
+    for (const [subject, service] of this.#polled) {
+      if (!service.isIdle || (ofCaller && this.#callers.get(subject) !== caller)) continue;
+      this.#giveUp(this.#polled, service, DISPLACED);
+      return this.#bound.take(caller, 1);
+    }
+    return false;
+  }
+
+  #forget(subject: string): void {
+    this.#polled.delete(subject);
+    const caller = this.#callers.get(subject);
+    if (this.#callers.delete(subject)) this.#bound.give(caller!, 1);
+  }
+
+  #begin(among: Map<string, PullWorker>, subject: string, options: PullServiceOptions): PullWorker {
+    const service = new PullWorker(this.#engine, this.#table, subject, options, (why) => {
+      if (among.get(subject) === service) this.#giveUp(among, service, why); // the next poll tries again
+    });
+    among.set(subject, service);
+    return service;
+  }
+
+  #giveUp(among: Map<string, PullWorker>, service: PullWorker, why: Failure): void {
+    if (among === this.#polled) this.#forget(service.subject);
+    else among.delete(service.subject);
+    service.leave(why);
+    if (among === this.#polled) this.#onPoll?.("left", service.subject);
+  }
+
+  /** Looks often enough that a service is given up within one and a quarter of the linger time. */
+  #watch(): void {
+    const { clock } = this.#engine;
+    this.#sweep ??= clock.after(Math.ceil(this.#settings.lingerMs / 4), () => {
+      this.#sweep = undefined;
+      const before = clock.now() - this.#settings.lingerMs;
+      for (const service of this.#polled.values()) {
+        if (service.isIdle && service.lastSeen <= before) this.#giveUp(this.#polled, service, UNPOLLED);
+      }
+      if (this.#polled.size > 0) this.#watch();
+    });
+  }
+}

@@ -1,0 +1,387 @@
+/** One session of the native protocol at a hub: its requests go to the engine, the engine's requests to its services. */
+import { NumberMap } from "../../collections/number-map.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { Route, Sink } from "../../message/delivery.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import type { Message } from "../../message/message.ts";
+import { discardStreams } from "../../stream/stream.ts";
+import { unsentAnswer } from "../../message/unsent.ts";
+import type { Overflow } from "../../message/overflow.ts";
+import type { Binding } from "../../session/bindings.ts";
+import type {
+  PressureLevel,
+  SessionCalls,
+  SessionLifecycle,
+  SessionRegistrations,
+} from "../../session/events.ts";
+import type { Outbox } from "../../session/outbox.ts";
+import { sideChannels } from "../../session/side-channels/side-channels.ts";
+import { Session } from "../../session/session.ts";
+import type { Connection } from "../../transport/transport.ts";
+import { FrameType } from "../../wire/frame.ts";
+import { FIRST_OWN_BINDING, type SessionListener } from "./fan-out.ts";
+import type { FanOutTarget, Feed } from "./feed.ts";
+import { Backpressure } from "./backpressure.ts";
+import type { ConnectionOptions } from "./connection-options.ts";
+import type { FullSessions } from "./full-sessions.ts";
+import { NativeWorker } from "./worker.ts";
+import { SlowConsumer } from "./slow-consumer.ts";
+
+const IN_FLIGHT_FULL = Object.freeze(
+  failure("IN_FLIGHT_FULL", "this session has too many requests in flight"),
+);
+
+interface Subscribed {
+  readonly pattern: string;
+  readonly listener: SessionListener;
+}
+
+export class NativeConnection
+  implements Sink, FanOutTarget, SessionLifecycle, SessionCalls<Route>, SessionRegistrations
+{
+  readonly session: Session<Route>;
+  readonly outbox: Outbox;
+  readonly #engine: Engine;
+  readonly #options: ConnectionOptions;
+  /** The session's requests in flight: its number for each, and the engine's handle. */
+  readonly #handles = new NumberMap();
+  readonly #workers = new Map<number, NativeWorker>();
+  /** Those whose serving has been told of. */
+  readonly #announced = new Set<NativeWorker>();
+  readonly #subscriptions = new Map<number, Subscribed>();
+  /** What the shared numbers stand for on this session. */
+  readonly #feeds: (Feed | undefined)[] = [];
+  readonly #slow: SlowConsumer;
+  /** The engine counts deadlines by the clock of the session. */
+  readonly #sharesClock: boolean;
+  readonly #fullSessions: FullSessions<Backpressure>;
+  readonly #backpressure: Backpressure;
+  /** The session is ended because a subscription that must not miss anything would have. */
+  wantedNoGaps: boolean = false;
+  /** The session has ended; what it has had is being ended. */
+  #isOver = false;
+
+  constructor(connection: Connection, options: ConnectionOptions) {
+    this.#engine = options.engine;
+    this.#options = options;
+    this.session = new Session<Route>(connection, {
+      role: "acceptor",
+      name: options.name,
+      limits: options.limits,
+      clock: options.clock,
+      flusher: options.flusher,
+      openStreams: options.openStreams,
+      room: options.share,
+      lifecycle: this,
+      calls: this,
+      registrations: this,
+      descriptorChannels: options.lanes,
+      sideChannels,
+      firstBinding: FIRST_OWN_BINDING,
+      isShort: () => options.fullSessions.isShort,
+    });
+    this.#sharesClock = options.engine.clock === options.clock;
+    this.#fullSessions = options.fullSessions;
+    this.#backpressure = new Backpressure({
+      session: this.session,
+      workers: this.#workers,
+      fullSessions: options.fullSessions,
+      clock: options.clock,
+      stallTimeout: options.limits.stallTimeout,
+    });
+    this.outbox = this.session.outbox;
+    this.#slow = new SlowConsumer(this, options.limits.sessionBuffer, options.drops, options.share);
+  }
+
+  // SessionLifecycle
+
+  opened(): void {
+    this.#options.onGreeted?.();
+  }
+
+  goaway(): void {
+    for (const worker of this.#workers.values()) void worker.leave();
+  }
+
+  drained(): void {
+    this.#slow.drained();
+  }
+
+  pressure(level: PressureLevel): void {
+    this.#backpressure.changed(level);
+  }
+
+  ended(why: Failure): void {
+    this.#backpressure.end();
+    this.#options.onEnded(why);
+    this.#isOver = true;
+    const { endings } = this.#options;
+    // P-19: handles first, so that no outcome comes back to a session that cannot send it
+    const handles = this.#handles.clear();
+    if (handles.length > 0) endings.run(() => this.#cancelOne(handles));
+    if (this.#workers.size > 0) endings.run(() => this.#loseOne());
+    if (this.#subscriptions.size > 0) endings.run(() => this.#removeOne());
+    this.#slow.clear();
+    this.#feeds.length = 0;
+  }
+
+  closed(why: Failure): void {
+    this.#options.share.end();
+    this.#options.onClosed(why);
+  }
+
+  // SessionCalls
+
+  request(id: number, binding: Binding<Route>, request: Message, timeoutMs: number): void {
+    if (this.#handles.get(id) !== 0) {
+      // P-40
+      this.session.fail(failure("BAD_FRAME", `request ${id} is in flight already`));
+      return;
+    }
+    if (this.#handles.size >= this.#options.limits.sessionInFlight) {
+      this.session.error(0, id, IN_FLIGHT_FULL);
+      discardStreams(request, IN_FLIGHT_FULL);
+      return;
+    }
+    const route = (binding.resolved ??= this.#engine.route(binding.subject));
+    const now = this.#sharesClock ? this.session.heartbeat.heardAt : undefined;
+    const handle = this.#engine.request(route, request, timeoutMs, this, id, now);
+    if (handle === 0) return;
+    this.#handles.set(id, handle);
+    if (this.#fullSessions.workers.size > 0) this.#backpressure.requested(route);
+  }
+
+  reply(registration: number, id: number, answer: Message): void {
+    const worker = this.#workers.get(registration);
+    if (worker === undefined) return discardStreams(answer);
+    if (this.#fullSessions.isShort) return this.#backpressure.replied(() => worker.reply(id, answer));
+    return worker.reply(id, answer);
+  }
+
+  error(registration: number, id: number, why: Failure): void {
+    this.#workers.get(registration)?.fail(id, why);
+  }
+
+  cancel(_registration: number, id: number, why: Failure): void {
+    const handle = this.#handles.take(id);
+    if (handle !== 0) this.#engine.cancel(handle, why); // P-44
+  }
+
+  publish(binding: Binding<Route>, publication: Message): void {
+    try {
+      void this.#engine.publish((binding.resolved ??= this.#engine.route(binding.subject)), publication);
+    } catch {
+      this.#options.drops.untaken++; // P-64: the engine is closed or has lost its hub; a publication has no answer
+    }
+  }
+
+  dropped(): void {
+    // this end subscribes to nothing
+  }
+
+  // SessionRegistrations
+
+  serve(registration: number, pattern: string, queue: string, concurrency: number): void {
+    if (!this.#mayRegister(registration)) return;
+    const places = concurrency || this.#options.limits.concurrency;
+    const asked = { number: registration, pattern, queue, concurrency: places };
+    const worker = new NativeWorker(this.session, this.#fullSessions, asked, () =>
+      this.#forgetWorker(registration),
+    );
+    this.#workers.set(registration, worker);
+    this.#backpressure.joined();
+    const onEnded = (why: Failure): void => this.#refuse(registration, why);
+    const options = { queue, concurrency: concurrency || undefined, onEnded };
+    this.#settle(registration, FrameType.serve, () =>
+      worker
+        .join(this.#engine.serve(pattern, worker, options))
+        .then(() => this.#noteServing(registration, worker)),
+    );
+  }
+
+  subscribe(registration: number, pattern: string, overflow: Overflow): void {
+    if (!this.#mayRegister(registration)) return;
+    const listener: SessionListener = {
+      target: this,
+      overflow,
+      ended: (why) => this.#refuse(registration, why),
+    };
+    this.#subscriptions.set(registration, { pattern, listener });
+    this.#settle(registration, FrameType.subscribe, () => this.#options.fanOut.add(pattern, listener));
+  }
+
+  leave(registration: number): void {
+    this.#unsubscribe(registration);
+    const confirm = (): void => this.session.ready(registration, FrameType.leave);
+    const worker = this.#workers.get(registration);
+    if (worker === undefined) confirm();
+    else {
+      this.#noteLeft(worker);
+      void worker.leave().then(confirm); // P-55: what the engine has sent on its way meanwhile comes before
+    }
+  }
+
+  ready(): void {
+    // this end registers nothing
+  }
+
+  refused(): void {
+    // this end registers nothing
+  }
+
+  // Sink: outcomes of the session's requests
+
+  answered(tag: number, answer: Message): void {
+    if (this.#isOver) return discardStreams(answer);
+    this.#handles.take(tag);
+    try {
+      this.session.reply(0, tag, answer);
+    } catch (error) {
+      this.session.error(0, tag, unsentAnswer(answer, error)); // P-48
+    }
+  }
+
+  failed(tag: number, why: Failure): void {
+    if (this.#isOver) return;
+    this.#handles.take(tag);
+    this.session.error(0, tag, why);
+  }
+
+  callerOf(): string {
+    return this.#options.share.caller;
+  }
+
+  // FanOutTarget
+
+  get maxPayload(): number {
+    return this.session.maxPayload;
+  }
+
+  get maxHeaders(): number {
+    return this.session.maxHeaders;
+  }
+
+  get isSlow(): boolean {
+    return this.#slow.check();
+  }
+
+  bindFeed(feed: Feed): void {
+    if (this.#feeds[feed.number] === feed) return;
+    this.#feeds[feed.number] = feed;
+    this.session.bindNumber(feed.number, 0, feed.route.subject);
+  }
+
+  overflow(feed: Feed, count: number, policy: Overflow, keep: () => Uint8Array): void {
+    this.#slow.overflow(feed, count, policy, keep);
+  }
+
+  tooLarge(feed: Feed): void {
+    this.#slow.tooLarge(feed);
+  }
+
+  missed(feed: Feed, count: number): void {
+    this.#slow.missed(feed, count);
+  }
+
+  // for its SlowConsumer
+
+  tell(feed: Feed, count: number): void {
+    this.bindFeed(feed);
+    this.session.dropped(feed.number, count);
+  }
+
+  endSlow(): void {
+    if (this.wantedNoGaps) return;
+    this.wantedNoGaps = true;
+    // Not now: who publishes is in the middle of handing the same message to others.
+    this.#options.flusher.schedule({
+      flush: () =>
+        this.session.fail(failure("SLOW_CONSUMER", "a subscription that must not miss anything did")),
+    });
+  }
+
+  #cancelOne(handles: number[]): boolean {
+    this.#engine.cancel(handles.pop()!);
+    return handles.length > 0;
+  }
+
+  #loseOne(): boolean {
+    for (const [registration, worker] of this.#workers) {
+      this.#workers.delete(registration);
+      worker.lose();
+      this.#noteLeft(worker);
+      break;
+    }
+    return this.#workers.size > 0;
+  }
+
+  #removeOne(): boolean {
+    for (const [registration, { pattern, listener }] of this.#subscriptions) {
+      this.#subscriptions.delete(registration);
+      this.#options.fanOut.remove(pattern, listener);
+      break;
+    }
+    return this.#subscriptions.size > 0;
+  }
+
+  #mayRegister(registration: number): boolean {
+    if (this.#workers.has(registration) || this.#subscriptions.has(registration)) {
+      this.session.fail(failure("BAD_FRAME", `registration ${registration} exists already`)); // P-53
+      return false;
+    }
+    const { registrations } = this.#options.limits;
+    const isFull = this.#workers.size + this.#subscriptions.size >= registrations;
+    if (!isFull && this.#options.share.takeRegistration()) return true;
+    const whose = isFull ? "session" : "caller";
+    const text = `the ${whose} has too many services and subscriptions`;
+    this.session.refuse(registration, failure("TOO_MANY", text)); // P-54
+    return false;
+  }
+
+  #forgetWorker(registration: number): void {
+    if (this.#workers.delete(registration)) this.#options.share.giveRegistration();
+  }
+
+  /** Tells the session how its registration went. */
+  #settle(registration: number, asked: FrameType, register: () => Promise<void>): void {
+    const refuse = (error: unknown): void => this.#refuse(registration, sendFailure(error));
+    try {
+      register().then(() => this.session.ready(registration, asked), refuse);
+    } catch (error) {
+      refuse(error);
+    }
+  }
+
+  #noteServing(registration: number, worker: NativeWorker): void {
+    if (this.#workers.get(registration) !== worker) return; // the session ended while the engine took it
+    this.#announced.add(worker);
+    this.#options.onService?.("serving", worker.pattern, this.session.remote);
+  }
+
+  #noteLeft(worker: NativeWorker): void {
+    if (this.#announced.delete(worker))
+      this.#options.onService?.("left", worker.pattern, this.session.remote);
+  }
+
+  #refuse(registration: number, why: Failure): void {
+    const worker = this.#workers.get(registration);
+    if (worker !== undefined) this.#noteLeft(worker);
+    worker?.end();
+    this.#forgetWorker(registration);
+    this.#unsubscribe(registration);
+    this.session.refuse(registration, why); // P-52
+  }
+
+  #unsubscribe(registration: number): void {
+    const subscribed = this.#subscriptions.get(registration);
+    if (subscribed === undefined) return;
+    this.#subscriptions.delete(registration);
+    this.#options.share.giveRegistration();
+    this.#options.fanOut.remove(subscribed.pattern, subscribed.listener);
+  }
+}
+
+/** What to tell the other end of an error of this one. */
+export function sendFailure(error: unknown): Failure {
+  return error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
+}

@@ -1,0 +1,182 @@
+/** The gateway for the native protocol: sessions over any transport, in front of any engine. */
+import type { Engine } from "../../engine/engine.ts";
+import { callerOfSession } from "../../message/caller.ts";
+import { systemClock, type Clock } from "../../runtime/clock.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { SlicedWork } from "../../runtime/sliced-work.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
+import { OpenStreams, STREAM_GRACE_MS } from "../../stream/open-streams.ts";
+import { DescriptorChannels } from "../../session/side-channels/descriptor-channel.ts";
+import { Flusher } from "../../session/outbox.ts";
+import { deferToEndOfTick } from "../../runtime/defer-to-end-of-tick.ts";
+import type { Connection, Listener, ListenOptions, Transport } from "../../transport/transport.ts";
+import type { Listening } from "../gateway.ts";
+import { FanOut } from "./fan-out.ts";
+import type { Backpressure } from "./backpressure.ts";
+import { FullSessions } from "./full-sessions.ts";
+import type { ServiceListener } from "./connection-options.ts";
+import { NativeConnection } from "./connection.ts";
+import { SessionShare, SessionShares } from "./session-shares.ts";
+import type { PublicationDrops } from "./slow-consumer.ts";
+
+export interface NativeGatewayOptions {
+  /** Shown to those who connect. */
+  readonly name?: string;
+  readonly limits?: Partial<Limits>;
+  readonly clock?: Clock;
+  /** Called when a session opens or is over, for logs. */
+  readonly onSession?: (event: "opened" | "closed", remote: string, why?: Failure) => void;
+  /** Told of sessions that the hub ends because the other end does not read (P-62). */
+  readonly onError?: (error: unknown, where: string) => void;
+  /** Called when a session serves a pattern, and when it does so no longer. */
+  readonly onService?: ServiceListener;
+}
+
+export class NativeGateway {
+  readonly #engine: Engine;
+  readonly #options: NativeGatewayOptions;
+  readonly #limits: Limits;
+  readonly #flusher = new Flusher();
+  readonly #openStreams = new OpenStreams();
+  readonly #later = deferToEndOfTick();
+  /** What sessions that have ended leave behind. */
+  readonly #endings = new SlicedWork(this.#later);
+  readonly #fanOut: FanOut;
+  readonly #lanes = new DescriptorChannels();
+  readonly #fullSessions: FullSessions<Backpressure>;
+  readonly #connections = new Set<NativeConnection>();
+  readonly #shares: SessionShares;
+  /** Sessions that have not been greeted, the oldest first. */
+  readonly #greeting = new Map<NativeConnection, SessionShare>();
+  /** Connections since the start. */
+  #accepted = 0;
+  #draining = false;
+  readonly #drops: PublicationDrops = { newest: 0, oldest: 0, tooLarge: 0, untaken: 0 };
+  #slowDisconnects = 0;
+  #onEmpty: (() => void)[] = [];
+
+  constructor(engine: Engine, options: NativeGatewayOptions = {}) {
+    this.#engine = engine;
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#fullSessions = new FullSessions(this.#limits.sessionBuffers);
+    this.#fanOut = new FanOut(engine, this.#flusher);
+    this.#shares = new SessionShares(this.#limits);
+  }
+
+  /** Sessions that are open. */
+  get sessions(): number {
+    return this.#connections.size;
+  }
+
+  /** Publications that were not sent, by the reason why. */
+  get drops(): Readonly<PublicationDrops> {
+    return this.#drops;
+  }
+
+  /** Sessions that were ended because they did not keep up. */
+  get slowDisconnects(): number {
+    return this.#slowDisconnects;
+  }
+
+  /** Keeps no memory for what may come. */
+  trim(): void {
+    this.#flusher.trim();
+  }
+
+  /** Listens on a URL of the transport. */
+  async listen(transport: Transport, url: string, options?: ListenOptions): Promise<Listening> {
+    const listener: Listener = await transport.listen(url, (connection) => this.accept(connection), options);
+    const close = (): Promise<void> => listener.close();
+    const reload = listener.reload?.bind(listener);
+    return { url: listener.url, drain: close, close, ...(reload === undefined ? {} : { reload }) };
+  }
+
+  /** Starts a session on a connection, however it came to be. */
+  accept(connection: Connection): void {
+    this.#accepted++;
+    const share = new SessionShare(this.#shares, callerOfSession(connection.remote, this.#accepted));
+    const session: NativeConnection = new NativeConnection(connection, {
+      share,
+      onGreeted: () => this.#greeting.delete(session),
+      engine: this.#engine,
+      fanOut: this.#fanOut,
+      flusher: this.#flusher,
+      openStreams: this.#openStreams,
+      endings: this.#endings,
+      clock: this.#options.clock ?? systemClock,
+      name: this.#options.name ?? "lintel",
+      lanes: this.#lanes,
+      drops: this.#drops,
+      fullSessions: this.#fullSessions,
+      limits: this.#limits,
+      onService: this.#options.onService,
+      onEnded: (why) => this.#ended(session, why),
+      onClosed: (why) => this.#closed(session, why),
+    });
+    const isTaken = share.takeSession() || this.#makeRoom(share);
+    this.#connections.add(session);
+    if (isTaken) this.#greeting.set(session, share);
+    session.session.start();
+    this.#options.onSession?.("opened", connection.remote);
+    if (this.#draining) session.session.fail(failure("DRAINING"));
+    else if (!isTaken) session.session.fail(this.#refusal());
+  }
+
+  /** Those who have not greeted, and may never do so, keep nobody out: the oldest gives way. */
+  #makeRoom(share: SessionShare): boolean {
+    const { sessions } = this.#shares;
+    const ofCaller = sessions.takenBy(share.caller) >= sessions.share;
+    for (const [session, other] of this.#greeting) {
+      if (ofCaller && other.caller !== share.caller) continue;
+      session.session.abort(failure("TOO_MANY", "it has not greeted, and others want its place"));
+      return share.takeSession();
+    }
+    return false;
+  }
+
+  #refusal(): Failure {
+    const { taken, limit } = this.#shares.sessions;
+    const text =
+      taken < limit ? "one caller cannot have all sessions of this hub" : `this hub takes ${limit} sessions`;
+    return failure("TOO_MANY", text);
+  }
+
+  /** Asks every peer to send nothing new. */
+  goaway(): void {
+    this.#draining = true;
+    for (const { session } of this.#connections) session.goaway(failure("DRAINING"));
+  }
+
+  /** Resolves when no session has a stream open, at the latest after `graceMs`. */
+  streamsEnded(graceMs: number = STREAM_GRACE_MS): Promise<void> {
+    return this.#openStreams.ended(this.#options.clock ?? systemClock, graceMs);
+  }
+
+  /** Tells every peer that this is the end, sends what waits, and resolves when all sessions are over. */
+  close(): Promise<void> {
+    this.#draining = true;
+    const left = [...this.#connections];
+    this.#endings.run(() => {
+      left.pop()?.session.close(failure("DRAINING", "the hub is shutting down"));
+      return left.length > 0;
+    });
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  #ended({ session, wantedNoGaps }: NativeConnection, why: Failure): void {
+    if (why.reason !== "SLOW_CONSUMER" || session.wasClosedByPeer) return;
+    this.#slowDisconnects++;
+    if (wantedNoGaps) return; // it has asked for that, and hears of it
+    this.#options.onError?.(LintelError.from(why), `the session of ${session.remote}`);
+  }
+
+  #closed(connection: NativeConnection, why: Failure): void {
+    this.#connections.delete(connection);
+    this.#greeting.delete(connection);
+    this.#options.onSession?.("closed", connection.session.remote, why);
+    if (this.#connections.size > 0) return;
+    for (const resolve of this.#onEmpty.splice(0)) resolve();
+  }
+}

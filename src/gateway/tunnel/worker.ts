@@ -1,0 +1,138 @@
+/** The far end of a tunnel: requests that carry a byte stream, each joined with a connection to one target. */
+import { connect, type Socket } from "node:net";
+import type { Engine } from "../../engine/engine.ts";
+import { defer } from "../../runtime/deferred.ts";
+import type { Registration, Route, Worker } from "../../message/delivery.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { Format, Message, type StreamEnd } from "../../message/message.ts";
+import { formatAddress } from "../../transport/address.ts";
+import { dialSocket } from "../../transport/sockets.ts";
+import { Connections } from "./connections.ts";
+import type { TunnelOptions } from "./options.ts";
+
+/** What connections are made to: an address, or a socket in the file system. */
+export type Target = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** True for the stream of a tunnel: bytes, both ways. */
+function isDuplex(end: StreamEnd): boolean {
+  return end.receives && end.sends && !end.messages;
+}
+
+export interface ExposureOptions extends TunnelOptions {
+  /** Exposures of one subject and queue share its connections. */
+  readonly queue?: string;
+}
+
+/** A service that joins every connection made to its subject with one to its target, and to nothing else. */
+export class Exposure implements Worker, AsyncDisposable {
+  readonly subject: string;
+  readonly #target: Target;
+  readonly #name: string;
+  readonly #connections: Connections;
+  readonly #dialing = new Map<number, AbortController>();
+  readonly #registration: Registration;
+  readonly #over = defer();
+
+  constructor(engine: Engine, subject: string, target: Target, { queue, ...options }: ExposureOptions) {
+    this.subject = subject;
+    this.#target = target;
+    this.#name = "path" in target ? target.path : formatAddress(target.host, target.port);
+    this.#connections = new Connections(options);
+    this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`
+    const onEnded = (why: Failure): void => this.#over.reject(LintelError.from(why));
+    this.#registration = engine.serve(engine.route(subject).subject, this, { queue, onEnded });
+  }
+
+  /** Resolves when connections can come; rejects when the hub refuses. */
+  get ready(): Promise<void> {
+    return this.#registration.ready;
+  }
+
+  /** Connections that are open, and those that are being made. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Resolves when it has been closed; rejects with the reason when the hub takes it no longer. */
+  get closed(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  /** Takes no more connections, and resolves when those that are open have ended by themselves. */
+  async drain(): Promise<void> {
+    await this.#registration.leave();
+    await this.#connections.ended();
+    this.#over.resolve();
+  }
+
+  /** Takes no more connections and cuts off those that are open. */
+  async close(): Promise<void> {
+    this.#registration.lose();
+    for (const dialing of this.#dialing.values()) dialing.abort();
+    await this.#connections.close();
+    this.#over.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  // Worker
+
+  execute(job: number, _route: Route, request: Message, timeoutMs: number): void {
+    const { streams = [] } = request;
+    void this.#connections.make(() => this.#join(job, streams, timeoutMs));
+  }
+
+  cancel(job: number): void {
+    this.#dialing.get(job)?.abort();
+  }
+
+  async #join(job: number, streams: readonly StreamEnd[], timeoutMs: number): Promise<void> {
+    try {
+      const [socket, end] = await this.#connect(job, streams, timeoutMs);
+      const answer = Message.ofBytes(new Uint8Array(0), "", Format.typed);
+      const isWanted = this.#registration.reply(job, answer);
+      const connection = this.#connections.add(socket, end, this.#name);
+      if (!isWanted) connection.abort(failure("CALLER_GONE"));
+    } catch (error) {
+      const why = error instanceof LintelError ? error.toFailure() : unreachable(error);
+      for (const end of streams) end.reset(why);
+      if (!this.#registration.fail(job, why)) return; // nobody waits for it: the caller has left
+      const detail = error instanceof Error && error.message !== "" ? error.message : why.message;
+      this.#connections.report({ ...why, message: detail }, this.#name);
+    }
+  }
+
+  /** Always later than now: the first request may come before the registration is known. */
+  async #connect(
+    job: number,
+    streams: readonly StreamEnd[],
+    timeoutMs: number,
+  ): Promise<[Socket, StreamEnd]> {
+    const [end] = streams;
+    if (end === undefined || streams.length > 1 || !isDuplex(end))
+      throw new LintelError("invalid_argument", "this subject takes one byte stream that flows both ways");
+    const { maxConnections, connectTimeoutMs } = this.#connections.limits;
+    if (this.#connections.size > maxConnections)
+      throw LintelError.of("TOO_MANY", `the target has its ${maxConnections} connections`);
+    const controller = new AbortController();
+    this.#dialing.set(job, controller);
+    const socket = connect({ ...this.#target, allowHalfOpen: true, noDelay: true, keepAlive: true });
+    // A request whose time is up is canceled, which ends the dial: the tunnel says so, whichever timer is the first.
+    const ownTimeout = timeoutMs > connectTimeoutMs ? { timeoutMs: connectTimeoutMs } : {};
+    const options = { ...ownTimeout, signal: controller.signal };
+    try {
+      return [await dialSocket(socket, options), end];
+    } finally {
+      this.#dialing.delete(job);
+    }
+  }
+}
+
+/** What the caller hears: where the target is concerns nobody but its owner. */
+function unreachable(error: unknown): Failure {
+  const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
+  const message = `the target cannot be reached${code}`;
+  return { code: "unavailable", reason: "TARGET_UNREACHABLE", message, retryable: true };
+}

@@ -1,0 +1,173 @@
+/** The JSON Schema for editors says what the validator says. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Ajv, type AnySchemaObject } from "ajv";
+import { parse } from "yaml";
+import { parseConfig } from "../../src/config/config.ts";
+import { LintelError } from "../../src/message/failure.ts";
+import { root } from "../house/root.ts";
+
+const SCHEMA = JSON.parse(readFileSync(join(root, "spec/lintel.schema.json"), "utf8")) as AnySchemaObject;
+const validate = new Ajv({ allowUnionTypes: true }).compile(SCHEMA);
+/** Where the certificates of examples are. */
+const PLACE = join(root, "test/certificates/lintel.yaml");
+
+async function problemsIn(source: string): Promise<string[]> {
+  const outcome = await parseConfig(source, PLACE).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (outcome === undefined) return [];
+  assert.ok(outcome instanceof LintelError);
+  return outcome.message.split("\n");
+}
+
+async function agree(source: string, isLegal: boolean): Promise<void> {
+  const problems = await problemsIn(source);
+  const bySchema = validate(parse(source, { merge: true }) ?? {});
+  assert.deepEqual(
+    [problems.length === 0, bySchema],
+    [isLegal, isLegal],
+    `${source}\n${problems.join("\n")}`,
+  );
+}
+
+const LEGAL = [
+  "{}",
+  "http: false",
+  "http: 8500",
+  "http: '[::1]:8500'",
+  "http: { listen: 0, bodyLimit: 1MiB, timeout: 1.5s, origins: ['*'], tls: false, sessions: true }",
+  "listen: [tcp://127.0.0.1:0, { url: 'ws://127.0.0.1:0', handshakeTimeout: 5s }]",
+  "tls: { cert: server.pem, key: server.key }",
+  "jobs: false",
+  "jobs: { wait: 1s, services: { a.b: { delivery: at-least-once, lease: 5s }, c: } }",
+  "beam: /run/beam.sock",
+  "beam: { path: b.sock, mode: '0660', plain: publish, messageLimit: 1MiB, maxPending: 3 }",
+  "grpc: 4510",
+  "grpc: { listen: '127.0.0.1:4510', tls: false, maxConnections: 10, maxStreams: 20 }",
+  "limits: { payload: 64 KiB, timeout: 5, queue: 3 }",
+  "routes: [{ path: /a, subject: a, method: [GET, PUT], fallback: { status: 503, headers: { a: [b, c] }, body: { c: 1 } } }]",
+  "routes: [{ path: /shop, subject: shop, mode: app, bodyLimit: 1GiB }, { path: /up, subject: up, body: stream }]",
+  "services: {}",
+  "services: { a: { command: x } }",
+  "services: { a: { command: [x, y], environment: { A: 1, B: true, C: x }, restart: never, instances: 0 } }",
+  "services: { a: { command: x, restart: { policy: on-failure, first: 1ms, last: 1h, attempts: 3 } } }",
+  "services: { a: { work: { subject: 'a.*', command: [x], lines: true, queue: q, concurrency: 2 } } }",
+  "services: { a: { work: { subject: a, command: x, stream: true, type: text/plain } } }",
+  "services: { a: { app: ./a.js, subject: a, subjects: ['a.>'], directory: d, startTimeout: 1s, stopGrace: 1s } }",
+  "services: { a: { command: x }, b: { command: x, dependsOn: [a] } }",
+  "services: { a: { command: [sleep, 10, true], environment: { A: 3.10, B: 0755 } } }",
+  "routes: [{ path: /a, subject: a, mode: publish, reply: { headers: { a: 1.0, b: [2, x] } } }]",
+  "x-shared: &shared { restart: never }\nservices: { a: { <<: *shared, command: x, x-note: [1] } }",
+  "http: { x-a: 1 }\nlimits: { x-b: 1 }\nbeam: { path: b, x-c: 1 }\ngrpc: { listen: 0, x-d: 1 }\njobs: { x-e: 1 }",
+];
+
+const ILLEGAL = [
+  "xa: 1",
+  "X-a: 1",
+  "x-shared: &shared { nonsense: 1 }\nservices: { a: { <<: *shared, command: x } }",
+  "services: { a: { command: [x, null] } }",
+  "htp: 1",
+  "http: true",
+  "http: a:b:c",
+  "http: { bodyLimit: much }",
+  "http: { listen: 99999999 }",
+  "listen: tcp://127.0.0.1:0",
+  "listen: [4500]",
+  "listen: [{ tls: {} }]",
+  "tls: { cert: server.pem }",
+  "jobs: 5",
+  "jobs: { services: { _a: {} } }",
+  "jobs: { services: { a: { attempts: 0 } } }",
+  "beam: ''",
+  "beam: { path: b.sock, mode: 660 }",
+  "grpc: false",
+  "grpc: { maxStreams: 3 }",
+  "grpc: { listen: 4510, maxStreams: 0 }",
+  "limits: { queue: 0 }",
+  "limits: { queue: many }",
+  "limits: { timeout: 5 bananas }",
+  "limits: { payload: 1XB }",
+  "routes: { path: /a }",
+  "routes: [{ path: /a }]",
+  "routes: [{ path: /a, subject: a, mode: send }]",
+  "routes: [{ path: /a, subject: a, reply: { status: 100 } }]",
+  "services: [a]",
+  "services: { A: { command: x } }",
+  "services: { a: {} }",
+  "services: { a: x }",
+  "services: { a: { command: [] } }",
+  "services: { a: { command: '' } }",
+  "services: { a: { command: x, app: y } }",
+  "services: { a: { command: x, subject: y } }",
+  "services: { a: { app: x } }",
+  "services: { a: { command: x, port: 80 } }",
+  "services: { a: { command: x, instances: 257 } }",
+  "services: { a: { command: x, instances: 1.5 } }",
+  "services: { a: { command: x, restart: sometimes } }",
+  "services: { a: { command: x, restart: { attempts: 0 } } }",
+  "services: { a: { command: x, environment: { 'a b': 1 } } }",
+  "services: { a: { command: x, environment: { LINTEL_HUB: x } } }",
+  "services: { a: { command: x, environment: { A: [1] } } }",
+  "services: { a: { command: x, stopGrace: 0 } }",
+  "services: { a: { command: x, subjects: [a..b] } }",
+  "services: { a: { work: { subject: a } } }",
+  "services: { a: { work: { subject: a, command: [x], port: 1 } } }",
+];
+
+test("what one takes the other takes, and what one refuses the other refuses", async () => {
+  for (const source of LEGAL) await agree(source, true);
+  for (const source of ILLEGAL) await agree(source, false);
+});
+
+test("the examples and the guides are legal by both", async () => {
+  const [guide = "", services = ""] = ["configuration.md", "services.md"].map((name) => {
+    const text = readFileSync(join(root, "docs/guides", name), "utf8");
+    return /^```yaml\n([^]*?)^```$/m.exec(text)?.[1] ?? assert.fail(`${name} has no example`);
+  });
+  const example = readFileSync(join(root, "examples/up/lintel.yaml"), "utf8");
+  for (const source of [guide, services, example]) await agree(source, true);
+  assert.deepEqual(parse(services), parse(example), "the guide shows the example");
+});
+
+/** Paths to maps of the file, each with a source in which XXX stands for a key of that map. */
+const MAPS: readonly [path: string, source: string][] = [
+  ["", "XXX: 1"],
+  ["/properties/http/anyOf/2", "http: { XXX: 1 }"],
+  ["/properties/listen/items/anyOf/1", "listen: [{ url: 'tcp:a', XXX: 1 }]"],
+  ["/properties/jobs/anyOf/1", "jobs: { XXX: 1 }"],
+  [
+    "/properties/jobs/anyOf/1/properties/services/additionalProperties/anyOf/1",
+    "jobs: { services: { a: { XXX: 1 } } }",
+  ],
+  ["/properties/beam/anyOf/1", "beam: { XXX: 1 }"],
+  ["/properties/grpc/anyOf/1", "grpc: { XXX: 1 }"],
+  ["/properties/limits", "limits: { XXX: 1 }"],
+  ["/properties/routes/items", "routes: [{ XXX: 1 }]"],
+  ["/properties/routes/items/properties/reply", "routes: [{ reply: { XXX: 1 } }]"],
+  ["/properties/routes/items/properties/fallback", "routes: [{ fallback: { XXX: 1 } }]"],
+  ["/$defs/tls", "tls: { XXX: 1 }"],
+  ["/$defs/service", "services: { a: { XXX: 1 } }"],
+  ["/$defs/service/properties/work", "services: { a: { work: { XXX: 1 } } }"],
+  ["/$defs/service/properties/restart/anyOf/1", "services: { a: { command: x, restart: { XXX: 1 } } }"],
+];
+
+test("every map has the same keys in both", async () => {
+  for (const [path, source] of MAPS) {
+    const problems = await problemsIn(source);
+    const [, allowed = ""] = /has no key "XXX"; allowed: (.*)$/m.exec(problems.join("\n")) ?? [];
+    assert.deepEqual(Object.keys(at(path)).toSorted(), allowed.split(", ").toSorted(), path);
+  }
+  const closed = [...JSON.stringify(SCHEMA).matchAll(/"additionalProperties":false/g)].length;
+  assert.equal(closed, MAPS.length, "a map of the schema is not compared");
+});
+
+/** The properties of the part of the schema at a path. */
+function at(path: string): Readonly<Record<string, unknown>> {
+  let part: unknown = SCHEMA;
+  for (const step of path.split("/").slice(1)) part = (part as Readonly<Record<string, unknown>>)[step];
+  return (part as { readonly properties: Readonly<Record<string, unknown>> }).properties;
+}
