@@ -25,7 +25,7 @@ import {
   QUEUE_FULL,
   WORKER_LOST,
 } from "./outcomes.ts";
-import { PendingTable } from "../collections/pending-table.ts";
+import { DeadlineTable } from "../collections/deadline-table.ts";
 import { Refusals } from "./refusals.ts";
 import { giveTo, pickGroup, takeFrom, type Member, type QueueGroup } from "./queue-group.ts";
 import { RoutingTable, type BrokerRoute } from "./routes.ts";
@@ -43,7 +43,7 @@ export class Broker {
   readonly #clock: Clock;
   readonly #limits: BrokerOptions["limits"];
   readonly #table = new RoutingTable();
-  readonly #inFlight: PendingTable<InFlight>;
+  readonly #inFlight: DeadlineTable<InFlight>;
   readonly #kept: KeptRequests;
   readonly #refusals: Refusals;
   /** Ends of many requests at once. */
@@ -58,7 +58,7 @@ export class Broker {
     this.#refusals = new Refusals(this.stats, this.#kept);
     this.#endings = new SlicedWork((callback) => options.clock.after(0, callback));
     const expired = (row: InFlight): void => this.#expired(row);
-    this.#inFlight = new PendingTable(options.clock, options.limits.inFlight, createInFlight, expired);
+    this.#inFlight = new DeadlineTable(options.clock, options.limits.inFlight, createInFlight, expired);
   }
 
   /** Requests without an outcome. */

@@ -3,7 +3,7 @@ import type { Message } from "../message/message.ts";
 import type { Kept } from "./kept-requests.ts";
 import type { Held, QueueGroup } from "./queue-group.ts";
 import type { BrokerRoute } from "./routes.ts";
-import type { Pending } from "../collections/pending-table.ts";
+import type { Pending } from "../collections/deadline-table.ts";
 
 /**
  * One request in flight. Where it is:

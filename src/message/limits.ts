@@ -1,4 +1,7 @@
-/** Every bound of Lintel and its default, in one place. Sizes are bytes, times are milliseconds. */
+/**
+ * The limits that the owner of a hub or a peer can set, and their defaults. Sizes are bytes, times are milliseconds. Bounds
+ * that nobody sets are constants beside the code that keeps them; `docs/ARCHITECTURE.md` lists them all.
+ */
 
 /** Longest subject or pattern. Part of the protocol: not configurable. */
 export const MAX_SUBJECT = 255;

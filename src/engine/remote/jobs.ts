@@ -1,5 +1,5 @@
 import { NumberMap } from "../../collections/number-map.ts";
-import { PendingTable, type Pending } from "../../collections/pending-table.ts";
+import { DeadlineTable, type Pending } from "../../collections/deadline-table.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
@@ -24,14 +24,14 @@ export type Outcome = { readonly service: ServiceEntry } & (
  * after the session was lost cannot be taken for the answer to a request of the next one.
  */
 export class Jobs {
-  readonly #table: PendingTable<Job>;
+  readonly #table: DeadlineTable<Job>;
   readonly #byWireId = new NumberMap();
   /** Outcomes that wait to be sent. Their jobs are held meanwhile, so that no more come than the worker takes. */
   readonly #unsent = new Unsent<Outcome>(Infinity);
   #late = 0;
 
   constructor(clock: Clock, limit: number) {
-    this.#table = new PendingTable<Job>(
+    this.#table = new DeadlineTable<Job>(
       clock,
       limit,
       () => ({ id: 0, deadline: 0, wireId: 0, service: undefined }),

@@ -1,5 +1,5 @@
 /** Requests of this end, from the call to their outcome. */
-import { PendingTable, type Pending } from "../../collections/pending-table.ts";
+import { DeadlineTable, type Pending } from "../../collections/deadline-table.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Sink } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
@@ -39,7 +39,7 @@ const MOST_UNSENT = 64;
 
 export class Outgoing {
   /** All of them, by number. */
-  readonly table: PendingTable<Waiting>;
+  readonly table: DeadlineTable<Waiting>;
   readonly #options: OutgoingOptions;
   readonly #unsent: Unsent<UnsentRequest>;
 
@@ -47,7 +47,7 @@ export class Outgoing {
     const { clock, limits } = options;
     this.#options = options;
     this.#unsent = new Unsent(MOST_UNSENT * limits.sessionBuffer);
-    this.table = new PendingTable<Waiting>(
+    this.table = new DeadlineTable<Waiting>(
       clock,
       limits.inFlight,
       () => ({ id: 0, deadline: 0, sink: undefined, tag: 0 }),

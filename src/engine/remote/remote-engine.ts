@@ -1,6 +1,5 @@
 /** Routes messages through a hub, over a session that is dialed again for ever. */
 import { systemClock, type Clock, type Random } from "../../runtime/clock.ts";
-import { defer, type Deferred } from "../../runtime/deferred.ts";
 import type {
   Registration,
   Route,
@@ -28,6 +27,7 @@ import { Dispatch } from "./dispatch.ts";
 import { Jobs } from "./jobs.ts";
 import { ReconnectingSession, type ReconnectingState } from "./reconnecting-session.ts";
 import { Outgoing, refuse } from "./outgoing.ts";
+import { PublishBackpressure } from "./publish-backpressure.ts";
 import { Registrations, type Incoming, type ServiceEntry } from "./registrations.ts";
 
 export interface RemoteEngineOptions extends Pick<SessionOptions<never>, "sideChannels" | "endingStreams"> {
@@ -66,7 +66,7 @@ export class RemoteEngine implements Engine {
   #routes = new Map<string, OutBinding>();
   readonly #onSessionEnded: (why: Failure) => void;
   #state: "open" | "draining" | "closed" = "open";
-  #writable: Deferred | undefined;
+  readonly #publishing: PublishBackpressure;
   #onIdle: (() => void)[] = [];
   #onOpen: { resolve(): void; reject(error: Error): void }[] = [];
 
@@ -74,6 +74,7 @@ export class RemoteEngine implements Engine {
     this.clock = options.clock ?? systemClock;
     // P-25: a hub needs room for whatever is published through it.
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits, bindings: MAX_BINDING };
+    this.#publishing = new PublishBackpressure(this.#limits.sessionBuffer);
     this.#outgoing = new Outgoing({
       clock: this.clock,
       limits: this.#limits,
@@ -151,18 +152,9 @@ export class RemoteEngine implements Engine {
   publish(route: Route, publication: Message): Promise<void> | undefined {
     const { session } = this.#link;
     if (session === undefined) throw LintelError.from(this.#state === "closed" ? CLOSED : NOT_CONNECTED);
-    const { outbox } = session;
-    // Before the message is taken: a caller that ignores the error as well must not fill our memory.
-    if (outbox.queued > 4 * this.#limits.sessionBuffer) {
-      throw LintelError.of(
-        "SLOW_CONSUMER",
-        "the hub does not keep up, and publish() is called without waiting for it",
-      );
-    }
+    this.#publishing.check(session.outbox);
     session.publish(route as OutBinding, publication);
-    if (outbox.queued <= this.#limits.sessionBuffer / 8) return undefined;
-    this.#writable ??= defer();
-    return this.#writable.promise;
+    return this.#publishing.wait(session.outbox);
   }
 
   request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number {
@@ -320,8 +312,7 @@ export class RemoteEngine implements Engine {
   }
 
   #drained(): void {
-    this.#writable?.resolve();
-    this.#writable = undefined;
+    this.#publishing.release();
   }
 
   /** The session is gone: requests have lost their answers, and jobs the way back for theirs. */

@@ -4,6 +4,7 @@ import { Message } from "../../message/message.ts";
 import type { AsyncAnswers } from "./async-answers.ts";
 import type { Exchange } from "./connection.ts";
 import type { Responder } from "./responder.ts";
+import { RETRY_AFTER } from "./retry-after.ts";
 
 /** Paths below it are the gateway's own; the dot keeps them apart from every subject. */
 export const OWN_PATHS = "/.lintel/";
@@ -32,7 +33,7 @@ export function serveAnswers(exchange: Exchange, answers: AsyncAnswers, responde
   const outcome = answers.look(id);
   if (outcome === undefined) return responder.problem(exchange, failure("NO_SUCH_ANSWER"));
   if (outcome === "pending")
-    return responder.empty(exchange, 202, ["Retry-After", "1", "Location", answerPath(exchange, id)]);
+    return responder.empty(exchange, 202, [...RETRY_AFTER, "Location", answerPath(exchange, id)]);
   if (method === "GET") answers.drop(id);
   if (outcome instanceof Message) responder.answer(exchange, outcome);
   else responder.problem(exchange, outcome);

@@ -1,7 +1,11 @@
-/** Request bodies, within bounds for each, for each caller and for all together. */
+/** Limits of request bodies: for one body, for the bodies of one caller, and for all bodies of a hub. */
 import { failure, type Failure } from "../../message/failure.ts";
 import { SharedBound } from "../../collections/shared-bound.ts";
 
+/** One body is over its limit: 413. */
+export const BODY_TOO_LARGE: Failure = Object.freeze(failure("TOO_LARGE"));
+
+/** The bodies of a caller, or of all callers, are over theirs: 503. */
 export const BODIES_FULL: Failure = Object.freeze(
   failure("IN_FLIGHT_FULL", "the requests in flight have too many bytes of bodies"),
 );
@@ -11,37 +15,5 @@ export class BodyBudget extends SharedBound {
   /** Bytes that are held. */
   get held(): number {
     return this.taken;
-  }
-}
-
-/** Memory stays within twice of what has arrived, however small the pieces are. */
-export class BodyBuffer {
-  received = 0;
-  #bytes: Buffer | undefined;
-
-  /** Adds a piece. `most` is what the whole may come to. */
-  add(piece: Buffer, most: number): void {
-    const { received } = this;
-    this.received += piece.length;
-    if (this.#bytes === undefined) {
-      this.#bytes = piece; // often the whole body: not copied
-      return;
-    }
-    if (this.received > this.#bytes.length) {
-      const grown = Buffer.allocUnsafe(Math.min(most, Math.max(this.received, 2 * this.#bytes.length)));
-      this.#bytes.copy(grown, 0, 0, received);
-      this.#bytes = grown;
-    }
-    piece.copy(this.#bytes, received);
-  }
-
-  /** What has arrived. */
-  bytes(): Uint8Array {
-    return this.#bytes === undefined ? new Uint8Array(0) : this.#bytes.subarray(0, this.received);
-  }
-
-  /** Keeps nothing of it. */
-  drop(): void {
-    this.#bytes = undefined;
   }
 }

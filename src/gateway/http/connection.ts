@@ -3,7 +3,7 @@ import { callerAt } from "../../message/caller.ts";
 import type { Failure } from "../../message/failure.ts";
 import type { ListenerAddress } from "../../transport/origins.ts";
 import type { Delivery, HttpCall } from "../http-api.ts";
-import type { BodyBuffer } from "./body-limit.ts";
+import type { BodyBuffer } from "./body-buffer.ts";
 import type { Problem } from "./problem.ts";
 import type { Target } from "./router.ts";
 

@@ -10,7 +10,8 @@ import { OWN_PATHS, serveAnswers } from "./answers-endpoint.ts";
 import { ApiCall } from "./api-call.ts";
 import { AsyncAnswers } from "./async-answers.ts";
 import { formatOf } from "./body-format.ts";
-import { BODIES_FULL, BodyBuffer, type BodyBudget } from "./body-limit.ts";
+import { BodyBuffer } from "./body-buffer.ts";
+import { BODIES_FULL, BODY_TOO_LARGE, type BodyBudget } from "./body-limit.ts";
 import { CODINGS, decodeBody, takeCoding } from "./content-coding.ts";
 import { Exchange, type HttpConnection, type Incoming, type Outgoing } from "./connection.ts";
 import { HeadReader } from "./decode.ts";
@@ -247,7 +248,7 @@ export class Dispatcher implements Sink {
     const isSomewhere = "byMethod" in resolution;
     const target = isSomewhere ? (resolution.byMethod.get(method) ?? resolution.any) : undefined;
     const most = target !== undefined && "mode" in target ? target.bodyLimit : bodyLimit;
-    if (bodyLength > most) return this.responder.refuse(exchange, failure("TOO_LARGE"));
+    if (bodyLength > most) return this.responder.refuse(exchange, BODY_TOO_LARGE);
     if (this.#refusal !== undefined) return this.responder.refuse(exchange, this.#refusal);
     if (!isSomewhere) return this.#early(exchange, resolution);
     if (method === "TRACE" || target === undefined || (resolution.routed && method === "OPTIONS")) {
@@ -317,7 +318,7 @@ export class Dispatcher implements Sink {
     if (exchange.expectsContinue) response.writeContinue();
     request.on("data", (piece: Buffer) => {
       if (exchange.state !== "receiving") return;
-      if (body.received + piece.length > most) return this.responder.refuse(exchange, failure("TOO_LARGE"));
+      if (body.received + piece.length > most) return this.responder.refuse(exchange, BODY_TOO_LARGE);
       if (!this.#bodies.take(connection.caller, piece.length))
         return this.responder.refuse(exchange, BODIES_FULL);
       exchange.held += piece.length;
@@ -351,7 +352,7 @@ export class Dispatcher implements Sink {
   /** Sends a request whose body follows. */
   #sendStream(exchange: Exchange, target: Target): void {
     const upload = new Upload(exchange, target.bodyLimit, this.#settings, () =>
-      this.giveUp(exchange, failure("TOO_LARGE")),
+      this.giveUp(exchange, BODY_TOO_LARGE),
     );
     const message = upload.message(exchange.head);
     exchange.upload = upload;

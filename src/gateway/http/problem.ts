@@ -3,6 +3,7 @@ import { STATUS_CODES } from "node:http";
 import type { Failure } from "../../message/failure.ts";
 import { problemText } from "../../message/problem.ts";
 import { httpStatus } from "../../message/status.ts";
+import { retryAfter } from "./retry-after.ts";
 
 /** A problem ready to be written. */
 export interface Problem {
@@ -18,7 +19,7 @@ export function problemOf(failed: Failure, status: number = httpStatus(failed)):
   const { reason, text } = problemText(failed, status);
   const body = Buffer.from(text);
   const headers = ["Content-Type", "application/problem+json", "Content-Length", String(body.length)];
-  if (status === 503 && failed.retryable) headers.push("Retry-After", "1");
+  headers.push(...retryAfter(status, failed));
   return { status, reason, headers, body };
 }
 

@@ -5,6 +5,7 @@ import type { AsyncAnswers } from "./async-answers.ts";
 import type { Exchange } from "./connection.ts";
 import type { Responder } from "./responder.ts";
 import type { Target } from "./router.ts";
+import { RETRY_AFTER } from "./retry-after.ts";
 
 /** Waits `wait` seconds for the answer as the caller likes to, then tells it where the answer will be. */
 export function respondAsync(
@@ -32,5 +33,5 @@ export function respondAsync(
 function tellWhere(exchange: Exchange, id: string, responder: Responder): void {
   exchange.answerId = undefined;
   exchange.applied = "respond-async";
-  responder.empty(exchange, 202, ["Location", answerPath(exchange, id), "Retry-After", "1"]);
+  responder.empty(exchange, 202, ["Location", answerPath(exchange, id), ...RETRY_AFTER]);
 }

@@ -4,6 +4,7 @@ import { failure, type Failure } from "../../message/failure.ts";
 import { Format, Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
 import { createStream } from "../../stream/stream-pair.ts";
 import { INITIAL_CREDIT, ROOT_LINE } from "../../stream/stream.ts";
+import { BODY_TOO_LARGE } from "./body-limit.ts";
 import type { Exchange, IncomingStream } from "./connection.ts";
 import type { HttpSettings } from "./options.ts";
 
@@ -114,7 +115,7 @@ export class Upload implements IncomingStream, StreamEvents {
     if (this.#state !== "flowing") return;
     this.#received += piece.length;
     if (this.#received > this.#most) {
-      this.#end.reset(failure("TOO_LARGE"));
+      this.#end.reset(BODY_TOO_LARGE);
       this.#state = "dropped";
       return this.#onTooLarge();
     }

@@ -1,6 +1,6 @@
 /** Workers over plain HTTP: they ask for jobs and answer them, by requests of their own. */
 import { randomUUID } from "node:crypto";
-import { PendingTable } from "../../collections/pending-table.ts";
+import { DeadlineTable } from "../../collections/deadline-table.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
@@ -80,7 +80,7 @@ export class JobsGateway implements HttpApi {
       new SharedBound(limit, shareOf(limit, callerShare, LEAST_SHARE));
     this.#services = new PullWorkers(engine, this.#table, this.#settings, onPoll, share(maxServices));
     const atEndOfTurn = deferToEndOfTick();
-    const waits = new PendingTable<Wait>(
+    const waits = new DeadlineTable<Wait>(
       clock,
       maxPolls,
       () => ({ id: 0, deadline: 0, poll: undefined }),

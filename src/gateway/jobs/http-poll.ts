@@ -1,4 +1,4 @@
-import type { Pending, PendingTable } from "../../collections/pending-table.ts";
+import type { Pending, DeadlineTable } from "../../collections/deadline-table.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import type { SharedBound } from "../../collections/shared-bound.ts";
@@ -18,7 +18,7 @@ export interface Wait extends Pending {
 export interface PollHost {
   readonly clock: Clock;
   readonly table: JobTable;
-  readonly waits: PendingTable<Wait>;
+  readonly waits: DeadlineTable<Wait>;
   /** How many may wait. */
   readonly polls: SharedBound;
   /** Why polls are not to wait, if they are not. */

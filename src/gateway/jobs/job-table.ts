@@ -1,5 +1,5 @@
 /** The jobs that are out, by their ids, each with a lease, and those that were until lately. Knows no sockets. */
-import { PendingTable, type Pending } from "../../collections/pending-table.ts";
+import { DeadlineTable, type Pending } from "../../collections/deadline-table.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { LintelError } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
@@ -24,7 +24,7 @@ export class JobTable {
   readonly #clock: Clock;
   readonly #newId: () => string;
   readonly #jobs = new Map<string, Job>();
-  readonly #leases: PendingTable<Lease>;
+  readonly #leases: DeadlineTable<Lease>;
   /** Ids of those that have ended, in a ring. */
   readonly #ended: string[] = [];
   readonly #remembered: number;
@@ -34,7 +34,7 @@ export class JobTable {
     this.#clock = clock;
     this.#newId = newId;
     this.#remembered = remembered;
-    this.#leases = new PendingTable<Lease>(
+    this.#leases = new DeadlineTable<Lease>(
       clock,
       Number.MAX_SAFE_INTEGER, // as many as the engine has given
       () => ({ id: 0, deadline: 0, job: undefined }),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { PendingTable, type Pending } from "../../src/collections/pending-table.ts";
+import { DeadlineTable, type Pending } from "../../src/collections/deadline-table.ts";
 import { FakeClock } from "../../src/testing/index.ts";
 
 /** Deadlines may be noticed this much late: the step of the timer, and its rounding up to a millisecond. */
@@ -16,12 +16,12 @@ interface Fired {
 class Harness {
   readonly clock: FakeClock;
   readonly fired: Fired[] = [];
-  readonly table: PendingTable<Pending>;
+  readonly table: DeadlineTable<Pending>;
   onFired: (() => void) | undefined;
 
   constructor(limit = 1_000_000, now = 0) {
     this.clock = new FakeClock(now);
-    this.table = new PendingTable<Pending>(
+    this.table = new DeadlineTable<Pending>(
       this.clock,
       limit,
       () => ({ id: 0, deadline: 0 }),

@@ -1,7 +1,7 @@
 import type { Clock } from "../runtime/clock.ts";
 import { MAX_TIMEOUT } from "../message/limits.ts";
 
-/** What every row of a pending table has. Rows are reused: hold the number, not the row. */
+/** What every row of a deadline table has. Rows are reused: hold the number, not the row. */
 export interface Pending {
   /** The request's number, 0 while the row is free. */
   id: number;
@@ -25,7 +25,7 @@ const NEWER = 0x8000_0000;
  * One timer serves all deadlines: it is armed for the earliest one and then all of them are looked through, which costs
  * less than a timer, or a place in a wheel, for each request. They stand in an array of their own for that.
  */
-export class PendingTable<E extends Pending> {
+export class DeadlineTable<E extends Pending> {
   readonly #create: () => E;
   readonly #expire: (row: E) => void;
   readonly #clock: Clock;
