@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { urlText } from "../message/url-text.ts";
 import type { Target } from "../gateway/tunnel/worker.ts";
-import { parseAddress } from "../config/units.ts";
+import { parseHostPort } from "../transport/host-port.ts";
 import { parseSubject } from "./flags.ts";
 import { addHubFlags, type HubFlags } from "./hub-flags.ts";
 import { connectToHub, note } from "./hub-link.ts";
@@ -38,7 +38,7 @@ export function define(command: Command): void {
 
 function parseTarget(text: string): Target {
   if (text.startsWith("unix:") && text.length > 5) return { path: text.slice(5).replace(/^\/\/(?=\/)/, "") };
-  const address = text.includes(":") ? parseAddress(text) : undefined;
+  const address = text.includes(":") ? parseHostPort(text) : undefined;
   if (address === undefined || address.port === 0)
     throw new InvalidArgumentError("It must be HOST:PORT or unix:PATH.");
   return address;

@@ -1,6 +1,6 @@
 /** Arguments and options that several commands share, and the parsers of their values. */
 import { InvalidArgumentError, Option } from "commander";
-import { parseDuration } from "../config/units.ts";
+import { parseDuration } from "../message/quantity.ts";
 import { DRAIN_GRACE_MS } from "../message/draining.ts";
 import { headerLine } from "../message/headers.ts";
 import { MAX_TIMEOUT } from "../message/limits.ts";

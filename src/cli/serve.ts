@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { FileConfig } from "../config/config.ts";
-import { ADDRESS_FORM, isLoopback, parseAddress, type Address } from "../config/units.ts";
+import { HOST_PORT_FORM, isLoopback, parseHostPort, type HostPort } from "../transport/host-port.ts";
 import type { Hub } from "../hub/hub.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
 import { findConfigFile, readConfigFile } from "./config-file.ts";
@@ -16,12 +16,12 @@ import { dropUnread } from "./unread-output.ts";
 
 interface Flags {
   readonly config?: string;
-  readonly http?: Address | false;
+  readonly http?: HostPort | false;
   readonly listen?: string[];
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly beam?: string;
-  readonly grpc?: Address;
+  readonly grpc?: HostPort;
   readonly log: LogFormat;
   readonly grace: number;
 }
@@ -68,16 +68,16 @@ export function define(command: Command): void {
     .action(serve);
 }
 
-export function parseHttp(text: string): Address | false {
+export function parseHttp(text: string): HostPort | false {
   if (text === "off") return false;
-  const address = parseAddress(text);
-  if (address === undefined) throw new InvalidArgumentError(`It must be off or ${ADDRESS_FORM}.`);
+  const address = parseHostPort(text);
+  if (address === undefined) throw new InvalidArgumentError(`It must be off or ${HOST_PORT_FORM}.`);
   return address;
 }
 
-function parseListen(text: string): Address {
-  const address = parseAddress(text);
-  if (address === undefined) throw new InvalidArgumentError(`It must be ${ADDRESS_FORM}.`);
+function parseListen(text: string): HostPort {
+  const address = parseHostPort(text);
+  if (address === undefined) throw new InvalidArgumentError(`It must be ${HOST_PORT_FORM}.`);
   return address;
 }
 

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { urlText } from "../message/url-text.ts";
-import { isLoopback, parseAddress, type Address } from "../config/units.ts";
+import { isLoopback, parseHostPort, type HostPort } from "../transport/host-port.ts";
 import type { Peer } from "../peer/peer.ts";
 import type { Tunnel, TunnelOptions } from "../tunnel/index.ts";
 import { parseSubject } from "./flags.ts";
@@ -12,7 +12,7 @@ import { Stopping } from "./stopping.ts";
 import { limitFlags, runEnd, tunnelOptions, type LimitFlags } from "./tunnel-flags.ts";
 
 interface Flags extends HubFlags, LimitFlags {
-  readonly listen: Address;
+  readonly listen: HostPort;
   readonly subject: string;
 }
 
@@ -47,8 +47,8 @@ export function define(command: Command): void {
   command.addHelpText("after", EXAMPLES).action(tunnel);
 }
 
-function parseListen(text: string): Address {
-  const address = parseAddress(text);
+function parseListen(text: string): HostPort {
+  const address = parseHostPort(text);
   if (address === undefined)
     throw new InvalidArgumentError("It must be HOST:PORT or a port; port 0 takes a free one.");
   return address;
@@ -74,7 +74,7 @@ async function tunnel(flags: Flags): Promise<void> {
 
 async function listen(
   peer: Peer,
-  address: Address,
+  address: HostPort,
   subject: string,
   options: TunnelOptions,
 ): Promise<Tunnel> {

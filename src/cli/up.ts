@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Option, type Command } from "commander";
 import type { FileConfig } from "../config/config.ts";
 import { createHub, type Hub } from "../hub/hub.ts";
-import type { Address } from "../config/units.ts";
+import type { HostPort } from "../transport/host-port.ts";
 import { LintelError } from "../message/failure.ts";
 import { Guard } from "../supervisor/guard.ts";
 import { openControl, type ControlListener } from "../supervisor/control.ts";
@@ -26,7 +26,7 @@ import { dropUnread } from "./unread-output.ts";
 
 interface Flags {
   readonly config?: string;
-  readonly http?: Address | false;
+  readonly http?: HostPort | false;
   readonly log: LogFormat;
   readonly grace: number;
 }
@@ -168,7 +168,7 @@ async function startHub(
 }
 
 /** A flag goes before the file. */
-function withHttp(config: FileConfig, http: Address | false | undefined): FileConfig {
+function withHttp(config: FileConfig, http: HostPort | false | undefined): FileConfig {
   if (http === undefined) return config;
   return {
     ...config,

@@ -16,7 +16,7 @@ import { hosts, listen, origins, tls } from "./listen.ts";
 import { routes } from "./routes.ts";
 import { services, type ServiceDefinition } from "./services.ts";
 import { boolean, duration, integer, map, scalar, size, type Shape } from "./shape.ts";
-import { ADDRESS_FORM, parseAddress, type Address } from "./units.ts";
+import { HOST_PORT_FORM, parseHostPort, type HostPort } from "../transport/host-port.ts";
 import type { ListenAt } from "../transport/transport.ts";
 
 const MAX_COUNT = 1_000_000_000;
@@ -63,16 +63,16 @@ export interface FileConfig {
   services?: ServiceDefinition[];
 }
 
-const toAddress = (value: string | number | boolean | null): Address | undefined =>
-  typeof value === "string" || typeof value === "number" ? parseAddress(String(value)) : undefined;
+const toAddress = (value: string | number | boolean | null): HostPort | undefined =>
+  typeof value === "string" || typeof value === "number" ? parseHostPort(String(value)) : undefined;
 
-const httpAddress = scalar("http", `${ADDRESS_FORM}, or false, or a map`, toAddress);
+const httpAddress = scalar("http", `${HOST_PORT_FORM}, or false, or a map`, toAddress);
 
 /** `directory` is where paths of certificates begin. */
 const http = (directory: string): Shape<false | HttpOptions> => {
   const certificates = tls(directory);
   const fields = map("http", {
-    listen: scalar("listen", ADDRESS_FORM, toAddress),
+    listen: scalar("listen", HOST_PORT_FORM, toAddress),
     bodyLimit: size("bodyLimit", 2 ** 31 - 1),
     timeout: time("timeout"),
     defaultMapping: boolean("defaultMapping"),

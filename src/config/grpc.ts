@@ -2,21 +2,21 @@
 import type { GrpcOptions } from "../gateway/grpc/options.ts";
 import { tls } from "./listen.ts";
 import { integer, map, scalar, type Shape } from "./shape.ts";
-import { ADDRESS_FORM, parseAddress, type Address } from "./units.ts";
+import { HOST_PORT_FORM, parseHostPort, type HostPort } from "../transport/host-port.ts";
 
 const MAX_COUNT = 65_536;
 
-const toAddress = (value: string | number | boolean | null): Address | undefined =>
-  typeof value === "string" || typeof value === "number" ? parseAddress(String(value)) : undefined;
+const toAddress = (value: string | number | boolean | null): HostPort | undefined =>
+  typeof value === "string" || typeof value === "number" ? parseHostPort(String(value)) : undefined;
 
 /** An address, or a map with one and what else there is. `directory` is where paths of certificates begin. */
 export function grpc(directory: string): Shape<GrpcOptions> {
   const certificates = tls(directory);
-  const only = scalar("grpc", `${ADDRESS_FORM}, or a map`, toAddress);
+  const only = scalar("grpc", `${HOST_PORT_FORM}, or a map`, toAddress);
   const fields = map(
     "grpc",
     {
-      listen: scalar("listen", ADDRESS_FORM, toAddress),
+      listen: scalar("listen", HOST_PORT_FORM, toAddress),
       tls: ((node, report) =>
         node.kind === "scalar" && node.value === false ? false : certificates(node, report)) satisfies Shape<
         GrpcOptions["tls"]

@@ -1,7 +1,7 @@
 /** Shapes of config values: each checks one node, reports what is wrong with it, and gives the value or undefined. */
 import type { MapNode, Node, Report, ScalarNode } from "./document.ts";
 import { closest } from "./suggest.ts";
-import { DURATION_FORM, SIZE_FORM, parseDuration, parseSize } from "./units.ts";
+import { DURATION_FORM, SIZE_FORM, parseDuration, parseSize } from "../message/quantity.ts";
 
 /** Undefined means that the node was wrong and has been reported. */
 export type Shape<T> = (node: Node, report: Report) => T | undefined;

@@ -29,3 +29,21 @@ export function parseQuantity(
   const amount = Math.round(Number(digits) * factor);
   return amount >= 1 && Number.isSafeInteger(amount) ? amount : undefined;
 }
+
+const SIZES: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1_000,
+  kib: 1_024,
+  mb: 1_000_000,
+  mib: 1_048_576,
+  gb: 1_000_000_000,
+  gib: 1_073_741_824,
+};
+
+/** What `parseSize` takes, for messages. */
+export const SIZE_FORM = 'a size such as 65536, "64KiB" or "1MiB" (B, KB, KiB, MB, MiB, GB, GiB)';
+
+/** Bytes of `64KiB`, `1MB` or a bare number. Whole bytes, at least one. Undefined when the text is no size. */
+export function parseSize(text: string): number | undefined {
+  return parseQuantity(text, SIZES, "b");
+}
