@@ -14,10 +14,11 @@ const layers = [
   ["runtime", "schema"],
   ["collections"],
   ["stream"],
-  ["observe", "access"],
+  ["observe"],
   ["wire", "broker", "transport", "codec"],
   ["session"],
   ["engine"],
+  ["access"], // it puts a guard in front of an engine
   ["gateway", "peer"],
   ["config"],
   ["hub", "tunnel", "app"],

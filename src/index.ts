@@ -7,6 +7,8 @@ export type { GrpcOptions } from "./gateway/grpc/options.ts";
 export type { GrpcStats } from "./gateway/grpc/connection.ts";
 export type { HandlerOptions, HttpHandler } from "./gateway/http/embedded.ts";
 export type { JobServiceOptions, JobsOptions } from "./gateway/jobs/options.ts";
+export type { Access, Credentials, Principal, Verb } from "./access/access.ts";
+export type { PeerCertificate, UnixPeer } from "./message/peer-identity.ts";
 export { LintelError, type LintelErrorOptions } from "./message/failure.ts";
 export type { Code, Reason } from "./message/status.ts";
 export type { Overflow } from "./message/overflow.ts";

@@ -9,6 +9,8 @@ export interface Pending {
   deadline: number;
 }
 
+/** The highest number of a row. Higher ones are left to whoever keeps requests in front of an engine. */
+export const LAST_NUMBER = 0xefff_ffff;
 const FIRST_CAPACITY = 256;
 /** Timers closer together than this are not worth arming one by one. */
 const TIMER_STEP_MS = 5;
@@ -21,7 +23,7 @@ const NEWER = 0x8000_0000;
  * Requests that wait for their outcome, by number, each with a deadline.
  *
  * Numbers count up and a row stands at `number & mask`, so that finding one is an array access and a number comes back
- * only after four thousand million others: an answer that arrives late finds nothing, never somebody else's request.
+ * only after four thousand million others (`LAST_NUMBER`): an answer that arrives late finds nothing, never somebody else's request.
  * One timer serves all deadlines: it is armed for the earliest one and then all of them are looked through, which costs
  * less than a timer, or a place in a wheel, for each request. They stand in an array of their own for that.
  */
@@ -62,9 +64,9 @@ export class DeadlineTable<E extends Pending> {
     let id = this.#last;
     let row: E | undefined;
     do {
-      id = (id + 1) >>> 0;
+      id = id < LAST_NUMBER ? id + 1 : 1;
       row = this.#rows[id & this.#mask];
-    } while (id === 0 || (row !== undefined && row.id !== 0));
+    } while (row !== undefined && row.id !== 0);
     this.#last = id;
     if (row === undefined) {
       row = this.#create();

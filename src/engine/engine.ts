@@ -22,6 +22,8 @@ export interface EngineSupports {
   readonly durable: boolean;
   /** Handlers in the same process get values without encoding. */
   readonly inProcess: boolean;
+  /** A registration has a `capacity`. */
+  readonly capacity: boolean;
 }
 
 export interface Engine {

@@ -173,6 +173,21 @@ export const REASONS = {
     http: 410,
     text: "nobody waits for the answer any longer: the caller left, or the deadline passed",
   },
+  UNAUTHENTICATED: {
+    code: "unauthenticated",
+    retryable: false,
+    text: "there are no credentials, or they are not valid",
+  },
+  PERMISSION_DENIED: {
+    code: "permission_denied",
+    retryable: false,
+    text: "these credentials do not allow it",
+  },
+  ACCESS_UNAVAILABLE: {
+    code: "unavailable",
+    retryable: true,
+    text: "the access check failed, so nothing was done; the hub's log says why",
+  },
   REQUEST_TIMEOUT: {
     code: "deadline_exceeded",
     retryable: true,

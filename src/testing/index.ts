@@ -20,6 +20,7 @@ export type { Parties, Site } from "./conformance/fixture.ts";
 export { conformanceSuite, declareCells } from "./conformance/suite.ts";
 export { IN_PROCESS, TOPOLOGIES } from "./conformance/topologies.ts";
 export type { Topology, TopologySupports } from "./conformance/topology.ts";
+export { TestAccess, type TestAccessOptions } from "./test-access.ts";
 export { engineSuite, type EnginePair, type EngineSuiteOptions } from "./engine-suite.ts";
 export { FakeClock } from "./fake-clock.ts";
 export type { TransportSuiteOptions } from "./transport-pair.ts";

@@ -22,7 +22,7 @@ export interface LocalEngineOptions {
 
 /** Routes messages inside this process, on the embedded broker. */
 export class LocalEngine implements Engine {
-  readonly supports: EngineSupports = { durable: false, inProcess: true };
+  readonly supports: EngineSupports = { durable: false, inProcess: true, capacity: true };
   readonly clock: Clock;
   readonly #broker: Broker;
   #closed = false;

@@ -56,7 +56,7 @@ const CLOSED = Object.freeze(failure("CLOSED"));
 const ROUTES = 65_536;
 
 export class RemoteEngine implements Engine {
-  readonly supports: EngineSupports = { durable: false, inProcess: false };
+  readonly supports: EngineSupports = { durable: false, inProcess: false, capacity: false };
   readonly #link: ReconnectingSession;
   readonly clock: Clock;
   readonly #limits: Limits;

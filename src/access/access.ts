@@ -1,0 +1,69 @@
+/** Who may do what: the interface a hub asks, and the words it asks with. */
+import type { PeerCertificate, UnixPeer } from "../message/peer-identity.ts";
+
+/**
+ * What somebody wants to do.
+ *
+ * | verb      | with                       | asked when                                                       |
+ * |-----------|----------------------------|------------------------------------------------------------------|
+ * | request   | a subject                  | a request is made; an HTTP request, a job's, a tunnel's included |
+ * | open      | a subject                  | a request opens or offers a channel                              |
+ * | publish   | a subject                  | something is published                                           |
+ * | subscribe | a pattern                  | a subscription is made                                           |
+ * | serve     | a pattern                  | a worker registers, or polls for jobs, or answers one            |
+ * | admin     | the name of what is managed | a gateway's own tools are used                                  |
+ */
+export type Verb = "request" | "publish" | "subscribe" | "serve" | "open" | "admin";
+
+/**
+ * Somebody who was authenticated. Two principals count as the same if they are the same object, or plain objects with
+ * these four members alone and the same values: what was decided for one then holds for the other. An `Access` whose
+ * decisions depend on more puts it in a member of its own, and returns the same object for the same credentials where it
+ * wants decisions to be remembered from one HTTP request to the next.
+ */
+export interface Principal {
+  /** Names it in logs, and to an observer. */
+  readonly id: string;
+  readonly tenant: string;
+  readonly role: string;
+  /** When the credentials expire, in milliseconds since 1970. Sessions end then. Default: never. */
+  readonly expiresAt?: number | undefined;
+}
+
+/** What a caller, worker or peer shows. Nobody has vouched for `token` yet; what a connection proves is proven. */
+export interface Credentials {
+  /** The gateway it came to: `native`, `http`, `grpc`, `beam`, `tunnel`, or the name of your own. */
+  readonly gateway: string;
+  /** Where it came from, such as `tcp://10.0.0.7:51324` or an address alone. For logs, and for rules about networks. */
+  readonly remote: string;
+  /** The bearer token: of HELLO, of `Authorization` in an HTTP request, or of a gRPC call's metadata. */
+  readonly token?: string | undefined;
+  /** The verified client certificate. */
+  readonly certificate?: PeerCertificate | undefined;
+  /** The process at the other end of a unix socket, where the platform tells. */
+  readonly unix?: UnixPeer | undefined;
+}
+
+/**
+ * Decides who gets in, and who may do what. A hub asks `authenticate` before it welcomes a session, a gRPC call, a
+ * connection of beam or of a tunnel, and for each HTTP request; and `may` once for each principal, verb and subject. It
+ * gives either of them 5 seconds (`limits.helloTimeout`) to answer.
+ */
+export interface Access {
+  /**
+   * Returns the principal, or throws or rejects: the other end hears `UNAUTHENTICATED`, or, from a `LintelError` that is
+   * thrown, what that says. An error of another kind is also reported to `onError`.
+   */
+  authenticate(credentials: Credentials): Principal | Promise<Principal>;
+  /**
+   * True when it is allowed. For anything else the other end hears `PERMISSION_DENIED`. Answers are remembered until the
+   * principal is revoked; errors are not: what was asked fails as `ACCESS_UNAVAILABLE`, or as a `LintelError` that is thrown.
+   */
+  may(principal: Principal, verb: Verb, subject: string): boolean | Promise<boolean>;
+  /**
+   * Called once by the hub. From then on the listener is to be called with each principal whose credentials are no longer
+   * good, or whose rights have changed: all that was remembered of principals with its id and tenant is forgotten, and
+   * their sessions end with `UNAUTHENTICATED`.
+   */
+  onRevoked?(listener: (principal: Principal) => void): void;
+}

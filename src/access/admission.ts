@@ -1,0 +1,177 @@
+/** Where credentials become a principal, and an engine that lets it do what it may. */
+import type { Engine } from "../engine/engine.ts";
+import { LintelError, failure, type Failure } from "../message/failure.ts";
+import type { Limits } from "../message/limits.ts";
+import type { Access, Credentials, Principal, Verb } from "./access.ts";
+import { Decisions, within, type Decision, type DecisionOptions } from "./decisions.ts";
+import { GuardedEngine } from "./guarded-engine.ts";
+import { EVERYONE, openAccess } from "./open-access.ts";
+import { WaitingRequests } from "./waiting-requests.ts";
+
+/** Somebody who was let in. Whoever acts for it does so through `engine`, and through nothing else. */
+export interface Admitted {
+  readonly principal: Principal;
+  /** Where everybody is let in, the hub's own engine; else one that checks every verb. */
+  readonly engine: Engine;
+  /**
+   * The check of `engine`, for what several principals share, such as one subscription for many sessions. Undefined: it is
+   * allowed.
+   */
+  check(verb: Verb, subject: string): Decision | Promise<Decision>;
+  /** Calls back once, when the credentials expire or are revoked. Returns a function that makes it not call. */
+  watch(listener: (why: Failure) => void): () => void;
+}
+
+/** The one place where gateways get principals from. */
+export interface Admission {
+  /** True when nobody is asked for anything: `admit` returns `everyone`, at once. */
+  readonly isOpen: boolean;
+  readonly everyone: Admitted;
+  /**
+   * Throws or rejects with a LintelError, mostly `UNAUTHENTICATED`, for credentials that are not good. Never takes longer
+   * than `limits.helloTimeout`.
+   */
+  admit(credentials: Credentials): Admitted | Promise<Admitted>;
+}
+
+export interface AdmissionOptions extends Partial<Omit<DecisionOptions, "access" | "clock" | "timeoutMs">> {
+  readonly access?: Access | undefined;
+  readonly limits: Limits;
+}
+
+/** Principals that have no session and are remembered all the same: most come again soon. */
+const REMEMBERED = 1_024;
+/** So many of them are looked at for one that can be forgotten. */
+const LOOKED_AT = 64;
+/** The members of principals that are equal when these are. */
+const PLAIN: ReadonlySet<string> = new Set(["id", "tenant", "role", "expiresAt"]);
+
+export function createAdmission(engine: Engine, options: AdmissionOptions): Admission {
+  const { access = openAccess } = options;
+  return access === openAccess ? openAdmission(engine) : new CheckedAdmission(engine, access, options);
+}
+
+/** Lets everybody in. */
+export function openAdmission(engine: Engine): Admission {
+  const everyone: Admitted = {
+    principal: EVERYONE,
+    engine,
+    check: () => undefined,
+    watch: () => () => undefined,
+  };
+  return { isOpen: true, everyone, admit: () => everyone };
+}
+
+class CheckedAdmission implements Admission {
+  readonly isOpen = false;
+  readonly everyone: Admitted;
+  readonly #engine: Engine;
+  readonly #waiting: WaitingRequests;
+  readonly #options: DecisionOptions;
+  /** Those that were seen, by what makes them equal; the one that came last at the end. */
+  readonly #known = new Map<string | Principal, Decisions>();
+
+  constructor(engine: Engine, access: Access, { limits, timeOfDay = Date.now, onError }: AdmissionOptions) {
+    this.#engine = engine;
+    this.#waiting = new WaitingRequests(engine, limits);
+    this.#options = {
+      access,
+      clock: engine.clock,
+      timeOfDay,
+      timeoutMs: limits.helloTimeout,
+      onError: onError ?? (() => undefined),
+    };
+    this.everyone = openAdmission(engine).everyone;
+    access.onRevoked?.((principal) => this.#revoke(principal));
+  }
+
+  admit(credentials: Credentials): Admitted | Promise<Admitted> {
+    const { access } = this.#options;
+    let principal: Principal | Promise<Principal>;
+    try {
+      principal = access.authenticate(credentials);
+    } catch (error) {
+      throw this.#refusal(error, credentials);
+    }
+    if (!isPromise(principal)) return this.#admitted(principal, credentials);
+    return within(principal, this.#options).then(
+      (known) => this.#admitted(known, credentials),
+      (error: unknown) => {
+        throw this.#refusal(error, credentials);
+      },
+    );
+  }
+
+  #admitted(principal: Principal, credentials: Credentials): Admitted {
+    const decisions = this.#decisionsOf(this.#checked(principal, credentials));
+    const { over } = decisions;
+    if (over !== undefined) throw LintelError.from(over);
+    return {
+      principal: decisions.principal,
+      engine: new GuardedEngine(this.#engine, decisions, this.#waiting),
+      check: (verb, subject) => decisions.check(verb, subject),
+      watch: (listener) => decisions.watch(listener),
+    };
+  }
+
+  #decisionsOf(principal: Principal): Decisions {
+    const key = keyOf(principal);
+    const known = this.#known.get(key);
+    if (known?.over === undefined && known !== undefined) {
+      this.#known.delete(key);
+      this.#known.set(key, known);
+      return known;
+    }
+    const decisions = new Decisions(principal, this.#options);
+    this.#known.set(key, decisions);
+    if (this.#known.size > REMEMBERED) this.#forgetOne();
+    return decisions;
+  }
+
+  /** Those that have sessions stay, and are looked at last the next time: they are as many as there are sessions. */
+  #forgetOne(): void {
+    let looked = 0;
+    for (const [key, decisions] of this.#known) {
+      this.#known.delete(key);
+      if (!decisions.isUsed) return;
+      this.#known.set(key, decisions);
+      if (++looked >= LOOKED_AT) return;
+    }
+  }
+
+  #revoke({ id, tenant }: Principal): void {
+    for (const [key, decisions] of [...this.#known]) {
+      const { principal } = decisions;
+      if (principal.id !== id || principal.tenant !== tenant) continue;
+      this.#known.delete(key);
+      decisions.revoke();
+    }
+  }
+
+  /** An `Access` is somebody else's code: what it returns is looked at. */
+  #checked(principal: Principal, credentials: Credentials): Principal {
+    const { id, tenant, role } = (principal ?? {}) as Partial<Principal>;
+    if (typeof id === "string" && typeof tenant === "string" && typeof role === "string") return principal;
+    const wrong = new TypeError("authenticate() must return a principal: { id, tenant, role }");
+    throw this.#refusal(wrong, credentials);
+  }
+
+  #refusal(error: unknown, { gateway, remote }: Credentials): LintelError {
+    if (error instanceof LintelError) return error;
+    this.#options.onError(error, `access.authenticate, for ${gateway} from ${remote},`);
+    return LintelError.from(failure("UNAUTHENTICATED"));
+  }
+}
+
+function keyOf(principal: Principal): string | Principal {
+  const isPlain =
+    Object.getPrototypeOf(principal) === Object.prototype &&
+    Object.keys(principal).every((name) => PLAIN.has(name));
+  if (!isPlain) return principal;
+  const { id, tenant, role, expiresAt } = principal;
+  return JSON.stringify([id, tenant, role, expiresAt]);
+}
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as Partial<Promise<T>> | undefined)?.then === "function";
+}

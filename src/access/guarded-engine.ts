@@ -1,0 +1,113 @@
+/** An engine for one principal: whatever is asked of it is checked first, by `Decisions.check` and nothing else. */
+import type { Engine, EngineSupports } from "../engine/engine.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type {
+  Registration,
+  Route,
+  ServeOptions,
+  Sink,
+  SubscribeOptions,
+  Subscriber,
+  Subscription,
+  Worker,
+} from "../message/delivery.ts";
+import { LintelError, type Failure } from "../message/failure.ts";
+import { findHeader } from "../message/headers.ts";
+import type { Message } from "../message/message.ts";
+import { checkPattern } from "../message/subject.ts";
+import { isPending, type Decision, type Decisions } from "./decisions.ts";
+import { OrderedPublications } from "./ordered-publications.ts";
+import { PendingRegistration, PendingSubscription } from "./pending-registration.ts";
+import { refuse, type WaitingRequests } from "./waiting-requests.ts";
+
+/**
+ * Routes, numbers of requests and jobs, and the clock are those of the engine behind it, so a route that was made once is
+ * good for every principal. What has to wait for a decision waits here: a request with its deadline, a publication in its
+ * order, a registration with its `ready`.
+ */
+export class GuardedEngine implements Engine {
+  readonly supports: EngineSupports;
+  readonly clock: Clock;
+  readonly #engine: Engine;
+  readonly #decisions: Decisions;
+  readonly #waiting: WaitingRequests;
+  #publications: OrderedPublications | undefined;
+
+  constructor(engine: Engine, decisions: Decisions, waiting: WaitingRequests) {
+    this.supports = engine.supports;
+    this.clock = engine.clock;
+    this.#engine = engine;
+    this.#decisions = decisions;
+    this.#waiting = waiting;
+  }
+
+  route(subject: string): Route {
+    return this.#engine.route(subject);
+  }
+
+  publish(route: Route, publication: Message): Promise<void> | undefined {
+    const decision = this.#decisions.check("publish", route.subject);
+    const isOrdered = this.#publications === undefined || this.#publications.isEmpty;
+    if (isOrdered && !isPending(decision)) {
+      if (decision === undefined) return this.#engine.publish(route, publication);
+      throw LintelError.from(decision);
+    }
+    this.#publications ??= new OrderedPublications(
+      this.#engine,
+      this.#waiting,
+      `principal ${this.#decisions.principal.id}`,
+    );
+    return this.#publications.add(route, publication, decision);
+  }
+
+  request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number, now?: number): number {
+    const decision = this.#requestDecision(route.subject, request);
+    if (decision === undefined) return this.#engine.request(route, request, timeoutMs, sink, tag, now);
+    if (isPending(decision)) return this.#waiting.request(route, request, timeoutMs, sink, tag, decision);
+    return refuse(request, sink, tag, decision);
+  }
+
+  cancel(handle: number, why?: Failure): void {
+    if (!this.#waiting.cancel(handle, why)) this.#engine.cancel(handle, why);
+  }
+
+  subscribe(pattern: string, subscriber: Subscriber, options?: SubscribeOptions): Subscription {
+    const decision = this.#decisions.check("subscribe", checkPattern(pattern));
+    const subscribe = (): Subscription => this.#engine.subscribe(pattern, subscriber, options);
+    return decision === undefined ? subscribe() : new PendingSubscription(decision, subscribe);
+  }
+
+  serve(pattern: string, worker: Worker, options?: ServeOptions): Registration {
+    const decision = this.#decisions.check("serve", checkPattern(pattern));
+    const serve = (): Registration => this.#engine.serve(pattern, worker, options);
+    return decision === undefined ? serve() : new PendingRegistration(decision, serve, this.supports);
+  }
+
+  /** What was begun here ends with the engine behind it, which is not this one's to end. */
+  drain(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** A request that opens a channel is checked as that; one that offers a channel besides is checked as both. */
+  #requestDecision(subject: string, request: Message): Decision | Promise<Decision> {
+    if (request.streams === undefined) return this.#decisions.check("request", subject);
+    const head = request.headText();
+    if (findHeader(head, ":open") === undefined) return this.#decisions.check("request", subject);
+    const opening = this.#decisions.check("open", subject);
+    if (findHeader(head, ":offer") === undefined) return opening;
+    return both(this.#decisions.check("request", subject), opening);
+  }
+}
+
+function both(
+  one: Decision | Promise<Decision>,
+  other: Decision | Promise<Decision>,
+): Decision | Promise<Decision> {
+  if (isPending(one) || isPending(other))
+    return Promise.all([one, other]).then(([first, second]) => first ?? second);
+  return one ?? other;
+}

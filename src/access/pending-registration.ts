@@ -1,0 +1,103 @@
+/** Registrations whose `ready` waits until it is known whether they may be made. */
+import type { EngineSupports } from "../engine/engine.ts";
+import type { Capacity, Registration, Subscription } from "../message/delivery.ts";
+import { LintelError, type Failure } from "../message/failure.ts";
+import type { Message } from "../message/message.ts";
+import type { Decision } from "./decisions.ts";
+
+const CLOSED = "it was closed before it was accepted";
+
+/** Makes the registration when it is allowed, unless it has been given up by then. */
+async function allowed<T>(
+  decision: Failure | Promise<Decision>,
+  isGivenUp: () => boolean,
+  register: () => T & { readonly ready: Promise<void> },
+  made: (registration: T) => void,
+): Promise<void> {
+  const why = await decision;
+  if (why !== undefined) throw LintelError.from(why);
+  if (isGivenUp()) throw LintelError.of("CLOSED", CLOSED);
+  const registration = register();
+  made(registration);
+  return registration.ready;
+}
+
+export class PendingSubscription implements Subscription {
+  readonly ready: Promise<void>;
+  #subscription: Subscription | undefined;
+  #isClosed = false;
+
+  constructor(decision: Failure | Promise<Decision>, subscribe: () => Subscription) {
+    this.ready = allowed(
+      decision,
+      () => this.#isClosed,
+      subscribe,
+      (subscription) => {
+        this.#subscription = subscription;
+      },
+    );
+    this.ready.catch(() => undefined); // whoever waits for it handles it
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#subscription?.close();
+  }
+}
+
+export class PendingRegistration implements Registration {
+  readonly ready: Promise<void>;
+  readonly capacity: Capacity | undefined;
+  #registration: Registration | undefined;
+  #isLeft = false;
+  /** Requests it is to take at a time, where that was said before it was made. */
+  #concurrency: number | undefined;
+
+  constructor(
+    decision: Failure | Promise<Decision>,
+    serve: () => Registration,
+    supports: Pick<EngineSupports, "capacity">,
+  ) {
+    this.capacity = supports.capacity ? this.#createCapacity() : undefined;
+    this.ready = allowed(
+      decision,
+      () => this.#isLeft,
+      serve,
+      (registration) => {
+        this.#registration = registration;
+        if (this.#concurrency !== undefined) registration.capacity?.resize(this.#concurrency);
+      },
+    );
+    this.ready.catch(() => undefined); // whoever waits for it handles it
+  }
+
+  reply(job: number, answer: Message): boolean {
+    return this.#registration?.reply(job, answer) ?? false;
+  }
+
+  fail(job: number, why: Failure): boolean {
+    return this.#registration?.fail(job, why) ?? false;
+  }
+
+  leave(): Promise<void> {
+    this.#isLeft = true;
+    return this.#registration?.leave() ?? Promise.resolve();
+  }
+
+  lose(): void {
+    this.#isLeft = true;
+    this.#registration?.lose();
+  }
+
+  #createCapacity(): Capacity {
+    return {
+      resize: (concurrency) => {
+        this.#concurrency = concurrency;
+        this.#registration?.capacity?.resize(concurrency);
+      },
+      detach: (job) => this.#registration?.capacity?.detach(job),
+      release: (job, request, executed) =>
+        this.#registration?.capacity?.release(job, request, executed) ?? false,
+    };
+  }
+}

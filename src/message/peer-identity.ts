@@ -1,0 +1,38 @@
+/** What a connection can prove about the program at its other end. */
+
+/** A certificate that was verified when the connection was made. */
+export interface PeerCertificate {
+  /** Its subject's distinguished name, such as `CN=worker-7,O=Example`. */
+  readonly subject: string;
+  /** The common name of the subject; undefined where it has none. */
+  readonly commonName: string | undefined;
+  /** Alternative names with their kind, such as `DNS:worker-7.example.com` or `URI:spiffe://example.com/worker`. */
+  readonly names: readonly string[];
+  readonly issuer: string;
+  /** SHA-256 of the certificate: pairs of hexadecimal digits joined by colons. */
+  readonly fingerprint256: string;
+  /** The certificate itself, in DER. */
+  readonly raw: Uint8Array;
+}
+
+/** The process at the other end of a unix socket, as the kernel knew it when the socket was connected. */
+export interface UnixPeer {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Everything that is known of the other end. Nothing of it is set where the transport has no such thing. */
+export interface PeerIdentity {
+  /** The bearer token that came with the HTTP request that the connection was made of. */
+  readonly token?: string | undefined;
+  readonly certificate?: PeerCertificate | undefined;
+  readonly unix?: UnixPeer | undefined;
+}
+
+const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
+
+/** The token of an `Authorization` header (RFC 6750); undefined for any other value. */
+export function bearerToken(authorization: string | undefined): string | undefined {
+  return authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
+}
