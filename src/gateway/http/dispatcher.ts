@@ -10,9 +10,9 @@ import { OWN_PATHS, serveAnswers } from "./answers-endpoint.ts";
 import { ApiCall } from "./api-call.ts";
 import { AsyncAnswers } from "./async-answers.ts";
 import { formatOf } from "./body-format.ts";
-import { BodyBuffer } from "./body-buffer.ts";
-import { BODIES_FULL, BODY_TOO_LARGE, type BodyBudget } from "./body-limit.ts";
-import { CODINGS, decodeBody, takeCoding } from "./content-coding.ts";
+import { BODY_TOO_LARGE, type BodyBudget } from "./body-limit.ts";
+import { BodyReader } from "./body-reader.ts";
+import { CODINGS, takeCoding } from "./content-coding.ts";
 import { Exchange, type HttpConnection, type Incoming, type Outgoing } from "./connection.ts";
 import { HeadReader } from "./decode.ts";
 import { respondAsync } from "./respond-async.ts";
@@ -34,10 +34,10 @@ type DispatcherOptions = ResponderOptions & { readonly apiFirst?: boolean };
 
 export class Dispatcher implements Sink {
   readonly responder: Responder;
+  readonly #reader: BodyReader;
   readonly #streams: StreamedAnswers;
   readonly #engine: Engine;
   readonly #settings: HttpSettings;
-  readonly #bodies: BodyBudget;
   readonly #router: Router;
   readonly #head: HeadReader;
   readonly #pages: Pages;
@@ -52,8 +52,9 @@ export class Dispatcher implements Sink {
     const { api, apiFirst = false } = fittings;
     this.#engine = engine;
     this.#settings = settings;
-    this.#bodies = bodies;
     this.responder = new Responder(settings, bodies, (connection) => this.#freed(connection), fittings);
+    const handOn = this.#handOn.bind(this);
+    this.#reader = new BodyReader(settings, bodies, this.responder, handOn);
     this.#streams = new StreamedAnswers(this.responder, settings);
     this.#router = new Router(engine, settings, api, apiFirst);
     this.#pages = new Pages(settings.access, this.responder, this.#router, api);
@@ -273,7 +274,7 @@ export class Dispatcher implements Sink {
     if (this.responder.unread.isFull(exchange.connection)) return this.#early(exchange, ANSWERS_FULL);
     if (bodyLength === 0) return this.#handOn(exchange, NO_BYTES);
     const refused = takeCoding(exchange, this.#head.coding);
-    if (refused === undefined) this.#receive(exchange, bodyLength);
+    if (refused === undefined) this.#reader.read(exchange, bodyLength);
     else this.#early(exchange, refused, ["Accept-Encoding", CODINGS]);
   }
 
@@ -305,48 +306,6 @@ export class Dispatcher implements Sink {
   #early(exchange: Exchange, failed: Failure, more?: readonly string[]): void {
     if (exchange.expectsContinue || this.#head.bodyLength < 0) this.responder.refuse(exchange, failed);
     else this.responder.problem(exchange, failed, undefined, more);
-  }
-
-  #receive(exchange: Exchange, length: number): void {
-    const { request, response, connection } = exchange;
-    const most = length < 0 ? this.#settings.bodyLimit : length;
-    // Not kept for it, since it may never come; but what does not fit now need not begin.
-    if (!this.#bodies.hasRoomFor(connection.caller, length))
-      return this.responder.refuse(exchange, BODIES_FULL);
-    const body = new BodyBuffer();
-    exchange.body = body;
-    if (exchange.expectsContinue) response.writeContinue();
-    request.on("data", (piece: Buffer) => {
-      if (exchange.state !== "receiving") return;
-      if (body.received + piece.length > most) return this.responder.refuse(exchange, BODY_TOO_LARGE);
-      if (!this.#bodies.take(connection.caller, piece.length))
-        return this.responder.refuse(exchange, BODIES_FULL);
-      exchange.held += piece.length;
-      body.add(piece, most);
-      if (body.received === length) this.#received(exchange, body);
-    });
-    // A declared length says which piece is the last; otherwise the end has to come.
-    if (length < 0) request.on("end", () => this.#received(exchange, body));
-  }
-
-  #received(exchange: Exchange, body: BodyBuffer): void {
-    if (exchange.state !== "receiving") return;
-    exchange.body = undefined;
-    const bytes = body.bytes();
-    body.drop(); // what listens to the request is there until its end
-    if (exchange.coding === undefined) return this.#complete(exchange, bytes);
-    const { bodyLimit } = this.#settings;
-    decodeBody(exchange, bytes, bodyLimit, this.#bodies, (outcome) => this.#complete(exchange, outcome));
-  }
-
-  /** The body is there, as it is to be read, or cannot be. */
-  #complete(exchange: Exchange, body: Uint8Array | Failure): void {
-    try {
-      if ("code" in body) this.responder.problem(exchange, body);
-      else this.#handOn(exchange, body);
-    } catch (error) {
-      this.responder.thrown(exchange, error);
-    }
   }
 
   /** Sends a request whose body follows. */
