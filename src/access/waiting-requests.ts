@@ -1,5 +1,5 @@
 /** Requests that wait until it is known whether their callers may make them, and room for publications that do. */
-import { LAST_NUMBER } from "../collections/pending-table.ts";
+import { LAST_NUMBER } from "../collections/deadline-table.ts";
 import { KeptRequests, type Kept } from "../broker/kept-requests.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Route, Sink } from "../message/delivery.ts";
