@@ -4,8 +4,8 @@
  *   node scripts/test.js             every test file
  *   node scripts/test.js wire hub    the files whose path contains "wire" or "hub"
  *
- * A few files that fail among others are run once more, alone; what failed, and what passed then, is told at the end.
- * Fails when no test file is found or no test ran. The last line printed is "N passed, N failed".
+ * Prints the slowest files and the time of the run. Fails when no test file is found or no test ran. The last line printed
+ * is "N passed, N failed".
  */
 import { setMaxListeners } from "node:events";
 import { readdirSync } from "node:fs";
@@ -19,9 +19,10 @@ const patterns = process.argv.slice(2);
 
 // Node 24 applies the limit to each test; 20 and 22 know only a limit for a whole file.
 const limit = Number(process.versions.node.split(".")[0]) >= 24 ? 60_000 : 180_000;
-// A file that leaves a timer or a socket open keeps its process alive: the run as a whole is bounded too.
-const wholeRun = 8 * 60_000;
-const SECOND_CHANCES = 3;
+// A file that leaves a timer or a socket open keeps its process alive: a run in which nothing happens any more is stopped.
+const SILENCE_MS = 180_000;
+const AT_ONCE = 2;
+const SLOWEST = 10;
 
 /** @returns {string[]} paths of the compiled files of the tests that match the patterns, in a stable order */
 function testFiles() {
@@ -41,70 +42,61 @@ if (files.length === 0) {
 }
 console.log(`node ${process.version}, ${files.length} test files`);
 
-const stop = AbortSignal.timeout(wholeRun);
-setMaxListeners(0, stop); // each file that runs listens to it
-const first = await runTests(files, 2);
-const failed = [...first.values()].filter((result) => result.failures.length > 0);
-const notes = [];
-
-// Some tests are about time, and machines are shared: a few files that failed get a second chance, without neighbours.
-// Both outcomes are told. What is broken fails twice.
-if (failed.length > 0 && failed.length <= SECOND_CHANCES && files.length > failed.length && !stop.aborted) {
-  console.log(`\nonce more, alone: ${failed.map(({ file }) => named(file)).join(", ")}`);
-  const second = await runTests(
-    failed.map(({ file }) => file),
-    1,
-  );
-  for (const result of failed) {
-    const again = second.get(result.file);
-    if (again === undefined) continue;
-    first.set(result.file, again);
-    if (again.failures.length === 0)
-      for (const name of result.failures)
-        notes.push(`failed beside others, passed alone: ${named(result.file)}: ${name}`);
-  }
-}
-
+const started = performance.now();
+const results = await runTests();
 const totals = { passed: 0, failed: 0, skipped: 0 };
-for (const { file, passed, skipped, failures } of first.values()) {
+for (const { passed, failures, skipped } of results.values()) {
   totals.passed += passed;
-  totals.skipped += skipped;
   totals.failed += failures.length;
-  for (const name of failures) notes.push(`failed: ${named(file)}: ${name}`);
+  totals.skipped += skipped;
 }
+if (totals.skipped > 0) console.log(`${totals.skipped} skipped`);
+const slowest = [...results].toSorted(([, a], [, b]) => b.ms - a.ms).slice(0, SLOWEST);
+console.log(`\n${inSeconds(performance.now() - started)} in all; the slowest files:`);
+for (const [path, { ms }] of slowest) console.log(`${inSeconds(ms).padStart(8)}  ${named(path)}`);
+for (const [path, { failures }] of results)
+  for (const name of failures) console.log(`failed: ${named(path)}: ${name}`);
 const ran = totals.passed + totals.failed;
 if (ran === 0) console.error("no test ran");
-if (totals.skipped > 0) console.log(`${totals.skipped} skipped`);
-for (const note of notes) console.log(note);
 console.log(`${totals.passed} passed, ${totals.failed} failed`);
 process.exitCode = totals.failed === 0 && ran > 0 ? 0 : 1;
 
-/** @typedef {{ file: string, passed: number, skipped: number, failures: string[] }} Result of one file */
-
 /**
- * @param {string[]} paths
- * @param {number} concurrency how many at a time
- * @returns {Promise<Map<string, Result>>} results by path, of every file that ran
+ * @typedef {{ passed: number, skipped: number, failures: string[], began: number, ms: number }} Result of one file; `ms` is
+ * the time from its start to the last that was heard of it
  */
-async function runTests(paths, concurrency) {
+
+/** @returns {Promise<Map<string, Result>>} results by path, of every file that ran */
+async function runTests() {
   /** @type {Map<string, Result>} */
-  const results = new Map();
-  const unfinished = new Set(paths);
-  const tellUnfinished = () =>
+  const found = new Map();
+  const unfinished = new Set(files);
+  const stop = new AbortController();
+  setMaxListeners(0, stop.signal); // each file that runs listens to it
+  const silence = setTimeout(() => {
     console.error(
-      `stopped after ${wholeRun / 60_000} minutes; silent so far: ${[...unfinished].map(named).join(", ")}`,
+      `nothing happened for ${inSeconds(SILENCE_MS)}; not ended: ${[...unfinished].map(named).join(", ")}`,
     );
-  stop.addEventListener("abort", tellUnfinished);
+    stop.abort();
+  }, SILENCE_MS);
 
   /** @param {{ file?: string, name: string }} event a file that fails as a whole has its path for a name */
   const resultOf = ({ file = "", name }) => {
+    silence.refresh();
     const path = compiled(file === "" ? name : file);
-    const result = results.get(path) ?? { file: path, passed: 0, skipped: 0, failures: [] };
-    results.set(path, result);
+    const now = performance.now();
+    const result = found.get(path) ?? { passed: 0, skipped: 0, failures: [], began: now, ms: 0 };
+    found.set(path, result);
+    result.ms = now - result.began;
     return result;
   };
-  const events = run({ files: paths, concurrency, timeout: limit, signal: stop });
-  events.on("test:start", (event) => unfinished.delete(compiled(event.file ?? event.name)));
+  const events = run({ files, concurrency: AT_ONCE, timeout: limit, signal: stop.signal });
+  events.on("test:dequeue", resultOf);
+  events.on("test:complete", (event) => {
+    resultOf(event);
+    if (event.nesting === 0 && compiled(event.name) === compiled(event.file ?? ""))
+      unfinished.delete(compiled(event.name));
+  });
   events.on("test:pass", (event) => {
     if (event.details.type === "suite") return;
     if (event.skip || event.todo) resultOf(event).skipped++;
@@ -117,8 +109,13 @@ async function runTests(paths, concurrency) {
     else resultOf(event).failures.push(event.name);
   });
   for await (const text of events.compose(new spec())) process.stdout.write(text);
-  stop.removeEventListener("abort", tellUnfinished);
-  return results;
+  clearTimeout(silence);
+  return found;
+}
+
+/** @param {number} ms */
+function inSeconds(ms) {
+  return `${(ms / 1_000).toFixed(1)} s`;
 }
 
 /** @param {unknown} error */
