@@ -5,19 +5,24 @@
 import type { Failure } from "../message/failure.ts";
 
 export interface HttpApi {
+  /** The name of the gateway whose API it is. */
+  readonly name: string;
+  /** Its paths go before routes for every path, such as that of a web app at `/`. Default false: all routes go before them. */
+  readonly precedesRoutes?: boolean;
   /** True while callers have to reach the port though it drains. */
   readonly needsPort: boolean;
   /**
    * The subject that a path, without its query, stands for: POST asks whoever serves it, as with a route. A failure when the
    * path cannot name one; undefined for paths that are not the API's. What is returned for a path stays the same.
+   * Left out when no path of the API names a subject.
    */
-  subjectOf(path: string): string | Failure | undefined;
+  subjectOf?(path: string): string | Failure | undefined;
   /** A request for such a subject is about to be made. */
-  announce(subject: string, caller: string): void;
+  announce?(subject: string, caller: string): void;
   /** True for paths whose requests, whatever their method, `take` answers. */
   claims(path: string): boolean;
   /** A path of the API as a log may show it: without ids that are all one needs. Other paths as they are. */
-  logPath(path: string): string;
+  logPath?(path: string): string;
   /** Answers a request whose body is there, at once or later. */
   take(call: HttpCall): void;
 }

@@ -5,7 +5,7 @@ import { BodyBudget } from "../gateway/http/body-limit.ts";
 import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import type { Certificates, HttpDependencies, HttpListening } from "../gateway/http/gateway.ts";
-import type { SessionDoor } from "../gateway/http/sessions.ts";
+import type { PortSessions } from "../gateway/shared-port.ts";
 import type { JobsGateway } from "../gateway/jobs/gateway.ts";
 import type { NativeGateway } from "../gateway/native/gateway.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
@@ -72,7 +72,7 @@ export class HttpDoors {
     const fittings: HttpDependencies = {
       bodies: this.#bodies,
       answers: this.#answers,
-      ...(this.#jobs === undefined ? {} : { api: this.#jobs, apiFirst: this.#jobsFirst }),
+      ...(this.#jobs === undefined ? {} : { apis: [this.#jobs], apisFirst: this.#jobsFirst }),
       ...(sessions === undefined ? {} : { sessions }),
       ...(tls === false ? {} : { secure: certificatesOf(tls) }),
     };
@@ -128,7 +128,7 @@ export class HttpDoors {
     const fittings = {
       bodies: this.#bodies,
       answers: this.#answers,
-      ...(options.jobs === true ? { api: this.#jobsFor(), apiFirst: true } : {}),
+      ...(options.jobs === true ? { apis: [this.#jobsFor()], apisFirst: true } : {}),
       ...(sessions === undefined ? {} : { sessions }),
     };
     const gateway = new EmbeddedGateway(this.#engine, this.#settle(options), fittings);
@@ -154,7 +154,7 @@ export class HttpDoors {
     { sessions = true, origins, hosts }: HttpOptions,
     base: string,
     atRoot: boolean,
-  ): SessionDoor | undefined {
+  ): PortSessions | undefined {
     if (!sessions) return undefined;
     return createSessionDoor({
       base,

@@ -1,7 +1,7 @@
 /** Native sessions on a port of HTTP: WebSocket, and the HTTP/1 fallback, at the path that URLs without one mean. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { SessionDoor } from "../gateway/http/sessions.ts";
+import type { PortSessions } from "../gateway/shared-port.ts";
 import { Http1Acceptor } from "../transport/http1/acceptor.ts";
 import type { AccessRule } from "../transport/origins.ts";
 import { SESSION_PATH } from "../transport/session-protocol.ts";
@@ -21,7 +21,7 @@ export interface SessionDoorOptions {
   readonly accept: (connection: Connection) => void;
 }
 
-export function createSessionDoor(options: SessionDoorOptions): SessionDoor {
+export function createSessionDoor(options: SessionDoorOptions): PortSessions {
   const { base, atRoot, access, maxConnections, accept } = options;
   const path = base + SESSION_PATH;
   const fallback = new Http1Acceptor({ path, maxConnections, access });

@@ -1,5 +1,5 @@
 import type { Failure } from "../../message/failure.ts";
-import type { Delivery } from "../http-api.ts";
+import type { Delivery, HttpApi } from "../http-api.ts";
 import { bodyOfText } from "./encode.ts";
 import type { Exchange, PendingCall } from "./connection.ts";
 import type { Responder } from "./responder.ts";
@@ -13,10 +13,16 @@ export class ApiCall implements PendingCall {
   onChanged: (() => void) | undefined = undefined;
   readonly #exchange: Exchange;
   readonly #responder: Responder;
+  readonly #api: HttpApi;
 
-  constructor(exchange: Exchange, responder: Responder) {
+  constructor(exchange: Exchange, responder: Responder, api: HttpApi) {
     this.#exchange = exchange;
     this.#responder = responder;
+    this.#api = api;
+  }
+
+  begin(): void {
+    this.#api.take(this);
   }
 
   get method(): string {

@@ -92,6 +92,8 @@ export interface ConnectionDriver {
 /** A request that an API answers. */
 export interface PendingCall extends HttpCall {
   body: Uint8Array;
+  /** The body is there: gives the call to its API. */
+  begin(): void;
   /** The caller has left, or is answered by others. */
   gone(): void;
   /** `isOpen` has changed, for a caller that has ended its side. */

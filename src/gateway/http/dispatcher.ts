@@ -4,7 +4,6 @@ import type { Sink } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { Message } from "../../message/message.ts";
 import { FOREIGN_ORIGIN } from "../../transport/origins.ts";
-import type { HttpApi } from "../http-api.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import { OWN_PATHS, serveAnswers } from "./answers-endpoint.ts";
 import { ApiCall } from "./api-call.ts";
@@ -30,7 +29,7 @@ import { Upload } from "./upload.ts";
 const NO_BYTES = new Uint8Array(0);
 const NOWHERE: Failure = failure("BAD_REQUEST");
 
-type DispatcherOptions = ResponderOptions & { readonly apiFirst?: boolean };
+type DispatcherOptions = ResponderOptions & { readonly apisFirst?: boolean };
 
 export class Dispatcher implements Sink {
   readonly responder: Responder;
@@ -42,23 +41,21 @@ export class Dispatcher implements Sink {
   readonly #head: HeadReader;
   readonly #pages: Pages;
   readonly #answers: AsyncAnswers;
-  readonly #api: HttpApi | undefined;
   readonly #running = new HandleTable<Exchange>();
   /** Why nothing new is taken. */
   #refusal: Failure | undefined;
 
   /** Throws `invalid_argument` for routes that are wrong. */
   constructor(engine: Engine, settings: HttpSettings, bodies: BodyBudget, fittings: DispatcherOptions) {
-    const { api, apiFirst = false } = fittings;
+    const { apis = [], apisFirst = false } = fittings;
     this.#engine = engine;
     this.#settings = settings;
     this.responder = new Responder(settings, bodies, (connection) => this.#freed(connection), fittings);
     const handOn = this.#handOn.bind(this);
     this.#reader = new BodyReader(settings, bodies, this.responder, handOn);
     this.#streams = new StreamedAnswers(this.responder, settings);
-    this.#router = new Router(engine, settings, api, apiFirst);
-    this.#pages = new Pages(settings.access, this.responder, this.#router, api);
-    this.#api = api;
+    this.#router = new Router(engine, settings, apis, apisFirst);
+    this.#pages = new Pages(settings.access, this.responder, this.#router);
     this.#head = new HeadReader(settings);
     this.#answers = new AsyncAnswers(engine, settings, bodies);
   }
@@ -113,7 +110,7 @@ export class Dispatcher implements Sink {
   /** True when a path leads somewhere: to a subject, to an API, or to the gateway's own answers. */
   serves(url: string): boolean {
     const [path = ""] = url.split("?", 1);
-    if (path.startsWith(OWN_PATHS) || this.#api?.claims(path) === true) return true;
+    if (path.startsWith(OWN_PATHS) || this.#router.apiAt(path) !== undefined) return true;
     return path.startsWith("/") && "byMethod" in this.#router.resolve(path);
   }
 
@@ -236,12 +233,9 @@ export class Dispatcher implements Sink {
     if (own && this.#handOver(exchange)) return;
     const { bodyLimit } = this.#settings;
     if (own && bodyLength <= bodyLimit) return this.#answerItself(exchange);
-    if (
-      bodyLength <= bodyLimit &&
-      this.#api?.claims(head.path) === true &&
-      !this.#router.isRouted(head.path)
-    ) {
-      exchange.call = new ApiCall(exchange, this.responder);
+    const api = bodyLength <= bodyLimit ? this.#router.apiAt(head.path) : undefined;
+    if (api !== undefined) {
+      exchange.call = new ApiCall(exchange, this.responder, api);
       return this.#begun(exchange, bodyLength);
     }
     const resolution = own ? NOWHERE : this.#router.resolve(head.path);
@@ -330,14 +324,14 @@ export class Dispatcher implements Sink {
     exchange.state = "running";
     if (call === undefined) return this.#send(exchange, target!, body);
     call.body = body;
-    return this.#api!.take(call);
+    return call.begin();
   }
 
   #send(exchange: Exchange, target: Target, body: Uint8Array): void {
     const message = Message.ofBytes(body, exchange.head, formatOf(exchange.head, body));
     exchange.head = "";
     if (target.mode === "publish") return publishTo(this.#engine, exchange, target, message, this.responder);
-    target.api?.announce(target.route.subject, exchange.connection.caller);
+    target.api?.announce?.(target.route.subject, exchange.connection.caller);
     const wishes = parsePrefer(exchange.prefer);
     if (wishes.respondAsync)
       return respondAsync(exchange, target, message, wishes.wait ?? 0, this.#answers, this.responder);

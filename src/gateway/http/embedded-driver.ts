@@ -6,14 +6,14 @@ import type { Delivery } from "../http-api.ts";
 import type { Exchange, ConnectionDriver, Outgoing } from "./connection.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { Problem } from "./problem.ts";
-import type { SessionDoor } from "./sessions.ts";
+import type { PortSessions } from "../shared-port.ts";
 import { LINGER_MS, breakOff } from "./socket-driver.ts";
 
 export interface EmbeddedDriverOptions {
   readonly base: string;
   readonly access: AccessRule;
   readonly clock: Clock;
-  readonly sessions: SessionDoor | undefined;
+  readonly sessions: PortSessions | undefined;
 }
 
 export class EmbeddedDriver implements ConnectionDriver {

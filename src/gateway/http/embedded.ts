@@ -12,7 +12,7 @@ import { FetchDriver, FetchRequest, FetchResponse } from "./fetch.ts";
 import { EmbeddedDriver, type EmbeddedDriverOptions } from "./embedded-driver.ts";
 import { settingsOf, type HttpOptions, type HttpSettings } from "./options.ts";
 import type { HttpDependencies } from "./gateway.ts";
-import type { SessionDoor } from "./sessions.ts";
+import type { PortSessions } from "../shared-port.ts";
 
 /** Options of a gateway in an app's server. What is not here is the server's own: addresses, connections, their times. */
 export interface HandlerOptions extends Pick<
@@ -63,7 +63,7 @@ export class EmbeddedGateway implements HttpHandler {
   readonly #dispatcher: Dispatcher;
   readonly #settings: HttpSettings;
   readonly #base: string;
-  readonly #sessions: SessionDoor | undefined;
+  readonly #sessions: PortSessions | undefined;
   readonly #lines: EmbeddedDriverOptions;
   /** Those with a request under way. */
   readonly #connections = new Set<HttpConnection>();

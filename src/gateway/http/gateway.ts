@@ -29,7 +29,7 @@ import { NO_WEBSOCKET } from "./decode.ts";
 import { settingsOf, type HttpOptions, type HttpSettings } from "./options.ts";
 import { problemOf } from "./problem.ts";
 import type { ResponderOptions } from "./responder.ts";
-import type { SessionDoor } from "./sessions.ts";
+import type { PortSessions } from "../shared-port.ts";
 import { SocketDriver, type SocketDriverOptions } from "./socket-driver.ts";
 import { asksForWebSocket, serveWithoutUpgrade } from "./upgrade.ts";
 
@@ -42,10 +42,10 @@ const STRAY_LINE_END = Object.freeze(
 
 /** What a gateway works with besides an engine. */
 export interface HttpDependencies extends ResponderOptions {
-  /** The API has been asked for: its paths go before routes for every path. Default false: all routes go before them. */
-  readonly apiFirst?: boolean;
+  /** All APIs precede routes for every path. Default false: each says so of itself. */
+  readonly apisFirst?: boolean;
   /** The gateway for native sessions on the same port. Default: none. */
-  readonly sessions?: SessionDoor;
+  readonly sessions?: PortSessions;
   /** Bytes of request bodies at a time, shared with other gateways. Default: those of this gateway, within the default limit. */
   readonly bodies?: BodyBudget;
   /** Certificates to listen with. Default: none, and the port is not encrypted. */
@@ -81,8 +81,8 @@ export async function openHttp(
 class HttpGateway implements HttpListening {
   url = "";
   readonly #settings: HttpSettings;
-  readonly #sessions: SessionDoor | undefined;
-  readonly #api: HttpApi | undefined;
+  readonly #sessions: PortSessions | undefined;
+  readonly #apis: readonly HttpApi[];
   readonly #secure: Certificates | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #server: Server;
@@ -99,10 +99,10 @@ class HttpGateway implements HttpListening {
   #lines: SocketDriverOptions;
 
   constructor(engine: Engine, settings: HttpSettings, fittings: HttpDependencies) {
-    const { sessions, api, secure, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
+    const { sessions, apis = [], secure, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
     this.#settings = settings;
     this.#sessions = sessions;
-    this.#api = api;
+    this.#apis = apis;
     this.#secure = secure;
     this.#farewell = new Farewell(settings.clock);
     this.#dispatcher = new Dispatcher(engine, settings, bodies, fittings);
@@ -157,7 +157,7 @@ class HttpGateway implements HttpListening {
     if (this.#leaving === undefined) {
       responder.draining = true;
       this.#dispatcher.drain();
-      if (this.#sessions?.needsPort === true || this.#api?.needsPort === true)
+      if (this.#sessions?.needsPort === true || this.#apis.some((api) => api.needsPort))
         this.#dispatcher.stop(failure("DRAINING"));
       else this.#stopListening();
       this.#leaving = new Set();

@@ -3,7 +3,6 @@ import type { Failure } from "../../message/failure.ts";
 import { findHeader } from "../../message/headers.ts";
 import type { Message } from "../../message/message.ts";
 import { FOREIGN_ORIGIN, type AccessRule, type Standing } from "../../transport/origins.ts";
-import type { HttpApi } from "../http-api.ts";
 import { headerOf } from "../raw-headers.ts";
 import { OWN_PATHS } from "./answers-endpoint.ts";
 import type { Exchange, Incoming, ConnectionDriver } from "./connection.ts";
@@ -18,13 +17,11 @@ export class Pages {
   readonly #access: AccessRule;
   readonly #responder: Responder;
   readonly #router: Router;
-  readonly #api: HttpApi | undefined;
 
-  constructor(access: AccessRule, responder: Responder, router: Router, api: HttpApi | undefined) {
+  constructor(access: AccessRule, responder: Responder, router: Router) {
     this.#access = access;
     this.#responder = responder;
     this.#router = router;
-    this.#api = api;
   }
 
   /** True when a page has sent a request that it may not send here. */
@@ -64,7 +61,7 @@ export class Pages {
   /** What a path leads to; undefined where the hub itself is there. */
   #resolutionOf(path: string): Resolution | undefined {
     if (path.startsWith(OWN_PATHS) || path === "*") return undefined;
-    if (this.#api?.claims(path) === true && !this.#router.isRouted(path)) return undefined;
+    if (this.#router.apiAt(path) !== undefined) return undefined;
     const found = this.#router.resolve(path);
     return "byMethod" in found ? found : undefined;
   }

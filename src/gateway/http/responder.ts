@@ -47,8 +47,8 @@ const RESPONSES_PER_TURN = 256;
 
 /** What a connection's requests share with those of others. */
 export interface ResponderOptions {
-  /** An API on the same port. */
-  readonly api?: HttpApi;
+  /** APIs on the same port. */
+  readonly apis?: readonly HttpApi[];
   /** Bytes of answers that their callers have not read, shared with other gateways. Default: those of this one. */
   readonly answers?: SharedBound;
 }
@@ -58,7 +58,7 @@ export class Responder {
   draining = false;
   readonly #settings: HttpSettings;
   readonly #bodies: BodyBudget;
-  readonly #api: HttpApi | undefined;
+  readonly #apis: readonly HttpApi[];
   readonly unread: UnreadAnswers;
   readonly #freed: (connection: HttpConnection) => void;
   readonly #atEndOfTurn = deferToEndOfTick();
@@ -73,18 +73,18 @@ export class Responder {
     settings: HttpSettings,
     bodies: BodyBudget,
     freed: (connection: HttpConnection) => void,
-    { api, answers = new SharedBound(DEFAULT_LIMITS.httpBodies) }: ResponderOptions = {},
+    { apis = [], answers = new SharedBound(DEFAULT_LIMITS.httpBodies) }: ResponderOptions = {},
   ) {
     this.#settings = settings;
     this.#bodies = bodies;
-    this.#api = api;
+    this.#apis = apis;
     this.unread = new UnreadAnswers(answers, freed);
     this.#freed = freed;
   }
 
   /** A request target as logs and errors may show it. */
   logPath(target: string): string {
-    return logPath(target, (path) => this.#api?.logPath(path) ?? path);
+    return logPath(target, (path) => this.#apis.reduce((shown, api) => api.logPath?.(shown) ?? shown, path));
   }
 
   /** Answers with what a worker said. */

@@ -46,17 +46,17 @@ export class Router {
   readonly #trie = new RouteTrie();
   readonly #defaultMapping: boolean;
   readonly #defaultTreatment: Treatment;
-  readonly #api: HttpApi | undefined;
-  readonly #apiFirst: boolean;
+  readonly #apis: readonly HttpApi[];
+  readonly #apisFirst: boolean;
   readonly #hasRoutes: boolean;
   #young = new Map<string, Resolution>();
   #old = new Map<string, Resolution>();
 
-  /** `apiFirst`: of routes only those that name where they begin go before the API. Throws `invalid_argument` for routes that are wrong. */
-  constructor(engine: Engine, settings: HttpSettings, api: HttpApi | undefined, apiFirst: boolean) {
+  /** `apisFirst`: all of the APIs precede routes. Throws `invalid_argument` for routes that are wrong. */
+  constructor(engine: Engine, settings: HttpSettings, apis: readonly HttpApi[], apisFirst: boolean) {
     this.#engine = engine;
-    this.#api = api;
-    this.#apiFirst = apiFirst;
+    this.#apis = apis;
+    this.#apisFirst = apisFirst;
     this.#hasRoutes = settings.routes.length > 0;
     this.#defaultMapping = settings.defaultMapping;
     this.#defaultTreatment = {
@@ -79,15 +79,22 @@ export class Router {
     return resolution;
   }
 
-  /** True when a configured route matches the path: it goes before what an API claims. */
-  isRouted(path: string): boolean {
-    if (!this.#hasRoutes) return false;
-    const segments = decodePath(path);
-    return segments !== undefined && this.#areFirst(this.#trie.match(segments));
+  /** The API that answers the requests for a path; undefined when none claims it or a configured route precedes it. */
+  apiAt(path: string): HttpApi | undefined {
+    for (const api of this.#apis) if (api.claims(path)) return this.#isRouted(path, api) ? undefined : api;
+    return undefined;
   }
 
-  #areFirst(matches: readonly RouteSpec[]): boolean {
-    return this.#apiFirst ? matches.some(beginsLiterally) : matches.length > 0;
+  #isRouted(path: string, api: HttpApi): boolean {
+    if (!this.#hasRoutes) return false;
+    const segments = decodePath(path);
+    return segments !== undefined && this.#precede(this.#trie.match(segments), api);
+  }
+
+  /** True when routes precede an API: all do, but where the API precedes them only those that name where they begin. */
+  #precede(matches: readonly RouteSpec[], api: HttpApi): boolean {
+    const isApiFirst = this.#apisFirst || api.precedesRoutes === true;
+    return isApiFirst ? matches.some(beginsLiterally) : matches.length > 0;
   }
 
   #remember(path: string, resolution: Resolution): void {
@@ -107,8 +114,10 @@ export class Router {
       );
     }
     const matches = this.#trie.match(segments);
-    const named = this.#areFirst(matches) ? undefined : this.#api?.subjectOf(path);
-    if (named !== undefined) return typeof named === "string" ? this.#named(named) : named;
+    for (const api of this.#apis) {
+      const named = this.#precede(matches, api) ? undefined : api.subjectOf?.(path);
+      if (named !== undefined) return typeof named === "string" ? this.#named(named, api) : named;
+    }
     if (matches.length > 0) return this.#merge(matches, segments, path);
     if (segments.length === 0) return notFound(ROOT_HELP);
     if (!this.#defaultMapping) return notFound("no route matches this path");
@@ -125,8 +134,8 @@ export class Router {
   }
 
   /** A path by which an API names a subject: POST asks it. */
-  #named(subject: string): Resolution {
-    const byMethod = new Map([["POST", { ...this.#plain(subject), api: this.#api }]]);
+  #named(subject: string, api: HttpApi): Resolution {
+    const byMethod = new Map([["POST", { ...this.#plain(subject), api }]]);
     return { byMethod, any: undefined, routed: true, allow: "POST, OPTIONS" };
   }
 

@@ -9,7 +9,7 @@ import type { HttpConnection, Exchange, ConnectionDriver, Outgoing } from "./con
 import { Deliveries } from "./deliveries.ts";
 import { HalfClose } from "./half-close.ts";
 import { closingResponse, type Problem } from "./problem.ts";
-import type { SessionDoor } from "./sessions.ts";
+import type { PortSessions } from "../shared-port.ts";
 
 /** How long a refused caller may go on sending before it is cut off; without it a reset could overtake the answer. */
 export const LINGER_MS = 2_000;
@@ -18,7 +18,7 @@ export interface SocketDriverOptions {
   readonly at: ListenerAddress;
   readonly clock: Clock;
   readonly stallMs: number;
-  readonly sessions: SessionDoor | undefined;
+  readonly sessions: PortSessions | undefined;
   /** Called when the gateway for sessions takes the connection, and when it gives it back. */
   readonly onTaken: (socket: Socket) => void;
   readonly onReturned: (socket: Socket) => void;

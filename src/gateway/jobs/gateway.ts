@@ -54,6 +54,7 @@ const NO_NAME = Object.freeze(
 );
 
 export class JobsGateway implements HttpApi {
+  readonly name = "jobs";
   readonly #settings: JobsSettings;
   readonly #table: JobTable;
   readonly #services: PullWorkers;

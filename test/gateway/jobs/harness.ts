@@ -88,7 +88,7 @@ export async function stageOn(
     ...options.http,
   };
   const listening = await openHttp(engine, settled, {
-    api: gateway,
+    apis: [gateway],
     ...(options.bodies === undefined ? {} : { bodies: options.bodies }),
   });
   context.after(async () => {
