@@ -18,10 +18,12 @@
  * **Close.** The hub calls `close` of every gateway in the order in which they were opened, closes the engine meanwhile,
  * and then calls `close` of those that have `closesAfterEngine`.
  */
+import type { Admission } from "../access/admission.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Failure } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { Section } from "../schema/section.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import type { SharedPort } from "./shared-port.ts";
 
@@ -62,8 +64,10 @@ export interface Gateway {
 
 /** What a hub gives to each of its gateways. */
 export interface GatewayContext {
-  /** Takes requests and publications. */
+  /** Routes messages. What a caller asks for goes to the engine that `admission` gives for it, not to this one. */
   readonly engine: Engine;
+  /** Gives credentials a principal, and an engine that lets it do what it may. */
+  readonly admission: Admission;
   readonly limits: Limits;
   readonly clock: Clock;
   /** The hub's certificates, for gateways that encrypt and have none of their own. */
@@ -80,6 +84,8 @@ export interface GatewayContext {
 export interface GatewayKind<Options = unknown> {
   /** Its key in a configuration file and in stats: `[a-z][a-z0-9-]*`. */
   readonly name: string;
+  /** What it declares for configuration files, the environment and flags. Loaded only where one of them is read. */
+  config?(): Promise<Section<Options>>;
   /** Throws `invalid_argument` for options of the wrong kind. Called before any gateway is opened. */
   check?(options: unknown): void;
   /**
