@@ -4,7 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import { BodyBudget } from "../gateway/http/body-limit.ts";
 import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
-import type { Certificates, HttpDependencies, HttpListening } from "../gateway/http/gateway.ts";
+import type { Certificates, HttpDependencies, HttpListening } from "../gateway/http/port.ts";
 import type { PortSessions } from "../gateway/shared-port.ts";
 import type { JobsGateway } from "../gateway/jobs/gateway.ts";
 import type { NativeGateway } from "../gateway/native/gateway.ts";
@@ -15,7 +15,7 @@ import { SharedBound, shareOf } from "../collections/shared-bound.ts";
 import { SESSION_PATH } from "../transport/session-protocol.ts";
 import { renewTls, serverTls } from "../transport/tls-options.ts";
 import type { TlsOptions } from "../transport/transport.ts";
-import { createSessionDoor } from "./session-door.ts";
+import { createSessionDoor } from "../gateway/native/port-sessions.ts";
 
 export class HttpDoors {
   readonly #engine: Engine;
@@ -66,7 +66,7 @@ export class HttpDoors {
   /** Opens the port. */
   async open(options: HttpOptions): Promise<string> {
     if (this.#port !== undefined) throw new LintelError("already_exists", "the HTTP gateway is open already");
-    const { openHttp } = await import("../gateway/http/gateway.ts");
+    const { openHttp } = await import("../gateway/http/port.ts");
     const sessions = this.#sessionsOf(options, "", true);
     const { tls = this.#tls ?? false } = options;
     const fittings: HttpDependencies = {

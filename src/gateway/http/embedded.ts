@@ -11,7 +11,7 @@ import { UNKNOWN_EXPECTATION, expectsMore } from "./expectation.ts";
 import { FetchDriver, FetchRequest, FetchResponse } from "./fetch.ts";
 import { EmbeddedDriver, type EmbeddedDriverOptions } from "./embedded-driver.ts";
 import { settingsOf, type HttpOptions, type HttpSettings } from "./options.ts";
-import type { HttpDependencies } from "./gateway.ts";
+import type { HttpDependencies } from "./port.ts";
 import type { PortSessions } from "../shared-port.ts";
 
 /** Options of a gateway in an app's server. What is not here is the server's own: addresses, connections, their times. */

@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import type { Listening } from "../../../src/gateway/gateway.ts";
 import type { HttpOptions, RequestRecord } from "../../../src/gateway/http/options.ts";
-import { openHttp, type HttpDependencies } from "../../../src/gateway/http/gateway.ts";
+import { openHttp, type HttpDependencies } from "../../../src/gateway/http/port.ts";
 import type { Registration } from "../../../src/message/delivery.ts";
 import type { Failure } from "../../../src/message/failure.ts";
 import { Format, Message } from "../../../src/message/message.ts";

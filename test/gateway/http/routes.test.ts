@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RouteOptions } from "../../../src/gateway/http/route-options.ts";
-import { openHttp } from "../../../src/gateway/http/gateway.ts";
+import { openHttp } from "../../../src/gateway/http/port.ts";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import { failure } from "../../../src/message/failure.ts";
 import { openGateway, reasonOf, text } from "./harness.ts";

@@ -7,7 +7,7 @@ import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import type { Listening } from "../../../src/gateway/gateway.ts";
 import type { BodyBudget } from "../../../src/gateway/http/body-limit.ts";
 import type { HttpOptions, RequestRecord } from "../../../src/gateway/http/options.ts";
-import { openHttp } from "../../../src/gateway/http/gateway.ts";
+import { openHttp } from "../../../src/gateway/http/port.ts";
 import { JobsGateway } from "../../../src/gateway/jobs/gateway.ts";
 import type { JobsOptions } from "../../../src/gateway/jobs/options.ts";
 import type { Limits } from "../../../src/message/limits.ts";

@@ -1,12 +1,12 @@
 /** Native sessions on a port of HTTP: WebSocket, and the HTTP/1 fallback, at the path that URLs without one mean. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { PortSessions } from "../gateway/shared-port.ts";
-import { Http1Acceptor } from "../transport/http1/acceptor.ts";
-import type { AccessRule } from "../transport/origins.ts";
-import { SESSION_PATH } from "../transport/session-protocol.ts";
-import type { Connection } from "../transport/transport.ts";
-import type { WsAcceptor } from "../transport/ws/acceptor.ts";
+import type { PortSessions } from "../shared-port.ts";
+import { Http1Acceptor } from "../../transport/http1/acceptor.ts";
+import type { AccessRule } from "../../transport/origins.ts";
+import { SESSION_PATH } from "../../transport/session-protocol.ts";
+import type { Connection } from "../../transport/transport.ts";
+import type { WsAcceptor } from "../../transport/ws/acceptor.ts";
 
 export interface SessionDoorOptions {
   /** What the paths of the gateway begin with: empty for the root. */
@@ -51,6 +51,6 @@ export function createSessionDoor(options: SessionDoorOptions): PortSessions {
 
 /** Loaded when it is first asked for: few ports of HTTP have sessions. */
 async function loadWebSocket(access: AccessRule): Promise<WsAcceptor> {
-  const { createWsAcceptor } = await import("../transport/ws/acceptor.ts");
+  const { createWsAcceptor } = await import("../../transport/ws/acceptor.ts");
   return createWsAcceptor({ access });
 }

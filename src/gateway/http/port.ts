@@ -73,12 +73,12 @@ export async function openHttp(
   options: HttpOptions = {},
   fittings: HttpDependencies = {},
 ): Promise<HttpListening> {
-  const door = new HttpGateway(engine, settingsOf(options), fittings);
+  const door = new HttpPort(engine, settingsOf(options), fittings);
   await door.listen();
   return door;
 }
 
-class HttpGateway implements HttpListening {
+class HttpPort implements HttpListening {
   url = "";
   readonly #settings: HttpSettings;
   readonly #sessions: PortSessions | undefined;
