@@ -46,7 +46,7 @@ def bad_payload(why: object) -> LintelError:
 
 
 def late() -> LintelError:
-    return LintelError("deadline_exceeded", "the deadline passed before an answer came", "DEADLINE")
+    return LintelError("deadline_exceeded", "the deadline passed before an answer arrived", "DEADLINE")
 
 
 def connection_lost(why: str) -> LintelError:

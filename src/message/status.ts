@@ -1,7 +1,7 @@
 /**
  * The one table of outcomes. Codes are the gRPC and Connect names, with the same numbers.
  * A reason says more precisely what happened and may refine the HTTP status of its code.
- * `docs/ERRORS.md` lists the same rows and a test holds the two together.
+ * `docs/ERRORS.md` lists the same rows; a test compares the two.
  */
 
 export interface CodeRow {
@@ -37,7 +37,7 @@ export type Code = keyof typeof CODES;
 
 export interface ReasonRow {
   readonly code: Code;
-  /** True when the request is known not to have been executed, so that sending it again is safe. */
+  /** True if the request was certainly not executed, so that it is safe to send it again. */
   readonly retryable: boolean;
   /** HTTP status where it differs from the code's. */
   readonly http?: number;
@@ -51,19 +51,19 @@ export const REASONS = {
     code: "unavailable",
     retryable: false,
     http: 502,
-    text: "the worker that held the request is gone; it may have executed it",
+    text: "the worker was lost while it held the request, which may have been executed",
   },
   DEADLINE: {
     code: "deadline_exceeded",
     retryable: false,
-    text: "the deadline passed before an answer came",
+    text: "the deadline passed before an answer arrived",
   },
   CALLER_GONE: { code: "canceled", retryable: false, text: "the caller canceled the request or left" },
   QUEUE_FULL: {
     code: "resource_exhausted",
     retryable: true,
     http: 503,
-    text: "every worker is busy and the queue of the group is full",
+    text: "all workers are busy and the queue of the group is full",
   },
   IN_FLIGHT_FULL: {
     code: "resource_exhausted",
@@ -75,7 +75,7 @@ export const REASONS = {
     code: "resource_exhausted",
     retryable: false,
     http: 503,
-    text: "the peer does not read as fast as it is sent to",
+    text: "the peer does not read fast enough",
   },
   DRAINING: { code: "unavailable", retryable: true, text: "the peer is shutting down and takes nothing new" },
   CLOSED: { code: "failed_precondition", retryable: false, http: 503, text: "the peer was closed" },
@@ -92,15 +92,15 @@ export const REASONS = {
   BAD_PAYLOAD: {
     code: "invalid_argument",
     retryable: false,
-    text: "the payload is not what its content type says",
+    text: "the payload does not match its content type",
   },
   UNSUPPORTED_MEDIA_TYPE: {
     code: "invalid_argument",
     retryable: false,
     http: 415,
-    text: "the payload has a charset or content coding that is not known here",
+    text: "the charset or content coding of the payload is not supported",
   },
-  BAD_FRAME: { code: "invalid_argument", retryable: false, text: "bytes that break the wire protocol" },
+  BAD_FRAME: { code: "invalid_argument", retryable: false, text: "the bytes violate the wire protocol" },
   BAD_VERSION: { code: "failed_precondition", retryable: false, text: "no common protocol version" },
   TOO_LARGE: {
     code: "resource_exhausted",
@@ -112,26 +112,26 @@ export const REASONS = {
   STREAMS_UNSUPPORTED: {
     code: "unimplemented",
     retryable: false,
-    text: "the message carries streams or channels, and its receiver does not take them",
+    text: "the message carries streams or channels, which its receiver does not support",
   },
   DESCRIPTORS_UNSUPPORTED: {
     code: "unimplemented",
     retryable: false,
-    text: "a socket or file cannot be passed as such on this way, and its sender does not let its bytes be sent instead",
+    text: "a socket or file cannot be passed on this connection, and its sender does not allow it to be streamed instead",
   },
   NOT_ACCEPTED: {
     code: "failed_precondition",
     retryable: false,
-    text: "the handler answered and did not accept the channel that was to be opened",
+    text: "the handler answered instead of accepting the channel",
   },
   HANDLER_FAILED: { code: "internal", retryable: false, text: "the handler failed; its log says why" },
   BAD_ANSWER: {
     code: "internal",
     retryable: false,
     http: 502,
-    text: "the worker answered with what cannot be sent to the caller",
+    text: "the worker's answer cannot be sent to the caller",
   },
-  SOURCE_FAILED: { code: "aborted", retryable: false, http: 502, text: "the stream's source failed" },
+  SOURCE_FAILED: { code: "aborted", retryable: false, http: 502, text: "the source of the stream failed" },
   BAD_REQUEST: { code: "invalid_argument", retryable: false, text: "not a legal HTTP request" },
   URI_TOO_LONG: { code: "invalid_argument", retryable: false, http: 414, text: "the URL is over the limit" },
   HEADERS_TOO_LARGE: {
@@ -144,22 +144,22 @@ export const REASONS = {
     code: "unimplemented",
     retryable: false,
     http: 405,
-    text: "the route does not take this method",
+    text: "the route does not allow this method",
   },
   NO_SUCH_ANSWER: {
     code: "not_found",
     retryable: false,
-    text: "no answer is kept here: unknown, fetched before, or too old",
+    text: "there is no answer here: the id is unknown, or the answer was fetched already or has expired",
   },
   NO_SUCH_JOB: {
     code: "not_found",
     retryable: false,
-    text: "no job has this id: it was never given out, or has ended long ago",
+    text: "no job has this id: it was never handed out, or ended long ago",
   },
   JOB_ENDED: {
     code: "already_exists",
     retryable: false,
-    text: "the job has been answered, or given back, already",
+    text: "the job has already been answered or given back",
   },
   LEASE_EXPIRED: {
     code: "aborted",
@@ -171,7 +171,7 @@ export const REASONS = {
     code: "canceled",
     retryable: false,
     http: 410,
-    text: "nobody waits for the answer any longer: the caller left, or the deadline passed",
+    text: "the answer is no longer wanted: the caller left, or the deadline passed",
   },
   UNAUTHENTICATED: {
     code: "unauthenticated",
