@@ -2,12 +2,12 @@
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { PATIENCE_MS } from "../house/until.ts";
 
 /** The command line's program. */
 export const MAIN: string = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 
 /** What is waited for comes within this, or never. */
-const PATIENCE_MS = 20_000;
 
 export interface SpawnOptions {
   readonly cwd?: string;

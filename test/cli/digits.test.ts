@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { LintelError, connect, createHub, type Hub, type Peer } from "../../src/index.ts";
 import type { Codec } from "../../src/codec/codec.ts";
-import { eventually } from "../supervisor/process-tree.ts";
+import { until } from "../house/until.ts";
 import { lintel, start, type Running } from "./cli-process.ts";
 
 /** JSON that a parser and a printer would change. */
@@ -78,10 +78,10 @@ test("work --lines, both ways, and kept answers", async () => {
     else assert.deepEqual([text, response.headers.get("content-type")], [value, "application/json"], value);
     const kept = await post("/digits/lines", value, { prefer: "respond-async" });
     assert.equal(kept.status, 202);
-    const answer = await eventually("it is answered", async () => {
+    const answer = await until(async () => {
       const got = await fetch(new URL(kept.headers.get("location") ?? "", hub.httpUrl));
       return got.status === 200 ? got : undefined;
-    });
+    }, "it is answered");
     assert.equal(await answer.text(), text, value);
   }
   for (const type of ["application/x-www-form-urlencoded", "application/vnd.own+json; charset=utf-8"]) {

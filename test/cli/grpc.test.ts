@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { RawCall, said } from "../gateway/grpc/raw-call.ts";
-import { until } from "../gateway/grpc/harness.ts";
+import { until } from "../house/until.ts";
 import { start } from "./cli-process.ts";
 
 let directory = "";

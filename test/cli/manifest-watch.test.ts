@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { ManifestWatch } from "../../src/cli/manifest-watch.ts";
 import { readConfigFile } from "../../src/cli/config-file.ts";
-import { eventually } from "../supervisor/process-tree.ts";
+import { until } from "../house/until.ts";
 import { Project } from "./up-harness.ts";
 import type { Running } from "./cli-process.ts";
 
@@ -27,7 +27,7 @@ async function seen(
   });
   try {
     await change(file, project.path);
-    await eventually(`${last} is seen`, () => versions.includes(last));
+    await until(() => versions.includes(last), `${last} is seen`);
     return versions;
   } finally {
     watch.close();
@@ -146,13 +146,13 @@ test("a file that says nothing of services changes nothing, `services: {}` ends 
     "\0\0\0",
   ].entries()) {
     await project.write(text);
-    await eventually(
-      `it is told of ${JSON.stringify(text)}`,
+    await until(
       () => (up.stderr.match(goesOn) ?? []).length > index,
+      `it is told of ${JSON.stringify(text)}`,
     );
   }
   await unlink(join(project.path, "lintel.yaml"));
-  await eventually("it is told that the file is gone", () => (up.stderr.match(goesOn) ?? []).length > 7);
+  await until(() => (up.stderr.match(goesOn) ?? []).length > 7, "it is told that the file is gone");
   assert.equal((await project.becomes("a.1", "ready")).pid, pid);
   assert.doesNotMatch(up.stderr, /stopped|restarted/);
   await project.write("services: {}\n");

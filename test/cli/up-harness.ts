@@ -6,7 +6,8 @@ import { connect } from "../../src/index.ts";
 import { Control, type ControlStatus } from "../../src/supervisor/control.ts";
 import type { InstanceStatus } from "../../src/supervisor/instance.ts";
 import { controlUrl } from "../../src/supervisor/runtime-directory.ts";
-import { eventually, processesWith } from "../supervisor/process-tree.ts";
+import { processesWith } from "../supervisor/process-tree.ts";
+import { until } from "../house/until.ts";
 import { root } from "../house/root.ts";
 import { MAIN, Running, lintel, start, type Outcome } from "./cli-process.ts";
 
@@ -71,8 +72,9 @@ export class Project implements AsyncDisposable {
 
   /** The instance when it is in this state. */
   becomes(instance: string, state: InstanceStatus["state"]): Promise<InstanceStatus> {
-    return eventually(`${instance} is ${state}`, async () =>
-      (await this.ps()).find((one) => one.instance === instance && one.state === state),
+    return until(
+      async () => (await this.ps()).find((one) => one.instance === instance && one.state === state),
+      `${instance} is ${state}`,
     );
   }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { eventually } from "../supervisor/process-tree.ts";
+import { until } from "../house/until.ts";
 import type { Outcome } from "./cli-process.ts";
 import { Project } from "./up-harness.ts";
 
@@ -58,7 +58,7 @@ test("logs --follow ends with lintel up, and says when that was killed", async (
   const killed = await follow("SIGKILL");
   assert.equal(killed.exit, 1);
   assert.match(killed.stderr, /^lintel: CONNECTION_LOST: lintel up is gone without a word: it was killed/);
-  await eventually("what it has started has ended", () => project.processes().length === 0);
+  await until(() => project.processes().length === 0, "what it has started has ended");
 });
 
 const UNWATCHED = "echo 0 > /proc/sys/user/max_inotify_instances";

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { provide } from "../house/provide.ts";
 import { root } from "../house/root.ts";
-import { eventually, isRunning, processesWith } from "../supervisor/process-tree.ts";
+import { isRunning, processesWith } from "../supervisor/process-tree.ts";
+import { until } from "../house/until.ts";
 import { Project } from "./up-harness.ts";
 
 const POST = { method: "POST", headers: { "content-type": "application/json" } };
@@ -29,10 +30,12 @@ test("the example: three languages answer, what crashes is started again, Ctrl-C
 
   const before = (await project.ps()).find(({ instance }) => instance === "sum.1");
   assert.match(await ask("sum", "crash"), /WORKER_LOST/);
-  const after = await eventually("another one in its place", async () =>
-    (await project.ps()).find(
-      ({ instance, state, restarts }) => instance === "sum.1" && state === "ready" && restarts > 0,
-    ),
+  const after = await until(
+    async () =>
+      (await project.ps()).find(
+        ({ instance, state, restarts }) => instance === "sum.1" && state === "ready" && restarts > 0,
+      ),
+    "another one in its place",
   );
   assert.notEqual(after.pid, before?.pid);
   assert.match(after.why, /^ended with code 3; again in \d+ ms$/);
@@ -53,14 +56,14 @@ test("kill -9 of lintel up: what it has started ends all the same, and it can be
   await using project = await Project.create({ manifest });
   const first = project.up();
   await first.prints(/a\.1 is ready/, "stderr");
-  await eventually("the tree stands", () => project.processes().length >= 7);
+  await until(() => project.processes().length >= 7, "the tree stands");
   await first.stop("SIGKILL");
-  await eventually("its guard has ended them", () => project.processes().length === 0);
+  await until(() => project.processes().length === 0, "its guard has ended them");
 
   // Without its guard, the next one does it.
   const second = project.up();
   await second.prints(/a\.1 is ready/, "stderr");
-  await eventually("the tree stands", () => project.processes().length >= 7);
+  await until(() => project.processes().length >= 7, "the tree stands");
   const guards = processesWith("guard-process.js").filter((pid) => project.processes().includes(pid));
   assert.equal(guards.length, 1);
   process.kill(guards[0]!, "SIGKILL");
@@ -87,7 +90,7 @@ test("a second signal ends all at once; a second lintel up is refused", async ()
   const pressing = setInterval(() => up.child.kill("SIGINT"), 400);
   assert.equal((await up.ended).exit, 130);
   clearInterval(pressing);
-  await eventually("nothing is left", () => project.processes().length === 0);
+  await until(() => project.processes().length === 0, "nothing is left");
 });
 
 test("names are in colors on a terminal, and a terminal that is closed ends all", async () => {
@@ -152,10 +155,10 @@ services:
     (await project.becomes("given-up.1", "failed").catch((error: unknown) => error)) instanceof Error,
     false,
   );
-  const ps = await eventually("all have come to something", async () => {
+  const ps = await until(async () => {
     const now = new Map((await project.ps()).map((one) => [one.service, one]));
     return now.get("mute")?.state === "failed" && (now.get("loop")?.restarts ?? 0) >= 4 ? now : undefined;
-  });
+  }, "all have come to something");
   assert.deepEqual(
     ["given-up", "job", "absent", "mute", "waits"].map((name) => [ps.get(name)?.state, ps.get(name)?.why]),
     [

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { createHub, type Hub } from "../../src/index.ts";
-import { eventually, isRunning } from "../supervisor/process-tree.ts";
+import { isRunning } from "../supervisor/process-tree.ts";
+import { until } from "../house/until.ts";
 import { childrenOf, start, type Running } from "./cli-process.ts";
 import { Project } from "./up-harness.ts";
 
@@ -87,7 +88,7 @@ test("what makes the pipes ends with a worker that is killed", async () => {
   assert.equal(await textOf("pipes.killed", "x"), "x");
   const children = childrenOf(running.child.pid!);
   running.child.kill("SIGKILL");
-  await eventually("nothing is left", () => !children.some(isRunning));
+  await until(() => !children.some(isRunning), "nothing is left");
 });
 
 /** Scripts that leave a process behind, with what they answer. */
@@ -121,7 +122,7 @@ test("what a process left behind writes later is dropped, and does not end it; i
   assert.equal(await textOf("pipes.later", ""), "done\n");
   await writeFile(join(directory, "gate"), "\n");
   await running.prints(/told\nstill\n/, "stderr");
-  assert.equal(await eventually("it goes on", () => readFile(file, "utf8").catch(() => undefined)), "on\n");
+  assert.equal(await until(() => readFile(file, "utf8").catch(() => undefined), "it goes on"), "on\n");
   assert.equal((await running.stop()).exit, 0);
 });
 

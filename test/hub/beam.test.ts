@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
 import { connect, createHub } from "../../src/index.ts";
-import { doorTest, until } from "../gateway/beam/harness.ts";
+import { doorTest } from "../gateway/beam/harness.ts";
+import { until } from "../house/until.ts";
 import { OriginalPeer } from "../gateway/beam/original-peer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lintel-hub-beam-"));

@@ -6,6 +6,7 @@ import { request as httpRequest } from "node:http";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createHub, type Hub } from "../../src/hub/hub.ts";
+import { PATIENCE_MS } from "../house/until.ts";
 
 const WORKER = fileURLToPath(new URL("./worker-process.js", import.meta.url));
 
@@ -24,7 +25,10 @@ async function startWorker(): Promise<ChildProcess> {
 function heard(worker: ChildProcess, beginning: string, count = 1): Promise<string[]> {
   return new Promise((resolve, reject) => {
     const words: string[] = [];
-    const timer = setTimeout(() => reject(new Error(`heard "${beginning}" ${words.length} times`)), 10_000);
+    const timer = setTimeout(
+      () => reject(new Error(`heard "${beginning}" ${words.length} times`)),
+      PATIENCE_MS,
+    );
     worker.on("message", function listen(said: unknown) {
       if (typeof said !== "string" || !said.startsWith(beginning) || words.push(said) < count) return;
       clearTimeout(timer);
@@ -96,19 +100,16 @@ describe("HTTP to a worker in another process", () => {
     await stopWorkers();
   });
 
-  it("says within 50 ms that nobody serves the subject", async () => {
-    await post("/nobody", ""); // the first request of a process pays for loading
-    const begun = performance.now();
-    const response = await post("/nobody", "");
-    const took = performance.now() - begun;
+  it("says at once that nobody serves the subject", async () => {
+    // It would wait as long as the caller asks for, were there anything to wait for: then it says DEADLINE.
+    const response = await post("/nobody", "", { prefer: "wait=600" });
     assert.equal(response.status, 503);
     assert.equal(response.headers.get("retry-after"), "1");
     const problem = await problemOf(response);
     assert.deepEqual([problem.reason, problem.retryable], ["NO_RESPONDERS", true]);
-    assert(took < 50, `it took ${took} ms`);
   });
 
-  it("says 504 within 100 ms of the deadline, and the handler's signal fires", async () => {
+  it("says 504 at the deadline and not before, and the handler's signal fires", async () => {
     const worker = await startWorker();
     const fired = heard(worker, "signal: DEADLINE");
     const begun = performance.now();
@@ -116,41 +117,35 @@ describe("HTTP to a worker in another process", () => {
     const took = performance.now() - begun;
     assert.equal(response.status, 504);
     assert.equal((await problemOf(response)).reason, "DEADLINE");
-    assert(took >= 990 && took < 1_100, `it took ${took} ms`);
+    assert(took >= 990, `it took ${took} ms`);
     await fired;
     await stopWorkers();
   });
 
-  it("says 502 within 1 s of a worker's kill -9, and the next request goes to another", async () => {
+  it("says 502 at a worker's kill -9, and the next request goes to another", async () => {
     const doomed = await startWorker();
     const started = heard(doomed, "stuck");
-    const call = post("/stuck", "");
+    const call = post("/stuck", "", { prefer: "wait=600" });
     await started;
     await startWorker();
-    const begun = performance.now();
     doomed.kill("SIGKILL");
     const response = await call;
-    const took = performance.now() - begun;
     assert.equal(response.status, 502);
     assert.equal((await problemOf(response)).reason, "WORKER_LOST");
-    assert(took < 1_000, `it took ${took} ms`);
     assert.equal(await (await post("/greet", '{"name":"Bob"}', JSON_TYPE)).text(), '{"hello":"Bob"}');
     await stopWorkers();
   });
 
-  it("fires the handler's signal within 100 ms when the caller hangs up", async () => {
+  it("fires the handler's signal when the caller hangs up", async () => {
     const worker = await startWorker();
     const started = heard(worker, "stuck");
     const call = httpRequest(`${hub.httpUrl}/stuck`, { method: "POST" });
     call.on("error", () => undefined); // that it is cut off is the point
     call.end();
     await started;
-    const fired = heard(worker, "signal: CALLER_GONE");
-    const begun = performance.now();
+    const fired = heard(worker, "signal: ");
     call.destroy();
-    await fired;
-    const took = performance.now() - begun;
-    assert(took < 100, `it took ${took} ms`);
+    assert.deepEqual(await fired, ["signal: CALLER_GONE"]);
     await stopWorkers();
   });
 
@@ -183,7 +178,11 @@ describe("HTTP to a worker in another process", () => {
     const queued = hub.request("one", "queued", { timeoutMs: 100 });
     await assert.rejects(queued, { reason: "DEADLINE" });
     assert.equal((await first).status, 504);
-    await assert.rejects(hub.request("one", "after", { timeoutMs: 500 }), { reason: "DEADLINE" });
+    const caller = new AbortController();
+    const after = hub.request("one", "after", { signal: caller.signal });
+    while (!executed.includes("one: after")) await once(worker, "message");
+    caller.abort();
+    await assert.rejects(after, { reason: "CALLER_GONE" });
     const begun = executed.filter((said) => String(said).startsWith("one: "));
     assert.deepEqual(begun, ["one: after"]);
     await stopWorkers();

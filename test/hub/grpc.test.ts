@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { connect, createHub } from "../../src/index.ts";
 import { Running } from "../cli/cli-process.ts";
-import { until } from "../gateway/grpc/harness.ts";
+import { until } from "../house/until.ts";
 import { StockClient } from "../gateway/grpc/stock-client.ts";
 import { root } from "../house/root.ts";
 import { AUTHORITY, pair } from "../transport/certificates.ts";

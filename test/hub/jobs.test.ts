@@ -13,7 +13,8 @@ import { connect, createHub } from "../../src/index.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
 import { createMemoryTransport } from "../../src/transport/memory.ts";
 import { RawCaller } from "../gateway/http/harness.ts";
-import { stageOn, until, type GivenJob } from "../gateway/jobs/harness.ts";
+import { stageOn, type GivenJob } from "../gateway/jobs/harness.ts";
+import { until } from "../house/until.ts";
 import { pathOf } from "../house/provide.ts";
 import { root } from "../house/root.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connect, createHub, type Hub } from "../../src/index.ts";
 import { ReadinessTracker } from "../../src/supervisor/readiness-tracker.ts";
-import { eventually } from "../supervisor/process-tree.ts";
+import { until } from "../house/until.ts";
 
 let directory = "";
 before(async () => {
@@ -36,9 +36,9 @@ test("a hub tells who serves what, by the socket it came to, and when it does so
   await one.serve("left.>", () => 1);
   await other.serve("stays", () => 1);
   await service.close();
-  await eventually("it has left", () => events.length === 4);
+  await until(() => events.length === 4, "it has left");
   await one.close();
-  await eventually("its session is over", () => events.length === 5);
+  await until(() => events.length === 5, "its session is over");
   assert.deepEqual(events, [
     "serving left.by.itself a",
     "serving left.> a",
@@ -60,7 +60,7 @@ test("a hub tells of each poll of a worker over HTTP, and when none has come for
     (await fetch(`${hub.httpUrl}/service/${subject}/jobs?wait=1ms`)).status;
   assert.deepEqual([await poll("stays"), await poll("stays"), await poll("goes")], [204, 204, 204]);
   assert.equal(await poll("no subject"), 400);
-  await eventually("it was given up", () => events.length >= 4);
+  await until(() => events.length >= 4, "it was given up");
   assert.deepEqual(events, ["polled stays", "polled stays", "polled goes", "left goes"]);
 });
 

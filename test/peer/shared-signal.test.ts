@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { after, before, test } from "node:test";
 import { LintelError, connect, createHub, type Hub, type Peer } from "../../src/index.ts";
+import { until } from "../house/until.ts";
 
 let hub: Hub;
 let peer: Peer;
@@ -35,12 +36,6 @@ const reasonOf = (call: Promise<unknown>): Promise<unknown> =>
   );
 
 const count = (signal: AbortSignal): number => getEventListeners(signal, "abort").length;
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 5_000 && !condition(); turn++)
-    await new Promise((resolve) => setImmediate(resolve));
-  assert.ok(condition());
-}
 
 test("10,000 requests with one signal are answered, without a warning and without a listener left", async (context) => {
   const warnings: Error[] = [];

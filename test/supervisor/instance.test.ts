@@ -5,7 +5,7 @@ import type { ServiceDefinition } from "../../src/config/services.ts";
 import { Instance, type InstanceState } from "../../src/supervisor/instance.ts";
 import { PipeSource } from "../../src/supervisor/pipes.ts";
 import { ReadinessTracker } from "../../src/supervisor/readiness-tracker.ts";
-import { eventually } from "./process-tree.ts";
+import { until } from "../house/until.ts";
 
 const pipes = new PipeSource();
 after(() => pipes.close());
@@ -58,7 +58,7 @@ test("output that somebody holds open is let go of", async () => {
     await instance.finished;
     assert.equal(instance.status.why, "ended with code 3");
     assert.equal(lines[1], "rest");
-    await eventually("its pipes are closed", () => open() <= before);
+    await until(() => open() <= before, "its pipes are closed");
   } finally {
     process.kill(Number(lines[0]), "SIGKILL");
   }

@@ -3,7 +3,7 @@ import { closeSync, fstatSync, readSync, readdirSync, writeSync } from "node:fs"
 import { test } from "node:test";
 import { PipeSource, closeAll, type Pipe } from "../../src/supervisor/pipes.ts";
 import { childrenOf } from "../cli/cli-process.ts";
-import { eventually } from "./process-tree.ts";
+import { until } from "../house/until.ts";
 
 const skip = process.platform === "linux" ? false : "elsewhere Node's own pipes can be opened again";
 
@@ -39,7 +39,7 @@ test("each pipe is empty, of its own, and held by nobody else", { skip }, async 
   }
   source.close();
   assert.equal(await source.take(1), undefined);
-  await eventually("all are closed", () => descriptors() <= before);
+  await until(() => descriptors() <= before, "all are closed");
 });
 
 test("where a shell makes none there are none", { skip }, async () => {

@@ -1,20 +1,5 @@
-/** Real processes as the system sees them, and conditions that tests wait for. */
+/** Real processes as the system sees them. */
 import { readFileSync, readdirSync } from "node:fs";
-import { setTimeout as pause } from "node:timers/promises";
-
-/** What is waited for comes within this, or never. Milliseconds. */
-const PATIENCE_MS = 30_000;
-
-/** Waits until the check gives something. */
-export async function eventually<T>(what: string, check: () => T | Promise<T>): Promise<NonNullable<T>> {
-  const end = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const found = await check();
-    if (found !== undefined && found !== null && found !== false) return found;
-    if (performance.now() > end) throw new Error(`not in time: ${what}`);
-    await pause(20);
-  }
-}
 
 /** Processes that run and have this text in their environment or on their command line. */
 export function processesWith(text: string): number[] {

@@ -3,7 +3,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { endProcesses, findProcesses, statusOf } from "../../src/supervisor/processes.ts";
-import { eventually, processesWith } from "./process-tree.ts";
+import { processesWith } from "./process-tree.ts";
+import { until } from "../house/until.ts";
 
 /** A shell, in a group of its own, whose children are marked. */
 function shell(script: string, mark: string): ChildProcess {
@@ -18,7 +19,7 @@ test("all of a group end, and who has left it for a session of its own", async (
     mark,
   );
   const kin = { group: child.pid, mark: `MARK_OF_TEST=${mark}\0` };
-  await eventually("the tree stands", () => processesWith(mark).length >= 6);
+  await until(() => processesWith(mark).length >= 6, "the tree stands");
   assert.deepEqual(new Set(await findProcesses(kin)), new Set(processesWith(mark)));
   assert.deepEqual(await endProcesses(kin, 20_000), []);
   assert.deepEqual(processesWith(mark), []);
@@ -31,7 +32,7 @@ test("who does not care for SIGTERM is killed when the grace is over, or in a hu
   ] as const) {
     const mark = randomUUID();
     const child = shell("trap '' TERM; setsid sleep 1000 & while :; do sleep 1000; done", mark);
-    await eventually("the tree stands", () => processesWith(mark).length >= 3);
+    await until(() => processesWith(mark).length >= 3, "the tree stands");
     assert.deepEqual(
       await endProcesses({ group: child.pid, mark: `MARK_OF_TEST=${mark}\0` }, graceMs, hurry),
       [],
@@ -43,7 +44,7 @@ test("who does not care for SIGTERM is killed when the grace is over, or in a hu
 test("a mark is a whole value or a beginning, never a part", async () => {
   const mark = randomUUID();
   const child = shell("sleep 1000 & wait", `${mark}/a.10`);
-  await eventually("the tree stands", () => processesWith(mark).length >= 2);
+  await until(() => processesWith(mark).length >= 2, "the tree stands");
   assert.deepEqual(await findProcesses({ mark: `MARK_OF_TEST=${mark}/a.1\0` }), []);
   assert.deepEqual(await findProcesses({ mark: `OF_TEST=${mark}/a.10\0` }), []);
   assert.equal((await findProcesses({ mark: `MARK_OF_TEST=${mark}/` })).length, 2);

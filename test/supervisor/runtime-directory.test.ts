@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { LintelError } from "../../src/message/failure.ts";
 import { MARK, RuntimeDirectory, runtimePath } from "../../src/supervisor/runtime-directory.ts";
-import { eventually, processesWith } from "./process-tree.ts";
+import { processesWith } from "./process-tree.ts";
+import { until } from "../house/until.ts";
 
 let directory = "";
 before(async () => {
@@ -66,7 +67,7 @@ test("the lock of the dead is taken over, with what they left behind", async () 
     env: { ...process.env, [MARK]: `${run}/a.1` },
     detached: true,
   });
-  await eventually("the orphans run", () => processesWith(run).length >= 3);
+  await until(() => processesWith(run).length >= 3, "the orphans run");
   const claimed = await RuntimeDirectory.claim(path);
   assert.deepEqual(processesWith(run), []);
   assert.ok(orphan.pid !== undefined);

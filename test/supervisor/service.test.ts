@@ -10,7 +10,8 @@ import { createHub } from "../../src/hub/hub.ts";
 import { PipeSource } from "../../src/supervisor/pipes.ts";
 import { ReadinessTracker } from "../../src/supervisor/readiness-tracker.ts";
 import { Service } from "../../src/supervisor/service.ts";
-import { eventually, processesWith } from "./process-tree.ts";
+import { processesWith } from "./process-tree.ts";
+import { until } from "../house/until.ts";
 
 const pipes = new PipeSource();
 after(() => pipes.close());
@@ -101,7 +102,7 @@ test("a start that waits for others is not waited for by what comes behind it", 
     );
     await service.restart();
     await service.restart(definition(second), Promise.resolve());
-    await eventually("it runs", () => running(second)[0] === 1);
+    await until(() => running(second)[0] === 1, "it runs");
     await service.restart(definition(second), never);
     await service.scale(0);
     assert.deepEqual(service.status, []);

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { LintelError } from "../../../src/message/failure.ts";
 import { discardStreams } from "../../../src/stream/stream.ts";
 import { OriginalPeer } from "./original-peer.ts";
-import { doorTest, openDescriptors, openGateway, until } from "./harness.ts";
+import { doorTest, openDescriptors, openGateway } from "./harness.ts";
+import { until } from "../../house/until.ts";
 
 doorTest(
   "B-36: a caller that leaves fires the handler's signal, also when it had ended its input before",

@@ -14,7 +14,8 @@ import {
 } from "../../../src/gateway/beam/message.ts";
 import type { Context } from "../../../src/peer/context.ts";
 import { root } from "../../house/root.ts";
-import { doorTest, openGateway, until, type Gateway } from "./harness.ts";
+import { doorTest, openGateway, type Gateway } from "./harness.ts";
+import { until } from "../../house/until.ts";
 
 interface Said {
   readonly what: string;

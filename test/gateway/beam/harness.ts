@@ -3,7 +3,6 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { openBeam, type BeamGateway } from "../../../src/gateway/beam/gateway.ts";
 import type { BeamOptions } from "../../../src/gateway/beam/options.ts";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
@@ -69,15 +68,6 @@ export async function openGateway(
       rmSync(folder, { recursive: true });
     },
   };
-}
-
-/** Waits until something holds; a test that waits in vain ends by its own limit. */
-export async function until(holds: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`in vain: ${what}`);
-    await sleep(5);
-  }
 }
 
 /** Descriptors this process has open. */

@@ -8,7 +8,8 @@ import { openBeam } from "../../../src/gateway/beam/gateway.ts";
 import { encodeFrame } from "../../../src/gateway/beam/message.ts";
 import { LintelError } from "../../../src/message/failure.ts";
 import { root } from "../../house/root.ts";
-import { doorTest, openDescriptors, openGateway, until } from "./harness.ts";
+import { doorTest, openDescriptors, openGateway } from "./harness.ts";
+import { until } from "../../house/until.ts";
 
 const { malformed } = JSON.parse(readFileSync(join(root, "spec/vectors/beam/messages.json"), "utf8")) as {
   malformed: { name: string; hex: string; clause: string }[];

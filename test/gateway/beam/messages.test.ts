@@ -4,7 +4,8 @@ import { kv } from "../../../src/codec/index.ts";
 import { LintelError } from "../../../src/message/failure.ts";
 import { EnginePeer } from "../../../src/peer/engine-peer.ts";
 import { Codecs } from "../../../src/codec/codecs.ts";
-import { doorTest, openGateway, until } from "./harness.ts";
+import { doorTest, openGateway } from "./harness.ts";
+import { until } from "../../house/until.ts";
 
 doorTest("B-20, B-30: a message without an attachment goes to one worker, by its name", async () => {
   await using harness = await openGateway();

@@ -3,9 +3,9 @@ import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { root } from "../../house/root.ts";
+import { PATIENCE_MS } from "../../house/until.ts";
 
 /** What is waited for comes within this, or never. */
-const PATIENCE_MS = 20_000;
 
 interface Said {
   readonly n: number;

@@ -1,6 +1,7 @@
 /** One connection of beam leaves room for the others. */
 import assert from "node:assert/strict";
-import { doorTest, openGateway, until } from "./harness.ts";
+import { doorTest, openGateway } from "./harness.ts";
+import { until } from "../../house/until.ts";
 
 const LIMITS = { queueBytes: 400_000, payload: 100_000, headers: 1_000, concurrency: 1 };
 /** Two of these, with the stream that each may be answered on, are what one caller may have waiting. */

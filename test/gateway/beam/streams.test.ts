@@ -1,7 +1,8 @@
 /** Answers that are streams, or have one, and how fast what flows may flow. */
 import assert from "node:assert/strict";
 import type { LintelError } from "../../../src/message/failure.ts";
-import { doorTest, openGateway, until } from "./harness.ts";
+import { doorTest, openGateway } from "./harness.ts";
+import { until } from "../../house/until.ts";
 
 const CHUNK = 65_536;
 

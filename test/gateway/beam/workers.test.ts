@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import type { LintelError } from "../../../src/message/failure.ts";
 import { OriginalPeer, type OriginalEnd } from "./original-peer.ts";
-import { doorTest, openDescriptors, openGateway, until, type Gateway } from "./harness.ts";
+import { doorTest, openDescriptors, openGateway, type Gateway } from "./harness.ts";
+import { until } from "../../house/until.ts";
 
 /** Has the peer register, and waits until the hub knows. */
 async function register(harness: Gateway, ...patterns: string[]): Promise<OriginalEnd> {

@@ -5,7 +5,8 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { connect as connectPeer } from "../../../src/index.ts";
 import { createHub } from "../../../src/hub/hub.ts";
-import { openGateway, sharedClient, until } from "./harness.ts";
+import { openGateway, sharedClient } from "./harness.ts";
+import { until } from "../../house/until.ts";
 import { RawCall, said } from "./raw-call.ts";
 import { StockClient } from "./stock-client.ts";
 

@@ -1,6 +1,5 @@
 /** A gRPC gateway in front of an engine, and a stock client. */
 import { after } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import { openGrpc, type GrpcGateway } from "../../../src/gateway/grpc/gateway.ts";
 import type { GrpcOptions } from "../../../src/gateway/grpc/options.ts";
@@ -45,13 +44,4 @@ export async function openGateway(
       await peer.close();
     },
   };
-}
-
-/** Waits until something holds; a test that waits in vain ends by itself. */
-export async function until(holds: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`in vain: ${what}`);
-    await sleep(5);
-  }
 }

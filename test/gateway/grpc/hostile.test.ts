@@ -5,7 +5,8 @@ import { constants } from "node:http2";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { openGateway, until } from "./harness.ts";
+import { openGateway } from "./harness.ts";
+import { until } from "../../house/until.ts";
 import { RawCall, framed, said } from "./raw-call.ts";
 
 const BYTES = new Uint8Array(2_000);

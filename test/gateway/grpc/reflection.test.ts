@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { openGateway, until, type Gateway } from "./harness.ts";
+import { openGateway, type Gateway } from "./harness.ts";
+import { until } from "../../house/until.ts";
 import { RawCall, framed } from "./raw-call.ts";
 
 const PATH = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { findProgram, pathOf } from "../../house/provide.ts";
 import { root } from "../../house/root.ts";
+import { PATIENCE_MS } from "../../house/until.ts";
 
 /** What is waited for comes within this, or never. */
-const PATIENCE_MS = 30_000;
 
 /** A FromHub message in the JSON form of protobuf: `{ job: { job: 7, ... } }`. */
 export type Heard = Readonly<Record<string, Readonly<Record<string, unknown>>>>;

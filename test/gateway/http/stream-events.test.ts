@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { LintelError, event } from "../../../src/index.ts";
 import { RawCaller, reasonOf } from "./harness.ts";
 import { openHarness } from "./stream-harness.ts";
+import { until } from "../../house/until.ts";
 
 const EVENTS = `data: {"hello":"Ada"}
 
@@ -71,7 +72,7 @@ test("each event is sent when its value is there, and the head before all of the
   const harness = await openHarness(context);
   const caller = new RawCaller(harness.port).send("GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n");
   for (let tick = 0; tick < 3; tick++) {
-    await harness.until(() => caller.received.endsWith(`data: ${tick}\n\n\r\n`));
+    await until(() => caller.received.endsWith(`data: ${tick}\n\n\r\n`));
     harness.tell("tick");
   }
   caller.close();
@@ -142,7 +143,7 @@ test("a caller that reads slowly is not taken for a silent worker", async (conte
   assert.deepEqual(harness.records, []);
   let end = "";
   socket.on("data", (piece: Buffer) => (end = piece.toString("latin1", Math.max(0, piece.length - 5))));
-  await harness.until(() => end === "0\r\n\r\n");
+  await until(() => end === "0\r\n\r\n");
   socket.destroy();
 });
 

@@ -1,7 +1,6 @@
 /** A hub, a worker in another process over a unix socket, and real callers. */
 import { fork } from "node:child_process";
 import { EventEmitter, once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,9 +9,9 @@ import { fileURLToPath } from "node:url";
 import type { HttpOptions, RequestRecord } from "../../../src/gateway/http/options.ts";
 import { createHub, type Hub } from "../../../src/index.ts";
 import { Running } from "../../cli/cli-process.ts";
+import { PATIENCE_MS } from "../../house/until.ts";
 
 const WORKER = fileURLToPath(new URL("stream-worker-process.js", import.meta.url));
-const PATIENCE_MS = 20_000;
 
 export class Harness {
   readonly hub: Hub;
@@ -62,14 +61,6 @@ export class Harness {
       } catch {
         return last;
       }
-    }
-  }
-
-  /** Waits until something that no event tells has become true. */
-  async until(condition: () => boolean): Promise<void> {
-    for (let left = PATIENCE_MS; !condition(); left -= 5) {
-      if (left <= 0) throw new Error("it has not become true in time");
-      await sleep(5);
     }
   }
 

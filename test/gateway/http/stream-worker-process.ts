@@ -8,12 +8,21 @@ import { LintelError, connect, event, type Context } from "../../../src/index.ts
 const peer = await connect(process.argv[2]!);
 const say = (...words: readonly unknown[]): void => void process.send?.(words.join(" "));
 
-/** Waits until the parent says so. */
+/** What the parent has said and nothing has waited for, and what waits for a word. */
+const said: unknown[] = [];
+const waiting = new Map<unknown, (() => void)[]>();
+process.on("message", (word) => {
+  const told = waiting.get(word) ?? [];
+  if (told.length === 0) said.push(word);
+  waiting.delete(word);
+  for (const resolve of told) resolve();
+});
+
+/** Waits until the parent says so, unless it has. */
 async function told(word: string): Promise<void> {
-  for (;;) {
-    const [message] = (await once(process, "message")) as [unknown];
-    if (message === word) return;
-  }
+  const index = said.indexOf(word);
+  if (index >= 0) return void said.splice(index, 1);
+  return new Promise((resolve) => waiting.set(word, [...(waiting.get(word) ?? []), resolve]));
 }
 
 /** Bytes of which the n-th is n modulo 251, in pieces, without end unless `size` says so. */

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { pair } from "../../transport/certificates.ts";
 import { RawCaller, reasonOf } from "./harness.ts";
 import { counted, openHarness } from "./stream-harness.ts";
+import { until } from "../../house/until.ts";
 
 const FILE = fileURLToPath(import.meta.url);
 
@@ -62,7 +63,7 @@ test("every piece is sent as it is produced", async (context) => {
 test("the head goes out after a second, though nothing was produced", async (context) => {
   const harness = await openHarness(context);
   const caller = new RawCaller(harness.port).send(post("/breaks", '{"after":0}'));
-  await harness.until(() => caller.received.endsWith("\r\n\r\n"));
+  await until(() => caller.received.endsWith("\r\n\r\n"));
   assert.match(caller.received, /^HTTP\/1\.1 200 OK\r\n/);
   harness.tell("break");
   assert.match(await caller.end(), /chunked\r\n\r\n$/);
@@ -186,12 +187,12 @@ test("answers behind one that is broken off are given up", async (context) => {
 test("an answer that waits behind another one and breaks ends the connection when its turn has come", async (context) => {
   const harness = await openHarness(context);
   const caller = new RawCaller(harness.port).send(post("/steps", "") + post("/breaks", '{"after":1}'));
-  await harness.until(() => harness.records.length === 0 && caller.received.includes("first "));
+  await until(() => harness.records.length === 0 && caller.received.includes("first "));
   harness.tell("break");
-  await harness.until(() => harness.records.length === 1);
+  await until(() => harness.records.length === 1);
   for (const seen of ["second ", "third"]) {
     harness.tell("go");
-    await harness.until(() => caller.received.includes(seen));
+    await until(() => caller.received.includes(seen));
   }
   harness.tell("go");
   const raw = await caller.end();

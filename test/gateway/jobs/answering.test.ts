@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test, type TestContext } from "node:test";
 import { json, text } from "../http/harness.ts";
-import { openHarness, problemOf, until, type GivenJob, type Harness } from "./harness.ts";
+import { openHarness, problemOf, type GivenJob, type Harness } from "./harness.ts";
+import { until } from "../../house/until.ts";
 
 const SERVICES = {
   services: { a: {}, again: { delivery: "at-least-once", leaseMs: 60, attempts: 3 } },

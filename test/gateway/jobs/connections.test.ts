@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RawCaller, text } from "../http/harness.ts";
-import {
-  LARGER_THAN_BUFFERS,
-  openHarness,
-  problemOf,
-  until,
-  type GivenJob,
-  type Harness,
-} from "./harness.ts";
+import { LARGER_THAN_BUFFERS, openHarness, problemOf, type GivenJob, type Harness } from "./harness.ts";
+import { until } from "../../house/until.ts";
 
 const SERVICES = { services: { a: {} } } as const;
 const POLL = "GET /service/a/jobs HTTP/1.1\r\nHost: x\r\n\r\n";

@@ -1,7 +1,6 @@
 /** What the tests of the jobs gateway share: a port with it in front of a real engine. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Engine } from "../../../src/engine/engine.ts";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import type { Listening } from "../../../src/gateway/gateway.ts";
@@ -11,6 +10,7 @@ import { openHttp } from "../../../src/gateway/http/port.ts";
 import { JobsGateway } from "../../../src/gateway/jobs/gateway.ts";
 import type { JobsOptions } from "../../../src/gateway/jobs/options.ts";
 import type { Limits } from "../../../src/message/limits.ts";
+import { until } from "../../house/until.ts";
 
 /** A job as a worker sees it. */
 export interface GivenJob {
@@ -119,8 +119,8 @@ export async function stageOn(
       assert.equal(response.status, 200, await response.clone().text());
       return (await response.json()) as GivenJob;
     },
-    inFlight: (count) => until(() => local.inFlight === count),
-    waiting: (count) => until(() => gateway.polls === count),
+    inFlight: async (count) => void (await until(() => local.inFlight === count)),
+    waiting: async (count) => void (await until(() => gateway.polls === count)),
   };
 }
 
@@ -130,12 +130,4 @@ export async function problemOf(response: Response): Promise<[status: number, re
   const { reason, status } = (await response.json()) as { reason: unknown; status: unknown };
   assert.equal(status, response.status);
   return [response.status, reason];
-}
-
-/** Resolves when something that no event tells has become true. */
-export async function until(condition: () => boolean): Promise<void> {
-  for (let rounds = 0; !condition(); rounds++) {
-    assert.ok(rounds < 6_000, "it does not become true");
-    await delay(5);
-  }
 }

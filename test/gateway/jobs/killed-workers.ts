@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { createHub, type Hub } from "../../../src/index.ts";
 import { root } from "../../house/root.ts";
 import { seededRandom } from "./random.ts";
-import { until } from "./harness.ts";
+import { until } from "../../house/until.ts";
 
 const POLLER = fileURLToPath(new URL("poller-process.js", import.meta.url));
 const PUSHED = fileURLToPath(new URL("pushed-process.js", import.meta.url));

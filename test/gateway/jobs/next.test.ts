@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BodyBudget } from "../../../src/gateway/http/body-limit.ts";
 import { RawCaller } from "../http/harness.ts";
-import { LARGER_THAN_BUFFERS, openHarness, problemOf, until, type GivenJob } from "./harness.ts";
+import { LARGER_THAN_BUFFERS, openHarness, problemOf, type GivenJob } from "./harness.ts";
+import { until } from "../../house/until.ts";
 
 const SERVICES = { services: { a: {} } } as const;
 

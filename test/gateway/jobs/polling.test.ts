@@ -7,7 +7,8 @@ import { formatHeaders } from "../../../src/message/headers.ts";
 import { Format, Message } from "../../../src/message/message.ts";
 import { createStream } from "../../../src/stream/stream-pair.ts";
 import { json, serveOn, text } from "../http/harness.ts";
-import { openHarness, problemOf, stageOn, until, type GivenJob } from "./harness.ts";
+import { openHarness, problemOf, stageOn, type GivenJob } from "./harness.ts";
+import { until } from "../../house/until.ts";
 
 test("a poll waits for a job, and the answer to the job is the answer to the request", async (context) => {
   const harness = await openHarness(context);
