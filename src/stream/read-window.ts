@@ -49,8 +49,9 @@ export class ReadWindow {
   read(bytes: number): void {
     this.#read += bytes;
     if (this.#read < (this.#extra + INITIAL_CREDIT) / 2) return;
-    this.#end.grant(this.#read);
-    this.#read = 0;
+    const granted = this.#read;
+    this.#read = 0; // first, because the other end may send, and be read, before this returns
+    this.#end.grant(granted);
   }
 
   /** Nothing more will be read. */

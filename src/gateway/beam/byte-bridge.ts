@@ -1,44 +1,35 @@
-import { copyOf, viewOf } from "../../message/bytes.ts";
+import { copyOf } from "../../message/bytes.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
-import { ReadWindow } from "../../stream/read-window.ts";
-import { INITIAL_CREDIT } from "../../stream/stream.ts";
+import { CreditPump, type PumpSource } from "../../stream/credit-pump.ts";
 import type {
   DescriptorSocket,
   DescriptorSocketHandler,
 } from "../../transport/descriptors/descriptor-socket.ts";
 import { adoptSocket, closeDescriptor } from "../../transport/descriptors/endpoints.ts";
+import { TakenWindow } from "./taken-window.ts";
 import type { Attachments, InUse } from "./attachments.ts";
 
-/** How far the hub's side may be ahead of the peer. Bytes. */
-const WINDOW = 262_144;
-
 /** A byte stream of the hub and a socket as one: each direction goes as fast as its reader and ends by itself (B-46). */
-export class ByteBridge implements StreamEvents, InUse {
+export class ByteBridge implements StreamEvents, PumpSource, InUse {
   readonly #socket: DescriptorSocket;
   readonly #end: StreamEnd;
   readonly #attachments: Attachments;
-  readonly #window: ReadWindow;
+  readonly #window: TakenWindow;
   #isOver = false;
   // From the socket into the hub.
-  #sending: boolean;
-  #credit = INITIAL_CREDIT;
-  /** What has arrived and waits for credit, one chunk after the other; no more comes once the socket has paused. */
-  readonly #waiting: Uint8Array[] = [];
-  #inputEnded = false;
+  readonly #pump: CreditPump;
   // From the hub to the socket.
   #receiving: boolean;
   #full = false;
-  #unread = 0;
-  #granting: ReturnType<typeof setImmediate> | undefined;
 
   constructor(descriptor: number, end: StreamEnd, attachments: Attachments) {
     this.#socket = adoptSocket(descriptor);
     this.#end = end;
     this.#attachments = attachments;
-    this.#sending = end.sends;
+    this.#pump = new CreditPump(end, this);
     this.#receiving = end.receives;
-    this.#window = new ReadWindow(end, WINDOW, attachments.site.budget);
+    this.#window = new TakenWindow(end, attachments.site.budget, () => !this.#full);
   }
 
   start(): void {
@@ -56,14 +47,27 @@ export class ByteBridge implements StreamEvents, InUse {
     this.reset(why);
   }
 
+  // PumpSource
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  sentAll(): void {
+    this.#settle();
+  }
+
   // StreamEvents
 
   data(message: Message): void {
     if (this.#isOver) return;
     const { payloadStart, end } = message;
-    this.#unread += end - payloadStart;
     if (!this.#socket.send(message.view(payloadStart, end))) this.#full = true;
-    this.#taken();
+    this.#window.sent(end - payloadStart);
   }
 
   ended(): void {
@@ -73,8 +77,7 @@ export class ByteBridge implements StreamEvents, InUse {
   }
 
   granted(bytes: number): void {
-    this.#credit += bytes;
-    this.#pump();
+    this.#pump.granted(bytes);
   }
 
   ready(): boolean {
@@ -82,7 +85,7 @@ export class ByteBridge implements StreamEvents, InUse {
   }
 
   writable(): void {
-    this.#pump();
+    this.#pump.writable();
   }
 
   /** A stream that was cut off must not look like one that is complete, but a socket of this kind knows only its end. */
@@ -95,52 +98,19 @@ export class ByteBridge implements StreamEvents, InUse {
   readonly #handler: DescriptorSocketHandler = {
     data: (bytes, descriptors) => {
       for (const descriptor of descriptors) closeDescriptor(descriptor);
-      if (this.#isOver || !this.#sending) return;
-      this.#waiting.push(copyOf(bytes, 0, bytes.length));
-      this.#pump();
+      if (this.#pump.isOpen) this.#pump.push(Message.ofBytes(copyOf(bytes, 0, bytes.length)));
     },
-    ended: () => {
-      this.#inputEnded = true;
-      this.#pump();
-    },
+    ended: () => this.#pump.finish(),
     drained: () => {
       this.#full = false;
-      this.#taken();
+      this.#window.taken();
       this.#settle();
     },
     closed: (error) => this.#closed(error),
   };
 
-  #pump(): void {
-    if (this.#isOver) return;
-    for (let bytes = this.#waiting[0]; bytes !== undefined; bytes = this.#waiting[0]) {
-      if (this.#credit <= 0 || !this.#end.ready()) return this.#socket.pause();
-      const size = Math.min(bytes.length, this.#credit);
-      this.#credit -= size;
-      if (size === bytes.length) this.#waiting.shift();
-      else this.#waiting[0] = viewOf(bytes, size, bytes.length);
-      this.#end.send(Message.ofBytes(size === bytes.length ? bytes : viewOf(bytes, 0, size)));
-    }
-    if (!this.#inputEnded) return this.#socket.resume();
-    if (this.#sending) this.#end.end();
-    this.#sending = false;
-    return this.#settle();
-  }
-
-  /** What the system has taken, the hub's side may send anew. Not now, for the reason that a channel has. */
-  #taken(): void {
-    if (!this.#full && !this.#isOver) this.#granting ??= setImmediate(() => this.#grant());
-  }
-
-  #grant(): void {
-    this.#granting = undefined;
-    if (this.#full || this.#isOver) return;
-    this.#window.read(this.#unread);
-    this.#unread = 0;
-  }
-
   #settle(): void {
-    if (this.#sending || this.#receiving || this.#full || this.#isOver) return;
+    if (this.#pump.isOpen || this.#receiving || this.#full || this.#isOver) return;
     this.#finish();
     this.#socket.close();
   }
@@ -155,8 +125,7 @@ export class ByteBridge implements StreamEvents, InUse {
 
   #finish(): void {
     this.#isOver = true;
-    clearImmediate(this.#granting);
     this.#window.close();
-    this.#waiting.length = 0;
+    this.#pump.stop();
   }
 }

@@ -1,18 +1,17 @@
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message, StreamEnd, StreamEvents } from "../../message/message.ts";
-import { ReadWindow } from "../../stream/read-window.ts";
 import { createStream } from "../../stream/stream-pair.ts";
-import { INITIAL_CREDIT, discardStreams, messageCost } from "../../stream/stream.ts";
+import { discardStreams, messageCost } from "../../stream/stream.ts";
+import { CreditPump, type PumpSource } from "../../stream/credit-pump.ts";
 import { closeDescriptor } from "../../transport/descriptors/endpoints.ts";
 import { channelMessageOf, errorOf, outgoingMessage, tooManyStreams, type Outgoing } from "./arguments.ts";
+import { TakenWindow } from "./taken-window.ts";
 import type { Attachments } from "./attachments.ts";
 import type { MessageSocket, MessageSocketEvents } from "./message-socket.ts";
 import { isSocket } from "./file-bridge.ts";
 import type { BeamMessage, Generation } from "./message.ts";
 import { ByteBridge } from "./byte-bridge.ts";
 
-/** How far the hub's side may be ahead of the peer. Bytes. */
-const WINDOW = 262_144;
 const CHANNEL = { receives: true, sends: true, messages: true };
 const GONE = Object.freeze(failure("CALLER_GONE", "the other end of the channel has left"));
 
@@ -32,28 +31,23 @@ export interface BridgeOwner {
  * An attachment and a channel of the hub as one: each direction goes as fast as its reader and ends by itself (B-40 to
  * B-45). Messages may have attachments of their own, which become channels in turn.
  */
-export class ChannelBridge implements MessageSocketEvents, StreamEvents {
+export class ChannelBridge implements MessageSocketEvents, StreamEvents, PumpSource {
   readonly #link: MessageSocket;
   readonly #end: StreamEnd;
   readonly #attachments: Attachments;
   readonly #owner: BridgeOwner | undefined;
   readonly #form: (message: Message) => Outgoing;
-  readonly #window: ReadWindow;
+  readonly #window: TakenWindow;
   #isOver = false;
   #linkOver = false;
   // From the peer into the hub.
-  #sending: boolean;
-  #credit = INITIAL_CREDIT;
-  #waiting: Message | undefined;
+  readonly #pump: CreditPump;
   #inputEnded = false;
   #hasSent = false;
   /** Something was sent to the peer since its own end. */
   #isAnswered = false;
   // From the hub to the peer.
   #receiving: boolean;
-  /** Sent, and not granted anew. As credit counts it. */
-  #unread = 0;
-  #granting: ReturnType<typeof setImmediate> | undefined;
 
   /** `owner` is left out where nobody cares; `form` makes messages of what the hub's side sends. */
   constructor(
@@ -68,9 +62,9 @@ export class ChannelBridge implements MessageSocketEvents, StreamEvents {
     this.#end = end;
     this.#attachments = attachments;
     this.#owner = owner;
-    this.#sending = end.sends;
+    this.#pump = new CreditPump(end, this);
     this.#receiving = end.receives;
-    this.#window = new ReadWindow(end, WINDOW, attachments.site.budget);
+    this.#window = new TakenWindow(end, attachments.site.budget, () => link.isReady);
   }
 
   /** Joins the two. The link's events are to come here. */
@@ -89,7 +83,7 @@ export class ChannelBridge implements MessageSocketEvents, StreamEvents {
   // LinkEvents
 
   message(message: BeamMessage, attachment: number | undefined): void {
-    if (!this.#sending || this.#isOver || this.#owner?.admits(message) === false) {
+    if (!this.#pump.isOpen || this.#owner?.admits(message) === false) {
       this.#attachments.site.stats.dropped++;
       if (attachment !== undefined) closeDescriptor(attachment);
       return;
@@ -99,19 +93,23 @@ export class ChannelBridge implements MessageSocketEvents, StreamEvents {
       attachment === undefined
         ? undefined
         : streamOver(attachment, this.#attachments, message.generation ?? 2);
-    this.#waiting = channelMessageOf(message, nested !== undefined);
-    if (nested !== undefined) this.#waiting.streams = [nested];
-    this.#pump();
+    const arrived = channelMessageOf(message, nested !== undefined);
+    if (nested !== undefined) arrived.streams = [nested];
+    try {
+      this.#pump.push(arrived);
+    } catch (error) {
+      this.refused(error, arrived);
+    }
   }
 
   finished(): void {
     if (this.#isOver || this.#owner?.admits(undefined) === false) return;
     this.#inputEnded = true;
-    this.#pump();
+    this.#pump.finish();
   }
 
   drained(): void {
-    this.#taken();
+    this.#window.taken();
   }
 
   closed(why: Failure | undefined): void {
@@ -125,6 +123,26 @@ export class ChannelBridge implements MessageSocketEvents, StreamEvents {
       this.#end.reset(why ?? GONE);
     }
     this.#owner?.over();
+  }
+
+  // PumpSource
+
+  pause(): void {
+    this.#link.pause();
+  }
+
+  resume(): void {
+    this.#link.resume();
+  }
+
+  refused(error: unknown, message: Message): void {
+    const why = error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
+    discardStreams(message, why);
+    this.#fail(why);
+  }
+
+  sentAll(): void {
+    this.#settle();
   }
 
   // StreamEvents
@@ -143,8 +161,7 @@ export class ChannelBridge implements MessageSocketEvents, StreamEvents {
     } catch (error) {
       return this.#fail(error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED"));
     }
-    this.#unread += messageCost(message);
-    return this.#taken();
+    return this.#window.sent(messageCost(message));
   }
 
   /** The peer hears why, and that is the end. */
@@ -157,8 +174,7 @@ export class ChannelBridge implements MessageSocketEvents, StreamEvents {
   }
 
   granted(bytes: number): void {
-    this.#credit += bytes;
-    this.#pump();
+    this.#pump.granted(bytes);
   }
 
   ready(): boolean {
@@ -166,7 +182,7 @@ export class ChannelBridge implements MessageSocketEvents, StreamEvents {
   }
 
   writable(): void {
-    this.#pump();
+    this.#pump.writable();
   }
 
   ended(): void {
@@ -175,64 +191,21 @@ export class ChannelBridge implements MessageSocketEvents, StreamEvents {
     this.#settle();
   }
 
-  #pump(): void {
-    if (this.#isOver) return;
-    if (this.#waiting !== undefined) {
-      if (this.#credit <= 0 || !this.#end.ready()) return this.#link.pause();
-      const message = this.#waiting;
-      this.#waiting = undefined;
-      this.#credit -= messageCost(message);
-      try {
-        this.#end.send(message);
-      } catch (error) {
-        const why = error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
-        discardStreams(message, why);
-        return this.#fail(why);
-      }
-    }
-    if (this.#inputEnded) this.#endSending();
-    else this.#link.resume();
-    return this.#settle();
-  }
-
-  #endSending(): void {
-    if (!this.#sending) return;
-    this.#sending = false;
-    this.#end.end();
-  }
-
-  /**
-   * What the system has taken, the hub's side may send anew. Not now: a sender in this process that never waits would
-   * never let the loop tell that the other end has left.
-   */
-  #taken(): void {
-    if (!this.#isOver && this.#link.isReady) this.#granting ??= setImmediate(() => this.#grant());
-  }
-
-  #grant(): void {
-    this.#granting = undefined;
-    if (this.#isOver || !this.#link.isReady) return;
-    this.#window.read(this.#unread);
-    this.#unread = 0;
-  }
-
   #fail(why: Failure): void {
     this.#end.reset(why);
     this.reset(why);
   }
 
   #settle(): void {
-    if (this.#isOver || this.#sending || this.#receiving) return;
+    if (this.#isOver || this.#pump.isOpen || this.#receiving) return;
     this.#finish();
     this.#link.close();
   }
 
   #finish(): void {
     this.#isOver = true;
-    clearImmediate(this.#granting);
     this.#window.close();
-    if (this.#waiting !== undefined) discardStreams(this.#waiting, GONE);
-    this.#waiting = undefined;
+    this.#pump.stop(GONE);
     this.#link.resume(); // or nobody would see it end
   }
 }

@@ -2,12 +2,13 @@
 import { createReadStream, createWriteStream, fstatSync, readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
-import { copyOf, viewOf } from "../../message/bytes.ts";
+import { copyOf } from "../../message/bytes.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
 import { createStream } from "../../stream/stream-pair.ts";
 import { ReadWindow, type ReadBudget } from "../../stream/read-window.ts";
-import { INITIAL_CREDIT } from "../../stream/stream.ts";
+import { WINDOW } from "./taken-window.ts";
+import { CreditPump, type PumpSource } from "../../stream/credit-pump.ts";
 
 /** Something that uses a descriptor, until it ends by itself or is ended. */
 export interface InUse {
@@ -20,9 +21,6 @@ interface Attachments {
   add(one: InUse): void;
   delete(one: InUse): void;
 }
-
-/** How far the hub's side may be ahead of the peer. Bytes. */
-const WINDOW = 262_144;
 
 /** Bits of what a descriptor was opened with, and that of one that only names a file. */
 const ACCESS = 3;
@@ -69,19 +67,18 @@ function flagsOf(descriptor: number): number {
 }
 
 /** Sends what is read, as fast as the reader takes it. */
-class FileSource implements StreamEvents, InUse {
+class FileSource implements StreamEvents, PumpSource, InUse {
   readonly #source: Readable;
   readonly #end: StreamEnd;
   readonly #attachments: Attachments;
-  #credit = INITIAL_CREDIT;
-  /** What was read and waits for credit: a chunk or two, for nothing is read meanwhile. */
-  readonly #waiting: Uint8Array[] = [];
+  readonly #pump: CreditPump;
   #hasEnded = false;
   #isOver = false;
 
   constructor(source: Readable, end: StreamEnd, attachments: Attachments) {
     this.#source = source;
     this.#end = end;
+    this.#pump = new CreditPump(end, this);
     this.#attachments = attachments;
   }
 
@@ -91,12 +88,9 @@ class FileSource implements StreamEvents, InUse {
     this.#source.on("close", () => this.#finish(this.#hasEnded ? undefined : FAILED));
     this.#source.on("end", () => {
       this.#hasEnded = true;
-      this.#pump();
+      this.#pump.finish();
     });
-    this.#source.on("data", (chunk: Buffer) => {
-      this.#waiting.push(chunk);
-      this.#pump();
-    });
+    this.#source.on("data", (chunk: Buffer) => this.#pump.push(Message.ofBytes(chunk)));
     this.#end.listen(this);
   }
 
@@ -104,15 +98,28 @@ class FileSource implements StreamEvents, InUse {
     this.#finish(why);
   }
 
+  // PumpSource
+
+  pause(): void {
+    this.#source.pause();
+  }
+
+  resume(): void {
+    this.#source.resume();
+  }
+
+  sentAll(): void {
+    this.#finish(undefined);
+  }
+
   // StreamEvents
 
   granted(bytes: number): void {
-    this.#credit += bytes;
-    this.#pump();
+    this.#pump.granted(bytes);
   }
 
   writable(): void {
-    this.#pump();
+    this.#pump.writable();
   }
 
   reset(why: Failure): void {
@@ -131,30 +138,12 @@ class FileSource implements StreamEvents, InUse {
     // likewise
   }
 
-  #pump(): void {
-    for (let bytes = this.#waiting[0]; bytes !== undefined && !this.#isOver; bytes = this.#waiting[0]) {
-      if (this.#credit <= 0 || !this.#end.ready()) {
-        this.#source.pause();
-        return;
-      }
-      const size = Math.min(bytes.length, this.#credit);
-      this.#credit -= size;
-      if (size === bytes.length) this.#waiting.shift();
-      else this.#waiting[0] = viewOf(bytes, size, bytes.length);
-      this.#end.send(Message.ofBytes(size === bytes.length ? bytes : viewOf(bytes, 0, size)));
-    }
-    if (this.#isOver) return;
-    if (this.#hasEnded) this.#finish(undefined);
-    else this.#source.resume();
-  }
-
   /** All was sent, or nobody wants the rest, or there is none to be had. */
   #finish(why: Failure | undefined): void {
-    if (this.#isOver || (why === undefined && this.#waiting.length > 0)) return;
+    if (this.#isOver || (why === undefined && this.#pump.isOpen)) return;
     this.#isOver = true;
-    this.#waiting.length = 0;
-    if (why === undefined) this.#end.end();
-    else this.#end.reset(why);
+    this.#pump.stop();
+    if (why !== undefined) this.#end.reset(why);
     this.#source.destroy();
     this.#attachments.delete(this);
   }

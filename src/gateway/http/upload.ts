@@ -1,9 +1,9 @@
 /** Request bodies that reach their worker as they arrive. */
-import { viewOf } from "../../message/bytes.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { Format, Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
 import { createStream } from "../../stream/stream-pair.ts";
-import { INITIAL_CREDIT, ROOT_LINE } from "../../stream/stream.ts";
+import { ROOT_LINE } from "../../stream/stream.ts";
+import { CreditPump, type PumpSource } from "../../stream/credit-pump.ts";
 import { BODY_TOO_LARGE } from "./body-limit.ts";
 import type { Exchange, IncomingStream } from "./connection.ts";
 import type { HttpSettings } from "./options.ts";
@@ -21,7 +21,7 @@ const ANSWERED = Object.freeze(failure("CALLER_GONE", "the request has ended bef
  * | dropped | nobody wants the rest: read so that the caller gets to read its answer | complete |
  * | complete| all has come in, or nothing more will              |                   |
  */
-export class Upload implements IncomingStream, StreamEvents {
+export class Upload implements IncomingStream, StreamEvents, PumpSource {
   readonly exchange: Exchange;
   readonly #end: StreamEnd;
   readonly #far: StreamEnd;
@@ -29,11 +29,8 @@ export class Upload implements IncomingStream, StreamEvents {
   readonly #settings: HttpSettings;
   readonly #onTooLarge: () => void;
   #state: "flowing" | "dropped" | "complete" = "flowing";
-  #credit = INITIAL_CREDIT;
+  readonly #pump: CreditPump;
   #received = 0;
-  /** What has arrived and waits for credit; the caller is not read meanwhile. */
-  #rest: Uint8Array | undefined;
-  #isPaused = false;
   #hasAll = false;
   #timer: unknown;
 
@@ -41,6 +38,7 @@ export class Upload implements IncomingStream, StreamEvents {
   constructor(exchange: Exchange, most: number, settings: HttpSettings, onTooLarge: () => void) {
     this.exchange = exchange;
     [this.#end, this.#far] = createStream({ sends: true, receives: false, messages: false });
+    this.#pump = new CreditPump(this.#end, this);
     this.#most = most;
     this.#settings = settings;
     this.#onTooLarge = onTooLarge;
@@ -48,7 +46,7 @@ export class Upload implements IncomingStream, StreamEvents {
 
   /** True when it is the caller who keeps everybody waiting. */
   get isAwaited(): boolean {
-    return this.#state === "flowing" && this.#rest === undefined;
+    return this.#state === "flowing" && this.#pump.isIdle;
   }
 
   /** The request for its worker, whose value is the body. To be made once. */
@@ -64,7 +62,7 @@ export class Upload implements IncomingStream, StreamEvents {
     connection.upload = this;
     this.#end.listen(this);
     request.on("data", (piece) => this.#arrived(piece));
-    request.on("end", () => this.#complete());
+    request.on("end", () => this.#ended());
   }
 
   /** The exchange is over. What is still to come is dropped, for as long as a request may take to arrive. */
@@ -83,6 +81,21 @@ export class Upload implements IncomingStream, StreamEvents {
     this.exchange.connection.upload = undefined;
   }
 
+  // PumpSource
+
+  pause(): void {
+    this.exchange.request.pause();
+  }
+
+  resume(): void {
+    this.exchange.request.resume();
+  }
+
+  sentAll(): void {
+    this.#state = "complete";
+    this.forget();
+  }
+
   // StreamEvents
 
   data(): void {
@@ -94,8 +107,7 @@ export class Upload implements IncomingStream, StreamEvents {
   }
 
   granted(bytes: number): void {
-    this.#credit += bytes;
-    this.#pump();
+    this.#pump.granted(bytes);
   }
 
   ready(): boolean {
@@ -103,7 +115,7 @@ export class Upload implements IncomingStream, StreamEvents {
   }
 
   writable(): void {
-    this.#pump();
+    this.#pump.writable();
   }
 
   /** The worker wants no more of it. What it answers is another matter. */
@@ -116,53 +128,24 @@ export class Upload implements IncomingStream, StreamEvents {
     this.#received += piece.length;
     if (this.#received > this.#most) {
       this.#end.reset(BODY_TOO_LARGE);
+      this.#pump.stop();
       this.#state = "dropped";
       return this.#onTooLarge();
     }
-    this.#rest = piece;
-    this.#pump();
+    this.#pump.push(Message.ofBytes(piece));
   }
 
-  #pump(): void {
-    while (this.#rest !== undefined) {
-      if (this.#credit <= 0 || !this.#end.ready()) {
-        if (!this.#isPaused) this.exchange.request.pause();
-        this.#isPaused = true;
-        return;
-      }
-      const bytes = this.#rest;
-      const size = Math.min(bytes.length, this.#credit);
-      this.#credit -= size;
-      this.#rest = size === bytes.length ? undefined : viewOf(bytes, size, bytes.length);
-      this.#end.send(Message.ofBytes(viewOf(bytes, 0, size)));
-    }
-    if (this.#hasAll) this.#finish();
-    else this.#proceed();
-  }
-
-  #proceed(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    this.exchange.request.resume();
-  }
-
-  #complete(): void {
+  #ended(): void {
     this.#hasAll = true;
-    if (this.#rest === undefined) this.#finish();
-  }
-
-  #finish(): void {
-    if (this.#state === "flowing") this.#end.end();
-    this.#state = "complete";
-    this.forget();
+    if (this.#state === "dropped") this.sentAll();
+    else this.#pump.finish();
   }
 
   #drop(): void {
     if (this.#state !== "flowing") return;
     this.#state = "dropped";
-    this.#rest = undefined;
-    if (this.#hasAll) return this.#finish();
-    this.#proceed();
-    this.exchange.request.resume();
+    this.#pump.stop();
+    if (this.#hasAll) this.sentAll();
+    else this.exchange.request.resume();
   }
 }

@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import { keptPayload } from "../../stream/receive-queue.ts";
-import { viewOf } from "../../message/bytes.ts";
 import type { Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
+import { CreditPump, type PumpSource } from "../../stream/credit-pump.ts";
 import { INITIAL_CREDIT, takeBytes } from "../../stream/stream.ts";
 import { cutOff } from "../../transport/sockets.ts";
 import type { TunnelLimits } from "./options.ts";
@@ -16,7 +16,7 @@ const STEP = WINDOW / 4;
  * A socket and the end of a stream as one connection. Each direction ends by itself, each goes as fast as its reader, and
  * what cuts one off cuts off the other: a stream that is reset is a connection reset, never an end that looks complete.
  */
-export class SocketStream implements StreamEvents {
+export class SocketStream implements StreamEvents, PumpSource {
   readonly #socket: Socket;
   readonly #end: StreamEnd;
   readonly #onClosed: (why: Failure | undefined) => void;
@@ -24,10 +24,8 @@ export class SocketStream implements StreamEvents {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #why: Failure | undefined;
   // From the socket into the stream.
-  #rest: Uint8Array | undefined;
-  #credit = INITIAL_CREDIT;
+  readonly #pump: CreditPump;
   #readAll = false;
-  #sending = true;
   /** The socket is over, and what it sent last still waits for credit. */
   #lingers = false;
   // From the stream to the socket.
@@ -45,6 +43,7 @@ export class SocketStream implements StreamEvents {
     const { idleTimeoutMs, maxDurationMs } = limits;
     this.#socket = socket;
     this.#end = end;
+    this.#pump = new CreditPump(end, this);
     this.#onClosed = onClosed;
     this.#idleTimeoutMs = idleTimeoutMs;
     let error: Error | undefined;
@@ -52,13 +51,10 @@ export class SocketStream implements StreamEvents {
       error = cause; // 'close' follows
     });
     socket.on("close", () => this.#closed(error));
-    socket.on("data", (chunk: Buffer) => {
-      this.#rest = chunk;
-      this.#pump();
-    });
+    socket.on("data", (chunk: Buffer) => this.#pump.push(Message.ofBytes(chunk)));
     socket.on("end", () => {
       this.#readAll = true;
-      this.#pump();
+      this.#pump.finish();
     });
     if (idleTimeoutMs !== Infinity) {
       socket.setTimeout(idleTimeoutMs, () => this.#idle());
@@ -78,6 +74,20 @@ export class SocketStream implements StreamEvents {
     this.reset(why);
   }
 
+  // PumpSource
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  sentAll(): void {
+    if (this.#lingers) this.#over();
+  }
+
   // StreamEvents
 
   data(message: Message): void {
@@ -91,8 +101,7 @@ export class SocketStream implements StreamEvents {
   }
 
   granted(bytes: number): void {
-    this.#credit += bytes;
-    if (this.#rest !== undefined) this.#pump();
+    this.#pump.granted(bytes);
   }
 
   ready(): boolean {
@@ -100,39 +109,16 @@ export class SocketStream implements StreamEvents {
   }
 
   writable(): void {
-    this.#pump();
+    this.#pump.writable();
   }
 
   reset(why: Failure): void {
     const socket = this.#socket;
     if (socket.destroyed && !this.#lingers) return;
     this.#why = why;
-    this.#rest = undefined;
+    this.#pump.stop();
     if (this.#lingers) this.#over();
     else cutOff(socket);
-  }
-
-  #pump(): void {
-    const socket = this.#socket;
-    while (this.#rest !== undefined) {
-      if (this.#credit <= 0 || !this.#end.ready()) {
-        socket.pause();
-        return;
-      }
-      const bytes = this.#rest;
-      const size = Math.min(bytes.length, this.#credit);
-      const isWhole = size === bytes.length;
-      this.#credit -= size;
-      this.#rest = isWhole ? undefined : viewOf(bytes, size, bytes.length);
-      this.#end.send(Message.ofBytes(isWhole ? bytes : viewOf(bytes, 0, size)));
-    }
-    if (!this.#readAll) {
-      if (socket.isPaused()) socket.resume();
-    } else if (this.#sending) {
-      this.#sending = false;
-      this.#end.end();
-      if (this.#lingers) this.#over();
-    }
   }
 
   /** What the system has taken, the other end may send anew. */
@@ -145,14 +131,14 @@ export class SocketStream implements StreamEvents {
 
   #closed(error: Error | undefined): void {
     const isClean = error === undefined && this.#why === undefined && !this.#receiving;
-    if (isClean && this.#readAll && this.#sending) {
+    if (isClean && this.#readAll && this.#pump.isOpen) {
       this.#lingers = true;
       // Its own timeout is gone with the socket.
       if (this.#idleTimeoutMs !== Infinity)
         this.#timer ??= setTimeout(() => this.#idle(), this.#idleTimeoutMs);
       return;
     }
-    if (this.#why === undefined && (error !== undefined || this.#sending || this.#receiving)) {
+    if (this.#why === undefined && (error !== undefined || this.#pump.isOpen || this.#receiving)) {
       this.#why = lost(error);
       this.#end.reset(this.#why);
     }

@@ -1,17 +1,16 @@
 /** The end of a stream as a peer holds it: what arrives waits here until it is taken, what leaves waits for credit. */
 import { ReceiveQueue, keptBytes } from "../../stream/receive-queue.ts";
-import { viewOf } from "../../message/bytes.ts";
 import { defer } from "../../runtime/deferred.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import { Message, type StreamEnd, type StreamEvents } from "../../message/message.ts";
 import { OpenStreams, type OpenStream } from "../../stream/open-streams.ts";
 import { ReadBudget, ReadWindow } from "../../stream/read-window.ts";
-import { INITIAL_CREDIT, discardStreams, messageCost } from "../../stream/stream.ts";
+import { CreditPump, type PumpSource } from "../../stream/credit-pump.ts";
+import { discardStreams, messageCost } from "../../stream/stream.ts";
 import type { SharedByStreams } from "./values.ts";
 
 /** What the other end may send ahead of the reader. Bytes. */
 const WINDOW = 1_048_576;
-const NOTHING = new Uint8Array(0);
 /** Sends that may wait for those before them. */
 const MAX_LINE = 1_024;
 
@@ -24,7 +23,16 @@ export interface Taker {
 /** Whose end it is: that of a pump, for as long as it is open, or a user's, who has opened a channel or received the stream. */
 export type Holder = "pump" | "opener" | "receiver";
 
-export class Port implements StreamEvents, OpenStream {
+/** Something that is sent, and who waits for it to have left. */
+interface Leaving {
+  readonly message: Message;
+  /** There must be room for more then. */
+  readonly needsRoom: boolean;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+export class Port implements StreamEvents, PumpSource, OpenStream {
   readonly #end: StreamEnd;
   readonly #window: ReadWindow;
   /** Where it is counted, as long as it is. */
@@ -40,16 +48,14 @@ export class Port implements StreamEvents, OpenStream {
   #receiving: boolean;
   #awaiting: Taker | undefined;
   // Leaving.
-  #sending: boolean;
-  #credit = INITIAL_CREDIT;
+  readonly #pump: CreditPump;
   /** The other end has asked for more than every stream begins with: somebody reads there. */
   #isGranted = false;
   /** Something was sent here, or will be. */
   #isFed: boolean;
-  #onRoom: { readonly credit: number; resolve(): void; reject(error: Error): void } | undefined;
-  /** Somebody is sending; others stand in line, so that nothing overtakes what waits for credit. */
-  #busy = false;
-  readonly #line: (() => void)[] = [];
+  /** What is with the pump, and what stands in line behind it, so that nothing overtakes what waits for credit. */
+  #leaving: Leaving | undefined;
+  readonly #line: Leaving[] = [];
   /** END follows what is being sent. */
   #ending = false;
 
@@ -68,7 +74,7 @@ export class Port implements StreamEvents, OpenStream {
     this.#window = new ReadWindow(end, WINDOW, budget);
     this.#arrived = new ReceiveQueue(end.messages);
     this.#receiving = end.receives;
-    this.#sending = end.sends;
+    this.#pump = new CreditPump(end, this);
     this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`
     end.listen(this);
   }
@@ -80,7 +86,7 @@ export class Port implements StreamEvents, OpenStream {
 
   /** True while the stream is of use to somebody. */
   get isOpen(): boolean {
-    return this.#receiving || this.#sending;
+    return this.#receiving || this.#pump.isOpen;
   }
 
   /** True while somebody reads at this end, or at the other and somebody sends here. */
@@ -89,7 +95,7 @@ export class Port implements StreamEvents, OpenStream {
     if (this.#awaiting !== undefined && (this.#holder !== "pump" || this.moves > 0)) return true;
     // The handler of a channel has returned, most likely, and what is sent to it is dropped.
     if (this.#holder === "opener" && this.#end.receives && !this.#receiving) return false;
-    return this.#sending && this.#isFed && this.#isGranted && this.#credit > 0;
+    return this.#pump.isOpen && this.#isFed && this.#isGranted && this.#pump.credit > 0;
   }
 
   /** The next that arrived; undefined at the end. Rejects when the stream was aborted. One call at a time. */
@@ -111,37 +117,12 @@ export class Port implements StreamEvents, OpenStream {
 
   /** Sends bytes as credit allows. Resolves when all have left and more may follow; undefined when they have already. */
   write(bytes: Uint8Array): Promise<void> | undefined {
-    const isFree = this.isSending && !this.#busy;
-    if (!isFree || bytes.length > this.#credit || !this.#end.ready()) return this.#writeInParts(bytes);
-    this.#credit -= bytes.length;
-    this.#sends();
-    if (bytes.length > 0) this.#end.send(Message.ofBytes(bytes));
-    return this.#end.ready() ? undefined : this.#writeInParts(NOTHING);
-  }
-
-  async #writeInParts(bytes: Uint8Array): Promise<void> {
-    this.#checkSending();
-    if (this.#busy) await this.#stand();
-    this.#busy = true;
-    try {
-      for (let at = 0; at < bytes.length;) {
-        while (this.#credit <= 0 || !this.#end.ready()) await this.#room(1);
-        this.#checkOpen();
-        const length = Math.min(bytes.length - at, this.#credit);
-        this.#credit -= length;
-        this.#sends();
-        this.#end.send(Message.ofBytes(length === bytes.length ? bytes : viewOf(bytes, at, at + length)));
-        at += length;
-      }
-      while (!this.#end.ready()) await this.#room(-Infinity); // what was sent may still lie where it was given
-    } finally {
-      this.#next();
-    }
+    return this.#send(Message.ofBytes(bytes), true);
   }
 
   /** True while more may be sent. */
   get isSending(): boolean {
-    return this.#sending && !this.#ending;
+    return this.#pump.isOpen && !this.#ending;
   }
 
   /**
@@ -150,34 +131,37 @@ export class Port implements StreamEvents, OpenStream {
    * not take.
    */
   send(message: Message): Promise<void> | undefined {
-    const isFree = this.isSending && !this.#busy && this.#credit > 0;
-    if (!isFree || !this.#end.ready()) return this.#sendLater(message);
-    this.#sends();
-    this.#end.send(message);
-    this.#credit -= messageCost(message);
-    return undefined;
+    return this.#send(message, false);
   }
 
-  async #sendLater(message: Message): Promise<void> {
-    this.#checkSending();
-    if (this.#busy) await this.#stand();
-    this.#busy = true;
-    try {
-      while (this.#credit <= 0 || !this.#end.ready()) await this.#room(1);
-      this.#checkOpen();
-      this.#sends();
-      this.#end.send(message);
-      this.#credit -= messageCost(message);
-    } finally {
-      this.#next();
+  #send(message: Message, needsRoom: boolean): Promise<void> | undefined {
+    if (!this.isSending) return Promise.reject(this.#error ?? closedError());
+    this.#isFed = true;
+    const isFirst = this.#leaving === undefined;
+    if (isFirst) {
+      this.#pump.push(message);
+      if (this.#error !== undefined) return Promise.reject(this.#error);
+      if (this.#pump.isIdle && (!needsRoom || this.#end.ready())) {
+        if (this.#isGranted) this.moves++;
+        return undefined;
+      }
+    } else if (this.#line.length >= MAX_LINE) {
+      return Promise.reject(
+        LintelError.of("SLOW_CONSUMER", "the other end does not keep up, and nobody waits for what is sent"),
+      );
     }
+    return new Promise((resolve, reject) => {
+      const leaving = { message, needsRoom, resolve, reject };
+      if (isFirst) this.#leaving = leaving;
+      else this.#line.push(leaving);
+    });
   }
 
   /** Nothing more is sent after what is being sent; what the other end sends still arrives. */
   end(): void {
-    if (!this.#sending || this.#ending) return;
+    if (!this.isSending) return;
     this.#ending = true;
-    if (!this.#busy) this.#finish();
+    if (this.#leaving === undefined) this.#pump.finish();
   }
 
   /** What has arrived and still arrives is dropped, so that who sends it does not wait for a reader. */
@@ -199,8 +183,28 @@ export class Port implements StreamEvents, OpenStream {
   /** Nothing flows any more, and both ends know: what the stream stood for was handed over. */
   over(): void {
     this.#receiving = false;
-    this.#sending = false;
+    this.#pump.stop();
     this.#settle();
+  }
+
+  // PumpSource
+
+  pause(): void {
+    // what is in line waits
+  }
+
+  resume(): void {
+    this.#left();
+  }
+
+  sentAll(): void {
+    this.#settle();
+    this.#uncount();
+  }
+
+  refused(error: unknown): void {
+    this.#leaving?.reject(error as Error);
+    this.#leaving = undefined;
   }
 
   // StreamEvents
@@ -226,10 +230,10 @@ export class Port implements StreamEvents, OpenStream {
   }
 
   granted(bytes: number): void {
-    this.#credit += bytes;
     this.#isGranted = true;
     this.moves++;
-    this.#go();
+    this.#pump.granted(bytes);
+    this.#left();
   }
 
   ready(): boolean {
@@ -237,20 +241,23 @@ export class Port implements StreamEvents, OpenStream {
   }
 
   writable(): void {
-    this.#go();
+    if (this.#isGranted && this.#pump.credit > 0) this.moves++;
+    this.#pump.writable();
+    this.#left();
   }
 
   reset(why: Failure): void {
     this.#receiving = false;
-    this.#sending = false;
+    this.#pump.stop(why);
     this.#error = LintelError.from(why);
     for (let one = this.#arrived.take(); one !== undefined; one = this.#arrived.take()) {
       discardStreams(one, why);
     }
     this.#awaiting?.reject(this.#error);
     this.#awaiting = undefined;
-    this.#onRoom?.reject(this.#error);
-    this.#onRoom = undefined;
+    this.#leaving?.reject(this.#error);
+    this.#leaving = undefined;
+    for (const leaving of this.#line.splice(0)) leaving.reject(this.#error);
     this.#settle();
   }
 
@@ -261,60 +268,25 @@ export class Port implements StreamEvents, OpenStream {
     return message;
   }
 
-  #sends(): void {
-    if (this.#isGranted) this.moves++;
-    this.#isFed = true;
-  }
-
-  /** Waits for its turn. */
-  #stand(): Promise<void> {
-    if (this.#line.length >= MAX_LINE) {
-      return Promise.reject(
-        LintelError.of("SLOW_CONSUMER", "the other end does not keep up, and nobody waits for what is sent"),
-      );
+  /** Sends what is next in line, when what was before it has left. */
+  #left(): void {
+    while (this.#pump.isIdle) {
+      const left = this.#leaving;
+      if (left?.needsRoom === true && !this.#end.ready()) return; // it may still lie where it was given
+      this.#leaving = this.#line.shift();
+      left?.resolve();
+      if (this.#leaving === undefined) break;
+      this.#push(this.#leaving);
     }
-    return new Promise((resolve) => this.#line.push(resolve));
+    if (this.#ending && this.#leaving === undefined) this.#pump.finish();
   }
 
-  /** Whoever is next in line may send. */
-  #next(): void {
-    const next = this.#line.shift();
-    if (next !== undefined) return next();
-    this.#busy = false;
-    if (this.#ending) this.#finish();
-  }
-
-  #finish(): void {
-    if (!this.#sending) return;
-    this.#sending = false;
-    this.#end.end();
-    this.#settle();
-    this.#uncount();
-  }
-
-  /** Resolves when there is this much credit, and the way to the other end has room. */
-  #room(credit: number): Promise<void> {
-    this.#checkOpen();
-    return new Promise((resolve, reject) => {
-      this.#onRoom = { credit, resolve, reject };
-    });
-  }
-
-  #go(): void {
-    const waiting = this.#onRoom;
-    if (waiting === undefined || this.#credit < waiting.credit || !this.#end.ready()) return;
-    this.#onRoom = undefined;
-    waiting.resolve();
-  }
-
-  #checkSending(): void {
-    this.#checkOpen();
-    if (this.#ending) throw closedError();
-  }
-
-  #checkOpen(): void {
-    if (this.#error !== undefined) throw this.#error;
-    if (!this.#sending) throw closedError();
+  #push({ message }: Leaving): void {
+    try {
+      this.#pump.push(message);
+    } catch (error) {
+      this.refused(error);
+    }
   }
 
   #settle(): void {
@@ -327,7 +299,7 @@ export class Port implements StreamEvents, OpenStream {
 
   /** Nobody waits for its end any more, once it is of use to nobody at this end. */
   #uncount(): void {
-    if (this.#sending || (this.#receiving && !this.#ignores)) return;
+    if (this.#pump.isOpen || (this.#receiving && !this.#ignores)) return;
     this.#open?.closed(this);
     this.#open = undefined;
   }

@@ -203,8 +203,9 @@ export class StreamedAnswer implements StreamEvents {
 
   /** The connection has room again for what the worker may send. */
   #taken(): void {
-    this.#window.read(this.#unread);
-    this.#unread = 0;
+    const taken = this.#unread;
+    this.#unread = 0; // first, because the worker may send before this returns
+    this.#window.read(taken);
   }
 
   #stop(): void {
