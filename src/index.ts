@@ -9,6 +9,17 @@ export type { HandlerOptions, HttpHandler } from "./gateway/http/embedded.ts";
 export type { JobServiceOptions, JobsOptions } from "./gateway/jobs/options.ts";
 export type { Access, Credentials, Principal, Verb } from "./access/access.ts";
 export type { PeerCertificate, UnixPeer } from "./message/peer-identity.ts";
+export type { Identity, Origin } from "./message/origin.ts";
+export type {
+  DropCause,
+  LateReply,
+  Observer,
+  PollEvent,
+  RegistrationEvent,
+  RequestRecord,
+  SessionEvent,
+  SettledRequest,
+} from "./observe/observer.ts";
 export { LintelError, type LintelErrorOptions } from "./message/failure.ts";
 export type { Code, Reason } from "./message/status.ts";
 export type { Overflow } from "./message/overflow.ts";

@@ -12,28 +12,42 @@ import type {
 import type { Failure } from "../message/failure.ts";
 import { MAX_TIMEOUT, type Limits } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
+import { IN_PROCESS } from "../message/origin.ts";
+import { checkPattern } from "../message/subject.ts";
 import { SlicedWork } from "../runtime/sliced-work.ts";
-import { discardStreams } from "../stream/stream.ts";
+import type { Observer } from "../observe/observer.ts";
+import { tellRegistration, type Registered } from "../observe/registration.ts";
 import { KeptRequests, type KeepingLimits } from "./kept-requests.ts";
-import { clearInFlight, createInFlight, fillInFlight, type InFlight } from "./in-flight.ts";
-import {
-  CALLER_GONE,
-  CLOSED,
-  DEADLINE,
-  DRAINING,
-  NO_RESPONDERS,
-  QUEUE_FULL,
-  WORKER_LOST,
-} from "./outcomes.ts";
+import { createInFlight, fillInFlight, type InFlight } from "./in-flight.ts";
+import { CALLER_GONE, CLOSED, DEADLINE, NO_RESPONDERS, WORKER_LOST } from "./outcomes.ts";
 import { DeadlineTable } from "../collections/deadline-table.ts";
-import { Refusals } from "./refusals.ts";
 import { giveTo, pickGroup, takeFrom, type Member, type QueueGroup } from "./queue-group.ts";
 import { RoutingTable, type BrokerRoute } from "./routes.ts";
+import {
+  ABANDONED,
+  ANSWERED,
+  CANCELED,
+  CANCELED_LATE,
+  EXPIRED,
+  FAILED,
+  IS_CLOSED,
+  IS_DRAINING,
+  LOST,
+  NOBODY_SERVES,
+  QUEUE_IS_FULL,
+  SHUT_DOWN,
+  Settlement,
+  TABLE_IS_FULL,
+  TOO_LATE,
+  cannotBeKept,
+  type Refusal,
+} from "./settlement.ts";
 import { createStats, type BrokerStats } from "./stats.ts";
 
 export interface BrokerOptions {
   readonly clock: Clock;
   readonly limits: Pick<Limits, "inFlight" | "queue" | "concurrency"> & KeepingLimits;
+  readonly observer?: Observer | undefined;
 }
 
 const READY = Promise.resolve();
@@ -45,20 +59,28 @@ export class Broker {
   readonly #table = new RoutingTable();
   readonly #inFlight: DeadlineTable<InFlight>;
   readonly #kept: KeptRequests;
-  readonly #refusals: Refusals;
+  readonly #settlement: Settlement;
+  readonly #observer: Observer | undefined;
   /** Ends of many requests at once. */
   readonly #endings: SlicedWork;
-  readonly #onIdle: (() => void)[] = [];
   #state: "open" | "draining" | "closed" = "open";
 
   constructor(options: BrokerOptions) {
     this.#clock = options.clock;
     this.#limits = options.limits;
     this.#kept = new KeptRequests(options.limits);
-    this.#refusals = new Refusals(this.stats, this.#kept);
+    this.#observer = options.observer;
     this.#endings = new SlicedWork((callback) => options.clock.after(0, callback));
-    const expired = (row: InFlight): void => this.#expired(row);
+    const expired = (row: InFlight): void => this.#settlement.settle(row, EXPIRED, DEADLINE);
     this.#inFlight = new DeadlineTable(options.clock, options.limits.inFlight, createInFlight, expired);
+    this.#settlement = new Settlement({
+      stats: this.stats,
+      table: this.#inFlight,
+      kept: this.#kept,
+      clock: options.clock,
+      observer: options.observer,
+      pull: (group) => this.#pull(group),
+    });
   }
 
   /** Requests without an outcome. */
@@ -84,6 +106,7 @@ export class Broker {
     this.stats.publications++;
     this.stats.deliveries += subscribers.length;
     for (let index = 0; index < subscribers.length; index++) subscribers[index]!.deliver(target, publication);
+    this.#observer?.published?.(target.subject, subscribers.length);
   }
 
   /** Hands the request to one worker, or queues it. Returns a handle for `cancel`, 0 when it has ended already. */
@@ -96,26 +119,31 @@ export class Broker {
     now: number = this.#clock.now(),
   ): number {
     const target = route as BrokerRoute;
-    const { stats } = this;
-    stats.requests++;
+    this.stats.requests++;
     this.#table.resolve(target);
+    const settlement = this.#settlement;
     const group = target.groups.length === 1 ? target.groups[0] : pickGroup(target.groups);
-    if (this.#state === "draining")
-      return this.#refusals.refuse("refusedDraining", DRAINING, request, sink, tag);
-    if (this.#state === "closed") return this.#refusals.refuse("closed", CLOSED, request, sink, tag);
-    if (group === undefined) return this.#refusals.refuse("noResponders", NO_RESPONDERS, request, sink, tag);
-    if (!(timeoutMs > 0)) return this.#refusals.refuse("deadline", DEADLINE, request, sink, tag);
+    if (this.#state !== "open" || group === undefined || !(timeoutMs > 0))
+      return settlement.refuse(this.#objection(group), target, request, timeoutMs, sink, tag);
     const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
     // What waits goes first, also when this request is made in the moment between a job's end and the next pull.
     const member = group.waitingCount > 0 ? undefined : group.choose();
-    if (member === undefined) return this.#enqueue(group, target, request, now + timeout, sink, tag);
+    if (member === undefined) return this.#enqueue(group, target, request, timeout, now, sink, tag);
     const isKept = group.attempts !== 1 || member.keeps === true;
     const kept = isKept ? this.#kept.keepHeld(request, sink, tag, group.attempts) : undefined;
-    if (kept !== undefined && "code" in kept) return this.#refusals.unkept(kept, request, sink, tag);
+    if (kept !== undefined && "code" in kept)
+      return settlement.refuse(cannotBeKept(kept), target, request, timeout, sink, tag);
     const row = this.#inFlight.add(now + timeout);
-    if (row === undefined) return this.#refusals.noRow(kept, request, sink, tag);
+    if (row === undefined) {
+      this.#kept.release({ kept });
+      return settlement.refuse(TABLE_IS_FULL, target, request, timeout, sink, tag);
+    }
     fillInFlight(row, sink, tag, group, target, kept, 1);
     giveTo(member, row);
+    if (settlement.watch !== undefined) {
+      settlement.watch.begin(row, timeout, now);
+      settlement.watch.handOut(row, member.worker.origin ?? IN_PROCESS, now);
+    }
     const { id } = row;
     member.worker.execute(id, target, request, timeout, now, 1);
     return row.id === id ? id : 0;
@@ -125,37 +153,56 @@ export class Broker {
     group: QueueGroup,
     route: BrokerRoute,
     request: Message,
-    deadline: number,
+    timeout: number,
+    now: number,
     sink: Sink,
     tag: number,
   ): number {
+    const settlement = this.#settlement;
     if (group.waitingCount >= this.#limits.queue)
-      return this.#refusals.refuse("queueFull", QUEUE_FULL, request, sink, tag);
-    if (this.#inFlight.isFull) return this.#refusals.noRow(undefined, request, sink, tag);
+      return settlement.refuse(QUEUE_IS_FULL, route, request, timeout, sink, tag);
+    if (this.#inFlight.isFull) return settlement.refuse(TABLE_IS_FULL, route, request, timeout, sink, tag);
     const kept = this.#kept.keep(request, sink, tag, true);
-    if ("code" in kept) return this.#refusals.unkept(kept, request, sink, tag);
-    const row = this.#inFlight.add(deadline);
-    if (row === undefined) return this.#refusals.noRow(kept, request, sink, tag); // a toJSON made requests
+    if ("code" in kept) return settlement.refuse(cannotBeKept(kept), route, request, timeout, sink, tag);
+    const row = this.#inFlight.add(now + timeout);
+    if (row === undefined) {
+      this.#kept.release({ kept }); // a toJSON made requests
+      return settlement.refuse(TABLE_IS_FULL, route, request, timeout, sink, tag);
+    }
     fillInFlight(row, sink, tag, group, route, kept, 0);
+    settlement.watch?.begin(row, timeout, now);
     group.enqueue(row.id, this.#isWaiting);
     return row.id;
+  }
+
+  /** Why a request is not taken. */
+  #objection(group: QueueGroup | undefined): Refusal {
+    if (this.#state === "draining") return IS_DRAINING;
+    if (this.#state === "closed") return IS_CLOSED;
+    return group === undefined ? NOBODY_SERVES : TOO_LATE;
   }
 
   /** Withdraws a request: the worker that holds it is told why, the sink hears nothing more. */
   cancel(handle: number, why: Failure = CALLER_GONE): void {
     const row = this.#inFlight.get(handle);
     if (row === undefined) return;
-    if (why.code === "deadline_exceeded") this.stats.deadline++;
-    else this.stats.canceled++;
-    this.#withdraw(row, why, undefined);
+    this.#settlement.settle(row, why.code === "deadline_exceeded" ? CANCELED_LATE : CANCELED, why);
   }
 
   subscribe(pattern: string, subscriber: Subscriber): Subscription {
-    return this.#table.subscribe(pattern, subscriber);
+    const registered: Registered = { kind: "subscription", pattern, origin: subscriber.origin };
+    const subscription = this.#table.subscribe(pattern, subscriber, () =>
+      tellRegistration(this.#observer, "removed", registered),
+    );
+    tellRegistration(this.#observer, "added", registered);
+    return subscription;
   }
 
   serve(pattern: string, worker: Worker, options: ServeOptions = {}): Registration {
-    const group = this.#table.group(pattern, options.queue ?? "");
+    const { queue = "" } = options;
+    // First: an observer that makes requests of its own must not reach the worker before this has returned.
+    tellRegistration(this.#observer, "added", serviceOf(checkPattern(pattern), queue, worker));
+    const group = this.#table.group(pattern, queue);
     const asked = Math.floor(options.concurrency ?? this.#limits.concurrency);
     const [concurrency, keeps] = [asked >= 1 ? asked : 1, worker.keepsRequests === true];
     const member: Member = { worker, group, keeps, concurrency, held: 0, aside: 0, serving: true };
@@ -166,7 +213,7 @@ export class Broker {
     if (group.waitingCount > 0) this.#clock.after(0, () => this.#pull(group));
     return {
       ready: READY,
-      reply: (job, answer) => this.#reply(member, job, answer),
+      reply: (job, answer, now) => this.#reply(member, job, answer, now),
       fail: (job, why) => this.#fail(member, job, why),
       leave: () => {
         this.#leave(member);
@@ -184,8 +231,7 @@ export class Broker {
   /** Takes no new requests; `then` is called when the last one has ended and its outcome is delivered. */
   drain(then: () => void): void {
     if (this.#state === "open") this.#state = "draining";
-    if (this.#inFlight.size === 0) then();
-    else this.#onIdle.push(then);
+    this.#settlement.whenIdle(then);
   }
 
   /** Ends every request; `then` is called when all have heard it. What was given to a worker is not safe to retry. */
@@ -199,8 +245,7 @@ export class Broker {
         this.#inFlight.stop();
         then();
       } else {
-        this.stats.closed++;
-        this.#withdraw(row, row.member === undefined ? why : ofHeld, row.sink);
+        this.#settlement.settle(row, SHUT_DOWN, row.member === undefined ? why : ofHeld);
       }
       return row !== undefined;
     });
@@ -239,6 +284,7 @@ export class Broker {
       const { route, message } = row;
       if (group.attempts === 1 || message!.streams !== undefined) this.#kept.handOver(row, member);
       giveTo(member, row);
+      this.#settlement.watch?.handOut(row, member.worker.origin ?? IN_PROCESS, now);
       group.waitingCount--;
       member.worker.execute(id, route!, message!, left, now, ++row.attempt);
     }
@@ -271,75 +317,28 @@ export class Broker {
   /** Takes a request from its worker, to be handed out again. */
   #requeue(row: InFlight, member: Member): void {
     takeFrom(member, row);
+    this.#settlement.watch?.takeBack(row);
     member.group.requeue(row.id);
   }
 
-  #reply(member: Member, job: number, answer: Message): boolean {
-    const row = this.#inFlight.get(job);
-    if (row === undefined || row.member !== member) {
-      this.stats.lateReplies++;
-      return false;
-    }
-    const { tag } = row;
-    const sink = row.sink!;
-    this.stats.answered++;
-    this.#free(row);
-    sink.answered(tag, answer);
-    this.#ended(member.group);
+  #reply(member: Member, job: number, answer: Message, now: number | undefined): boolean {
+    const row = this.#settlement.held(member, job);
+    if (row === undefined) return false;
+    this.#settlement.settle(row, ANSWERED, undefined, answer, now);
     return true;
   }
 
   #fail(member: Member, job: number, why: Failure): boolean {
-    const row = this.#inFlight.get(job);
-    if (row === undefined || row.member !== member) {
-      this.stats.lateReplies++;
-      return false;
-    }
-    const { tag } = row;
-    const sink = row.sink!;
-    this.stats.failed++;
-    this.#free(row);
-    sink.failed(tag, why);
-    this.#ended(member.group);
+    const row = this.#settlement.held(member, job);
+    if (row === undefined) return false;
+    this.#settlement.settle(row, FAILED, why);
     return true;
-  }
-
-  #expired(row: InFlight): void {
-    this.stats.deadline++;
-    this.#withdraw(row, DEADLINE, row.sink);
   }
 
   #expireNow(id: number): false {
     const row = this.#inFlight.get(id);
-    if (row !== undefined) this.#expired(row);
+    if (row !== undefined) this.#settlement.settle(row, EXPIRED, DEADLINE);
     return false;
-  }
-
-  /** Ends a request without its worker: the worker that holds it, if any, is told why, and so is the sink, if given. */
-  #withdraw(row: InFlight, why: Failure, sink: Sink | undefined): void {
-    const { id, tag, member, message } = row;
-    const group = row.group!;
-    this.#free(row);
-    member?.worker.cancel(id, why);
-    sink?.failed(tag, why);
-    if (message !== undefined) discardStreams(message, why);
-    this.#ended(group);
-  }
-
-  #free(row: InFlight): void {
-    const { member } = row;
-    if (member !== undefined) takeFrom(member, row);
-    else row.group!.waitingCount--;
-    if (row.kept !== undefined) this.#kept.release(row);
-    clearInFlight(row);
-    this.#inFlight.release(row);
-  }
-
-  /** After an outcome has been delivered: its place may be free for another, or it was the last. */
-  #ended(group: QueueGroup): void {
-    if (group.waitingCount > 0) this.#pull(group);
-    if (this.#onIdle.length === 0 || this.#inFlight.size > 0) return;
-    for (const then of this.#onIdle.splice(0)) then();
   }
 
   #leave(member: Member): void {
@@ -347,6 +346,7 @@ export class Broker {
     member.serving = false;
     const { group } = member;
     group.remove(member);
+    tellRegistration(this.#observer, "removed", serviceOf(group.pattern, group.queue, member.worker));
     if (group.members.length > 0) return;
     this.#table.dropGroup(group);
     this.#abandon(group);
@@ -360,12 +360,7 @@ export class Broker {
       if (id === undefined) return false;
       const row = this.#inFlight.get(id);
       if (row === undefined || row.group !== group || row.member !== undefined) return true;
-      const { sink, tag, message } = row;
-      this.#free(row);
-      this.stats.noResponders++;
-      sink?.failed(tag, NO_RESPONDERS);
-      if (message !== undefined) discardStreams(message, NO_RESPONDERS);
-      this.#ended(group);
+      this.#settlement.settle(row, ABANDONED, NO_RESPONDERS);
       return true;
     });
   }
@@ -388,13 +383,11 @@ export class Broker {
     if (row === undefined) return; // the last one has ended otherwise
     if (mayRepeat && row.message !== undefined && row.attempt < group.attempts) {
       this.#requeue(row, member);
-    } else {
-      const { tag } = row;
-      const sink = row.sink!;
-      this.stats.workerLost++;
-      this.#free(row);
-      sink.failed(tag, WORKER_LOST);
-    }
-    this.#ended(group);
+      this.#pull(group);
+    } else this.#settlement.settle(row, LOST, WORKER_LOST);
   }
+}
+
+function serviceOf(pattern: string, queue: string, { origin }: Worker): Registered {
+  return { kind: "service", pattern, queue, origin };
 }

@@ -1,5 +1,6 @@
 import type { Sink } from "../message/delivery.ts";
 import type { Message } from "../message/message.ts";
+import type { Watched } from "../observe/request-watch.ts";
 import type { Kept } from "./kept-requests.ts";
 import type { Held, QueueGroup } from "./queue-group.ts";
 import type { BrokerRoute } from "./routes.ts";
@@ -17,7 +18,7 @@ import type { Pending } from "../collections/deadline-table.ts";
  * A row is `held` when it has a member and `queued` while it has none; ending one frees the row, so a second outcome
  * finds nothing.
  */
-export interface InFlight extends Pending, Held {
+export interface InFlight extends Pending, Held, Watched {
   sink: Sink | undefined;
   tag: number;
   group: QueueGroup | undefined;
@@ -45,6 +46,7 @@ export function createInFlight(): InFlight {
     aside: false,
     previous: undefined,
     next: undefined,
+    notes: undefined,
   };
 }
 

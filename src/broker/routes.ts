@@ -40,8 +40,8 @@ export class RoutingTable {
     return route;
   }
 
-  /** Throws `BAD_SUBJECT`. */
-  subscribe(pattern: string, subscriber: Subscriber): Subscription {
+  /** `onClosed` is called once. Throws `BAD_SUBJECT`. */
+  subscribe(pattern: string, subscriber: Subscriber, onClosed: () => void): Subscription {
     checkPattern(pattern);
     this.#subscribers.add(pattern, subscriber);
     this.#version++;
@@ -53,6 +53,7 @@ export class RoutingTable {
         open = false;
         this.#subscribers.remove(pattern, subscriber);
         this.#version++;
+        onClosed();
       },
     };
   }

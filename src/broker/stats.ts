@@ -19,6 +19,12 @@ export interface BrokerStats {
   deliveries: number;
 }
 
+/** What counts the end of a request. */
+export type EndCounter = Exclude<
+  keyof BrokerStats,
+  "requests" | "lateReplies" | "publications" | "deliveries"
+>;
+
 export function createStats(): BrokerStats {
   return {
     requests: 0,

@@ -10,6 +10,7 @@ import {
   text,
   type Check,
 } from "../message/options.ts";
+import { anObserver } from "../observe/combine.ts";
 import { checkLimits } from "../peer/checks.ts";
 import { aRegistry } from "../transport/registry.ts";
 
@@ -26,6 +27,7 @@ const CONFIG: Readonly<Record<string, Check>> = {
   grpc: object("{ port: 4510 }"),
   name: text,
   transports: orNull(aRegistry),
+  observer: anObserver,
   onSession: aFunction,
   onService: aFunction,
   onPoll: aFunction,

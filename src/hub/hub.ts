@@ -13,12 +13,13 @@ import type { HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import type { JobsOptions } from "../gateway/jobs/options.ts";
 import type { JobsGateway } from "../gateway/jobs/gateway.ts";
-import type { PollListener } from "../gateway/jobs/workers.ts";
-import type { ServiceListener } from "../gateway/native/connection-options.ts";
 import { NativeGateway } from "../gateway/native/gateway.ts";
 import { OVERDUE } from "../message/draining.ts";
-import { LintelError, type Failure } from "../message/failure.ts";
+import { LintelError } from "../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
+import { observerOf, type Callbacks } from "../observe/callbacks.ts";
+import { combineObservers, reportFirst } from "../observe/combine.ts";
+import type { Observer } from "../observe/observer.ts";
 import { checkDrain } from "../peer/checks.ts";
 import { EnginePeer, reportToStderr, type EnginePeerOptions } from "../peer/engine-peer.ts";
 import { nodeObjects } from "../peer/node-objects.ts";
@@ -32,7 +33,7 @@ import { MemoryRelief, processMemory } from "./memory-relief.ts";
 import { LoopWatch, type LoopDelay } from "./loop-delay.ts";
 import { SessionDoors, type HubListener } from "./session-doors.ts";
 
-export interface HubConfig extends CodecOptions {
+export interface HubConfig extends CodecOptions, Callbacks {
   /** The HTTP gateway, or false for none. Default: 127.0.0.1:8500. */
   readonly http?: false | HttpOptions;
   /**
@@ -54,17 +55,8 @@ export interface HubConfig extends CodecOptions {
   readonly limits?: Partial<Limits>;
   /** Shown to peers that connect. Default "lintel". */
   readonly name?: string;
-  readonly onSession?: (event: "opened" | "closed", remote: string, why?: Failure) => void;
-  /**
-   * Called when a session serves a pattern, and when it does so no longer; `remote` is the session's, which for a unix
-   * socket is the URL it came to.
-   */
-  readonly onService?: ServiceListener;
-  /**
-   * Called each time a worker over HTTP asks for jobs of a subject ("polled"), and when none has been heard of for
-   * `jobs.lingerMs` ("left", unless the subject is in `jobs.services`).
-   */
-  readonly onPoll?: PollListener;
+  /** Told of every outcome, publication, session and registration: `docs/guides/observing.md`. */
+  readonly observer?: Observer;
   readonly onError?: EnginePeerOptions["onError"];
   /** Transports besides, or instead of, those that come along. */
   readonly transports?: TransportRegistry;
@@ -140,12 +132,15 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   checkHubConfig(config);
   const codecs = codecsOf(config, "createHub");
   const limits: Limits = { ...DEFAULT_LIMITS, ...config.limits };
-  const engine = new LocalEngine({ limits });
+  const observer = combineObservers(
+    [observerOf(config), config.observer],
+    reportFirst((error, method) => (config.onError ?? reportToStderr)(error, `observer.${method}`)),
+  );
+  const engine = new LocalEngine({ limits, observer });
   const native = new NativeGateway(engine, {
     limits,
     ...(config.name === undefined ? {} : { name: config.name }),
-    ...(config.onSession === undefined ? {} : { onSession: config.onSession }),
-    ...(config.onService === undefined ? {} : { onService: config.onService }),
+    observer,
     onError: config.onError ?? reportToStderr,
   });
   const doors = new SessionDoors(native, config.transports ?? new TransportRegistry(), config.tls);
@@ -318,10 +313,10 @@ class RunningHub extends EnginePeer implements Hub {
       loopDelay: this.#loop.take(),
       keptBytes: this.#engine.keptBytes,
       sessions,
-      droppedPublications: drops.newest + drops.oldest + drops.tooLarge + drops.untaken,
+      droppedPublications: drops.newest + drops.oldest + drops["too-large"] + drops.untaken,
       droppedNewest: drops.newest,
       droppedOldest: drops.oldest,
-      droppedTooLarge: drops.tooLarge,
+      droppedTooLarge: drops["too-large"],
       slowDisconnects,
       beam: this.#beam?.stats,
       grpc: this.#grpc === undefined ? undefined : { ...this.#grpc.stats },

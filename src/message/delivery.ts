@@ -4,6 +4,7 @@
  */
 import type { Failure } from "./failure.ts";
 import type { Message } from "./message.ts";
+import type { Origin } from "./origin.ts";
 import type { Overflow } from "./overflow.ts";
 
 /** Receives the outcome of requests. For each tag exactly one of the two is called, once, unless it was canceled. */
@@ -12,12 +13,19 @@ export interface Sink {
   failed(tag: number, failure: Failure): void;
   /** Who has made the request with this tag: asked when its bytes are kept. Left out: the process itself. */
   callerOf?(tag: number): string;
+  /**
+   * Where the request with this tag comes from: asked before its outcome is delivered, or while it is canceled, and only
+   * where somebody observes. Left out: the process itself.
+   */
+  originOf?(tag: number): Origin;
 }
 
 /** Executes requests. Ends each job once through the registration it was made with. */
 export interface Worker {
   /** True when it keeps the bytes of requests until they end. They count as bytes that are kept for their callers. */
   readonly keepsRequests?: boolean;
+  /** Where it is, for observers. Left out: in the process itself. */
+  readonly origin?: Origin | undefined;
   /**
    * `timeoutMs` is what is left until the deadline, counted from `now` by the engine's clock. Job numbers are no secret: the
    * broker checks who holds a job. `attempt` counts from 1 how often the request has been handed to a worker.
@@ -29,6 +37,8 @@ export interface Worker {
 
 /** Receives publications. */
 export interface Subscriber {
+  /** Where it is, for observers. Left out: in the process itself. */
+  readonly origin?: Origin | undefined;
   deliver(route: Route, publication: Message): void;
   /** So many publications were dropped on the way here. Left out by those who do not care. */
   missed?(route: Route, count: number): void;
@@ -38,8 +48,11 @@ export interface Subscriber {
 export interface Registration {
   /** Resolves when requests can arrive; rejects when the engine refused. */
   readonly ready: Promise<void>;
-  /** Answers a job; false when the job is not held (any longer) by this worker: late or duplicate, counted. */
-  reply(job: number, answer: Message): boolean;
+  /**
+   * Answers a job; false when the job is not held (any longer) by this worker: late or duplicate, counted. `now` is when the
+   * answer came, by the engine's clock, for those who know it; else the engine looks where somebody observes.
+   */
+  reply(job: number, answer: Message, now?: number): boolean;
   /** Fails a job; false as for `reply`. */
   fail(job: number, failure: Failure): boolean;
   /** Takes nothing new; jobs already held may still be answered. Resolves when no more can come: some may be under way. */

@@ -10,6 +10,7 @@ import type {
 } from "../../src/message/delivery.ts";
 import { failure, type Failure } from "../../src/message/failure.ts";
 import { Format, Message } from "../../src/message/message.ts";
+import type { Observer } from "../../src/observe/observer.ts";
 import { FakeClock } from "../../src/testing/index.ts";
 
 export function textMessage(text: string): Message {
@@ -118,10 +119,11 @@ export class Harness {
   readonly caller = new Caller();
   #lastTag = 0;
 
-  constructor(limits: Partial<BrokerOptions["limits"]> = {}) {
+  constructor(limits: Partial<BrokerOptions["limits"]> = {}, observer?: Observer) {
     this.broker = new Broker({
       clock: this.clock,
       limits: { inFlight: 10_000, queue: 1_000, concurrency: 256, ...limits },
+      observer,
     });
   }
 

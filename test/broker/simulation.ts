@@ -3,6 +3,8 @@ import { Broker } from "../../src/broker/broker.ts";
 import type { Registration, Route, Sink, Worker } from "../../src/message/delivery.ts";
 import { failure, type Failure } from "../../src/message/failure.ts";
 import type { Message } from "../../src/message/message.ts";
+import type { Origin } from "../../src/message/origin.ts";
+import type { SettledRequest } from "../../src/observe/observer.ts";
 import { FakeClock } from "../../src/testing/index.ts";
 import { textMessage, textOf } from "./harness.ts";
 
@@ -29,12 +31,18 @@ interface Request {
   handle: number;
   executions: number;
   outcome: string | undefined;
+  /** How often an observer has heard of its outcome. */
+  observed: number;
 }
 
 /** A broker under random use, beside a simple account of what must be true of it. */
 export class Simulation implements Sink {
   readonly clock = new FakeClock(500.25);
-  readonly broker = new Broker({ clock: this.clock, limits: LIMITS });
+  readonly broker = new Broker({
+    clock: this.clock,
+    limits: LIMITS,
+    observer: { settled: (request) => this.#settled(request) },
+  });
   /** Everything that was seen, in order. */
   readonly trace: string[] = [];
   readonly requests: Request[] = [];
@@ -62,7 +70,15 @@ export class Simulation implements Sink {
       this.workers.some((worker) => worker.serving && worker.pattern === one),
     );
     const deadline = this.clock.now() + timeoutMs;
-    const request: Request = { tag, deadline, pattern, handle: 0, executions: 0, outcome: undefined };
+    const request: Request = {
+      tag,
+      deadline,
+      pattern,
+      handle: 0,
+      executions: 0,
+      outcome: undefined,
+      observed: 0,
+    };
     this.requests.push(request);
     const message = textMessage(`${tag} ${HABITS[habit % HABITS.length]}`);
     const handle = this.broker.request(this.broker.route(subject), message, timeoutMs, this, tag);
@@ -78,6 +94,11 @@ export class Simulation implements Sink {
     if (request === undefined) return;
     if (request.outcome === undefined) this.#ended(request, "canceled");
     this.broker.cancel(request.handle);
+  }
+
+  originOf(tag: number): Origin {
+    assert.ok(this.requests[tag] !== undefined);
+    return { gateway: "simulation", remote: String(tag), principal: undefined };
   }
 
   answered(tag: number, answer: Message): void {
@@ -114,6 +135,8 @@ export class Simulation implements Sink {
     const sum = Object.values(ended).reduce((total, count) => total + count, 0);
     assert.equal(requests, this.requests.length);
     assert.equal(sum + this.broker.inFlight, requests, "every request is counted once");
+    for (const { tag, outcome, observed } of this.requests)
+      assert.equal(observed, outcome === undefined ? 0 : 1, `request ${tag} was observed ${observed} times`);
     const open = this.requests.filter((request) => request.outcome === undefined);
     assert.equal(this.broker.inFlight, open.length);
     for (const worker of this.workers) assert.ok(worker.held.length <= worker.concurrency, worker.name);
@@ -152,6 +175,15 @@ export class Simulation implements Sink {
       `request ${request.tag} ended as ${request.outcome}, then as ${outcome}`,
     );
     request.outcome = outcome;
+  }
+
+  #settled({ remote, code, reason, attempts, worker, queuedMs, workerMs, timeoutMs }: SettledRequest): void {
+    const request = this.requests[Number(remote)]!;
+    request.observed++;
+    assert.equal(code === "ok" ? "answered" : code === "canceled" ? code : reason, request.outcome);
+    assert.equal(attempts, request.executions);
+    assert.equal(worker !== undefined, attempts > 0);
+    assert.ok(queuedMs >= 0 && workerMs >= 0 && queuedMs + workerMs <= timeoutMs + LATE_MS);
   }
 
   #serve(pattern: string, concurrency: number): void {

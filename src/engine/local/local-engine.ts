@@ -13,11 +13,14 @@ import type {
 import { LintelError, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
+import type { Observer } from "../../observe/observer.ts";
 import type { Engine, EngineSupports } from "../engine.ts";
 
 export interface LocalEngineOptions {
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
+  /** Told of all that happens. It must not throw. */
+  readonly observer?: Observer | undefined;
 }
 
 /** Routes messages inside this process, on the embedded broker. */
@@ -32,6 +35,7 @@ export class LocalEngine implements Engine {
     this.#broker = new Broker({
       clock: this.clock,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
+      observer: options.observer,
     });
   }
 

@@ -3,6 +3,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Failure } from "../../message/failure.ts";
 import type { Limits } from "../../message/limits.ts";
+import type { Observer } from "../../observe/observer.ts";
 import type { OpenStreams } from "../../stream/open-streams.ts";
 import type { SlicedWork } from "../../runtime/sliced-work.ts";
 import type { DescriptorChannels } from "../../session/side-channels/descriptor-channel.ts";
@@ -13,9 +14,6 @@ import type { FanOut } from "./fan-out.ts";
 import type { FullSessions } from "./full-sessions.ts";
 import type { SessionShare } from "./session-shares.ts";
 import type { PublicationDrops } from "./slow-consumer.ts";
-
-/** Hears that the other end of a session, by the URL it came to, serves a pattern from now on, or no longer. */
-export type ServiceListener = (event: "serving" | "left", pattern: string, remote: string) => void;
 
 export interface ConnectionOptions {
   readonly engine: Engine;
@@ -37,7 +35,7 @@ export interface ConnectionOptions {
   readonly drops: PublicationDrops;
   readonly limits: SessionLimits & Pick<Limits, "registrations" | "sessionInFlight" | "concurrency">;
   readonly fullSessions: FullSessions<Backpressure>;
-  readonly onService?: ServiceListener | undefined;
+  readonly observer?: Observer | undefined;
   /** Called once when the session has ended, before its connection has. */
   readonly onEnded: (why: Failure) => void;
   /** Called once when the session is over. */

@@ -5,6 +5,7 @@ import type { Route, Sink } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
+import type { Origin } from "../../message/origin.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import type { Overflow } from "../../message/overflow.ts";
 import type { Binding } from "../../session/bindings.ts";
@@ -46,16 +47,17 @@ export class NativeConnection
   /** The session's requests in flight: its number for each, and the engine's handle. */
   readonly #handles = new NumberMap();
   readonly #workers = new Map<number, NativeWorker>();
-  /** Those whose serving has been told of. */
-  readonly #announced = new Set<NativeWorker>();
   readonly #subscriptions = new Map<number, Subscribed>();
   /** What the shared numbers stand for on this session. */
   readonly #feeds: (Feed | undefined)[] = [];
   readonly #slow: SlowConsumer;
   /** The engine counts deadlines by the clock of the session. */
   readonly #sharesClock: boolean;
+  /** Somebody observes how long requests take. */
+  readonly #timesReplies: boolean;
   readonly #fullSessions: FullSessions<Backpressure>;
   readonly #backpressure: Backpressure;
+  #origin: Origin | undefined;
   /** The session is ended because a subscription that must not miss anything would have. */
   wantedNoGaps: boolean = false;
   /** The session has ended; what it has had is being ended. */
@@ -81,6 +83,7 @@ export class NativeConnection
       isShort: () => options.fullSessions.isShort,
     });
     this.#sharesClock = options.engine.clock === options.clock;
+    this.#timesReplies = this.#sharesClock && options.observer?.settled !== undefined;
     this.#fullSessions = options.fullSessions;
     this.#backpressure = new Backpressure({
       session: this.session,
@@ -154,8 +157,9 @@ export class NativeConnection
   reply(registration: number, id: number, answer: Message): void {
     const worker = this.#workers.get(registration);
     if (worker === undefined) return discardStreams(answer);
-    if (this.#fullSessions.isShort) return this.#backpressure.replied(() => worker.reply(id, answer));
-    return worker.reply(id, answer);
+    const now = this.#timesReplies ? this.session.heartbeat.heardAt : undefined;
+    if (this.#fullSessions.isShort) return this.#backpressure.replied(() => worker.reply(id, answer, now));
+    return worker.reply(id, answer, now);
   }
 
   error(registration: number, id: number, why: Failure): void {
@@ -171,7 +175,7 @@ export class NativeConnection
     try {
       void this.#engine.publish((binding.resolved ??= this.#engine.route(binding.subject)), publication);
     } catch {
-      this.#options.drops.untaken++; // P-64: the engine is closed or has lost its hub; a publication has no answer
+      this.#options.drops.add("untaken", binding.subject, 1); // P-64: the engine is closed or has lost its hub; a publication has no answer
     }
   }
 
@@ -185,17 +189,14 @@ export class NativeConnection
     if (!this.#mayRegister(registration)) return;
     const places = concurrency || this.#options.limits.concurrency;
     const asked = { number: registration, pattern, queue, concurrency: places };
-    const worker = new NativeWorker(this.session, this.#fullSessions, asked, () =>
-      this.#forgetWorker(registration),
-    );
+    const gone = (): void => this.#forgetWorker(registration);
+    const worker = new NativeWorker(this.session, this.#fullSessions, asked, this.origin, gone);
     this.#workers.set(registration, worker);
     this.#backpressure.joined();
     const onEnded = (why: Failure): void => this.#refuse(registration, why);
     const options = { queue, concurrency: concurrency || undefined, onEnded };
     this.#settle(registration, FrameType.serve, () =>
-      worker
-        .join(this.#engine.serve(pattern, worker, options))
-        .then(() => this.#noteServing(registration, worker)),
+      worker.join(this.#engine.serve(pattern, worker, options)),
     );
   }
 
@@ -215,10 +216,7 @@ export class NativeConnection
     const confirm = (): void => this.session.ready(registration, FrameType.leave);
     const worker = this.#workers.get(registration);
     if (worker === undefined) confirm();
-    else {
-      this.#noteLeft(worker);
-      void worker.leave().then(confirm); // P-55: what the engine has sent on its way meanwhile comes before
-    }
+    else void worker.leave().then(confirm); // P-55: what the engine has sent on its way meanwhile comes before
   }
 
   ready(): void {
@@ -249,6 +247,16 @@ export class NativeConnection
 
   callerOf(): string {
     return this.#options.share.caller;
+  }
+
+  originOf(): Origin {
+    return this.origin;
+  }
+
+  /** Where its requests and its workers come from, for observers. */
+  get origin(): Origin {
+    this.#origin ??= { gateway: "native", remote: this.session.remote, principal: undefined };
+    return this.#origin;
   }
 
   // FanOutTarget
@@ -309,7 +317,6 @@ export class NativeConnection
     for (const [registration, worker] of this.#workers) {
       this.#workers.delete(registration);
       worker.lose();
-      this.#noteLeft(worker);
       break;
     }
     return this.#workers.size > 0;
@@ -352,21 +359,8 @@ export class NativeConnection
     }
   }
 
-  #noteServing(registration: number, worker: NativeWorker): void {
-    if (this.#workers.get(registration) !== worker) return; // the session ended while the engine took it
-    this.#announced.add(worker);
-    this.#options.onService?.("serving", worker.pattern, this.session.remote);
-  }
-
-  #noteLeft(worker: NativeWorker): void {
-    if (this.#announced.delete(worker))
-      this.#options.onService?.("left", worker.pattern, this.session.remote);
-  }
-
   #refuse(registration: number, why: Failure): void {
-    const worker = this.#workers.get(registration);
-    if (worker !== undefined) this.#noteLeft(worker);
-    worker?.end();
+    this.#workers.get(registration)?.end();
     this.#forgetWorker(registration);
     this.#unsubscribe(registration);
     this.session.refuse(registration, why); // P-52

@@ -8,6 +8,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Route, Subscriber, Subscription } from "../../message/delivery.ts";
 import { MAX_HEADERS } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
+import type { Origin } from "../../message/origin.ts";
 import type { Failure } from "../../message/failure.ts";
 import { OVERFLOWS, type Overflow } from "../../message/overflow.ts";
 import { writeMessage, type BodyLimits, type FrameBuffer } from "../../session/frame-writer.ts";
@@ -33,9 +34,13 @@ export interface SessionListener {
   ended(why: Failure): void;
 }
 
+/** Sessions that subscribe to one pattern are one subscriber of the engine. */
+const ALL_SESSIONS: Origin = Object.freeze({ gateway: "native", remote: undefined, principal: undefined });
+
 const NO_LIMITS: BodyLimits = { payload: Infinity, headers: MAX_HEADERS };
 
 export class FanOut implements Subscriber, FrameBuffer {
+  readonly origin: Origin = ALL_SESSIONS;
   readonly #engine: Engine;
   readonly #flusher: Flusher;
   readonly #listeners = new PatternTrie<SessionListener>();

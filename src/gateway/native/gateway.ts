@@ -5,6 +5,7 @@ import { systemClock, type Clock } from "../../runtime/clock.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { SlicedWork } from "../../runtime/sliced-work.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
+import type { Observer, SessionEvent } from "../../observe/observer.ts";
 import { OpenStreams, STREAM_GRACE_MS } from "../../stream/open-streams.ts";
 import { DescriptorChannels } from "../../session/side-channels/descriptor-channel.ts";
 import { Flusher } from "../../session/outbox.ts";
@@ -14,22 +15,18 @@ import type { Listening } from "../gateway.ts";
 import { FanOut } from "./fan-out.ts";
 import type { Backpressure } from "./backpressure.ts";
 import { FullSessions } from "./full-sessions.ts";
-import type { ServiceListener } from "./connection-options.ts";
 import { NativeConnection } from "./connection.ts";
 import { SessionShare, SessionShares } from "./session-shares.ts";
-import type { PublicationDrops } from "./slow-consumer.ts";
+import { PublicationDrops } from "./slow-consumer.ts";
 
 export interface NativeGatewayOptions {
   /** Shown to those who connect. */
   readonly name?: string;
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
-  /** Called when a session opens or is over, for logs. */
-  readonly onSession?: (event: "opened" | "closed", remote: string, why?: Failure) => void;
+  readonly observer?: Observer | undefined;
   /** Told of sessions that the hub ends because the other end does not read (P-62). */
   readonly onError?: (error: unknown, where: string) => void;
-  /** Called when a session serves a pattern, and when it does so no longer. */
-  readonly onService?: ServiceListener;
 }
 
 export class NativeGateway {
@@ -51,7 +48,7 @@ export class NativeGateway {
   /** Connections since the start. */
   #accepted = 0;
   #draining = false;
-  readonly #drops: PublicationDrops = { newest: 0, oldest: 0, tooLarge: 0, untaken: 0 };
+  readonly #drops: PublicationDrops;
   #slowDisconnects = 0;
   #onEmpty: (() => void)[] = [];
 
@@ -62,6 +59,7 @@ export class NativeGateway {
     this.#fullSessions = new FullSessions(this.#limits.sessionBuffers);
     this.#fanOut = new FanOut(engine, this.#flusher);
     this.#shares = new SessionShares(this.#limits);
+    this.#drops = new PublicationDrops(options.observer);
   }
 
   /** Sessions that are open. */
@@ -70,8 +68,8 @@ export class NativeGateway {
   }
 
   /** Publications that were not sent, by the reason why. */
-  get drops(): Readonly<PublicationDrops> {
-    return this.#drops;
+  get drops(): Readonly<PublicationDrops["counts"]> {
+    return this.#drops.counts;
   }
 
   /** Sessions that were ended because they did not keep up. */
@@ -110,7 +108,7 @@ export class NativeGateway {
       drops: this.#drops,
       fullSessions: this.#fullSessions,
       limits: this.#limits,
-      onService: this.#options.onService,
+      observer: this.#options.observer,
       onEnded: (why) => this.#ended(session, why),
       onClosed: (why) => this.#closed(session, why),
     });
@@ -118,7 +116,7 @@ export class NativeGateway {
     this.#connections.add(session);
     if (isTaken) this.#greeting.set(session, share);
     session.session.start();
-    this.#options.onSession?.("opened", connection.remote);
+    this.#tell("opened", session, undefined);
     if (this.#draining) session.session.fail(failure("DRAINING"));
     else if (!isTaken) session.session.fail(this.#refusal());
   }
@@ -172,10 +170,14 @@ export class NativeGateway {
     this.#options.onError?.(LintelError.from(why), `the session of ${session.remote}`);
   }
 
+  #tell(event: SessionEvent["event"], { origin }: NativeConnection, why: Failure | undefined): void {
+    this.#options.observer?.session?.({ event, ...origin, why });
+  }
+
   #closed(connection: NativeConnection, why: Failure): void {
     this.#connections.delete(connection);
     this.#greeting.delete(connection);
-    this.#options.onSession?.("closed", connection.session.remote, why);
+    this.#tell("closed", connection, why);
     if (this.#connections.size > 0) return;
     for (const resolve of this.#onEmpty.splice(0)) resolve();
   }

@@ -1,19 +1,23 @@
 /** What becomes of the publications for one session that does not keep up (P-61), and who is told (P-65). */
 import type { Overflow } from "../../message/overflow.ts";
+import type { DropCause, Observer } from "../../observe/observer.ts";
 import type { Outbox } from "../../session/outbox.ts";
 import { Backlog, type BacklogRoom } from "./backlog.ts";
 import type { Feed } from "./feed.ts";
 
-/** Publications that were not sent, for all sessions of a gateway. */
-export interface PublicationDrops {
-  /** New ones, for slow sessions. */
-  newest: number;
-  /** Old ones, of slow sessions' backlogs. */
-  oldest: number;
-  /** Over the limits of a session. */
-  tooLarge: number;
-  /** From a publisher, while the engine took none. */
-  untaken: number;
+/** Counts publications that were not sent, for all sessions of a gateway, and tells who observes. */
+export class PublicationDrops {
+  readonly counts: Record<DropCause, number> = { newest: 0, oldest: 0, "too-large": 0, untaken: 0 };
+  readonly #observer: Observer | undefined;
+
+  constructor(observer: Observer | undefined) {
+    this.#observer = observer;
+  }
+
+  add(cause: DropCause, subject: string, count: number): void {
+    this.counts[cause] += count;
+    this.#observer?.dropped?.(subject, count, cause);
+  }
 }
 
 interface SlowSession {
@@ -55,11 +59,11 @@ export class SlowConsumer {
   overflow(feed: Feed, count: number, policy: Overflow, keep: () => Uint8Array): void {
     switch (policy) {
       case "drop-newest":
-        this.#drops.newest += count;
+        this.#drops.add("newest", feed.route.subject, count);
         return this.#missing(feed, count);
       case "drop-oldest":
         return this.#backlog.add({ feed, count, frames: keep() }, (oldest) => {
-          this.#drops.oldest += oldest.count;
+          this.#drops.add("oldest", oldest.feed.route.subject, oldest.count);
           this.#missing(oldest.feed, oldest.count);
         });
       case "disconnect":
@@ -69,7 +73,7 @@ export class SlowConsumer {
 
   /** A publication the session does not take. */
   tooLarge(feed: Feed): void {
-    this.#drops.tooLarge++;
+    this.#drops.add("too-large", feed.route.subject, 1);
     this.missed(feed, 1);
   }
 

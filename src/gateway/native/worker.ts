@@ -2,6 +2,7 @@ import type { Registration, Route, Worker } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
+import type { Origin } from "../../message/origin.ts";
 import type { OutBinding } from "../../session/bindings.ts";
 import type { Session } from "../../session/session.ts";
 import type { FullSessions, SessionGroup } from "./full-sessions.ts";
@@ -22,6 +23,7 @@ export interface Asked {
 
 /** A service at the other end of a session, as the engine sees it. The engine's job numbers go over the wire as they are. */
 export class NativeWorker implements Worker {
+  readonly origin: Origin;
   readonly #session: Session<Route>;
   readonly #number: number;
   readonly #pattern: string;
@@ -45,8 +47,9 @@ export class NativeWorker implements Worker {
   #hasLeft = false;
 
   /** `onGone` is called when it has left and its last job has ended. */
-  constructor(session: Session<Route>, groups: Groups, asked: Asked, onGone: () => void) {
+  constructor(session: Session<Route>, groups: Groups, asked: Asked, origin: Origin, onGone: () => void) {
     this.#session = session;
+    this.origin = origin;
     this.#number = asked.number;
     this.#pattern = asked.pattern;
     this.#concurrency = asked.concurrency;
@@ -55,10 +58,6 @@ export class NativeWorker implements Worker {
     this.#groups = groups;
     this.#group = groups.join(asked.pattern, asked.queue);
     if (session.pressure.isFull) this.pause();
-  }
-
-  get pattern(): string {
-    return this.#pattern;
   }
 
   join(registration: Registration): Promise<void> {
@@ -115,8 +114,8 @@ export class NativeWorker implements Worker {
     this.#ended();
   }
 
-  reply(job: number, answer: Message): void {
-    if (this.#registration?.reply(job, answer) === true) this.#ended();
+  reply(job: number, answer: Message, now: number | undefined): void {
+    if (this.#registration?.reply(job, answer, now) === true) this.#ended();
     else discardStreams(answer);
   }
 

@@ -1,0 +1,94 @@
+/** What a program may watch of a hub: every outcome, publication, session and registration, each from one place. */
+import type { Failure } from "../message/failure.ts";
+import type { Origin } from "../message/origin.ts";
+import type { Code } from "../message/status.ts";
+
+/**
+ * Give one to `createHub({ observer })`. Every method is optional, and what has no method costs nothing. Methods are called
+ * in the middle of routing: they should return quickly. What they throw reaches `onError`, the first time for each
+ * method, and changes nothing else.
+ */
+export interface Observer {
+  /** A request has ended. Called once for each request, whatever its outcome. */
+  settled?(request: SettledRequest): void;
+  /** A message was published, and handed to so many subscribers. Sessions that subscribe to one pattern count as one. */
+  published?(subject: string, deliveries: number): void;
+  /** A session of the native protocol has begun or is over. */
+  session?(event: SessionEvent): void;
+  /** A worker or a subscriber is there, or is there no longer. */
+  registration?(event: RegistrationEvent): void;
+  /** So many publications were dropped on their way to a session, or on their way from one to the engine. */
+  dropped?(subject: string, count: number, cause: DropCause): void;
+  /** A worker has answered a request that had ended, or that it does not hold. The answer was dropped. */
+  lateReply?(event: LateReply): void;
+  /** A worker over HTTP asks for jobs of a subject, each time it does; or none has done so for the linger time. */
+  poll?(event: PollEvent): void;
+  /** An HTTP request has ended, whether or not it became a request for a subject. */
+  httpRequest?(record: RequestRecord): void;
+}
+
+/** A request and its outcome. `gateway`, `remote` and `principal` are those of its caller. */
+export interface SettledRequest extends Origin {
+  readonly subject: string;
+  /** `ok` when it was answered, else the code of the failure. */
+  readonly code: Code | "ok";
+  /** The reason of the failure; undefined when it was answered. */
+  readonly reason: string | undefined;
+  /** The worker that had it, or had it last; undefined when none did. */
+  readonly worker: Origin | undefined;
+  /** How often it was handed to a worker. */
+  readonly attempts: number;
+  /** The time that its caller gave it. Milliseconds, as are the next two. */
+  readonly timeoutMs: number;
+  /** How long it waited for a worker, all attempts together. */
+  readonly queuedMs: number;
+  /** How long workers had it, all attempts together. */
+  readonly workerMs: number;
+}
+
+export interface SessionEvent extends Origin {
+  readonly event: "opened" | "closed";
+  /** Why it was closed; undefined when it has begun. */
+  readonly why: Failure | undefined;
+}
+
+/** `gateway`, `remote` and `principal` are those of the worker or subscriber. */
+export interface RegistrationEvent extends Origin {
+  readonly event: "added" | "removed";
+  readonly kind: "service" | "subscription";
+  readonly pattern: string;
+  /** The queue group of a service, "" for the default one. */
+  readonly queue: string;
+}
+
+/**
+ * Why publications were dropped: the new or the old ones, for a session that does not keep up; those that are larger than the
+ * session takes; or those that the engine did not take from their publisher.
+ */
+export type DropCause = "newest" | "oldest" | "too-large" | "untaken";
+
+/** `gateway`, `remote` and `principal` are those of the worker. */
+export interface LateReply extends Origin {
+  /** What the worker serves. */
+  readonly pattern: string;
+}
+
+export interface PollEvent {
+  readonly event: "polled" | "left";
+  readonly subject: string;
+}
+
+/** One finished HTTP request, for a log. `path` has no query: what is in a query may be secret. */
+export interface RequestRecord {
+  /** Empty when the bytes that came were no HTTP request. */
+  readonly method: string;
+  readonly path: string;
+  /** Undefined when the request was refused before it had one. */
+  readonly subject: string | undefined;
+  /** Status sent; 499 when the caller left before there was an answer. */
+  readonly status: number;
+  /** Reason of the failure; undefined when the request was answered. */
+  readonly reason: string | undefined;
+  /** From the request's headers to the answer. */
+  readonly ms: number;
+}

@@ -1,0 +1,142 @@
+/** Measures requests from when they come until they end, and tells of each. There is one only where somebody observes. */
+import type { Sink } from "../message/delivery.ts";
+import type { Failure } from "../message/failure.ts";
+import type { Message } from "../message/message.ts";
+import { IN_PROCESS, type Origin } from "../message/origin.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { discardStreams } from "../stream/stream.ts";
+import type { Observer, SettledRequest } from "./observer.ts";
+
+/** What is noted of a request on its way. */
+interface Notes {
+  timeoutMs: number;
+  /** When it came to where it is, by the clock. */
+  since: number;
+  queuedMs: number;
+  workerMs: number;
+  /** Who has it, or had it last. */
+  worker: Origin | undefined;
+  isHeld: boolean;
+}
+
+/** A row of a table of requests. Its notes are used again for the row's next request. */
+export interface Watched {
+  notes: Notes | undefined;
+}
+
+export class RequestWatch {
+  readonly #settled: (request: SettledRequest) => void;
+  readonly #clock: Clock;
+
+  /** Undefined where nobody wants to hear of requests. */
+  static of(observer: Observer | undefined, clock: Clock): RequestWatch | undefined {
+    const settled = observer?.settled?.bind(observer);
+    return settled === undefined ? undefined : new RequestWatch(settled, clock);
+  }
+
+  private constructor(settled: (request: SettledRequest) => void, clock: Clock) {
+    this.#settled = settled;
+    this.#clock = clock;
+  }
+
+  /** The request of this row has come, and waits for a worker. */
+  begin(row: Watched, timeoutMs: number, now: number): void {
+    const { notes } = row;
+    if (notes === undefined) {
+      row.notes = { timeoutMs, since: now, queuedMs: 0, workerMs: 0, worker: undefined, isHeld: false };
+      return;
+    }
+    notes.timeoutMs = timeoutMs;
+    notes.since = now;
+    notes.queuedMs = 0;
+    notes.workerMs = 0;
+    notes.worker = undefined;
+    notes.isHeld = false;
+  }
+
+  /** A worker has it from now on. */
+  handOut({ notes }: Watched, worker: Origin, now: number): void {
+    if (notes === undefined) return;
+    notes.queuedMs += now - notes.since;
+    notes.since = now;
+    notes.worker = worker;
+    notes.isHeld = true;
+  }
+
+  /** Its worker has it no longer, and it waits for another. */
+  takeBack({ notes }: Watched): void {
+    if (notes === undefined) return;
+    const now = this.#clock.now();
+    notes.workerMs += now - notes.since;
+    notes.since = now;
+    notes.isHeld = false;
+  }
+
+  /** Its end, to be told with `tell` once its sink has heard of it. The sink still has to know the tag. */
+  end(
+    { notes }: Watched,
+    subject: string,
+    sink: Sink,
+    tag: number,
+    attempts: number,
+    why: Failure | undefined,
+    now: number = this.#clock.now(),
+  ): SettledRequest {
+    const spent = notes === undefined ? 0 : now - notes.since;
+    const isHeld = notes?.isHeld === true;
+    const { gateway, remote, principal } = sink.originOf?.(tag) ?? IN_PROCESS;
+    return {
+      subject,
+      gateway,
+      remote,
+      principal,
+      code: why === undefined ? "ok" : why.code,
+      reason: why?.reason,
+      worker: notes?.worker,
+      attempts,
+      timeoutMs: notes?.timeoutMs ?? 0,
+      queuedMs: (notes?.queuedMs ?? 0) + (isHeld ? 0 : spent),
+      workerMs: (notes?.workerMs ?? 0) + (isHeld ? spent : 0),
+    };
+  }
+
+  tell(request: SettledRequest): void {
+    this.#settled(request);
+  }
+
+  /** The end of a request that was not taken, or not even asked of an engine. */
+  refused(subject: string, from: Origin, timeoutMs: number, why: Failure): void {
+    const { gateway, remote, principal } = from;
+    const { code, reason } = why;
+    this.#settled({
+      subject,
+      gateway,
+      remote,
+      principal,
+      code,
+      reason,
+      worker: undefined,
+      attempts: 0,
+      timeoutMs,
+      queuedMs: 0,
+      workerMs: 0,
+    });
+  }
+}
+
+/** Ends a request that an engine does not take. Returns 0, the handle of one that has ended. */
+export function refuseRequest(
+  watch: RequestWatch | undefined,
+  subject: string,
+  request: Message,
+  timeoutMs: number,
+  sink: Sink,
+  tag: number,
+  why: Failure,
+): 0 {
+  const from = watch === undefined ? undefined : (sink.originOf?.(tag) ?? IN_PROCESS);
+  sink.failed(tag, why);
+  discardStreams(request, why);
+  if (from !== undefined) watch?.refused(subject, from, timeoutMs, why);
+  return 0;
+}
