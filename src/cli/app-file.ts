@@ -48,5 +48,5 @@ function isPlain(value: object): boolean {
 }
 
 function hint(): string | undefined {
-  return hasPort() ? "it listens on a port by itself: export the app instead of calling listen()" : undefined;
+  return hasPort() ? "it listens on a port itself: export the app instead of calling listen()" : undefined;
 }

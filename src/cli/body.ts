@@ -30,7 +30,7 @@ export function toOutgoing(
     return { value, headers };
   }
   const problem = json ? jsonProblem(value) : undefined;
-  if (problem !== undefined) throw usage(`the body is no JSON: ${problem}`);
+  if (problem !== undefined) throw usage(`the body is not JSON: ${problem}`);
   if ("content-type" in headers || !(json || looksLikeJson(value))) return { value, headers };
   return { value, headers: { ...headers, "content-type": "application/json" } };
 }

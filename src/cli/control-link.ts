@@ -15,7 +15,7 @@ const CONNECT_MS = 2_000;
 export function manifestFlag(): Option {
   return new Option(
     "-c, --config <file>",
-    "manifest of the lintel up that is meant (default: the one of this directory)",
+    "manifest of the lintel up to talk to (default: the one in this directory)",
   );
 }
 

@@ -16,10 +16,10 @@ interface Flags extends HubFlags, LimitFlags {
 const FIRST_CONNECTION_MS = 10_000;
 
 const EXAMPLES = `
-Every connection that \`lintel tunnel\` brings for <subject> is joined with a new one to <target>, which is HOST:PORT or
-unix:PATH. Nobody at the other end can choose another target. Whoever may use the hub may connect.
-Several that expose one subject share its connections.
-SIGINT (Ctrl-C) or SIGTERM takes no more connections and waits for the open ones; a second one ends at once.
+Every connection that \`lintel tunnel\` opens for <subject> gets a new connection to <target>, which is HOST:PORT or
+unix:PATH. The other end cannot choose another target. Anybody who may use the hub may connect.
+If you start several with one subject, they share its connections.
+SIGINT (Ctrl-C) or SIGTERM accepts no more connections and waits for the open ones; a second signal ends at once.
 
 Examples:
   lintel expose db.main 127.0.0.1:5432
@@ -28,10 +28,10 @@ Examples:
 
 export function define(command: Command): void {
   addHubFlags(command)
-    .description("Let TCP connections in through the hub: to one target, with no open port.")
-    .argument("<subject>", "what the target is called, such as db.main", parseSubject)
-    .argument("<target>", "where connections go, such as 127.0.0.1:5432", parseTarget)
-    .option("-q, --queue <name>", "queue group; those of one group share the connections");
+    .description("Let tunnels connect to one TCP target through the hub, without an open port.")
+    .argument("<subject>", "the name of the target, such as db.main", parseSubject)
+    .argument("<target>", "the address to connect to, such as 127.0.0.1:5432", parseTarget)
+    .option("-q, --queue <name>", "queue group; instances of one group share the connections");
   for (const option of limitFlags()) command.addOption(option);
   command.addHelpText("after", EXAMPLES).action(expose);
 }

@@ -53,9 +53,9 @@ export class Interrupted extends Error {
 
 const HINTS: Readonly<Record<string, string>> = {
   NO_RESPONDERS: "start a worker for it, for example: lintel work SUBJECT -- COMMAND",
-  DEADLINE: "--timeout gives it more time",
-  WORKER_LOST: "it may have been executed: send it again only if that does no harm",
-  CONNECTION_LOST: "it may have been executed: send it again only if that does no harm",
+  DEADLINE: "use --timeout to allow more time",
+  WORKER_LOST: "it may have been executed: retry only if it is safe to execute it twice",
+  CONNECTION_LOST: "it may have been executed: retry only if it is safe to execute it twice",
   QUEUE_FULL: "try again later, or start more workers",
   TOO_LARGE: "the limit is `limits.payload` of the hub's config",
   DRAINING: "the hub is shutting down",

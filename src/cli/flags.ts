@@ -55,7 +55,7 @@ export function parseSeconds(text: string): number {
 
 /** `--grace` of commands that end by draining. */
 export function graceOption(what: string): Option {
-  return new Option("--grace <seconds>", `${what}; what is left then fails as DRAINING`)
+  return new Option("--grace <seconds>", `${what}; the rest then fails with DRAINING`)
     .argParser(parseSeconds)
     .default(DRAIN_GRACE_MS, "10");
 }

@@ -28,21 +28,21 @@ const PEM_FLAGS: readonly PemFlag[] = [
     key: "tlsCa",
     flag: "--tls-ca",
     variable: "LINTEL_TLS_CA",
-    about: "who vouches for the hub's certificate, in PEM, in place of the system's list",
+    about: "authority that signed the hub's certificate, in PEM, instead of the system's list",
   },
   {
     name: "cert",
     key: "tlsCert",
     flag: "--tls-cert",
     variable: "LINTEL_TLS_CERT",
-    about: "certificate of this client in PEM, where the hub asks for one",
+    about: "this client's certificate in PEM, if the hub requires one",
   },
   {
     name: "key",
     key: "tlsKey",
     flag: "--tls-key",
     variable: "LINTEL_TLS_KEY",
-    about: "the certificate's key in PEM",
+    about: "private key of the certificate, in PEM",
   },
 ];
 
@@ -76,7 +76,7 @@ async function readTls(command: Command): Promise<TlsOptions | undefined> {
     // Variables are for every hub of an environment, with services of `lintel up` that come by a unix socket among them.
     const flag = given.find(fromFlag)?.flag;
     if (flag === undefined) return undefined;
-    throw usage(`${flag} is for URLs with TLS (tls, wss, h2, http1s), and ${hub} is none`);
+    throw usage(`${flag} is for URLs with TLS (tls, wss, h2, http1s), which ${hub} is not`);
   }
   if (given.filter(({ name }) => name !== "ca").length === 1)
     throw usage("--tls-cert and --tls-key go together");

@@ -10,7 +10,7 @@ const LISTEN_ERRORS: Readonly<Record<string, readonly [reason: string, text: str
   ],
   EACCES: [
     "ADDRESS_DENIED",
-    "the system does not allow it",
+    "the operating system does not allow it",
     "ports below 1024 need privileges: choose a higher one",
   ],
   EADDRNOTAVAIL: [

@@ -14,11 +14,11 @@ interface Flags {
   readonly lines?: number;
 }
 
-const LOST = "lintel up is gone without a word: it was killed, or ended at once";
+const LOST = "lintel up has ended without notice: it was killed, or stopped by a second signal";
 
 const EXAMPLES = `
-lintel up keeps about two megabytes of lines of each service in memory; older ones are gone. Control characters are shown
-as \\xNN, and lines longer than 16 KiB in pieces. --follow goes on until Ctrl-C or until lintel up ends.
+lintel up keeps about two megabytes of lines per service in memory and drops older ones. Control characters are shown as
+\\xNN, and lines longer than 16 KiB are split. --follow runs until Ctrl-C or until lintel up ends.
 
 Examples:
   lintel logs greet
@@ -27,12 +27,12 @@ Examples:
 
 export function define(command: Command): void {
   command
-    .description("Print what the instances of a service have written.")
+    .description("Print the output of a service.")
     .argument("<name>", "the service")
     .addOption(manifestFlag())
-    .option("-f, --follow", "go on with what they write from now on")
+    .option("-f, --follow", "keep printing new lines")
     .addOption(
-      new Option("-n, --lines <number>", "begin with the last lines; 0 for none (default: all)").argParser(
+      new Option("-n, --lines <number>", "start with the last lines; 0 for none (default: all)").argParser(
         parseLines,
       ),
     )
@@ -55,7 +55,7 @@ async function logs(name: string, { config, follow, lines }: Flags): Promise<voi
     const items = await peer.request<AsyncIterable<LogItem>>(Control.logs, order, { timeoutMs: PATIENCE_MS });
     const format = new ServiceOutput();
     for await (const item of until(items, signal)) {
-      if ("missed" in item) note(`${item.missed} lines were gone before they could be read`);
+      if ("missed" in item) note(`${item.missed} lines were dropped before they could be read`);
       else await output.write(format.line(item));
     }
     if (follow === true && !signal.aborted) note("lintel up has ended");

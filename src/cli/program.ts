@@ -25,7 +25,7 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Only the command that is named is loaded; the others are known by name and summary. */
+/** Loads only the named command; of the others it knows the name and the summary. */
 async function createProgram(args: readonly string[]): Promise<Command> {
   const program = settle(new Command("lintel"))
     .description("A hub between HTTP clients and services that open no port.")

@@ -10,7 +10,7 @@ interface Flags {
 }
 
 const EXAMPLES = `
-SUBJECTS is how many of the subjects of an instance are served, of how many there are.
+SUBJECTS shows how many of an instance's subjects are served, and how many it has.
 
 Examples:
   lintel ps

@@ -18,8 +18,8 @@ interface Flags extends HubFlags {
 const MAX_LINE = 268_435_456;
 
 const EXAMPLES = `
-Nobody needs to listen; nothing is printed. A body that is a JSON object or array is sent as JSON, any other as text,
-and what comes from stdin with - as bytes.
+It is no failure if there are no subscribers. Nothing is printed. A body that is a JSON object or array is sent as JSON,
+any other body as text, and stdin (-) as bytes.
 
 Examples:
   lintel publish orders.created '{"id":7}'
@@ -32,8 +32,8 @@ export function define(command: Command): void {
     .argument("<subject>", "where to send it, such as orders.created", parseSubject)
     .argument("[body]", "what to send; - reads stdin")
     .addOption(headerFlag())
-    .option("--lines", "send every line of stdin as a message of its own, as it comes")
-    .option("--json", "what is sent must be JSON, and is sent as such even if it is a number or a string")
+    .option("--lines", "send each line of stdin as a message, as soon as it is read")
+    .option("--json", "send the body as JSON, also a number or a string; fail if it is not JSON")
     .addHelpText("after", EXAMPLES)
     .action(publish);
 }

@@ -29,9 +29,9 @@ const NEWLINE = 0x0a;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 const EXAMPLES = `
-A body that is a JSON object or array is sent as JSON, any other as text, and what comes from stdin as bytes.
-The answer's bytes go to stdout as they are; on a terminal a line end is added where there is none. An answer that is
-a stream is printed as it comes: bytes as they are, values as a line of JSON each. --timeout is for its beginning.
+A body that is a JSON object or array is sent as JSON, any other body as text, and stdin (-) as bytes.
+The answer's bytes go to stdout unchanged; on a terminal a missing line end is added. A streamed answer is printed as it
+arrives: bytes unchanged, values as one line of JSON each. --timeout covers its beginning.
 
 Examples:
   lintel request greet '{"name":"Ada"}'
@@ -46,13 +46,13 @@ export function define(command: Command): void {
     .argument("<subject>", "where to send it, such as greet or orders.create", parseSubject)
     .argument("[body]", "what to send; - reads stdin")
     .addOption(
-      new Option("-t, --timeout <seconds>", "fail when there is no answer by then")
+      new Option("-t, --timeout <seconds>", "fail if there is no answer in time")
         .argParser(parseSeconds)
         .default(DEFAULT_TIMEOUT_MS, "30"),
     )
     .addOption(headerFlag())
-    .option("--json", "the body must be JSON, and is sent as such even if it is a number or a string")
-    .option("--stream", "with -: send stdin as a stream, however much it is, while it is read")
+    .option("--json", "send the body as JSON, also a number or a string; fail if it is not JSON")
+    .option("--stream", "with -: send stdin as a stream, of any length, while it is read")
     .addHelpText("after", EXAMPLES)
     .action(request);
 }
@@ -77,8 +77,8 @@ async function request(subject: string, argument: string | undefined, flags: Fla
 async function outgoingOf(argument: string | undefined, flags: Flags): Promise<Sent> {
   const { header = {}, json, stream } = flags;
   if (stream !== true) return toOutgoing(await readBody(argument), header, json);
-  if (argument !== "-") throw usage("--stream needs - as the body: it is stdin that is streamed");
-  if (json === true) throw usage("--stream sends bytes, --json is for a value");
+  if (argument !== "-") throw usage("--stream needs - as the body, because it streams stdin");
+  if (json === true) throw usage("--stream sends bytes, so it cannot be used with --json");
   return { value: Readable.toWeb(process.stdin), headers: header };
 }
 

@@ -5,15 +5,15 @@ import { PATIENCE_MS, connectToUp, manifestFlag } from "./control-link.ts";
 import { table } from "./ps.ts";
 
 const EXAMPLES = `
-Instances go one after the other, so that a service with several goes on answering. Also starts a service anew that was
-given up.
+Instances restart one after the other, so that a service with several keeps answering. A service that was given up is
+started too.
 
 Examples:
   lintel restart greet`;
 
 export function define(command: Command): void {
   command
-    .description("End the instances of a service and start them anew.")
+    .description("Stop and start the instances of a service.")
     .argument("<name>", "the service")
     .addOption(manifestFlag())
     .addHelpText("after", EXAMPLES)

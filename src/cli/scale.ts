@@ -10,7 +10,7 @@ interface Target {
 }
 
 const EXAMPLES = `
-It holds until lintel up ends, or the manifest says another number of instances.
+The number stays until lintel up ends, or until the manifest is changed to another number.
 
 Examples:
   lintel scale greet=3
@@ -19,7 +19,7 @@ Examples:
 export function define(command: Command): void {
   command
     .description("Run more or fewer instances of a service.")
-    .argument("<name=number>", "the service and how many", parseTarget)
+    .argument("<name=number>", "the service and the number of instances", parseTarget)
     .addOption(manifestFlag())
     .addHelpText("after", EXAMPLES)
     .action(scale);

@@ -27,13 +27,13 @@ interface Flags {
 }
 
 const EXAMPLES = `
-Listens for HTTP on 127.0.0.1:8500 and for workers on tcp://127.0.0.1:4500 unless told otherwise; workers may also come
-to the port of HTTP, as ws://127.0.0.1:8500, or fetch their jobs there: GET /service/NAME/jobs, POST /jobs/ID. A lintel.yaml in the current directory is used when --config names no other
-file; flags override what the file says.
-URLs begin with tcp, unix, ws, h2c or http1. Those with TLS (tls, wss, h2, http1s) need certificates: --tls-cert and
---tls-key, or those of the file. With certificates the port of HTTP speaks HTTPS.
---beam makes a socket for programs that speak beam, which only its owner may use. --grpc listens for workers that speak gRPC.
-SIGINT (Ctrl-C) or SIGTERM finishes what is under way, within --grace, and ends; a second one ends at once.
+By default the hub listens for HTTP on 127.0.0.1:8500 and for workers on tcp://127.0.0.1:4500. Workers may also connect to
+the HTTP port, as ws://127.0.0.1:8500, or fetch their jobs there: GET /service/NAME/jobs, POST /jobs/ID.
+Without --config, a lintel.yaml in the current directory is used. Flags override the file.
+URLs begin with tcp, unix, ws, h2c or http1. URLs with TLS (tls, wss, h2, http1s) need certificates: use --tls-cert and
+--tls-key, or tls in the file. With certificates the HTTP port speaks HTTPS.
+--beam creates a socket for programs that speak beam. Only its owner may use it.
+SIGINT (Ctrl-C) or SIGTERM lets requests under way finish, within --grace, and then ends; a second signal ends at once.
 
 Examples:
   lintel serve
@@ -46,24 +46,20 @@ Examples:
 
 export function define(command: Command): void {
   command
-    .description("Start a hub: HTTP requests and peers' requests in, workers' answers out.")
-    .option("-c, --config <file>", "config file; lintel.yaml here is found by itself")
-    .addOption(new Option("--http <host:port>", "where HTTP requests come in, or off").argParser(parseHttp))
-    .addOption(
-      new Option("--listen <url>", "where workers and clients connect; may be repeated").argParser(addUrl),
-    )
+    .description("Start a hub that passes requests from HTTP and from programs to workers.")
+    .option("-c, --config <file>", "config file (default: lintel.yaml in this directory)")
+    .addOption(new Option("--http <host:port>", "address for HTTP requests, or off").argParser(parseHttp))
+    .addOption(new Option("--listen <url>", "URL for workers and clients; may be repeated").argParser(addUrl))
     .option("--tls-cert <file>", "certificate in PEM, with its chain, for HTTP and for URLs with TLS")
-    .option("--tls-key <file>", "the certificate's key in PEM")
+    .option("--tls-key <file>", "private key of the certificate, in PEM")
     .option("--beam <path>", "unix socket for programs that speak beam")
-    .addOption(
-      new Option("--grpc <host:port>", "where workers that speak gRPC connect").argParser(parseListen),
-    )
+    .addOption(new Option("--grpc <host:port>", "address for workers that speak gRPC").argParser(parseListen))
     .addOption(
       new Option("--log <format>", "one line on stdout for each request")
         .choices(["text", "json", "off"])
         .default("text"),
     )
-    .addOption(graceOption("time for what is under way when it is stopped"))
+    .addOption(graceOption("time for requests under way after a signal"))
     .addHelpText("after", EXAMPLES)
     .action(serve);
 }
@@ -89,7 +85,8 @@ async function serve(flags: Flags): Promise<void> {
   using stopping = new Stopping();
   const file = flags.config ?? findConfigFile("lintel.yaml");
   const { services = [], ...read } = file === undefined ? {} : await readConfigFile(file);
-  if (services.length > 0) note("the file has services: `lintel up` starts them, this is the hub alone");
+  if (services.length > 0)
+    note("the file has services, which only `lintel up` starts; this starts the hub alone");
   const config = override(read, flags);
   dropUnread(process.stdout, (lines) => droppedLine(flags.log, lines, new Date()));
   const hub = await start(config, flags.log);

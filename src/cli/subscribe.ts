@@ -15,8 +15,8 @@ interface Flags extends HubFlags {
 const EXAMPLES = `
 raw prints each message's bytes and a line end. json prints one line of JSON for each message:
   {"subject":"orders.created","headers":{},"value":{"id":7}}
-where "base64" stands in place of "value" for bytes, and neither is there for an empty message.
-Ends with Ctrl-C, after --count messages, or when nobody reads its output any more.
+Bytes are in "base64" instead of "value"; an empty message has neither.
+The command ends on Ctrl-C, after --count messages, or when the reader of its output goes away.
 
 Examples:
   lintel subscribe orders.created
@@ -25,10 +25,10 @@ Examples:
 
 export function define(command: Command): void {
   addHubFlags(command)
-    .description("Print messages as they come.")
+    .description("Print messages as they arrive.")
     .argument(
       "<pattern>",
-      "what to listen to: orders.created, 'orders.*' or '>' for everything",
+      "subject or pattern: orders.created, 'orders.*' or '>' for everything",
       parsePattern,
     )
     .addOption(new Option("-n, --count <number>", "end after this many messages").argParser(parseCount))

@@ -22,16 +22,16 @@ const { maxConnections, callerShare, idleTimeoutMs, maxDurationMs, connectTimeou
 
 export function limitFlags(): Option[] {
   return [
-    new Option("--max-connections <number>", "connections at a time; more are closed at once")
+    new Option("--max-connections <number>", "connections at a time; further ones are closed at once")
       .argParser(parseCount)
       .default(maxConnections),
-    new Option("--idle-timeout <seconds>", "close connections on which nothing is sent for so long, or off")
+    new Option("--idle-timeout <seconds>", "close connections without data for this long, or off")
       .argParser(parseLimit)
       .default(idleTimeoutMs, "1h"),
-    new Option("--max-time <seconds>", "close connections after so long, whatever happens on them, or off")
+    new Option("--max-time <seconds>", "close connections after this long in any case, or off")
       .argParser(parseLimit)
       .default(maxDurationMs, "off"),
-    new Option("--connect-timeout <seconds>", "give up connections that do not stand by then")
+    new Option("--connect-timeout <seconds>", "give up connections that are not open in time")
       .argParser(parseSeconds)
       .default(connectTimeoutMs, "10"),
   ];

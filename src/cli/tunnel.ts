@@ -20,10 +20,10 @@ interface Flags extends HubFlags, LimitFlags {
 const FIRST_CONNECTION_MS = 10_000;
 
 const EXAMPLES = `
-Every connection to the address is led through the hub to whoever exposes the subject with \`lintel expose\`. It is closed
-at once when nobody does or the target cannot be reached, with a line on stderr that says why.
-A port alone is one of 127.0.0.1. Whoever reaches the address reaches the target: there is no other check.
-SIGINT (Ctrl-C) or SIGTERM accepts no more connections and waits for the open ones; a second one ends at once.
+Every connection to the address goes through the hub to a \`lintel expose\` of the subject. If there is none, or its target
+cannot be reached, the connection is closed at once, and a line on stderr says why.
+A port alone means 127.0.0.1. Anybody who can reach the address can reach the target: there is no other check.
+SIGINT (Ctrl-C) or SIGTERM accepts no more connections and waits for the open ones; a second signal ends at once.
 
 Examples:
   lintel tunnel --listen 127.0.0.1:5433 --subject db.main
@@ -32,14 +32,14 @@ Examples:
 
 export function define(command: Command): void {
   addHubFlags(command)
-    .description("Listen on a TCP port for what another end exposes.")
+    .description("Listen on a TCP port, and connect to a target that lintel expose offers.")
     .addOption(
-      new Option("-l, --listen <host:port>", "where connections come in")
+      new Option("-l, --listen <host:port>", "address to listen on")
         .argParser(parseListen)
         .makeOptionMandatory(),
     )
     .addOption(
-      new Option("-s, --subject <subject>", "what is exposed, such as db.main")
+      new Option("-s, --subject <subject>", "the subject of the target, such as db.main")
         .argParser(parseSubject)
         .makeOptionMandatory(),
     );
@@ -62,7 +62,7 @@ async function tunnel(flags: Flags): Promise<void> {
     const opened = await listen(peer, flags.listen, subject, tunnelOptions(flags));
     const address = opened.url.replace("tcp://", "");
     if (!isLoopback(flags.listen.host)) {
-      const text = `warning: ${address} is open to other machines, and whoever reaches it reaches ${subject}`;
+      const text = `warning: ${address} is open to other machines, and anyone who reaches it also reaches ${subject}`;
       note(paint(process.stderr, "yellow", text));
     }
     note(`listening on ${address} for ${subject} at ${urlText(url)}`);

@@ -34,12 +34,12 @@ interface Flags {
 const MAIN = fileURLToPath(new URL("main.js", import.meta.url));
 
 const EXAMPLES = `
-The manifest is lintel.yaml in the current directory, else Astrofile; its \`services\` say what is started. They find the
-hub by the environment variable LINTEL_HUB, a unix socket in a private directory, so the file names no port.
-A service that ends is started again as its \`restart\` says. When the file changes, or on SIGHUP, services whose
-definition is another are restarted; the others go on.
-SIGINT (Ctrl-C) or SIGTERM ends every service, with all it has started, and then the hub; a second one ends all at once.
-\`lintel ps\`, \`logs\`, \`restart\` and \`scale\` talk to it from other terminals.
+The manifest is lintel.yaml in the current directory, or else Astrofile; its \`services\` say what to start. Services find
+the hub through the environment variable LINTEL_HUB, a unix socket in a private directory, so the file names no ports.
+A service that ends is restarted as its \`restart\` says. When the file changes, or on SIGHUP, services with a changed
+definition are restarted; the others keep running.
+SIGINT (Ctrl-C) or SIGTERM stops every service, with all its processes, and then the hub; a second signal kills all at once.
+Use \`lintel ps\`, \`logs\`, \`restart\` and \`scale\` in another terminal.
 
 Examples:
   lintel up
@@ -50,18 +50,18 @@ export function define(command: Command): void {
   command
     .description("Start a hub and the services of a manifest, and keep them running.")
     .option("-c, --config <file>", `manifest (default: ${MANIFESTS.join(" or ")} in this directory)`)
-    .addOption(new Option("--http <host:port>", "where HTTP requests come in, or off").argParser(parseHttp))
+    .addOption(new Option("--http <host:port>", "address for HTTP requests, or off").argParser(parseHttp))
     .addOption(
       new Option("--log <format>", "one line for each HTTP request").choices(["text", "off"]).default("text"),
     )
-    .addOption(graceOption("time for what is under way at the hub when it is stopped"))
+    .addOption(graceOption("time for requests under way at the hub after a signal"))
     .addHelpText("after", EXAMPLES)
     .action(up);
 }
 
 async function up(flags: Flags): Promise<void> {
   if (process.platform === "win32")
-    throw usage("lintel up needs process groups, which Windows does not have");
+    throw usage("lintel up does not run on Windows, because it needs process groups");
   const file = flags.config ?? findConfigFile(...MANIFESTS);
   if (file === undefined)
     throw usage(`there is no ${MANIFESTS.join(" or ")} here`, "name a manifest with --config");

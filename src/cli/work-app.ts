@@ -24,8 +24,8 @@ const EXAMPLES = `
 <file> exports a web app, as default or as app, server, handler or fetch: an app of Express, Fastify, Koa, Nest or Hono,
 a server of node:http that does not listen, a function (request, response), an object with fetch, a function
 (request) that returns a Response, or a function without parameters that makes one of these.
-The hub leads requests there by a route: { path: /shop, subject: shop, mode: app }.
-SIGINT (Ctrl-C) or SIGTERM takes no more requests and waits for those in hand; a second one ends at once.
+The hub needs a route to the app: { path: /shop, subject: shop, mode: app }.
+SIGINT (Ctrl-C) or SIGTERM accepts no more requests and waits for those in hand; a second signal ends at once.
 
 Examples:
   lintel work-app ./app.js --subject shop
@@ -44,12 +44,12 @@ export function define(command: Command): void {
     .addOption(
       new Option(
         "-n, --concurrency <number>",
-        "requests at a time that wait for their answer to begin (default: 256)",
+        "requests that may wait for their answers to begin (default: 256)",
       ).argParser(parseCount),
     )
-    .option("--keep-prefix", "let the app see the path of its route, too (default: it is stripped)")
+    .option("--keep-prefix", "pass the app the whole path, with its route's prefix (default: stripped)")
     .addOption(
-      new Option("--grace <seconds>", "time for answers under way when it is stopped")
+      new Option("--grace <seconds>", "time for answers under way after a signal")
         .argParser(parseSeconds)
         .default(DEFAULT_GRACE_MS, "5"),
     )

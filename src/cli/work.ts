@@ -29,15 +29,15 @@ const FIRST_CONNECTION_MS = 10_000;
 const DEFAULT_GRACE_MS = 2_000;
 
 const EXAMPLES = `
-COMMAND is started for every request: the body on stdin; what it writes to stdout is the answer.
-  LINTEL_SUBJECT, LINTEL_DEADLINE_MS (milliseconds since the epoch) and, for HTTP requests, LINTEL_METHOD,
-  LINTEL_PATH, LINTEL_QUERY and LINTEL_PARAM_NAME for parameters of the route are in its environment.
+COMMAND is started for every request. The body is its stdin, and its stdout is the answer.
+  Its environment has LINTEL_SUBJECT, LINTEL_DEADLINE_MS (milliseconds since the epoch) and, for HTTP requests,
+  LINTEL_METHOD, LINTEL_PATH, LINTEL_QUERY, and LINTEL_PARAM_NAME for each parameter of the route.
   An exit code other than 0 fails the request with COMMAND_FAILED and the last line of stderr.
-  It is sent SIGTERM when the request is canceled or its deadline passes.
-With --stream stdin is the body as it comes, and the answer goes out as it is written, however much it is. When COMMAND
+  COMMAND gets SIGTERM when the request is canceled or its deadline passes.
+With --stream the body is sent to stdin as it arrives, and the answer is sent as it is written, of any length. If COMMAND
   fails after it has begun to write, the answer is cut off with the same error.
-With --lines one COMMAND stays: a line of JSON in for each request, a line of JSON out for each answer, in order;
-{"error":{"code":"not_found","message":"..."}} fails a request. When it exits it is started again.
+With --lines one COMMAND keeps running: it reads a line of JSON per request and writes a line of JSON per answer, in order.
+  {"error":{"code":"not_found","message":"..."}} fails a request. If COMMAND exits it is started again.
 
 Examples:
   lintel work greet -- jq -c '{hello: .name}'
@@ -47,7 +47,7 @@ Examples:
 
 export function define(command: Command): void {
   addHubFlags(command)
-    .description("Make any program a worker: it answers the requests of a subject.")
+    .description("Turn any program into a worker that answers the requests of a subject.")
     .usage("[options] <subject> -- <command...>")
     .argument("<subject>", "what to serve, such as greet, or a pattern such as 'math.*'", parsePattern)
     .argument("<command...>", "the program and its arguments, after --")
@@ -58,9 +58,9 @@ export function define(command: Command): void {
         "requests at a time (default: one per CPU; with --lines 1)",
       ).argParser(parseCount),
     )
-    .option("--stream", "the body and the answer are streams of bytes, not read and kept as a whole")
-    .option("--lines", "keep one process that speaks a line of JSON each way")
-    .option("--type <type>", "content type of the answers (default: JSON where they are, else bytes)")
+    .option("--stream", "send body and answer as streams of bytes, without collecting them first")
+    .option("--lines", "keep one process: one line of JSON per request and per answer")
+    .option("--type <type>", "content type of the answers (default: JSON if they are JSON, else bytes)")
     .addOption(
       new Option("--grace <seconds>", "time from SIGTERM to SIGKILL")
         .argParser(parseSeconds)
@@ -69,7 +69,7 @@ export function define(command: Command): void {
     .addOption(
       new Option(
         "--drain <seconds>",
-        "time for requests in hand when it is stopped; what is left then fails as DRAINING",
+        "time for requests in hand after a signal; the rest then fails with DRAINING",
       )
         .argParser(parseSeconds)
         .default(DRAIN_GRACE_MS, "10"),
@@ -80,9 +80,9 @@ export function define(command: Command): void {
 
 async function work(subject: string, [command = "", ...args]: string[], flags: Flags): Promise<void> {
   if (flags.lines === true && flags.type !== undefined)
-    throw usage("--type is not for --lines, whose answers are JSON");
+    throw usage("--type cannot be used with --lines, whose answers are always JSON");
   if (flags.lines === true && flags.stream === true)
-    throw usage("--stream starts a process for every request, --lines keeps one: take one of them");
+    throw usage("--stream starts a process for every request and --lines keeps one: use only one of them");
   const program: Program = { command, args };
   await checkProgram(program);
   const peer = await connectToHub(flags, `lintel work ${subject}`, FIRST_CONNECTION_MS);

@@ -97,7 +97,7 @@ test("files and flags that cannot be used are said so; variables are for hubs wi
     ],
     [[...tls, "--tls-cert", "client.pem", "--tls-key", "server.key"], /^lintel: USAGE: .* cannot be used/],
     [[...tls, "--tls-key", "client.key"], /^lintel: USAGE: --tls-cert and --tls-key go together\n/],
-    [[...request, ...AUTHORITY], /^lintel: USAGE: --tls-ca is for URLs with TLS .*, and tcp:\S+ is none\n/],
+    [[...request, ...AUTHORITY], /^lintel: USAGE: --tls-ca is for URLs with TLS .*, which tcp:\S+ is not\n/],
     [[...request, "--hub", "gopher://a:1", ...AUTHORITY], /^lintel: USAGE: .* has no known transport/],
   ];
   const outcomes = await Promise.all(refused.map(([args]) => lintel(args, { cwd })));

@@ -57,7 +57,7 @@ test("logs --follow ends with lintel up, and says when that was killed", async (
   assert.deepEqual([ended.exit, ended.stderr], [0, "lintel: lintel up has ended\n"]);
   const killed = await follow("SIGKILL");
   assert.equal(killed.exit, 1);
-  assert.match(killed.stderr, /^lintel: CONNECTION_LOST: lintel up is gone without a word: it was killed/);
+  assert.match(killed.stderr, /^lintel: CONNECTION_LOST: lintel up has ended without notice: it was killed/);
   await until(() => project.processes().length === 0, "what it has started has ended");
 });
 
