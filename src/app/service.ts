@@ -96,7 +96,7 @@ export class HttpService implements Worker, AnswerOwner, AsyncDisposable {
     const request = readRequest(message, this.#prefix);
     if ("code" in request) {
       discardStreams(message, request);
-      queueMicrotask(() => this.fail(job, request)); // the first may come before the registration is known
+      this.fail(job, request);
       return;
     }
     const answer = new Answer(job, this);
@@ -105,7 +105,7 @@ export class HttpService implements Worker, AnswerOwner, AsyncDisposable {
       this.#app.begin(request, answer);
     } catch (error) {
       this.#onError(error, `the app ${this.subject}`);
-      queueMicrotask(() => answer.fail(failure("HANDLER_FAILED")));
+      answer.fail(failure("HANDLER_FAILED"));
     }
   }
 

@@ -20,7 +20,7 @@ export interface Sink {
   originOf?(tag: number): Origin;
 }
 
-/** Executes requests. Ends each job once through the registration it was made with. */
+/** Executes requests. Ends each job once through its registration, which it has before the first job comes (E-11). */
 export interface Worker {
   /** True when it keeps the bytes of requests until they end. They count as bytes that are kept for their callers. */
   readonly keepsRequests?: boolean;

@@ -114,6 +114,11 @@ export const REASONS = {
     retryable: false,
     text: "the message carries streams or channels, which its receiver does not support",
   },
+  OPTION_UNSUPPORTED: {
+    code: "unimplemented",
+    retryable: false,
+    text: "the engine cannot keep an option of the registration",
+  },
   DESCRIPTORS_UNSUPPORTED: {
     code: "unimplemented",
     retryable: false,

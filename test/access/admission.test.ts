@@ -8,7 +8,7 @@ import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import { LintelError } from "../../src/message/failure.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
 import { bearerToken } from "../../src/message/peer-identity.ts";
-import { RecordingCaller } from "../../src/testing/engine-actors.ts";
+import { RecordingCaller } from "../../src/testing/engine/actors.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { TestAccess } from "../../src/testing/test-access.ts";
 

@@ -12,7 +12,7 @@ import {
   RecordingCaller,
   RecordingSubscriber,
   textMessage,
-} from "../../src/testing/engine-actors.ts";
+} from "../../src/testing/engine/actors.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { TestAccess, type TestAccessOptions } from "../../src/testing/test-access.ts";
 

@@ -2,21 +2,24 @@
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import { RemoteEngine } from "../../src/engine/remote/remote-engine.ts";
 import { engineSuite, type EnginePair } from "../../src/testing/index.ts";
-import { TransportRegistry } from "../../src/index.ts";
+import { TransportRegistry, type Limits } from "../../src/index.ts";
 import { startHub } from "./remote/harness.ts";
 
-engineSuite("local", {
-  open: () => {
-    const engine = new LocalEngine();
-    return { callers: engine, workers: engine, close: () => engine.close() };
-  },
-});
+function openLocal(limits: Partial<Limits> = {}): EnginePair {
+  const engine = new LocalEngine({ limits });
+  return { callers: engine, workers: engine, close: () => engine.close() };
+}
+
+engineSuite("local", { open: () => openLocal(), openWith: openLocal });
 
 for (const listen of ["tcp://127.0.0.1:0", "ws://127.0.0.1:0"])
-  engineSuite(`remote, through a hub at ${listen}`, { open: () => openRemote(listen) });
+  engineSuite(`remote, through a hub at ${listen}`, {
+    open: () => openRemote(listen),
+    openWith: (limits) => openRemote(listen, limits),
+  });
 
-async function openRemote(listen: string): Promise<EnginePair> {
-  const hub = await startHub(listen);
+async function openRemote(listen: string, limits: Partial<Limits> = {}): Promise<EnginePair> {
+  const hub = await startHub(listen, { limits });
   const url = hub.urls[0]!;
   const transport = await new TransportRegistry().for(url);
   const [callers, workers] = [new RemoteEngine(transport, url), new RemoteEngine(transport, url)];

@@ -6,6 +6,7 @@ import type {
   Route,
   ServeOptions,
   Sink,
+  SubscribeOptions,
   Subscriber,
   Subscription,
   Worker,
@@ -14,6 +15,8 @@ import { LintelError, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
 import type { Observer } from "../../observe/observer.ts";
+import { OVERFLOWS } from "../../message/overflow.ts";
+import { checkServe, checkSubscribe } from "../check-options.ts";
 import type { Engine, EngineSupports } from "../engine.ts";
 
 export interface LocalEngineOptions {
@@ -25,7 +28,15 @@ export interface LocalEngineOptions {
 
 /** Routes messages inside this process, on the embedded broker. */
 export class LocalEngine implements Engine {
-  readonly supports: EngineSupports = { durable: false, inProcess: true, capacity: true };
+  /** Publications are handed over at once, so nothing is ever dropped and every policy of overflow is kept. */
+  readonly supports: EngineSupports = {
+    durable: false,
+    inProcess: true,
+    attempts: true,
+    capacity: true,
+    overflow: OVERFLOWS,
+    streams: true,
+  };
   readonly clock: Clock;
   readonly #broker: Broker;
   #closed = false;
@@ -71,13 +82,15 @@ export class LocalEngine implements Engine {
     this.#broker.cancel(handle, why);
   }
 
-  subscribe(pattern: string, subscriber: Subscriber): Subscription {
+  subscribe(pattern: string, subscriber: Subscriber, options: SubscribeOptions = {}): Subscription {
     if (this.#closed) throw LintelError.of("CLOSED");
+    checkSubscribe(this.supports, pattern, options);
     return this.#broker.subscribe(pattern, subscriber);
   }
 
-  serve(pattern: string, worker: Worker, options?: ServeOptions): Registration {
+  serve(pattern: string, worker: Worker, options: ServeOptions = {}): Registration {
     if (this.#closed) throw LintelError.of("CLOSED");
+    checkServe(this.supports, pattern, options);
     return this.#broker.serve(pattern, worker, options);
   }
 

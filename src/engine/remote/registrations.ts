@@ -1,17 +1,14 @@
 import { PatternTrie } from "../../collections/pattern-trie.ts";
 import { defer, type Deferred } from "../../runtime/deferred.ts";
-import type {
-  Endable,
-  Route,
-  ServeOptions,
-  SubscribeOptions,
-  Subscriber,
-  Worker,
-} from "../../message/delivery.ts";
+import type { Endable, Route, Subscriber, Worker } from "../../message/delivery.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Overflow } from "../../message/overflow.ts";
 import type { Session } from "../../session/session.ts";
 import { FrameType } from "../../wire/frame.ts";
+import type { CheckedService } from "../check-options.ts";
+
+/** What fits the frame; it is as good as no bound. */
+const MAX_CONCURRENCY = 0xffff_ffff;
 
 /** What a bound subject leads to at this end. */
 export interface Incoming {
@@ -58,13 +55,16 @@ export class Registrations {
   #next = 1;
   #version = 1;
 
-  addService(pattern: string, worker: Worker, options: ServeOptions): ServiceEntry {
-    const { queue = "", concurrency = 0 } = options;
+  addService(
+    { pattern, queue, concurrency }: CheckedService,
+    worker: Worker,
+    options: Endable,
+  ): ServiceEntry {
     const entry = {
       ...this.#entry(pattern, options),
       worker,
       queue,
-      concurrency,
+      concurrency: Math.min(concurrency ?? 0, MAX_CONCURRENCY),
       left: defer(),
       lost: false,
     };
@@ -72,8 +72,12 @@ export class Registrations {
     return entry;
   }
 
-  addSubscription(pattern: string, subscriber: Subscriber, options: SubscribeOptions): SubscriptionEntry {
-    const { overflow = "drop-newest" } = options;
+  addSubscription(
+    pattern: string,
+    subscriber: Subscriber,
+    overflow: Overflow,
+    options: Endable,
+  ): SubscriptionEntry {
     const entry = { ...this.#entry(pattern, options), subscriber, overflow };
     this.#subscriptions.set(entry.number, entry);
     this.#subscribers.add(pattern, subscriber);

@@ -14,7 +14,8 @@ import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, MAX_TIMEOUT, type Limits } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
-import { checkPattern, checkSubject } from "../../message/subject.ts";
+import { OVERFLOWS } from "../../message/overflow.ts";
+import { checkSubject } from "../../message/subject.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import type { OutBinding } from "../../session/bindings.ts";
 import { checkSize } from "../../session/frame-writer.ts";
@@ -22,6 +23,7 @@ import type { SessionOptions } from "../../session/options.ts";
 import type { Session } from "../../session/session.ts";
 import type { TlsOptions, Transport } from "../../transport/transport.ts";
 import { MAX_BINDING } from "../../wire/frame.ts";
+import { checkServe, checkSubscribe } from "../check-options.ts";
 import type { Engine, EngineSupports } from "../engine.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Jobs } from "./jobs.ts";
@@ -56,7 +58,14 @@ const CLOSED = Object.freeze(failure("CLOSED"));
 const ROUTES = 65_536;
 
 export class RemoteEngine implements Engine {
-  readonly supports: EngineSupports = { durable: false, inProcess: false, capacity: false };
+  readonly supports: EngineSupports = {
+    durable: false,
+    inProcess: false,
+    attempts: false,
+    capacity: false,
+    overflow: OVERFLOWS,
+    streams: true,
+  };
   readonly #link: ReconnectingSession;
   readonly clock: Clock;
   readonly #limits: Limits;
@@ -173,14 +182,15 @@ export class RemoteEngine implements Engine {
 
   subscribe(pattern: string, subscriber: Subscriber, options: SubscribeOptions = {}): Subscription {
     this.#checkOpen();
-    const entry = this.#registered.addSubscription(checkPattern(pattern), subscriber, options);
+    const overflow = checkSubscribe(this.supports, pattern, options);
+    const entry = this.#registered.addSubscription(pattern, subscriber, overflow, options);
     this.#announce(entry);
     return { ready: entry.ready, close: () => this.#unregister(entry.number) };
   }
 
   serve(pattern: string, worker: Worker, options: ServeOptions = {}): Registration {
     this.#checkOpen();
-    const service = this.#registered.addService(checkPattern(pattern), worker, options);
+    const service = this.#registered.addService(checkServe(this.supports, pattern, options), worker, options);
     this.#announce(service);
     return {
       ready: service.ready,
@@ -317,7 +327,8 @@ export class RemoteEngine implements Engine {
 
   /** The session is gone: requests have lost their answers, and jobs the way back for theirs. */
   #failAll(why: Failure): void {
-    this.#outgoing.failAll(why, this.#state === "closed" ? why : NOT_CONNECTED); // P-102
+    const sent = { ...why, retryable: false }; // E-29: it may have been executed
+    this.#outgoing.failAll(sent, this.#state === "closed" ? why : NOT_CONNECTED); // P-102
     this.#jobs.cancelAll(why);
     this.#registered.lost();
     this.#idle();

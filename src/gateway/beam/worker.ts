@@ -103,7 +103,7 @@ class Service implements Worker {
   readonly #jobs = new Map<number, BeamJob>();
   readonly #on: ServiceEvents;
   readonly #concurrency: number;
-  #registration: Registration | undefined;
+  readonly #registration: Registration;
   #isPaused = false;
 
   constructor(pattern: string, link: MessageSocket, attachments: Attachments, on: ServiceEvents) {
@@ -115,23 +115,22 @@ class Service implements Worker {
     const onEnded = (why: Failure): void => on.ended(why);
     this.#registration = engine.serve(pattern, this, { concurrency: this.#concurrency, onEnded });
     this.#registration.ready.catch((error: unknown) => on.ended(failureOf(error)));
-    if (this.#isPaused) this.#registration.capacity?.resize(0);
   }
 
   /** Takes nothing new until `resume`. */
   pause(): void {
     this.#isPaused = true;
-    this.#registration?.capacity?.resize(0);
+    this.#registration.capacity?.resize(0);
   }
 
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#registration?.capacity?.resize(this.#concurrency);
+    this.#registration.capacity?.resize(this.#concurrency);
   }
 
   leave(): void {
-    void this.#registration?.leave();
+    void this.#registration.leave();
   }
 
   // Worker
@@ -143,8 +142,7 @@ class Service implements Worker {
     } catch (error) {
       const why = failureOf(error);
       discardStreams(request, why);
-      // Joining a group may hand over what is queued there before the registration is known.
-      queueMicrotask(() => this.#registration?.fail(job, why));
+      this.#registration.fail(job, why);
     }
   }
 
@@ -168,8 +166,8 @@ class Service implements Worker {
       throw error;
     }
     const job = new BeamJob(link, this.#attachments, {
-      answer: (message) => this.#jobs.delete(number) && this.#registration?.reply(number, message) === true,
-      fail: (why) => void (this.#jobs.delete(number) && this.#registration?.fail(number, why)),
+      answer: (message) => this.#jobs.delete(number) && this.#registration.reply(number, message),
+      fail: (why) => void (this.#jobs.delete(number) && this.#registration.fail(number, why)),
     });
     job.start(request, channel);
     return job;

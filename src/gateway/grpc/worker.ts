@@ -54,13 +54,14 @@ export class GrpcWorker implements Worker {
 
   /** Resolves when requests can arrive. Throws and rejects with why the engine does not take it. */
   join(engine: Engine, { pattern, queue }: Asked): Promise<void> {
+    if ("credit" in this.#room && !engine.supports.capacity)
+      throw LintelError.of(
+        "OPTION_UNSUPPORTED",
+        "this hub's engine knows no credit; say concurrency instead",
+      );
     const onEnded = (why: Failure): void => this.#link.refused(this, why);
     const concurrency = Math.max(1, this.#places);
     this.#registration = engine.serve(pattern, this, { queue, concurrency, onEnded });
-    if (this.#registration.capacity === undefined && "credit" in this.#room) {
-      this.#registration.lose();
-      throw new LintelError("unimplemented", "this hub's engine knows no credit; say concurrency instead");
-    }
     if (concurrency !== this.#places) this.#resize();
     if (this.#link.isFull) this.pause();
     return this.#registration.ready;
@@ -150,9 +151,7 @@ export class GrpcWorker implements Worker {
   /** Fails a job that was not sent, and so used nothing up. */
   #refuse(job: number, why: Failure): void {
     if ("credit" in this.#room) this.#room.credit++;
-    // Joining a group may hand over what is queued there, before the registration is known.
-    if (this.#registration === undefined) queueMicrotask(() => this.fail(job, why));
-    else this.fail(job, why);
+    this.fail(job, why);
   }
 
   #ended(): void {

@@ -1,5 +1,5 @@
 import type { Engine } from "../../engine/engine.ts";
-import { failure, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { SharedBound } from "../../collections/shared-bound.ts";
 import type { JobTable } from "./job-table.ts";
 import type { JobsSettings } from "./options.ts";
@@ -36,7 +36,7 @@ export class PullWorkers {
   readonly #bound: SharedBound;
   #sweep: unknown;
 
-  /** `bound` is on those that are polled and not configured. */
+  /** `bound` is on those that are polled and not configured. Throws `OPTION_UNSUPPORTED` for what the engine cannot keep. */
   constructor(
     engine: Engine,
     table: JobTable,
@@ -49,7 +49,10 @@ export class PullWorkers {
     this.#table = table;
     this.#settings = settings;
     this.#onPoll = onPoll;
-    for (const [subject, options] of settings.services) this.#begin(this.#configured, subject, options);
+    for (const [subject, options] of settings.services) {
+      checkDelivery(engine, subject, options);
+      this.#begin(this.#configured, subject, options);
+    }
   }
 
   /** True while workers poll, or have done so lately, or have jobs. */
@@ -130,4 +133,14 @@ export class PullWorkers {
       if (this.#polled.size > 0) this.#watch();
     });
   }
+}
+
+/** Redelivery is the engine's, because it also holds for workers of the service that do not poll. */
+function checkDelivery({ supports }: Engine, subject: string, { attempts }: PullServiceOptions): void {
+  if (attempts === 1 || supports.attempts) return;
+  const name = `services[${JSON.stringify(subject)}].delivery`;
+  throw LintelError.of(
+    "OPTION_UNSUPPORTED",
+    `jobs option ${name} is "at-least-once", and the engine of this hub hands a request out once; use "at-most-once"`,
+  );
 }

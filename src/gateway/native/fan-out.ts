@@ -44,8 +44,11 @@ export class FanOut implements Subscriber, FrameBuffer {
   readonly #engine: Engine;
   readonly #flusher: Flusher;
   readonly #listeners = new PatternTrie<SessionListener>();
-  /** Engine subscriptions, one for each pattern, with the listeners behind it. */
-  readonly #patterns = new Map<string, { subscription: Subscription; listeners: Set<SessionListener> }>();
+  /** Engine subscriptions, one for each pattern and policy, with the listeners behind it. */
+  readonly #subscriptions = new Map<
+    string,
+    { subscription: Subscription; listeners: Set<SessionListener> }
+  >();
   readonly #feeds = new Map<Route, Feed>();
   readonly #byNumber: (Feed | undefined)[] = [];
   #nextNumber = 1;
@@ -65,14 +68,17 @@ export class FanOut implements Subscriber, FrameBuffer {
 
   /** Adds a listener. Resolves when publications reach it. */
   add(pattern: string, listener: SessionListener): Promise<void> {
-    let entry = this.#patterns.get(pattern);
+    const { overflow } = listener;
+    const key = keyOf(pattern, overflow);
+    let entry = this.#subscriptions.get(key);
     if (entry === undefined) {
       const listeners = new Set<SessionListener>();
       const onEnded = (why: Failure): void => {
         for (const one of [...listeners]) one.ended(why);
       };
-      entry = { subscription: this.#engine.subscribe(pattern, this, { onEnded }), listeners };
-      this.#patterns.set(pattern, entry);
+      // The policy is the engine's as well: publications may wait for this hub, and not only for its sessions.
+      entry = { subscription: this.#engine.subscribe(pattern, this, { overflow, onEnded }), listeners };
+      this.#subscriptions.set(key, entry);
     }
     entry.listeners.add(listener);
     this.#listeners.add(pattern, listener);
@@ -84,9 +90,10 @@ export class FanOut implements Subscriber, FrameBuffer {
     if (!this.#listeners.remove(pattern, listener)) return;
     this.#changed();
     if (!this.#waiting.isEmpty) this.#waiting.finish(listener.target);
-    const entry = this.#patterns.get(pattern);
+    const key = keyOf(pattern, listener.overflow);
+    const entry = this.#subscriptions.get(key);
     if (entry === undefined || !entry.listeners.delete(listener) || entry.listeners.size > 0) return;
-    this.#patterns.delete(pattern);
+    this.#subscriptions.delete(key);
     entry.subscription.close();
   }
 
@@ -247,6 +254,10 @@ export class FanOut implements Subscriber, FrameBuffer {
     }
     return feed;
   }
+}
+
+function keyOf(pattern: string, overflow: Overflow): string {
+  return `${overflow} ${pattern}`;
 }
 
 /** The policy that counts when subscriptions of one session differ (P-61). */

@@ -102,10 +102,7 @@ export class NativeWorker implements Worker {
     try {
       this.#session.request(binding, job, request, timeoutMs);
     } catch (error) {
-      const why = error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
-      // Joining a group hands over what is queued there, before the registration is known.
-      if (this.#registration === undefined) queueMicrotask(() => this.fail(job, why));
-      else this.fail(job, why);
+      this.fail(job, error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED"));
     }
   }
 

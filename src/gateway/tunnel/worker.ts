@@ -104,7 +104,7 @@ export class Exposure implements Worker, AsyncDisposable {
     }
   }
 
-  /** Always later than now: the first request may come before the registration is known. */
+  /** Dials the target. Rejects when the request carries something else than one byte stream, or the dial fails. */
   async #connect(
     job: number,
     streams: readonly StreamEnd[],

@@ -4,6 +4,7 @@ import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import type { Sink, Worker } from "../../../src/message/delivery.ts";
 import { LintelError } from "../../../src/message/failure.ts";
 import { Format, Message } from "../../../src/message/message.ts";
+import { OVERFLOWS } from "../../../src/message/overflow.ts";
 import { FakeClock } from "../../../src/testing/index.ts";
 
 const EMPTY = Message.ofBytes(new Uint8Array(0), "", Format.typed);
@@ -55,7 +56,8 @@ test("it is a broker: requests, answers, cancellation, deadlines, counters", () 
   assert.deepEqual(worker.canceled, [`${handle} CALLER_GONE`, `${worker.jobs[1]} DEADLINE`]);
   assert.equal(engine.inFlight, 0);
   assert.equal(engine.stats.requests, 4);
-  assert.deepEqual(engine.supports, { durable: false, inProcess: true });
+  const supported = { inProcess: true, attempts: true, capacity: true, streams: true };
+  assert.deepEqual(engine.supports, { durable: false, overflow: OVERFLOWS, ...supported });
 });
 
 test("drain resolves when the last request has ended", async () => {

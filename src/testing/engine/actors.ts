@@ -1,8 +1,8 @@
 /** Callers, workers and subscribers of an engine that write down what they are told. */
-import type { Engine } from "../engine/engine.ts";
-import type { Registration, Route, ServeOptions, Sink, Subscriber, Worker } from "../message/delivery.ts";
-import { failure, type Failure } from "../message/failure.ts";
-import { Format, Message } from "../message/message.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { Registration, Route, ServeOptions, Sink, Subscriber, Worker } from "../../message/delivery.ts";
+import { failure, type Failure } from "../../message/failure.ts";
+import { Format, Message, type StreamEnd } from "../../message/message.ts";
 
 export function textMessage(text: string): Message {
   return Message.ofBytes(new TextEncoder().encode(text), "", Format.text);
@@ -13,7 +13,7 @@ function textOf(message: Message): string {
 }
 
 /** What a test waits for. */
-class Noticeboard {
+export class Noticeboard {
   #waiting: { condition: () => boolean; resolve: () => void }[] = [];
 
   until(condition: () => boolean): Promise<void> {
@@ -21,7 +21,7 @@ class Noticeboard {
     return new Promise((resolve) => this.#waiting.push({ condition, resolve }));
   }
 
-  protected changed(): void {
+  changed(): void {
     const met = this.#waiting.filter(({ condition }) => condition());
     this.#waiting = this.#waiting.filter((one) => !met.includes(one));
     for (const { resolve } of met) resolve();
@@ -32,6 +32,9 @@ class Noticeboard {
 export class RecordingCaller extends Noticeboard implements Sink {
   readonly #engine: Engine;
   readonly #outcomes: string[][] = [];
+  readonly #failures: (Failure | undefined)[] = [];
+  /** Called with the tag of each outcome. */
+  onOutcome: ((tag: number) => void) | undefined;
 
   constructor(engine: Engine) {
     super();
@@ -44,10 +47,20 @@ export class RecordingCaller extends Noticeboard implements Sink {
   }
 
   request(subject: string, text = "", timeoutMs = 10_000): { tag: number; handle: number } {
+    return this.send(subject, textMessage(text), timeoutMs);
+  }
+
+  /** Makes a request of a message. */
+  send(subject: string, message: Message, timeoutMs = 10_000): { tag: number; handle: number } {
     const tag = this.#outcomes.push([]) - 1;
     const route = this.#engine.route(subject);
-    const handle = this.#engine.request(route, textMessage(text), timeoutMs, this, tag);
+    const handle = this.#engine.request(route, message, timeoutMs, this, tag);
     return { tag, handle };
+  }
+
+  /** Whether a request that has failed may be sent again; undefined when it has not failed. */
+  isRetryable({ tag }: { readonly tag: number }): boolean | undefined {
+    return this.#failures[tag]?.retryable;
   }
 
   /** Resolves with the outcome of a request when it has one. */
@@ -63,19 +76,33 @@ export class RecordingCaller extends Noticeboard implements Sink {
 
   answered(tag: number, answer: Message): void {
     this.#outcomes[tag]!.push(`answered ${textOf(answer)}`);
+    this.onOutcome?.(tag);
     this.changed();
   }
 
   failed(tag: number, why: Failure): void {
     this.#outcomes[tag]!.push(why.reason);
+    this.#failures[tag] = why;
+    this.onOutcome?.(tag);
     this.changed();
   }
+}
+
+/** A job, with what its worker was told of it. */
+export interface HeldJob {
+  readonly job: number;
+  readonly subject: string;
+  readonly text: string;
+  readonly timeoutMs: number;
+  readonly now: number;
+  readonly attempt: number;
+  readonly streams: readonly StreamEnd[];
 }
 
 /** Holds its jobs until it is told what to do with them. */
 export class HoldingWorker extends Noticeboard implements Worker {
   /** Jobs in the order they came. */
-  readonly jobs: { job: number; subject: string; text: string; timeoutMs: number; attempt: number }[] = [];
+  readonly jobs: HeldJob[] = [];
   readonly canceled: { job: number; reason: string }[] = [];
   /** Called within `execute`. */
   onExecute: ((job: number) => void) | undefined;
@@ -121,13 +148,14 @@ export class HoldingWorker extends Noticeboard implements Worker {
 
   execute(
     job: number,
-    route: Route,
+    { subject }: Route,
     request: Message,
     timeoutMs: number,
-    _now: number,
+    now: number,
     attempt: number,
   ): void {
-    this.jobs.push({ job, subject: route.subject, text: textOf(request), timeoutMs, attempt });
+    const { streams = [] } = request;
+    this.jobs.push({ job, subject, text: textOf(request), timeoutMs, now, attempt, streams });
     this.onExecute?.(job);
     this.changed();
   }
@@ -141,8 +169,11 @@ export class HoldingWorker extends Noticeboard implements Worker {
 /** Notes publications as "<subject> <text>". */
 export class RecordingSubscriber extends Noticeboard implements Subscriber {
   readonly heard: string[] = [];
+  /** Called within `deliver`. */
+  onDeliver: (() => void) | undefined;
 
   deliver(route: Route, publication: Message): void {
+    this.onDeliver?.();
     this.heard.push(`${route.subject} ${textOf(publication)}`);
     this.changed();
   }
