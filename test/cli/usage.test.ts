@@ -76,7 +76,7 @@ const REFUSED: readonly [args: string[], stderr: RegExp][] = [
   [["request", "a", "--header", "bad name: x"], /"bad name" is not a header name/],
   [["request", "a", "--hub", "localhost"], /It must be a URL such as/],
   [["request", "a", "--hub", "gopher://x:1"], /^lintel: USAGE: "gopher:\/\/x:1" has no known transport/],
-  [["request", "a", "{", "--json"], /^lintel: USAGE: the body is no JSON: /],
+  [["request", "a", "{", "--json"], /^lintel: USAGE: the body is not JSON: /],
   [["request", "a", "--json"], /^lintel: USAGE: --json needs a body/],
   [["publish", "a", "text", "--lines"], /^lintel: USAGE: --lines reads stdin/],
   [["subscribe", "a", "--count", "0"], /It must be a whole number from 1/],
