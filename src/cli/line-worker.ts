@@ -10,6 +10,7 @@ import { LintelError } from "../message/failure.ts";
 import { encodeUtf8 } from "../message/text.ts";
 import { isCode } from "../message/status.ts";
 import type { Context } from "../peer/context.ts";
+import { NO_JITTER, backoffMs, type BackoffLimits } from "../runtime/backoff.ts";
 import type { PipeSource } from "../supervisor/pipes.ts";
 import { describeEnd, startProgram, type Program, type RunningProgram } from "./child.ts";
 import { note } from "./hub-link.ts";
@@ -29,8 +30,7 @@ export interface LineWorkerOptions {
   readonly maxOutput: number;
 }
 
-const FIRST_BACKOFF_MS = 100;
-const LAST_BACKOFF_MS = 10_000;
+const BACKOFF: BackoffLimits = { firstMs: 100, lastMs: 10_000 };
 
 /** A request whose line was written. */
 interface Job {
@@ -46,7 +46,8 @@ export class LineWorker {
   #jobs: Job[] = [];
   /** Requests that wait for the program to be started again. */
   #waiting: (() => void)[] = [];
-  #backoffMs = FIRST_BACKOFF_MS;
+  /** Starts of the program since it last answered. */
+  #failures = 0;
   #restart: ReturnType<typeof setTimeout> | undefined;
   /** Resolves when the program has been started, or could not be. */
   #starting: Promise<void>;
@@ -146,7 +147,7 @@ export class LineWorker {
       this.#distrust(child, "it wrote a line that answers no request");
       return;
     }
-    this.#backoffMs = FIRST_BACKOFF_MS;
+    this.#failures = 0;
     const text = Buffer.from(line).toString("utf8");
     const answer = isUtf8(line) ? parseAnswer(text) : garbage(text);
     if (answer.kind !== "value") job.reject(answer.error);
@@ -170,11 +171,11 @@ export class LineWorker {
 
   #again(how: string): void {
     if (this.#isEnding) return;
-    note(`the command ${how}; it is started again in ${this.#backoffMs} ms`);
+    const waitMs = backoffMs(BACKOFF, ++this.#failures, NO_JITTER);
+    note(`the command ${how}; it is started again in ${waitMs} ms`);
     this.#restart = setTimeout(() => {
       this.#starting = this.#start();
-    }, this.#backoffMs);
-    this.#backoffMs = Math.min(2 * this.#backoffMs, LAST_BACKOFF_MS);
+    }, waitMs);
   }
 }
 

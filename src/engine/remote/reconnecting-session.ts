@@ -1,4 +1,5 @@
 import { urlText } from "../../message/url-text.ts";
+import { backoffMs, type BackoffLimits } from "../../runtime/backoff.ts";
 import type { Clock, Random } from "../../runtime/clock.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { OpenStreams } from "../../stream/open-streams.ts";
@@ -11,8 +12,7 @@ import type { Connection, TlsOptions, Transport } from "../../transport/transpor
 import type { Incoming } from "./registrations.ts";
 
 /** Waits between attempts grow from the first to the last; half of each is random, so that peers do not come as one. */
-const FIRST_BACKOFF_MS = 50;
-const LAST_BACKOFF_MS = 800;
+const BACKOFF: BackoffLimits = { firstMs: 50, lastMs: 800 };
 const DIAL_TIMEOUT_MS = 5_000;
 /**
  * An attempt of which nothing is heard for the last wait is joined by another, and the first to be welcomed is kept: when
@@ -69,7 +69,8 @@ export class ReconnectingSession {
   readonly #attempts = new Set<Attempt>();
   #state: ReconnectingState = "connecting";
   #session: Session<Incoming> | undefined;
-  #backoff = FIRST_BACKOFF_MS;
+  /** Attempts that have failed since the last session. */
+  #failures = 0;
   #timer: unknown;
   #over: (() => void)[] = [];
   /** Why the last attempt failed, for those who wait for the first. */
@@ -112,14 +113,14 @@ export class ReconnectingSession {
       this.#attempts.add(attempt);
       void this.#dial(attempt);
     }
-    this.#attemptIn(LAST_BACKOFF_MS);
+    this.#attemptAfter(Infinity);
   }
 
-  /** Tries, or tries once more, after a wait of which half is random. */
-  #attemptIn(longestMs: number): void {
+  /** Tries, or tries once more, after the wait that follows so many failures. */
+  #attemptAfter(failures: number): void {
     const { clock, random } = this.#options;
     clock.clear(this.#timer);
-    this.#timer = clock.after(longestMs * (0.5 + random() / 2), () => this.#attempt());
+    this.#timer = clock.after(backoffMs(BACKOFF, failures, random), () => this.#attempt());
   }
 
   async #dial(attempt: Attempt): Promise<void> {
@@ -181,7 +182,7 @@ export class ReconnectingSession {
     this.#abandonAttempts();
     this.#options.clock.clear(this.#timer);
     this.#session = session;
-    this.#backoff = FIRST_BACKOFF_MS;
+    this.#failures = 0;
     this.#enter("connected", undefined);
     this.#options.onOpened(session);
   }
@@ -209,8 +210,7 @@ export class ReconnectingSession {
     if (this.#state === "closed") return;
     this.lastFailure = why;
     this.#enter("connecting", why);
-    this.#attemptIn(this.#backoff);
-    this.#backoff = Math.min(this.#backoff * 2, LAST_BACKOFF_MS);
+    this.#attemptAfter(++this.#failures);
   }
 
   #enter(state: ReconnectingState, why: Failure | undefined): void {

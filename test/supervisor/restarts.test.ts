@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { backoffMs, judge } from "../../src/supervisor/backoff.ts";
+import { judge } from "../../src/supervisor/restarts.ts";
 
 const crash = { how: "ended with code 1", isFailure: true, ranMs: 5 };
 const end = { how: "ended with code 0", isFailure: false, ranMs: 5 };
@@ -24,18 +24,5 @@ test("after as many failures in a row as are allowed it is given up", () => {
   assert.deepEqual(
     [1, 2, 3].map((failures) => judge(policy, crash, failures)),
     ["again", "again", "failed"],
-  );
-});
-
-test("waits double up to the longest, and half of each is random", () => {
-  const policy = { policy: "always", ...waits } as const;
-  const all = [1, 2, 3, 4, 5, 6, 10_000];
-  assert.deepEqual(
-    all.map((failures) => backoffMs(policy, failures, () => 0)),
-    [50, 100, 200, 400, 500, 500, 500],
-  );
-  assert.deepEqual(
-    all.map((failures) => backoffMs(policy, failures, () => 1)),
-    [100, 200, 400, 800, 1_000, 1_000, 1_000],
   );
 });

@@ -1,5 +1,4 @@
 import type { RestartPolicy } from "../config/services.ts";
-import type { Random } from "../runtime/clock.ts";
 
 /** Who has run this long has started well: failures before that count no more. Milliseconds. */
 export const STEADY_MS = 10_000;
@@ -20,10 +19,4 @@ export function judge({ policy, attempts }: RestartPolicy, life: Life, failures:
   if (policy === "never" || (policy === "on-failure" && !life.isFailure))
     return life.isFailure ? "failed" : "ended";
   return attempts !== undefined && failures >= attempts ? "failed" : "again";
-}
-
-/** Milliseconds until the next start: they double, and half of them is random, so that many do not start as one. */
-export function backoffMs({ firstMs, lastMs }: RestartPolicy, failures: number, random: Random): number {
-  const longest = Math.min(firstMs * 2 ** Math.min(failures - 1, 30), lastMs);
-  return Math.round(longest * (0.5 + random() / 2));
 }
