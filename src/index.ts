@@ -1,10 +1,10 @@
 export { connect, type ConnectOptions } from "./peer/connect.ts";
 export { createHub, type Hub, type HubConfig, type HubStats } from "./hub/hub.ts";
-export type { HubListener } from "./hub/session-doors.ts";
+export type { HubListener } from "./gateway/native/listeners.ts";
 export type { BeamOptions, PlainMode } from "./gateway/beam/options.ts";
-export type { BeamStats } from "./gateway/beam/context.ts";
+export type { BeamStats } from "./gateway/beam/stats.ts";
 export type { GrpcOptions } from "./gateway/grpc/options.ts";
-export type { GrpcStats } from "./gateway/grpc/connection.ts";
+export type { GrpcStats } from "./gateway/grpc/stats.ts";
 export type { HandlerOptions, HttpHandler } from "./gateway/http/embedded.ts";
 export type { JobServiceOptions, JobsOptions } from "./gateway/jobs/options.ts";
 export type { Access, Credentials, Principal, Verb } from "./access/access.ts";

@@ -22,6 +22,7 @@ import type { Admission } from "../access/admission.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Failure } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
+import type { Observer } from "../observe/observer.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Section } from "../schema/section.ts";
 import type { TlsOptions } from "../transport/transport.ts";
@@ -68,6 +69,8 @@ export interface GatewayContext {
   readonly engine: Engine;
   /** Gives credentials a principal, and an engine that lets it do what it may. */
   readonly admission: Admission;
+  /** Told of what only the gateway knows of; the engine tells it of every outcome. Undefined: nobody observes. */
+  readonly observer: Observer | undefined;
   readonly limits: Limits;
   readonly clock: Clock;
   /** The hub's certificates, for gateways that encrypt and have none of their own. */

@@ -1,32 +1,15 @@
-/** What `createHub` must be given. The gateways look at their own options. */
-import {
-  aFunction,
-  checkArgument,
-  checkOptions,
-  list,
-  object,
-  orNull,
-  orOneOf,
-  text,
-  type Check,
-} from "../message/options.ts";
+/** What `createHub` must be given. Each gateway looks at its own options. */
+import type { GatewayEntry, GatewayKind } from "../gateway/gateway.ts";
+import { checkBuiltInOptions } from "../gateway/registry.ts";
+import { LintelError } from "../message/failure.ts";
+import { aFunction, checkOptions, list, object, text, type Check } from "../message/options.ts";
 import { anObserver } from "../observe/combine.ts";
 import { checkLimits } from "../peer/checks.ts";
-import { aRegistry } from "../transport/registry.ts";
-
-const HTTP = object("{ port: 8500 }");
 
 const CONFIG: Readonly<Record<string, Check>> = {
-  http: orOneOf([false, true], HTTP),
-  listen: orNull((value) =>
-    list(value) === undefined ? undefined : 'a list, such as ["tcp://127.0.0.1:4500"]',
-  ),
-  jobs: orOneOf([false, true], object("{ maxPolls: 100 }")),
   tls: object("{ cert, key }"),
-  beam: object('{ path: "beam.sock" }'),
-  grpc: object("{ port: 4510 }"),
+  gateways: list,
   name: text,
-  transports: orNull(aRegistry),
   observer: anObserver,
   onSession: aFunction,
   onService: aFunction,
@@ -34,40 +17,38 @@ const CONFIG: Readonly<Record<string, Check>> = {
   onError: aFunction,
 };
 
-const OF_HTTP: Readonly<Record<string, Check>> = { routes: list };
+const KIND_NAME = /^[a-z][a-z0-9-]{0,31}$/;
 
 /** Throws `invalid_argument` for what is none of its kind. */
 export function checkHubConfig(config: unknown): void {
   checkOptions("createHub", config, CONFIG);
-  const { listen, beam, http } = config as Record<"listen" | "beam" | "http", unknown>;
-  for (const at of (listen ?? []) as unknown[]) checkListenAt("createHub", at);
-  if (beam !== undefined) checkOptions("createHub", { path: 0, ...(beam as object) }, { path: text });
-  if (typeof http === "object") checkHttp("createHub", http);
+  checkBuiltInOptions(config);
   checkLimits("createHub", config);
 }
 
-/** One entry of `listen`, by itself. */
-export function checkListenAt(call: string, at: unknown): void {
-  const { url } = (typeof at === "string" ? { url: at } : (at ?? {})) as { readonly url?: unknown };
-  const isRight = typeof url === "string";
-  const wanted: Check = () => (isRight ? undefined : 'a URL such as "tcp://127.0.0.1:4500", or { url, tls }');
-  checkArgument(call, "where to listen", at, wanted);
+/** A gateway of the user's, with its options if it has any. Throws `invalid_argument` when it is none. */
+export function entryOf(given: unknown): GatewayEntry {
+  const entry = (
+    isKind((given as Partial<GatewayEntry> | null)?.kind) ? given : { kind: given }
+  ) as GatewayEntry;
+  if (isKind(entry.kind)) return entry;
+  const wanted =
+    "createHub: gateways has an entry that must be a kind of gateway { name, open }, or { kind, options }";
+  throw new LintelError("invalid_argument", wanted);
 }
 
-/** Options of an HTTP gateway. */
-export function checkHttp(call: string, options: unknown): void {
-  checkArgument(call, "the argument", options, HTTP);
-  checkOptions(call, options, OF_HTTP);
+function isKind(value: unknown): value is GatewayKind {
+  const { name, open } = (value ?? {}) as Partial<Record<keyof GatewayKind, unknown>>;
+  return typeof name === "string" && KIND_NAME.test(name) && typeof open === "function";
 }
 
-const aServer: Check = (value) => {
-  const { on, listeners } = (value ?? {}) as { readonly on?: unknown; readonly listeners?: unknown };
-  return typeof on === "function" && typeof listeners === "function"
-    ? undefined
-    : "a server of node:http or node:https";
-};
-
-export function checkAttach(server: unknown, options: unknown): void {
-  checkArgument("attach", "the server", server, aServer);
-  checkHttp("attach", options);
+/** Asks each kind whether its options are right. Throws `invalid_argument` when one is not, or two have one name. */
+export function checkEntries(entries: readonly GatewayEntry[]): void {
+  const names = new Set<string>();
+  for (const { kind, options = {} } of entries) {
+    if (names.has(kind.name))
+      throw new LintelError("invalid_argument", `createHub: there are two gateways named "${kind.name}"`);
+    names.add(kind.name);
+    kind.check?.(options);
+  }
 }

@@ -1,6 +1,6 @@
 /** A service: as many instances as its definition says, or as somebody has asked for since. */
 import type { ServiceDefinition } from "../config/services.ts";
-import type { HubListener } from "../hub/session-doors.ts";
+import type { HubListener } from "../gateway/native/listeners.ts";
 import { Instance, type InstanceOptions, type InstanceStatus } from "./instance.ts";
 import { LogRing, type LogLine } from "./log-ring.ts";
 

@@ -1,13 +1,13 @@
 /** TCP connections through a hub: `lintel/tunnel`, for Node only. */
 import { Exposure, type ExposureOptions, type Target } from "../gateway/tunnel/worker.ts";
-import type { TunnelOptions } from "../gateway/tunnel/options.ts";
-import { Tunnel, type Entrance } from "../gateway/tunnel/gateway.ts";
+import type { Entrance, TunnelOptions } from "../gateway/tunnel/options.ts";
+import { Tunnel } from "../gateway/tunnel/listener.ts";
 import { EnginePeer } from "../peer/engine-peer.ts";
 import type { Peer } from "../peer/peer.ts";
 
 export type { Exposure, ExposureOptions, Target } from "../gateway/tunnel/worker.ts";
-export type { OnConnectionError, TunnelLimits, TunnelOptions } from "../gateway/tunnel/options.ts";
-export type { Entrance, Tunnel } from "../gateway/tunnel/gateway.ts";
+export type { Entrance, OnConnectionError, TunnelLimits, TunnelOptions } from "../gateway/tunnel/options.ts";
+export type { Tunnel } from "../gateway/tunnel/listener.ts";
 
 /**
  * Serves a subject with one target: every connection that a tunnel brings is joined with a new one to the target. Callers

@@ -12,6 +12,7 @@ import { NativeGateway } from "../../src/gateway/native/gateway.ts";
 import { connect, createHub } from "../../src/index.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
 import { createMemoryTransport } from "../../src/transport/memory.ts";
+import { TransportRegistry } from "../../src/transport/registry.ts";
 import { RawCaller } from "../gateway/http/harness.ts";
 import { stageOn, type GivenJob } from "../gateway/jobs/harness.ts";
 import { until } from "../house/until.ts";
@@ -180,13 +181,14 @@ test("a worker that waits on a connection it would keep does not hold a hub up t
 
 test("the gateway works in front of a hub that is elsewhere", async (context) => {
   const local = new LocalEngine();
-  const native = new NativeGateway(local, { limits: DEFAULT_LIMITS });
   const transport = createMemoryTransport();
-  const listening = await native.listen(transport, "memory://hub");
+  const transports = new TransportRegistry();
+  transports.add(transport);
+  const native = new NativeGateway(local, { limits: DEFAULT_LIMITS, transports });
+  await native.listen("memory://hub");
   const engine = new RemoteEngine(transport, "memory://hub");
   await engine.connected();
   context.after(async () => {
-    await listening.close();
     await native.close();
     await local.close();
   });

@@ -3,24 +3,7 @@ import { LintelError, type Failure } from "../../message/failure.ts";
 import type { ReadBudget } from "../../stream/read-window.ts";
 import { isPattern, isSubject } from "../../message/subject.ts";
 import type { BeamSettings } from "./options.ts";
-
-/** What a beam gateway counts. Since the start, except for the first two. */
-export interface BeamStats {
-  /** Connections that are open, and those that are not and have attachments in use. */
-  connections: number;
-  /** Attachments in use. */
-  attachments: number;
-  /** Messages that came on connections. */
-  messages: number;
-  /** Messages without an attachment that came to nothing: nobody served them, the worker failed, and so on. */
-  lost: number;
-  /** Messages and attachments that were refused: names that are no subject, too many attachments, and so on. */
-  refused: number;
-  /** Messages on attachments that nobody took any more. */
-  dropped: number;
-  /** Connections and attachments that were ended because their bytes break the format. */
-  malformed: number;
-}
+import type { BeamStats } from "./stats.ts";
 
 /** What all connections of a gateway share. */
 export class BeamContext {

@@ -1,14 +1,14 @@
 /** The gateway for programs that speak beam over a unix socket, and pass sockets beside their messages. */
-import type { Engine } from "../../engine/engine.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { ReadBudget } from "../../stream/read-window.ts";
 import type { DescriptorSocket } from "../../transport/descriptors/descriptor-socket.ts";
 import { listenDescriptors } from "../../transport/descriptors/endpoints.ts";
 import type { Listener } from "../../transport/transport.ts";
-import type { Listening } from "../gateway.ts";
+import type { Gateway, GatewayContext } from "../gateway.ts";
 import { BeamConnection } from "./connection.ts";
+import { BeamContext } from "./context.ts";
 import { beamSettings, type BeamOptions } from "./options.ts";
-import { BeamContext, type BeamStats } from "./context.ts";
+import type { BeamStats } from "./stats.ts";
 
 const DRAINING = Object.freeze(failure("DRAINING"));
 const CLOSED = Object.freeze(failure("CLOSED", "the hub was closed"));
@@ -17,20 +17,23 @@ const CLOSED = Object.freeze(failure("CLOSED", "the hub was closed"));
  * Opens the gateway. Rejects with `invalid_argument` for options that are wrong, with `DESCRIPTORS_UNSUPPORTED` where sockets
  * cannot be passed, and with the system's errors of listening.
  */
-export async function openBeam(engine: Engine, options: BeamOptions): Promise<BeamGateway> {
-  const gateway = new BeamGateway(engine, options);
+export async function openBeam(context: GatewayContext, options: BeamOptions): Promise<BeamGateway> {
+  const gateway = new BeamGateway(context, options);
   await gateway.listen();
   return gateway;
 }
 
-export class BeamGateway implements Listening {
+export class BeamGateway implements Gateway {
+  readonly name = "beam";
   readonly #site: BeamContext;
   readonly #connections = new Set<BeamConnection>();
   #listener: Listener | undefined;
   #onIdle: (() => void)[] = [];
 
-  constructor(engine: Engine, options: BeamOptions) {
-    this.#site = new BeamContext(engine, beamSettings(options), new ReadBudget());
+  constructor({ engine, limits, onError }: GatewayContext, options: BeamOptions) {
+    const { timeout: timeoutMs, payload: messageLimit } = limits;
+    const settings = beamSettings({ timeoutMs, messageLimit, onError, ...options });
+    this.#site = new BeamContext(engine, settings, new ReadBudget());
   }
 
   async listen(): Promise<void> {
@@ -39,12 +42,11 @@ export class BeamGateway implements Listening {
   }
 
   /** `unix:///run/beam.sock` */
-  get url(): string {
-    return `unix://${this.#site.settings.path}`;
+  get urls(): readonly string[] {
+    return [`unix://${this.#site.settings.path}`];
   }
 
-  /** Counters since the start. */
-  get stats(): BeamStats {
+  stats(): BeamStats {
     return { ...this.#site.stats };
   }
 

@@ -18,6 +18,7 @@ import {
 import { GrpcWorker, type Room, type WorkerOwner } from "./worker.ts";
 import { jobOf, type Handed } from "./encode.ts";
 import type { GrpcLimits } from "./options.ts";
+import type { GrpcStats } from "./stats.ts";
 import { Watchdog } from "../../runtime/watchdog.ts";
 
 type Sent = Exclude<NonNullable<MessageInitShape<typeof FromHubSchema>["message"]>, { case: undefined }>;
@@ -28,23 +29,9 @@ export interface GrpcContext {
   readonly limits: GrpcLimits;
   /** Why nothing new is taken. */
   readonly refusal: Failure | undefined;
-  readonly stats: GrpcStats;
+  readonly counters: GrpcStats;
   /** Registrations of all workers, by their callers. */
   readonly registrations: SharedBound;
-}
-
-/** What a gRPC gateway counts. Since the start, except for the first two. */
-export interface GrpcStats {
-  /** Calls of workers that are open. */
-  workers: number;
-  /** Jobs that workers hold. */
-  jobs: number;
-  /** Calls and registrations that were not taken. */
-  refused: number;
-  /** Answers and failures for jobs that their sender did not hold, and answers that could not be sent to the caller. */
-  rejected: number;
-  /** Calls that were ended because what they sent could not be read. */
-  malformed: number;
 }
 
 const HEARTBEAT: Sent = { case: "heartbeat", value: {} };
@@ -84,7 +71,7 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
 
   /** Ends the call, with OK when there is no failure. The worker is lost (W-2). */
   end(why?: Failure): void {
-    if (why !== undefined && MALFORMED.has(why.reason)) this.#site.stats.malformed++;
+    if (why !== undefined && MALFORMED.has(why.reason)) this.#site.counters.malformed++;
     this.#call.end(why);
     this.#lose();
   }
@@ -132,7 +119,7 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
   sendJob(worker: GrpcWorker, handed: Handed, request: Message): void {
     const bytes = toBinary(FromHubSchema, jobOf(handed, request));
     this.#jobs.set(handed.job, worker);
-    this.#site.stats.jobs++;
+    this.#site.counters.jobs++;
     this.#write(bytes);
   }
 
@@ -262,19 +249,19 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
 
   #forget(job: number): boolean {
     if (!this.#jobs.delete(job)) return false;
-    this.#site.stats.jobs--;
+    this.#site.counters.jobs--;
     return true;
   }
 
   // What is sent
 
   #refuse(registration: number, why: Failure): void {
-    this.#site.stats.refused++;
+    this.#site.counters.refused++;
     this.#send({ case: "refused", value: { registration, failure: sentFailure(why) } });
   }
 
   #rejectJob(job: number, why: Failure): void {
-    this.#site.stats.rejected++;
+    this.#site.counters.rejected++;
     this.#reject({ case: "job", value: job }, why);
   }
 
@@ -304,7 +291,7 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
     const workers = [...this.#workers.values()];
     this.#workers.clear();
     this.#site.registrations.give(this.#caller, workers.length);
-    this.#site.stats.jobs -= this.#jobs.size;
+    this.#site.counters.jobs -= this.#jobs.size;
     this.#jobs.clear();
     for (const worker of workers) worker.lose();
   }

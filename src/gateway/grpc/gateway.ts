@@ -21,12 +21,13 @@ import { stopListening } from "../../transport/sockets.ts";
 import type { Listener, TlsOptions } from "../../transport/transport.ts";
 import { AccessRule, cluesOf } from "../../transport/origins.ts";
 import { listenAt, secureFor } from "../../transport/web-listener.ts";
-import type { Listening } from "../gateway.ts";
+import type { Gateway, GatewayContext } from "../gateway.ts";
 import { GrpcCall } from "./call.ts";
 import { grpcSettings, type GrpcLimits, type GrpcOptions, type GrpcSettings } from "./options.ts";
 import { MAX_REFLECTION_REQUEST, ReflectionCall } from "./reflection-call.ts";
+import type { GrpcStats } from "./stats.ts";
 import { answerStatus } from "./status.ts";
-import { WorkerConnection, type GrpcStats, type GrpcContext } from "./connection.ts";
+import { WorkerConnection, type GrpcContext } from "./connection.ts";
 
 const WORK = "/lintel.v1.Worker/Work";
 const REFLECTION = /^\/grpc\.reflection\.v1(?:alpha)?\.ServerReflection\/ServerReflectionInfo$/;
@@ -44,19 +45,20 @@ const DRAINING = Object.freeze(failure("DRAINING"));
 
 /** Opens the gateway. Rejects with `invalid_argument` for options that are wrong, and with the system's errors of listening. */
 export async function openGrpc(
-  engine: Engine,
+  { engine, limits, tls }: GatewayContext,
   options: GrpcOptions,
-  limits?: GrpcLimits,
 ): Promise<GrpcGateway> {
-  const gateway = new GrpcGateway(engine, grpcSettings(options, limits));
+  const gateway = new GrpcGateway(engine, grpcSettings({ tls: tls ?? false, ...options }, limits));
   await gateway.listen();
   return gateway;
 }
 
-export class GrpcGateway implements Listening, GrpcContext {
+export class GrpcGateway implements Gateway, GrpcContext {
+  readonly name = "grpc";
+  readonly closesAfterEngine = true;
   readonly engine: Engine;
   readonly limits: GrpcLimits;
-  readonly stats: GrpcStats = { workers: 0, jobs: 0, refused: 0, rejected: 0, malformed: 0 };
+  readonly counters: GrpcStats = { workers: 0, jobs: 0, refused: 0, rejected: 0, malformed: 0 };
   readonly #settings: GrpcSettings;
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #access = new AccessRule();
@@ -112,22 +114,32 @@ export class GrpcGateway implements Listening, GrpcContext {
     return this.#listener?.url ?? "";
   }
 
+  get urls(): readonly string[] {
+    return [this.url];
+  }
+
+  stats(): GrpcStats {
+    return { ...this.counters };
+  }
+
   /** Why nothing new is taken. */
   get refusal(): Failure | undefined {
     return this.#refusal;
   }
 
-  reload(tls: TlsOptions): void {
-    if (this.#listener?.reload === undefined) throw new TypeError(`${this.url} has no certificates`);
+  reload(url: string, tls: TlsOptions): boolean {
+    if (url !== this.url || this.#listener?.reload === undefined) return false;
     this.#listener.reload(tls);
+    return true;
   }
 
   /** Takes no new workers. Those that are there go on, for what was accepted before, until the gateway is closed. */
-  async drain(): Promise<void> {
+  drain(): Promise<void> {
     this.#refusal = DRAINING;
     for (const worker of this.#workers) worker.goaway(DRAINING);
     for (const session of this.#sessions) session.close(); // when the last call on it has ended
-    await this.#listener?.close();
+    void this.#listener?.close(); // it is closed when the last connection is
+    return Promise.resolve();
   }
 
   /** Ends all calls; jobs that workers hold fail as `WORKER_LOST`. */
@@ -188,24 +200,24 @@ export class GrpcGateway implements Listening, GrpcContext {
     const caller = callerAt(stream.session?.socket?.remoteAddress);
     if (this.#refusal === undefined && this.#calls.take(caller, 1))
       return begin(caller, () => this.#calls.give(caller, 1));
-    this.stats.refused++;
+    this.counters.refused++;
     const { taken } = this.#calls;
     return answerStatus(stream, this.#refusal ?? failure("TOO_MANY", `there are ${taken} calls`)); // W-5
   }
 
   #work(stream: ServerHttp2Stream, caller: string, over: () => void): void {
-    const { stats, limits } = this;
+    const { counters, limits } = this;
     const bounds = {
       message: limits.payload + limits.headers + BESIDES,
       window: limits.sessionBuffer / 8,
     };
     const worker = new WorkerConnection(new GrpcCall(stream, bounds), this, caller, () => {
       this.#workers.delete(worker);
-      stats.workers--;
+      counters.workers--;
       over();
     });
     this.#workers.add(worker);
-    stats.workers++;
+    counters.workers++;
     worker.open();
   }
 

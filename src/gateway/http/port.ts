@@ -1,15 +1,8 @@
 /** The HTTP gateway: `node:http` in front of an engine. */
-import {
-  createServer,
-  ServerResponse,
-  type IncomingMessage,
-  type Server,
-  type ServerOptions,
-} from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { ServerResponse, type IncomingMessage, type Server } from "node:http";
 import { Server as NetServer, type AddressInfo, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Server as TlsServer, TlsOptions as TlsServerOptions } from "node:tls";
+import type { Server as TlsServer } from "node:tls";
 import type { Engine } from "../../engine/engine.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
@@ -26,15 +19,13 @@ import { UNKNOWN_EXPECTATION, expectsMore } from "./expectation.ts";
 import { hasStrayLineEnd } from "./first-bytes.ts";
 import { Farewell } from "./farewell.ts";
 import { NO_WEBSOCKET } from "./decode.ts";
+import { createNodeServer, type Certificates } from "./node-server.ts";
 import { settingsOf, type HttpOptions, type HttpSettings } from "./options.ts";
 import { problemOf } from "./problem.ts";
 import type { ResponderOptions } from "./responder.ts";
 import type { PortSessions } from "../shared-port.ts";
 import { SocketDriver, type SocketDriverOptions } from "./socket-driver.ts";
 import { asksForWebSocket, serveWithoutUpgrade } from "./upgrade.ts";
-
-/** Node stops reading heads here. Well above our own limits, so that what is over them gets a precise answer. */
-const LEAST_PARSER_LIMIT = 98_304;
 
 const STRAY_LINE_END = Object.freeze(
   failure("BAD_REQUEST", "there is a line end before the request that is no empty line"),
@@ -53,15 +44,10 @@ export interface HttpDependencies extends ResponderOptions {
 }
 
 export interface HttpListening extends Listening {
+  /** Connections that are open, without those that have become sessions. */
+  readonly connections: number;
   /** Ends every request that is under way, and tells its caller why. */
   abandon(why: Failure): void;
-}
-
-/** Certificates in the form Node takes. */
-export interface Certificates {
-  readonly options: TlsServerOptions;
-  /** Gives the server others. Throws, and changes nothing, when they cannot be used. */
-  renew(server: TlsServer, tls: TlsOptions): void;
 }
 
 /**
@@ -120,6 +106,10 @@ class HttpPort implements HttpListening {
       },
     };
     this.#listenToNode(this.#server);
+  }
+
+  get connections(): number {
+    return this.#connections.size;
   }
 
   /** Resolves when requests can come. */
@@ -365,34 +355,4 @@ class HttpPort implements HttpListening {
     }
     return pending.length > 0 && socket.writableLength === 0;
   }
-}
-
-function createNodeServer(settings: HttpSettings, secure: Certificates | undefined): Server {
-  const { headersTimeoutMs, requestTimeoutMs, keepAliveMs, headerLimit, urlLimit } = settings;
-  const shortest = Math.min(headersTimeoutMs, requestTimeoutMs);
-  const options: ServerOptions = {
-    insecureHTTPParser: false,
-    requireHostHeader: false, // checked by us, so that the answer is a problem like all others
-    maxHeaderSize: Math.max(LEAST_PARSER_LIMIT, 2 * (headerLimit + urlLimit)),
-    headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
-    requestTimeout: requestTimeoutMs,
-    connectionsCheckingInterval: Math.max(20, Math.min(1_000, Math.floor(shortest / 4))),
-    keepAliveTimeout: keepAliveMs,
-  };
-  const server =
-    secure === undefined
-      ? createServer(options)
-      : createTlsServer({
-          ...options,
-          ...secure.options,
-          allowHalfOpen: true,
-          ALPNProtocols: ["http/1.1"],
-          handshakeTimeout: headersTimeoutMs,
-        });
-  // Node would end a connection when its caller ends its side, and drop the answers. The types do not know of it.
-  (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
-  server.maxHeadersCount = 0; // node would drop what is over it without a word; we count and refuse
-  server.maxConnections = settings.maxConnections;
-  server.timeout = settings.stallMs;
-  return server;
 }

@@ -6,13 +6,21 @@ import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
 import { deferToEndOfTick } from "../../runtime/defer-to-end-of-tick.ts";
+import type { Gateway, GatewayContext } from "../gateway.ts";
 import type { HttpApi, HttpCall } from "../http-api.ts";
 import { answerOf, errorOf } from "./decode.ts";
 import { answerSeveral } from "./batch.ts";
 import { HttpPoll, answerNone, type PollHost, type Wait } from "./http-poll.ts";
 import { JobTable } from "./job-table.ts";
 import { answerJob, failJob, isOut, type Job } from "./job.ts";
-import { isServiceName, jobsSettings, type JobsOptions, type JobsSettings } from "./options.ts";
+import {
+  isServiceName,
+  jobsSettings,
+  type JobsOptions,
+  type JobsSettings,
+  type OpenJobsOptions,
+  type PollListener,
+} from "./options.ts";
 import { badRequest, parametersOf, type PollParameters } from "./poll-parameters.ts";
 import {
   NEXT_PARAMETERS,
@@ -22,8 +30,9 @@ import {
   pollOptionsOf,
   type PollOptions,
 } from "./poll-options.ts";
-import { PullWorkers, type PollListener } from "./workers.ts";
+import { PullWorkers } from "./workers.ts";
 import { subjectOfSegment } from "./service-names.ts";
+import type { JobsStats } from "./stats.ts";
 
 const SERVICE = "/service/";
 const JOBS = "/jobs";
@@ -53,8 +62,23 @@ const NO_NAME = Object.freeze(
   failure("BAD_SUBJECT", "a service is named by its subject, such as image.resize"),
 );
 
-export class JobsGateway implements HttpApi {
+/** Opens the gateway, whose paths are on the HTTP port. Throws `invalid_argument` for options that are wrong. */
+export function openJobs(
+  { engine, observer, limits, port }: GatewayContext,
+  { jobs }: OpenJobsOptions,
+): JobsGateway {
+  const onPoll: PollListener = (event, subject) => observer?.poll?.({ event, subject });
+  const options = jobs === true ? {} : jobs;
+  const gateway = new JobsGateway(engine, options, onPoll, limits.callerShare, jobs !== undefined);
+  port.addApi(gateway);
+  return gateway;
+}
+
+export class JobsGateway implements Gateway, HttpApi {
   readonly name = "jobs";
+  /** It is on the HTTP port. */
+  readonly urls: readonly string[] = [];
+  readonly precedesRoutes: boolean;
   readonly #settings: JobsSettings;
   readonly #table: JobTable;
   readonly #services: PullWorkers;
@@ -71,8 +95,10 @@ export class JobsGateway implements HttpApi {
     options: JobsOptions = {},
     onPoll?: PollListener,
     callerShare: number = DEFAULT_LIMITS.callerShare,
+    precedesRoutes = false,
   ) {
     const { clock } = engine;
+    this.precedesRoutes = precedesRoutes;
     this.#settings = jobsSettings(options);
     this.#table = new JobTable({ clock, newId: randomUUID, remembered: REMEMBERED });
     this.#onPoll = onPoll;
@@ -111,9 +137,8 @@ export class JobsGateway implements HttpApi {
     return this.#services.isUsed;
   }
 
-  /** Polls that wait. */
-  get polls(): number {
-    return this.#host.waits.size;
+  stats(): JobsStats {
+    return { polls: this.#host.waits.size, services: this.#services.size, jobs: this.#table.size };
   }
 
   subjectOf(path: string): string | Failure | undefined {
@@ -147,18 +172,20 @@ export class JobsGateway implements HttpApi {
   }
 
   /** Polls wait no longer: they get what is there. Jobs that are out may still be answered. */
-  drain(): void {
+  drain(): Promise<void> {
     this.#refusal ??= failure("DRAINING");
     for (const poll of this.#waiting()) poll.refuse(this.#refusal);
+    return Promise.resolve();
   }
 
   /** Gives every service up. */
-  close(): void {
+  close(): Promise<void> {
     this.#refusal = failure("CLOSED", "the hub was closed");
     for (const poll of this.#waiting()) poll.refuse(this.#refusal);
     this.#services.close(this.#refusal);
     this.#host.waits.stop();
     this.#table.close();
+    return Promise.resolve();
   }
 
   #waiting(): HttpPoll[] {

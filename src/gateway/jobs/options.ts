@@ -37,6 +37,18 @@ export interface JobsOptions {
   readonly maxServices?: number;
 }
 
+/**
+ * Hears that a worker asks for jobs of a subject, each time it does; and that the subject is given up, since no worker was
+ * heard of for the linger time. A subject that is configured is never given up.
+ */
+export type PollListener = (event: "polled" | "left", subject: string) => void;
+
+/** What the gateway is opened with. */
+export interface OpenJobsOptions {
+  /** Undefined when nobody has said anything of it: then its paths give way to routes for every path. */
+  readonly jobs?: true | JobsOptions | undefined;
+}
+
 /** The options with every default filled in. */
 export interface JobsSettings {
   readonly services: ReadonlyMap<string, PullServiceOptions>;

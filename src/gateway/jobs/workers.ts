@@ -2,14 +2,8 @@ import type { Engine } from "../../engine/engine.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { SharedBound } from "../../collections/shared-bound.ts";
 import type { JobTable } from "./job-table.ts";
-import type { JobsSettings } from "./options.ts";
+import type { JobsSettings, PollListener } from "./options.ts";
 import { PullWorker, type PullServiceOptions } from "./worker.ts";
-
-/**
- * Hears that a worker asks for jobs of a subject, each time it does; and that the subject is given up, since no worker was
- * heard of for the linger time. A subject that is configured is never given up.
- */
-export type PollListener = (event: "polled" | "left", subject: string) => void;
 
 const AT_MOST_ONCE: PullServiceOptions = { attempts: 1, leaseMs: undefined };
 const TOO_MANY = Object.freeze(failure("IN_FLIGHT_FULL", "too many services are polled"));
@@ -53,6 +47,11 @@ export class PullWorkers {
       checkDelivery(engine, subject, options);
       this.#begin(this.#configured, subject, options);
     }
+  }
+
+  /** Services that are polled, have been lately, or are configured. */
+  get size(): number {
+    return this.#configured.size + this.#polled.size;
   }
 
   /** True while workers poll, or have done so lately, or have jobs. */

@@ -10,29 +10,56 @@ import { OpenStreams, STREAM_GRACE_MS } from "../../stream/open-streams.ts";
 import { DescriptorChannels } from "../../session/side-channels/descriptor-channel.ts";
 import { Flusher } from "../../session/outbox.ts";
 import { deferToEndOfTick } from "../../runtime/defer-to-end-of-tick.ts";
-import type { Connection, Listener, ListenOptions, Transport } from "../../transport/transport.ts";
-import type { Listening } from "../gateway.ts";
+import { TransportRegistry } from "../../transport/registry.ts";
+import type { Connection, ListenAt, TlsOptions } from "../../transport/transport.ts";
+import type { Gateway, GatewayContext } from "../gateway.ts";
 import { FanOut } from "./fan-out.ts";
 import type { Backpressure } from "./backpressure.ts";
 import { FullSessions } from "./full-sessions.ts";
 import { NativeConnection } from "./connection.ts";
+import { SessionListeners, type HubListener } from "./listeners.ts";
+import { DEFAULT_LISTEN, type NativeOptions } from "./options.ts";
+import { createPortSessions } from "./port-sessions.ts";
 import { SessionShare, SessionShares } from "./session-shares.ts";
 import { PublicationDrops } from "./slow-consumer.ts";
+import { sessionStats, type SessionStats } from "./stats.ts";
 
-export interface NativeGatewayOptions {
+export interface NativeGatewayOptions extends Omit<NativeOptions, "listen"> {
   /** Shown to those who connect. */
   readonly name?: string;
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
   readonly observer?: Observer | undefined;
+  /** For URLs that take certificates and have none of their own. */
+  readonly tls?: TlsOptions | undefined;
   /** Told of sessions that the hub ends because the other end does not read (P-62). */
   readonly onError?: (error: unknown, where: string) => void;
 }
 
-export class NativeGateway {
+/** Opens the gateway: at each of its URLs, and on the HTTP port. */
+export async function openNative(
+  { engine, observer, limits, clock, tls, name, onError, port }: GatewayContext,
+  { listen, ...options }: NativeOptions,
+): Promise<NativeGateway> {
+  const gateway = new NativeGateway(engine, { observer, limits, clock, tls, name, onError, ...options });
+  try {
+    for (const at of listen ?? DEFAULT_LISTEN) await gateway.listen(at);
+  } catch (error) {
+    await gateway.close(); // some may have come in meanwhile
+    throw error;
+  }
+  const accept = (connection: Connection): void => gateway.accept(connection);
+  port.addSessions((place) => createPortSessions({ ...place, maxConnections: limits.sessions, accept }));
+  return gateway;
+}
+
+export class NativeGateway implements Gateway {
+  readonly name = "native";
+  readonly closesAfterEngine = true;
   readonly #engine: Engine;
   readonly #options: NativeGatewayOptions;
   readonly #limits: Limits;
+  readonly #listeners: SessionListeners;
   readonly #flusher = new Flusher();
   readonly #openStreams = new OpenStreams();
   readonly #later = deferToEndOfTick();
@@ -60,34 +87,30 @@ export class NativeGateway {
     this.#fanOut = new FanOut(engine, this.#flusher);
     this.#shares = new SessionShares(this.#limits);
     this.#drops = new PublicationDrops(options.observer);
+    const { transports = new TransportRegistry(), tls } = options;
+    this.#listeners = new SessionListeners((connection) => this.accept(connection), transports, tls);
   }
 
-  /** Sessions that are open. */
-  get sessions(): number {
-    return this.#connections.size;
+  /** Where sessions connect, without the HTTP port. */
+  get urls(): readonly string[] {
+    return this.#listeners.urls;
   }
 
-  /** Publications that were not sent, by the reason why. */
-  get drops(): Readonly<PublicationDrops["counts"]> {
-    return this.#drops.counts;
+  stats(): SessionStats {
+    return sessionStats(this.#connections.size, this.#drops.counts, this.#slowDisconnects);
   }
 
-  /** Sessions that were ended because they did not keep up. */
-  get slowDisconnects(): number {
-    return this.#slowDisconnects;
-  }
-
-  /** Keeps no memory for what may come. */
   trim(): void {
     this.#flusher.trim();
   }
 
-  /** Listens on a URL of the transport. */
-  async listen(transport: Transport, url: string, options?: ListenOptions): Promise<Listening> {
-    const listener: Listener = await transport.listen(url, (connection) => this.accept(connection), options);
-    const close = (): Promise<void> => listener.close();
-    const reload = listener.reload?.bind(listener);
-    return { url: listener.url, drain: close, close, ...(reload === undefined ? {} : { reload }) };
+  /** Listens on one more URL, until the listener is closed or the gateway is; sessions that came by it stay. */
+  listen(at: string | ListenAt): Promise<HubListener> {
+    return this.#listeners.listen(at);
+  }
+
+  reload(url: string, tls: TlsOptions): boolean {
+    return this.#listeners.reload(url, tls);
   }
 
   /** Starts a session on a connection, however it came to be. */
@@ -140,10 +163,12 @@ export class NativeGateway {
     return failure("TOO_MANY", text);
   }
 
-  /** Asks every peer to send nothing new. */
-  goaway(): void {
+  /** Accepts no new sessions, and asks every peer to send nothing new. What they have sent, the engine knows of. */
+  drain(): Promise<void> {
+    void this.#listeners.close();
     this.#draining = true;
     for (const { session } of this.#connections) session.goaway(failure("DRAINING"));
+    return Promise.resolve();
   }
 
   /** Resolves when no session has a stream open, at the latest after `graceMs`. */
@@ -152,15 +177,16 @@ export class NativeGateway {
   }
 
   /** Tells every peer that this is the end, sends what waits, and resolves when all sessions are over. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#draining = true;
+    const listening = this.#listeners.close();
     const left = [...this.#connections];
     this.#endings.run(() => {
       left.pop()?.session.close(failure("DRAINING", "the hub is shutting down"));
       return left.length > 0;
     });
-    if (this.#connections.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#onEmpty.push(resolve));
+    if (this.#connections.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+    await listening;
   }
 
   #ended({ session, wantedNoGaps }: NativeConnection, why: Failure): void {

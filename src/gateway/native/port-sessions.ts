@@ -1,27 +1,21 @@
 /** Native sessions on a port of HTTP: WebSocket, and the HTTP/1 fallback, at the path that URLs without one mean. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { PortSessions } from "../shared-port.ts";
 import { Http1Acceptor } from "../../transport/http1/acceptor.ts";
 import type { AccessRule } from "../../transport/origins.ts";
 import { SESSION_PATH } from "../../transport/session-protocol.ts";
 import type { Connection } from "../../transport/transport.ts";
 import type { WsAcceptor } from "../../transport/ws/acceptor.ts";
+import type { PortPlace, PortSessions } from "../shared-port.ts";
 
-export interface SessionDoorOptions {
-  /** What the paths of the gateway begin with: empty for the root. */
-  readonly base: string;
-  /** WebSockets are taken at `/` too, where other clients go when their URL has no path. */
-  readonly atRoot: boolean;
-  /** Which web pages may connect, and to which host. */
-  readonly access: AccessRule;
+interface PortSessionsOptions extends PortPlace {
   /** Connections of the HTTP/1 fallback at a time. */
   readonly maxConnections: number;
   /** Must call `open` on the connection before it returns. */
   readonly accept: (connection: Connection) => void;
 }
 
-export function createSessionDoor(options: SessionDoorOptions): PortSessions {
+export function createPortSessions(options: PortSessionsOptions): PortSessions {
   const { base, atRoot, access, maxConnections, accept } = options;
   const path = base + SESSION_PATH;
   const fallback = new Http1Acceptor({ path, maxConnections, access });
@@ -36,7 +30,7 @@ export function createSessionDoor(options: SessionDoorOptions): PortSessions {
 
     upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
       const [asked] = (request.url ?? "").split("?", 1);
-      if (asked !== path && !(atRoot && asked === "/")) return false;
+      if (asked !== path && !(atRoot && asked === "/")) return false; // clients whose URL has no path ask for the root
       acceptor ??= loadWebSocket(access);
       const onError = (): void => void socket.destroy();
       socket.on("error", onError);

@@ -1,143 +1,70 @@
-/** The near end of a tunnel: a listener, of which every connection is a request that carries it as a stream. */
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import type { Engine } from "../../engine/engine.ts";
-import type { Route, Sink } from "../../message/delivery.ts";
-import { callerOfSession } from "../../message/caller.ts";
-import { failure, type Failure } from "../../message/failure.ts";
-import { Format, Message, type StreamShape } from "../../message/message.ts";
-import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
-import { createStream } from "../../stream/stream-pair.ts";
-import { ROOT_LINE, discardStreams } from "../../stream/stream.ts";
-import { formatAddress } from "../../transport/address.ts";
-import { cutOff, listenOn, stopListening } from "../../transport/sockets.ts";
-import type { Listening } from "../gateway.ts";
-import { Connections } from "./connections.ts";
-import type { TunnelOptions } from "./options.ts";
-import type { SocketStream } from "./socket-stream.ts";
+/** Tunnels that begin at the hub itself: ports whose connections lead to whoever exposes a subject. */
+import { MAX_TIMEOUT } from "../../message/limits.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Gateway, GatewayContext } from "../gateway.ts";
+import { Tunnel } from "./listener.ts";
+import { entrancesOf, type TunnelEntrance } from "./options.ts";
+import type { TunnelStats } from "./stats.ts";
 
-/** Where a tunnel begins, and the subject it leads to. */
-export interface Entrance {
-  readonly subject: string;
-  /** Default 127.0.0.1. Whoever reaches the address reaches the target. */
-  readonly host?: string;
-  /** 0 takes a free one. */
-  readonly port: number;
-}
-
-const LOOPBACK = "127.0.0.1";
-const DUPLEX: StreamShape = { receives: true, sends: true, messages: false };
-const NOTHING = new Uint8Array(0);
-
-/** A listener whose connections lead to whoever serves a subject. */
-export class Tunnel implements Listening, AsyncDisposable {
-  readonly #engine: Engine;
-  readonly #route: Route;
-  readonly #connections: Connections;
-  readonly #server: Server;
-  /** Whose connections there are. */
-  readonly #callers: SharedBound;
-  /** Connections since the start. */
-  #accepted = 0;
-  #host = "";
-  #port = 0;
-
-  constructor(engine: Engine, subject: string, options: TunnelOptions) {
-    this.#engine = engine;
-    this.#route = engine.route(subject);
-    this.#connections = new Connections(options);
-    const { maxConnections, callerShare } = this.#connections.limits;
-    this.#callers = new SharedBound(maxConnections, shareOf(maxConnections, callerShare, LEAST_SHARE));
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
-      this.#accept(socket),
-    );
-  }
-
-  async listen({ host = LOOPBACK, port }: Entrance): Promise<this> {
-    await listenOn(this.#server, { host, port });
-    const address = this.#server.address() as AddressInfo;
-    this.#host = address.address;
-    this.#port = address.port;
-    return this;
-  }
-
-  get subject(): string {
-    return this.#route.subject;
-  }
-
-  get url(): string {
-    return `tcp://${formatAddress(this.#host, this.#port)}`;
-  }
-
-  get port(): number {
-    return this.#port;
-  }
-
-  /** Connections that are open, those included that nobody has answered yet. */
-  get connections(): number {
-    return this.#connections.size;
-  }
-
-  /** Accepts nothing new, and resolves when what is open has ended by itself. */
-  async drain(): Promise<void> {
-    await stopListening(this.#server);
-    await this.#connections.ended();
-  }
-
-  /** Accepts nothing new and cuts off what is open. */
-  async close(): Promise<void> {
-    await stopListening(this.#server);
-    await this.#connections.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  #accept(socket: Socket): void {
-    const { maxConnections, connectTimeoutMs } = this.#connections.limits;
-    const name = formatAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
-    this.#accepted++;
-    const caller = callerOfSession(`tcp://${name}`, this.#accepted);
-    const isFull = this.#connections.size >= maxConnections;
-    if (isFull || !this.#callers.take(caller, 1)) {
-      socket.on("error", () => undefined); // it is gone either way
-      cutOff(socket);
-      this.#connections.report(
-        failure(
-          "TOO_MANY",
-          isFull
-            ? `there are ${maxConnections} connections already`
-            : `${caller} has its share of the connections`,
-        ),
-        name,
-      );
-      return;
+/**
+ * Opens a port for each entrance. Rejects with `invalid_argument` for options that are wrong, and with the system's errors of
+ * listening.
+ */
+export async function openTunnels(
+  { engine, limits, clock, onError }: GatewayContext,
+  options: TunnelEntrance | readonly TunnelEntrance[],
+): Promise<TunnelGateway> {
+  const { callerShare } = limits;
+  const gateway = new TunnelGateway(clock);
+  try {
+    for (const { subject, host, port, ...rest } of entrancesOf(options)) {
+      const tunnel = new Tunnel(engine, subject, {
+        callerShare,
+        onError: (error, connection) => onError(error, `a tunnel's connection from ${connection}`),
+        ...rest,
+      });
+      await tunnel.listen({ subject, port, ...(host === undefined ? {} : { host }) });
+      gateway.tunnels.push(tunnel);
     }
-    const [near, far] = createStream(DUPLEX);
-    const request = Message.ofBytes(NOTHING, ROOT_LINE, Format.typed); // for handlers that are no exposures
-    request.streams = [far];
-    const call = new Call();
-    const closed = (): void => {
-      this.#callers.give(caller, 1);
-      this.#engine.cancel(call.handle);
-    };
-    call.connection = this.#connections.add(socket, near, name, closed);
-    call.handle = this.#engine.request(this.#route, request, connectTimeoutMs, call, 0);
+  } catch (error) {
+    await gateway.close();
+    throw error;
   }
+  return gateway;
 }
 
-/** The request of one connection. Once it is answered, the connection stands. */
-class Call implements Sink {
-  connection: SocketStream | undefined;
-  handle = 0;
+export class TunnelGateway implements Gateway {
+  readonly name = "tunnel";
+  readonly tunnels: Tunnel[] = [];
+  readonly #clock: Clock;
 
-  answered(_tag: number, answer: Message): void {
-    this.handle = 0;
-    discardStreams(answer);
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
-  failed(_tag: number, why: Failure): void {
-    this.handle = 0;
-    this.connection?.abort(why);
+  get urls(): readonly string[] {
+    return this.tunnels.map(({ url }) => url);
+  }
+
+  stats(): TunnelStats {
+    return { connections: this.tunnels.reduce((sum, { connections }) => sum + connections, 0) };
+  }
+
+  /** A connection is a request from its first moment, which the engine knows of. */
+  async drain(): Promise<void> {
+    await Promise.all(this.tunnels.map((tunnel) => tunnel.stop()));
+  }
+
+  async streamsEnded(graceMs: number): Promise<void> {
+    let timer: unknown;
+    const over = new Promise<void>((resolve) => {
+      timer = this.#clock.after(Math.min(graceMs, MAX_TIMEOUT), resolve);
+    });
+    await Promise.race([Promise.all(this.tunnels.map((tunnel) => tunnel.ended())), over]);
+    this.#clock.clear(timer);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.tunnels.map((tunnel) => tunnel.close()));
   }
 }

@@ -1,5 +1,7 @@
-import type { LintelError } from "../../message/failure.ts";
+import { LintelError } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, MAX_TIMEOUT } from "../../message/limits.ts";
+import { checkOptions, text, type Check } from "../../message/options.ts";
+import { isSubject } from "../../message/subject.ts";
 
 /** What one end of a tunnel bounds. Times in milliseconds; `Infinity` is none. */
 export interface TunnelLimits {
@@ -25,6 +27,18 @@ export interface TunnelOptions extends Partial<TunnelLimits> {
   /** Default: a line on stderr. */
   readonly onError?: OnConnectionError;
 }
+
+/** Where a tunnel begins, and the subject it leads to. */
+export interface Entrance {
+  readonly subject: string;
+  /** Default 127.0.0.1. Whoever reaches the address reaches the target. */
+  readonly host?: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+}
+
+/** An entrance of a hub, with its limits. */
+export interface TunnelEntrance extends Entrance, Partial<TunnelLimits> {}
 
 export const DEFAULT_TUNNEL_LIMITS: TunnelLimits = {
   maxConnections: 1_024,
@@ -52,5 +66,30 @@ function check(times: Readonly<Record<string, number>>): void {
   for (const [name, ms] of Object.entries(times)) {
     if (!(ms > 0 && ms <= MAX_TIMEOUT))
       throw new RangeError(`${name} is ${ms}, it must be a number of milliseconds up to ${MAX_TIMEOUT}`);
+  }
+}
+
+const aPort: Check = (value) =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 65_535 ? undefined : "a port";
+
+const aSubject: Check = (value) =>
+  typeof value === "string" && isSubject(value) ? undefined : 'a subject such as "db.main"';
+
+/** The entrances of a hub, which may be one alone. Throws `invalid_argument` for those that are wrong. */
+export function entrancesOf(options: unknown): readonly TunnelEntrance[] {
+  const entrances: readonly unknown[] = Array.isArray(options) ? options : [options];
+  for (const entrance of entrances) checkEntrance(entrance);
+  return entrances as readonly TunnelEntrance[];
+}
+
+function checkEntrance(entrance: unknown): void {
+  const { host, port, subject, ...limits } = (entrance ?? {}) as Partial<TunnelEntrance>;
+  const given = { port: port ?? null, subject: subject ?? null, host };
+  checkOptions("tunnel", given, { port: aPort, subject: aSubject, host: text });
+  try {
+    tunnelLimits(limits);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new LintelError("invalid_argument", `tunnel: ${why}`, { cause });
   }
 }

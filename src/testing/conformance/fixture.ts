@@ -85,19 +85,12 @@ export class Site implements AsyncDisposable {
     });
     this.#takeDown.push(() => engine.close());
     await engine.connected();
-    const gateway = new NativeGateway(engine, { name: "front", limits: this.#limits });
     const door = new Door(transport);
-    const listening = await gateway.listen(door.transport, await freshUrl());
-    this.#takeDown.push(async () => {
-      const closing = listening.close();
-      await gateway.close();
-      await closing;
-    });
-    door.counted = () => ({
-      droppedNewest: gateway.drops.newest,
-      droppedOldest: gateway.drops.oldest,
-      slowDisconnects: gateway.slowDisconnects,
-    });
+    const options = { name: "front", limits: this.#limits, transports: door.registry };
+    const gateway = new NativeGateway(engine, options);
+    const listening = await gateway.listen(await freshUrl());
+    this.#takeDown.push(() => gateway.close());
+    door.counted = () => gateway.stats();
     this.#doors.set(listening.url, door);
     return { url: listening.url, uplink };
   }

@@ -41,8 +41,8 @@ doorTest("B-36: so does a caller that is killed", async () => {
   await until(() => harness.engine.inFlight === 2, "the requests");
   await harness.original.kill();
   await until(() => gone && harness.engine.inFlight === 0, "their ends");
-  await until(() => harness.gateway.stats.connections === 0, "the end of the connection");
-  assert.equal(harness.gateway.stats.attachments, 0);
+  await until(() => harness.gateway.stats().connections === 0, "the end of the connection");
+  assert.equal(harness.gateway.stats().attachments, 0);
 });
 
 doorTest(
@@ -107,7 +107,7 @@ doorTest(
       await other.kill();
       await until(() => ended === round * 2, "the end of both");
     }
-    await until(() => harness.gateway.stats.attachments === 0, "no attachment in use");
+    await until(() => harness.gateway.stats().attachments === 0, "no attachment in use");
   },
 );
 
@@ -193,7 +193,7 @@ doorTest("B-60: a hub that closes ends everything at once", async () => {
   await harness.gateway.close();
   assert.equal(await end.hears(), undefined);
   assert.equal(await harness.connection.hears(), undefined);
-  assert.equal(harness.gateway.stats.attachments, 0);
+  assert.equal(harness.gateway.stats().attachments, 0);
 });
 
 doorTest("B-61: no descriptor stays, however things end", async () => {
@@ -205,7 +205,7 @@ doorTest("B-61: no descriptor stays, however things end", async () => {
   });
   await harness.peer.serve("stream", () => new Blob(["x".repeat(100_000)]).stream());
   await harness.connection.send("echo");
-  await until(() => harness.gateway.stats.messages === 1, "the first message");
+  await until(() => harness.gateway.stats().messages === 1, "the first message");
   const before = openDescriptors();
   for (let round = 0; round < 5; round++) {
     const other = await harness.connect();
@@ -220,9 +220,9 @@ doorTest("B-61: no descriptor stays, however things end", async () => {
     await other.close();
     for (const end of [talk, nested]) await end.close();
   }
-  await until(() => harness.gateway.stats.attachments === 5, "only what is stuck");
+  await until(() => harness.gateway.stats().attachments === 5, "only what is stuck");
   assert.equal(openDescriptors() - before, 5, "one for each");
   await harness.original.kill();
-  await until(() => harness.gateway.stats.connections === 0, "the end of all connections");
+  await until(() => harness.gateway.stats().connections === 0, "the end of all connections");
   await until(() => openDescriptors() <= before, "as many descriptors as before");
 });

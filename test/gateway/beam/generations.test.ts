@@ -62,7 +62,7 @@ doorTest(
     await using harness = await openGateway();
     const taken: string[] = [];
     await serve(harness, taken);
-    await until(() => harness.gateway.stats.connections === 1, "the connection of the harness itself");
+    await until(() => harness.gateway.stats().connections === 1, "the connection of the harness itself");
     const before = open();
     const child = spawn("python3", [`${root}/test/gateway/beam/first_generation.py`, harness.path]);
     child.stderr.pipe(process.stderr);
@@ -130,12 +130,12 @@ doorTest(
         harness.reported.includes("BAD_FRAME") && harness.reported.includes("BAD_SUBJECT"),
         harness.reported.join(),
       );
-      assert.equal(harness.gateway.stats.malformed, 0);
+      assert.equal(harness.gateway.stats().malformed, 0);
     } finally {
       child.kill();
     }
-    await until(() => harness.gateway.stats.attachments === 0, "the attachments");
-    await until(() => harness.gateway.stats.connections === 1, "the connection");
+    await until(() => harness.gateway.stats().attachments === 0, "the attachments");
+    await until(() => harness.gateway.stats().connections === 1, "the connection");
     await until(() => open() <= before, "descriptors are closed");
   },
 );

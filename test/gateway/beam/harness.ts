@@ -10,6 +10,7 @@ import type { LintelError } from "../../../src/message/failure.ts";
 import type { Limits } from "../../../src/message/limits.ts";
 import { canPassDescriptors } from "../../../src/transport/descriptors/libc.ts";
 import { EnginePeer } from "../../../src/peer/engine-peer.ts";
+import { contextOf } from "../context.ts";
 import { OriginalPeer, type OriginalEnd } from "./original-peer.ts";
 
 const skip = canPassDescriptors() ? false : "descriptors are passed on Linux with koffi installed";
@@ -49,7 +50,7 @@ export async function openGateway(
   const peer = new EnginePeer(engine, { onError: () => undefined });
   const reported: string[] = [];
   const onError = (error: LintelError): void => void reported.push(error.reason);
-  const gateway = await openBeam(engine, { path, onError, ...options });
+  const gateway = await openBeam(contextOf(engine), { path, onError, ...options });
   const connect = (): Promise<OriginalEnd> => original.connect(path);
   const connection = await connect();
   return {

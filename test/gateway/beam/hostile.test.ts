@@ -7,6 +7,7 @@ import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import { openBeam } from "../../../src/gateway/beam/gateway.ts";
 import { encodeFrame } from "../../../src/gateway/beam/message.ts";
 import { LintelError } from "../../../src/message/failure.ts";
+import { contextOf } from "../context.ts";
 import { root } from "../../house/root.ts";
 import { doorTest, openDescriptors, openGateway } from "./harness.ts";
 import { until } from "../../house/until.ts";
@@ -25,7 +26,7 @@ describe("B-6: what breaks the format ends its connection, closes what came with
         for await (const _ of context.accept()) heard.push("talk");
       });
       await harness.peer.serve(">", (_args, context) => void heard.push(context.subject));
-      await until(() => harness.gateway.stats.connections === 1, "the connection");
+      await until(() => harness.gateway.stats().connections === 1, "the connection");
       const before = openDescriptors();
       for (const { name, hex } of malformed) {
         const bytes = Buffer.from(hex, "hex");
@@ -42,25 +43,25 @@ describe("B-6: what breaks the format ends its connection, closes what came with
         await end.close();
       }
       assert.deepEqual(heard, []);
-      assert.equal(harness.gateway.stats.malformed, malformed.length * 3 - 1);
-      await until(() => harness.gateway.stats.attachments === 0, "no attachment in use");
+      assert.equal(harness.gateway.stats().malformed, malformed.length * 3 - 1);
+      await until(() => harness.gateway.stats().attachments === 0, "no attachment in use");
       await until(() => openDescriptors() <= before, "as many descriptors as before");
     },
   );
 
   doorTest("B-5: descriptors that no frame takes", async () => {
     await using harness = await openGateway();
-    await until(() => harness.gateway.stats.connections === 1, "the connection");
+    await until(() => harness.gateway.stats().connections === 1, "the connection");
     const before = openDescriptors();
     const other = await harness.connect();
     for (let count = 0; count < 20; count++)
       await other.raw(encodeFrame("nobody", [], false), "file").catch(() => undefined);
     assert.equal(await other.hears().catch(() => undefined), undefined);
     await until(
-      () => harness.gateway.stats.connections === 1 && openDescriptors() <= before,
+      () => harness.gateway.stats().connections === 1 && openDescriptors() <= before,
       "the end of the connection",
     );
-    assert.equal(harness.gateway.stats.malformed, 1);
+    assert.equal(harness.gateway.stats().malformed, 1);
   });
 
   doorTest(
@@ -68,15 +69,15 @@ describe("B-6: what breaks the format ends its connection, closes what came with
     async () => {
       await using harness = await openGateway();
       await harness.peer.serve("echo", (args) => args);
-      await until(() => harness.gateway.stats.connections === 1, "the connection");
+      await until(() => harness.gateway.stats().connections === 1, "the connection");
       const before = openDescriptors();
       for (const kind of ["file", "pipe"] as const) {
         const frame = encodeFrame("echo", ["hello"], true);
         await harness.connection.raw(frame, kind);
       }
       // The second descriptor of each pair that is sent waits for a frame.
-      await until(() => harness.gateway.stats.messages === 2, "both messages");
-      assert.equal(harness.gateway.stats.refused, 1); // the device
+      await until(() => harness.gateway.stats().messages === 2, "both messages");
+      assert.equal(harness.gateway.stats().refused, 1); // the device
       assert.equal(harness.engine.stats.requests, 1); // with the pipe, whose answer nobody hears
       const end = await harness.connect();
       assert.deepEqual(await (await end.attach("R", "echo", "hi")).hears(), ["set", "hi"]);
@@ -100,7 +101,7 @@ doorTest("B-47: attachments past the limit are told so, and those in use go on",
   assert.equal((await nested.hears())?.[3], "TOO_MANY");
   assert.deepEqual(await ends[0]!.hears(), ["nested"], "the message comes without it");
   await ends[0]!.close();
-  await until(() => harness.gateway.stats.attachments === 2, "a free place");
+  await until(() => harness.gateway.stats().attachments === 2, "a free place");
   const fifth = await harness.connection.attach("RW", "echo");
   await fifth.send("hello");
   assert.deepEqual(await fifth.hears(), ["hello"]);
@@ -114,7 +115,7 @@ doorTest("B-48: connections past the limit are closed", async () => {
   const third = await harness.connect();
   assert.equal(await third.hears(), undefined);
   await second.close();
-  await until(() => harness.gateway.stats.connections === 1, "a free place");
+  await until(() => harness.gateway.stats().connections === 1, "a free place");
   const fourth = await harness.connect();
   assert.equal((await (await fourth.attach("R", "nobody")).hears())?.[3], "NO_RESPONDERS");
 });
@@ -166,22 +167,22 @@ doorTest("options that are wrong are refused, with what is allowed", async () =>
     { maxPending: -1 },
   ];
   for (const option of wrong) {
-    await assert.rejects(openBeam(engine, { path: "/nowhere/beam.sock", ...option }), (error) => {
+    await assert.rejects(openBeam(contextOf(engine), { path: "/nowhere/beam.sock", ...option }), (error) => {
       assert.ok(error instanceof LintelError);
       assert.equal(error.code, "invalid_argument");
       assert.match(error.message, new RegExp(`beam option ${Object.keys(option)[0]} is .*, it must be `));
       return true;
     });
   }
-  await assert.rejects(openBeam(engine, { path: "/nowhere/beam.sock" }), { code: "ENOENT" });
+  await assert.rejects(openBeam(contextOf(engine), { path: "/nowhere/beam.sock" }), { code: "ENOENT" });
 });
 
 doorTest("B-47: who cannot be told that it was refused, for its socket is full, holds nothing", async () => {
   await using harness = await openGateway({ maxAttachments: 2 });
-  await until(() => harness.gateway.stats.connections === 1, "the connection");
+  await until(() => harness.gateway.stats().connections === 1, "the connection");
   const before = openDescriptors();
   for (let count = 0; count < 20; count++) await harness.connection.raw(encodeFrame("a b", [], true), "full");
-  await until(() => harness.gateway.stats.refused === 20, "twenty refusals");
-  assert.equal(harness.gateway.stats.attachments, 0);
+  await until(() => harness.gateway.stats().refused === 20, "twenty refusals");
+  assert.equal(harness.gateway.stats().attachments, 0);
   assert.ok(openDescriptors() <= before);
 });

@@ -136,7 +136,7 @@ doorTest("B-49: two streams do not fit a message: the caller is told, the stream
   const end = await harness.connection.attach("R", "two");
   assert.equal((await end.hears())?.[3], "BAD_ANSWER");
   await until(() => stopped === 2, "the end of both");
-  await until(() => harness.gateway.stats.attachments === 0, "no attachment in use");
+  await until(() => harness.gateway.stats().attachments === 0, "no attachment in use");
 });
 
 doorTest("B-41: a handler that does not read holds the sender back, and goes on when it reads", async () => {

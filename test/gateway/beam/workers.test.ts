@@ -7,9 +7,9 @@ import { until } from "../../house/until.ts";
 
 /** Has the peer register, and waits until the hub knows. */
 async function register(harness: Gateway, ...patterns: string[]): Promise<OriginalEnd> {
-  const { attachments } = harness.gateway.stats;
+  const { attachments } = harness.gateway.stats();
   const worker = await harness.connection.attach("RW", "register", ...patterns);
-  await until(() => harness.gateway.stats.attachments === attachments + 1, "the registration");
+  await until(() => harness.gateway.stats().attachments === attachments + 1, "the registration");
   return worker;
 }
 
@@ -155,7 +155,7 @@ doorTest("B-57: a worker that leaves is asked no more, and may still answer what
   const answering = harness.peer.request("ask");
   const { attached } = (await worker.receive())!;
   await worker.close();
-  await until(() => harness.gateway.stats.attachments === 1, "its leaving");
+  await until(() => harness.gateway.stats().attachments === 1, "its leaving");
   await assert.rejects(harness.peer.request("ask"), { reason: "NO_RESPONDERS" });
   await attached!.send("set", "late");
   assert.deepEqual(await answering, ["late"]);
@@ -172,7 +172,7 @@ doorTest("B-57: a worker that is killed fails what it holds at once", async () =
   await assert.rejects(opened[0].closed, { reason: "CALLER_GONE" });
   assert.ok(performance.now() - before < 5_000);
   await until(
-    () => harness.gateway.stats.connections === 0 && harness.gateway.stats.attachments === 0,
+    () => harness.gateway.stats().connections === 0 && harness.gateway.stats().attachments === 0,
     "nothing left",
   );
   await assert.rejects(harness.peer.request("ask"), { reason: "NO_RESPONDERS" });
@@ -209,7 +209,7 @@ doorTest(
     const refused = await harness.connection.attach("RW", "register", "one-more");
     assert.equal((await refused.hears())?.[3], "TOO_MANY");
     await worker.close();
-    await until(() => harness.gateway.stats.attachments === 1, "its leaving");
+    await until(() => harness.gateway.stats().attachments === 1, "its leaving");
     await register(harness, ...names(4_000, "c"));
     const too = await harness.connection.attach("RW", "register");
     assert.equal((await too.hears())?.[3], "TOO_MANY");
@@ -237,7 +237,7 @@ doorTest("B-61: requests to workers leave no descriptor behind", async () => {
     await attached!.close();
   }
   await until(
-    () => harness.gateway.stats.attachments === 1 && openDescriptors() <= before,
+    () => harness.gateway.stats().attachments === 1 && openDescriptors() <= before,
     "as many as before",
   );
 });

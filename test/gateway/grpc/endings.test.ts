@@ -29,9 +29,9 @@ test("W-2: a worker that is killed, cancels its call, or is done writing, is los
     end(call);
     await Promise.all([held, queued]);
     if (way === "finish") assert.deepEqual((await call.ended()).code, "OK"); // W-3
-    await until(() => harness.gateway.stats.workers === 0, "the end of the call");
+    await until(() => harness.gateway.stats().workers === 0, "the end of the call");
   }
-  assert.equal(harness.gateway.stats.jobs, 0);
+  assert.equal(harness.gateway.stats().jobs, 0);
 });
 
 test("W-3, W-12: a hub that drains has what it accepted answered, and then ends the calls", async () => {
@@ -63,7 +63,7 @@ test("W-5: a harness that is full refuses a call, and takes one again when anoth
   call.does("finish");
   await call.ended();
   await harness.call().register("work");
-  assert.equal(harness.gateway.stats.refused, 1);
+  assert.equal(harness.gateway.stats().refused, 1);
 });
 
 test("a worker whose hub has gone connects to the next one at the same place", async () => {

@@ -5,6 +5,7 @@ import { openGrpc, type GrpcGateway } from "../../../src/gateway/grpc/gateway.ts
 import type { GrpcOptions } from "../../../src/gateway/grpc/options.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../src/message/limits.ts";
 import { EnginePeer } from "../../../src/peer/engine-peer.ts";
+import { contextOf } from "../context.ts";
 import { StockClient, type StockCall } from "./stock-client.ts";
 
 export interface Gateway extends AsyncDisposable {
@@ -33,7 +34,7 @@ export async function openGateway(
   const limits = { ...DEFAULT_LIMITS, ...changed };
   const engine = new LocalEngine({ limits });
   const peer = new EnginePeer(engine, { onError: () => undefined });
-  const gateway = await openGrpc(engine, { port: 0, ...options }, limits);
+  const gateway = await openGrpc(contextOf(engine, { limits }), { port: 0, ...options });
   return {
     engine,
     peer,

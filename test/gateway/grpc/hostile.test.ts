@@ -42,7 +42,7 @@ test("W-4: messages that cannot be read end the call, and its worker is lost", a
   await using cut = new RawCall(harness.gateway.url).listen();
   cut.stream.end(REGISTER.subarray(0, 7));
   assert.equal(await cut.ended(), "3 BAD_FRAME");
-  const { workers, jobs, malformed } = harness.gateway.stats;
+  const { workers, jobs, malformed } = harness.gateway.stats();
   assert.deepEqual({ workers, jobs, malformed }, { workers: 0, jobs: 0, malformed: 8 });
 });
 
@@ -93,7 +93,7 @@ test("web pages are no workers", async () => {
     await call.ended();
     assert.equal(call.headers[":status"], 403);
   }
-  assert.equal(harness.gateway.stats.workers, 0);
+  assert.equal(harness.gateway.stats().workers, 0);
 });
 
 test("garbage on the port ends its connection and nothing else", async () => {
@@ -132,7 +132,7 @@ test("W-2: a worker that does not read is lost at once, however it goes", async 
     go(call);
     await Promise.all([lost, queued]);
   }
-  await until(() => harness.gateway.stats.workers === 0, "the end of the calls");
+  await until(() => harness.gateway.stats().workers === 0, "the end of the calls");
 });
 
 test("W-5: a harness that drains says so on its connections, where calls go on and no new ones begin", async () => {
@@ -160,8 +160,8 @@ test("W-6: what a worker says is not read while it does not read what it is told
   for (let index = 0; index < 5; index++) call.stream.write(flood);
   let refused = -1;
   await until(() => {
-    const isStill = refused === harness.gateway.stats.refused && refused > 0;
-    refused = harness.gateway.stats.refused;
+    const isStill = refused === harness.gateway.stats().refused && refused > 0;
+    refused = harness.gateway.stats().refused;
     return isStill && call.stream.writableLength > flood.length;
   }, "the hub stops reading");
   assert.ok(refused < 6 * 5_000, `${refused} read`);
@@ -182,7 +182,7 @@ test("W-41: a worker that does not read is sent no more, and others get what it 
   await using other = new RawCall(harness.gateway.url).listen();
   other.stream.write(REGISTER);
   await until(() => other.heard.length > 60 - 5, "another worker of the group gets most of them");
-  await until(() => harness.gateway.stats.jobs === 60, "and the last of them");
+  await until(() => harness.gateway.stats().jobs === 60, "and the last of them");
   deaf.stream.resume();
   await until(() => deaf.heard.length + other.heard.length === 2 + 60, "what had waited");
   for (const call of [deaf, other]) {

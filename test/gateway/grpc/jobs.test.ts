@@ -27,7 +27,7 @@ test("W-1, W-10, W-40: a stock client registers, is sent a job, and its answer r
   });
   call.send({ answer: { job, payload: base64('{"hello":"Ada"}'), content_type: "application/json" } });
   assert.deepEqual(await asking, { hello: "Ada" });
-  assert.deepEqual(harness.gateway.stats, { workers: 1, jobs: 0, refused: 0, rejected: 0, malformed: 0 });
+  assert.deepEqual(harness.gateway.stats(), { workers: 1, jobs: 0, refused: 0, rejected: 0, malformed: 0 });
 });
 
 test("values of all kinds, both ways, and a megabyte", async () => {
@@ -142,7 +142,7 @@ test("W-51: an answer that cannot be sent is rejected, and its caller is told", 
     assert.equal((rejected["failure"] as { reason: string }).reason, reason);
     await refused;
   }
-  assert.equal(harness.gateway.stats.rejected, wrong.length);
+  assert.equal(harness.gateway.stats().rejected, wrong.length);
 });
 
 test("W-42: a request with a stream in it is not for a gRPC worker", async () => {

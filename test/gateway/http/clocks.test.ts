@@ -38,7 +38,7 @@ async function waitingFor(context: TestContext, request: string): Promise<Tickin
   });
   serveOn(engine, "slow", () => undefined);
   const caller = new RawCaller(harness.port).send(request);
-  while (harness.gateway.polls + engine.inFlight === 0) await delay(1);
+  while (harness.gateway.stats().polls + engine.inFlight === 0) await delay(1);
   return { harness, clock, sockets, caller };
 }
 

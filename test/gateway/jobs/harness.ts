@@ -120,7 +120,7 @@ export async function stageOn(
       return (await response.json()) as GivenJob;
     },
     inFlight: async (count) => void (await until(() => local.inFlight === count)),
-    waiting: async (count) => void (await until(() => gateway.polls === count)),
+    waiting: async (count) => void (await until(() => gateway.stats().polls === count)),
   };
 }
 

@@ -1,26 +1,23 @@
-/** The HTTP gateways of a hub, with what a hub has and the HTTP gateway does not know: limits, and native sessions. */
+/** HTTP: the port of a hub, and gateways inside servers of an app, which share bounds and what others have put on the port. */
 import type { Server } from "node:http";
-import type { Engine } from "../engine/engine.ts";
-import { BodyBudget } from "../gateway/http/body-limit.ts";
-import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "../gateway/http/embedded.ts";
-import type { HttpOptions } from "../gateway/http/options.ts";
-import type { Certificates, HttpDependencies, HttpListening } from "../gateway/http/port.ts";
-import type { PortSessions } from "../gateway/shared-port.ts";
-import type { JobsGateway } from "../gateway/jobs/gateway.ts";
-import type { NativeGateway } from "../gateway/native/gateway.ts";
-import { LintelError, type Failure } from "../message/failure.ts";
-import type { Limits } from "../message/limits.ts";
-import { AccessRule } from "../transport/origins.ts";
-import { SharedBound, shareOf } from "../collections/shared-bound.ts";
-import { SESSION_PATH } from "../transport/session-protocol.ts";
-import { renewTls, serverTls } from "../transport/tls-options.ts";
-import type { TlsOptions } from "../transport/transport.ts";
-import { createSessionDoor } from "../gateway/native/port-sessions.ts";
+import { SharedBound, shareOf } from "../../collections/shared-bound.ts";
+import { LintelError, type Failure } from "../../message/failure.ts";
+import { AccessRule } from "../../transport/origins.ts";
+import { SESSION_PATH } from "../../transport/session-protocol.ts";
+import { renewTls, serverTls } from "../../transport/tls-options.ts";
+import type { TlsOptions } from "../../transport/transport.ts";
+import type { Counters, Gateway, GatewayContext } from "../gateway.ts";
+import type { HttpApi } from "../http-api.ts";
+import type { PortSessions } from "../shared-port.ts";
+import { BodyBudget } from "./body-limit.ts";
+import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "./embedded.ts";
+import type { Certificates } from "./node-server.ts";
+import type { HttpOptions } from "./options.ts";
+import type { HttpDependencies, HttpListening } from "./port.ts";
 
-export class HttpDoors {
-  readonly #engine: Engine;
-  readonly #native: NativeGateway;
-  readonly #limits: Limits;
+export class HttpGateway implements Gateway {
+  readonly name = "http";
+  readonly #context: GatewayContext;
   readonly #bodies: BodyBudget;
   readonly #answers: SharedBound;
   #port: HttpListening | undefined;
@@ -28,29 +25,16 @@ export class HttpDoors {
   readonly #embedded: EmbeddedGateway[] = [];
   readonly #detach: (() => void)[] = [];
 
-  readonly #tls: TlsOptions | undefined;
-  readonly #jobs: JobsGateway | undefined;
-  readonly #jobsFirst: boolean;
-
-  /** `tls` is for the port when its options have none; `jobsFirst`: there the paths of jobs go before routes for every path. */
-  constructor(
-    engine: Engine,
-    native: NativeGateway,
-    limits: Limits,
-    tls: TlsOptions | undefined,
-    jobs: JobsGateway | undefined,
-    jobsFirst: boolean,
-  ) {
-    this.#engine = engine;
-    this.#tls = tls;
-    this.#jobs = jobs;
-    this.#jobsFirst = jobsFirst;
-    this.#native = native;
-    this.#limits = limits;
-    const { httpBodies, callerShare, payload } = limits;
+  constructor(context: GatewayContext) {
+    this.#context = context;
+    const { httpBodies, callerShare, payload } = context.limits;
     const share = shareOf(httpBodies, callerShare, payload);
     this.#bodies = new BodyBudget(httpBodies, share);
     this.#answers = new SharedBound(httpBodies, share);
+  }
+
+  get urls(): readonly string[] {
+    return this.#port === undefined ? [] : [this.#port.url];
   }
 
   /** Where requests go. */
@@ -66,20 +50,25 @@ export class HttpDoors {
   /** Opens the port. */
   async open(options: HttpOptions): Promise<string> {
     if (this.#port !== undefined) throw new LintelError("already_exists", "the HTTP gateway is open already");
-    const { openHttp } = await import("../gateway/http/port.ts");
+    const { openHttp } = await import("./port.ts");
     const sessions = this.#sessionsOf(options, "", true);
-    const { tls = this.#tls ?? false } = options;
+    const { engine, port, tls: shared = false } = this.#context;
+    const { tls = shared } = options;
     const fittings: HttpDependencies = {
       bodies: this.#bodies,
       answers: this.#answers,
-      ...(this.#jobs === undefined ? {} : { apis: [this.#jobs], apisFirst: this.#jobsFirst }),
+      apis: port.apis,
       ...(sessions === undefined ? {} : { sessions }),
       ...(tls === false ? {} : { secure: certificatesOf(tls) }),
     };
-    this.#port = await openHttp(this.#engine, this.#settle(options), fittings);
+    this.#port = await openHttp(engine, this.#settle(options), fittings);
     const { url } = this.#port;
     if (sessions !== undefined) this.#sessionUrl = url.replace(/^http/, "ws") + SESSION_PATH;
     return url;
+  }
+
+  stats(): Counters {
+    return { connections: this.#port?.connections ?? 0 };
   }
 
   /** Other certificates, if this is the URL of the port and it has any; else false. */
@@ -97,16 +86,15 @@ export class HttpDoors {
 
   /** Puts a gateway in front of what a server does. */
   async attach(server: Server, options: HandlerOptions): Promise<void> {
-    const { attach } = await import("../gateway/http/attach.ts");
+    const { attach } = await import("./attach.ts");
     const hasPath = (options.path ?? "/") !== "/";
     const gateway = await this.#embed({ defaultMapping: hasPath, ...options });
     this.#detach.push(attach(server, gateway));
   }
 
+  /** Resolves when every caller has its answer. */
   async drain(): Promise<void> {
-    const drained = Promise.all([this.#port?.drain(), ...this.#embedded.map((gateway) => gateway.drain())]);
-    this.#jobs?.drain(); // workers that wait are no callers to wait for; their answers are the last on their connections
-    await drained;
+    await Promise.all([this.#port?.drain(), ...this.#embedded.map((gateway) => gateway.drain())]);
   }
 
   /** Ends every request that is under way, and tells its caller why. */
@@ -116,34 +104,35 @@ export class HttpDoors {
   }
 
   async close(): Promise<void> {
-    this.#jobs?.close();
     for (const gateway of this.#embedded) gateway.close();
     for (const detach of this.#detach.splice(0)) detach();
     await this.#port?.close();
   }
 
   async #embed(options: HandlerOptions): Promise<EmbeddedGateway> {
-    const { EmbeddedGateway } = await import("../gateway/http/embedded.ts");
+    const { EmbeddedGateway } = await import("./embedded.ts");
     const sessions = this.#sessionsOf(options, options.path === "/" ? "" : (options.path ?? ""), false);
     const fittings = {
       bodies: this.#bodies,
       answers: this.#answers,
-      ...(options.jobs === true ? { apis: [this.#jobsFor()], apisFirst: true } : {}),
+      ...(options.jobs === true ? { apis: this.#jobsApis(), apisFirst: true } : {}),
       ...(sessions === undefined ? {} : { sessions }),
     };
-    const gateway = new EmbeddedGateway(this.#engine, this.#settle(options), fittings);
+    const gateway = new EmbeddedGateway(this.#context.engine, this.#settle(options), fittings);
     this.#embedded.push(gateway);
     return gateway;
   }
 
-  #jobsFor(): JobsGateway {
-    if (this.#jobs !== undefined) return this.#jobs;
+  /** The paths for workers over HTTP, where a server of an app is to have them. */
+  #jobsApis(): readonly HttpApi[] {
+    const apis = this.#context.port.apis.filter(({ name }) => name === "jobs");
+    if (apis.length > 0) return apis;
     throw new LintelError("invalid_argument", "option jobs is true, and the hub has `jobs: false`");
   }
 
   /** The options with the limits of the hub where they name none. */
   #settle<Options extends HttpOptions>(options: Options): Options {
-    const { payload, headers, timeout, httpBodies, callerShare } = this.#limits;
+    const { payload, headers, timeout, httpBodies, callerShare } = this.#context.limits;
     const settled = { bodyLimit: payload, headerLimit: headers, timeoutMs: timeout, callerShare, ...options };
     if (settled.bodyLimit <= httpBodies) return settled;
     const text = `http option bodyLimit is ${settled.bodyLimit}, more than limits.httpBodies, ${httpBodies}, has room for`;
@@ -156,13 +145,8 @@ export class HttpDoors {
     atRoot: boolean,
   ): PortSessions | undefined {
     if (!sessions) return undefined;
-    return createSessionDoor({
-      base,
-      atRoot,
-      access: new AccessRule({ origins, hosts, hasPages: true }),
-      maxConnections: this.#limits.sessions,
-      accept: (connection) => this.#native.accept(connection),
-    });
+    const access = new AccessRule({ origins, hosts, hasPages: true });
+    return this.#context.port.sessionsAt({ base, atRoot, access });
   }
 }
 

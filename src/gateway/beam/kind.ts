@@ -1,0 +1,18 @@
+import { checkOptions, object, text, type Check } from "../../message/options.ts";
+import type { GatewayKind } from "../gateway.ts";
+import type { BeamOptions } from "./options.ts";
+
+const BEAM: Readonly<Record<string, Check>> = { beam: object('{ path: "beam.sock" }') };
+
+/** Programs that speak beam over a unix socket. What passes sockets, not every platform has. */
+export const beam: GatewayKind<BeamOptions> = {
+  name: "beam",
+  check(options) {
+    checkOptions("createHub", { beam: options }, BEAM);
+    checkOptions("createHub", { path: 0, ...(options as object) }, { path: text });
+  },
+  async open(context, options) {
+    const { openBeam } = await import("./gateway.ts");
+    return openBeam(context, options);
+  },
+};

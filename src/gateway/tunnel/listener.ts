@@ -1,0 +1,144 @@
+/** The near end of a tunnel: a listener, of which every connection is a request that carries it as a stream. */
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import type { Engine } from "../../engine/engine.ts";
+import type { Route, Sink } from "../../message/delivery.ts";
+import { callerOfSession } from "../../message/caller.ts";
+import { failure, type Failure } from "../../message/failure.ts";
+import { Format, Message, type StreamShape } from "../../message/message.ts";
+import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
+import { createStream } from "../../stream/stream-pair.ts";
+import { ROOT_LINE, discardStreams } from "../../stream/stream.ts";
+import { formatAddress } from "../../transport/address.ts";
+import { cutOff, listenOn, stopListening } from "../../transport/sockets.ts";
+import type { Listening } from "../gateway.ts";
+import { Connections } from "./connections.ts";
+import type { Entrance, TunnelOptions } from "./options.ts";
+import type { SocketStream } from "./socket-stream.ts";
+
+const LOOPBACK = "127.0.0.1";
+const DUPLEX: StreamShape = { receives: true, sends: true, messages: false };
+const NOTHING = new Uint8Array(0);
+
+/** A listener whose connections lead to whoever serves a subject. */
+export class Tunnel implements Listening, AsyncDisposable {
+  readonly #engine: Engine;
+  readonly #route: Route;
+  readonly #connections: Connections;
+  readonly #server: Server;
+  /** Whose connections there are. */
+  readonly #callers: SharedBound;
+  /** Connections since the start. */
+  #accepted = 0;
+  #host = "";
+  #port = 0;
+
+  constructor(engine: Engine, subject: string, options: TunnelOptions) {
+    this.#engine = engine;
+    this.#route = engine.route(subject);
+    this.#connections = new Connections(options);
+    const { maxConnections, callerShare } = this.#connections.limits;
+    this.#callers = new SharedBound(maxConnections, shareOf(maxConnections, callerShare, LEAST_SHARE));
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
+      this.#accept(socket),
+    );
+  }
+
+  async listen({ host = LOOPBACK, port }: Entrance): Promise<this> {
+    await listenOn(this.#server, { host, port });
+    const address = this.#server.address() as AddressInfo;
+    this.#host = address.address;
+    this.#port = address.port;
+    return this;
+  }
+
+  get subject(): string {
+    return this.#route.subject;
+  }
+
+  get url(): string {
+    return `tcp://${formatAddress(this.#host, this.#port)}`;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Connections that are open, those included that nobody has answered yet. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Accepts nothing new. What is open stays. */
+  stop(): Promise<void> {
+    return stopListening(this.#server);
+  }
+
+  /** Resolves when what is open has ended by itself. */
+  ended(): Promise<void> {
+    return this.#connections.ended();
+  }
+
+  /** Accepts nothing new, and resolves when what is open has ended by itself. */
+  async drain(): Promise<void> {
+    await this.stop();
+    await this.ended();
+  }
+
+  /** Accepts nothing new and cuts off what is open. */
+  async close(): Promise<void> {
+    await this.stop();
+    await this.#connections.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #accept(socket: Socket): void {
+    const { maxConnections, connectTimeoutMs } = this.#connections.limits;
+    const name = formatAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
+    this.#accepted++;
+    const caller = callerOfSession(`tcp://${name}`, this.#accepted);
+    const isFull = this.#connections.size >= maxConnections;
+    if (isFull || !this.#callers.take(caller, 1)) {
+      socket.on("error", () => undefined); // it is gone either way
+      cutOff(socket);
+      this.#connections.report(
+        failure(
+          "TOO_MANY",
+          isFull
+            ? `there are ${maxConnections} connections already`
+            : `${caller} has its share of the connections`,
+        ),
+        name,
+      );
+      return;
+    }
+    const [near, far] = createStream(DUPLEX);
+    const request = Message.ofBytes(NOTHING, ROOT_LINE, Format.typed); // for handlers that are no exposures
+    request.streams = [far];
+    const call = new Call();
+    const closed = (): void => {
+      this.#callers.give(caller, 1);
+      this.#engine.cancel(call.handle);
+    };
+    call.connection = this.#connections.add(socket, near, name, closed);
+    call.handle = this.#engine.request(this.#route, request, connectTimeoutMs, call, 0);
+  }
+}
+
+/** The request of one connection. Once it is answered, the connection stands. */
+class Call implements Sink {
+  connection: SocketStream | undefined;
+  handle = 0;
+
+  answered(_tag: number, answer: Message): void {
+    this.handle = 0;
+    discardStreams(answer);
+  }
+
+  failed(_tag: number, why: Failure): void {
+    this.handle = 0;
+    this.connection?.abort(why);
+  }
+}

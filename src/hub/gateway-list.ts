@@ -1,0 +1,88 @@
+/** The gateways of a hub, in the order in which they were opened. `gateway/gateway.ts` says what happens when. */
+import type { Counters, Gateway, GatewayContext, GatewayEntry } from "../gateway/gateway.ts";
+import type { Failure } from "../message/failure.ts";
+import type { TlsOptions } from "../transport/transport.ts";
+
+/** A gateway of a hub, as its user sees it. */
+export interface OpenGateway {
+  readonly name: string;
+  /** Where it is reached, with the ports it really has. */
+  readonly urls: readonly string[];
+}
+
+export class GatewayList {
+  readonly #open = new Map<string, Gateway>();
+  readonly #onError: (error: unknown, where: string) => void;
+
+  /** `onError` hears of gateways that fail to end, which keeps no other from ending. */
+  constructor(onError: (error: unknown, where: string) => void) {
+    this.#onError = onError;
+  }
+
+  get all(): readonly OpenGateway[] {
+    return [...this.#open].map(([name, { urls }]) => ({ name, urls }));
+  }
+
+  /** Opens all of them, one after the other. When it rejects, those that are open stay so until `close`. */
+  async open(entries: readonly GatewayEntry[], context: GatewayContext): Promise<void> {
+    for (const { kind, options = {} } of entries)
+      this.#open.set(kind.name, await kind.open(context, options));
+  }
+
+  find(name: string): Gateway | undefined {
+    return this.#open.get(name);
+  }
+
+  /** By their names. */
+  stats(): Record<string, Counters> {
+    return Object.fromEntries([...this.#open].map(([name, gateway]) => [name, gateway.stats()]));
+  }
+
+  /** Other certificates for a URL. False when it is none of theirs or has none. */
+  reload(url: string, tls: TlsOptions): boolean {
+    return [...this.#open.values()].some((gateway) => gateway.reload?.(url, tls) === true);
+  }
+
+  /** The one that was opened last is the first to stop: others have put paths on its port. */
+  drain(): Promise<void> {
+    return this.#each("drain", [...this.#open].toReversed(), (gateway) => gateway.drain());
+  }
+
+  streamsEnded(graceMs: number): Promise<void> {
+    return this.#each("wait for its streams", [...this.#open], (gateway) => gateway.streamsEnded?.(graceMs));
+  }
+
+  abandon(why: Failure): void {
+    for (const gateway of this.#open.values()) gateway.abandon?.(why);
+  }
+
+  /** Closes those that are closed before the engine, or those that are closed after it. */
+  close(when: "before engine" | "after engine"): Promise<void> {
+    const isAfter = when === "after engine";
+    const closed = [...this.#open].filter(
+      ([, { closesAfterEngine = false }]) => closesAfterEngine === isAfter,
+    );
+    return this.#each("close", closed, (gateway) => gateway.close());
+  }
+
+  trim(): void {
+    for (const gateway of this.#open.values()) gateway.trim?.();
+  }
+
+  /** Begins with all of them at once, in this order, and resolves when the last is done. */
+  async #each(
+    what: string,
+    gateways: readonly (readonly [string, Gateway])[],
+    action: (gateway: Gateway) => Promise<void> | undefined,
+  ): Promise<void> {
+    await Promise.all(
+      gateways.map(async ([name, gateway]) => {
+        try {
+          await action(gateway);
+        } catch (error) {
+          this.#onError(error, `the gateway "${name}", which was to ${what},`);
+        }
+      }),
+    );
+  }
+}
