@@ -294,7 +294,7 @@ test("while the hub drains, what is queued is fetched and answered, and nobody w
   const waiting = poll("b", "?wait=20s");
   await harness.inFlight(2);
   await harness.waiting(1);
-  harness.gateway.drain();
+  await harness.gateway.drain();
   assert.deepEqual(await problemOf(await waiting), [503, "DRAINING"]);
   const drained = harness.listening.drain();
   assert.deepEqual(await problemOf(await harness.ask("a", "3", headers)), [503, "DRAINING"]);

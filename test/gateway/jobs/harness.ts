@@ -92,7 +92,7 @@ export async function stageOn(
     ...(options.bodies === undefined ? {} : { bodies: options.bodies }),
   });
   context.after(async () => {
-    gateway.close();
+    await gateway.close();
     await listening.close();
     await engine.close();
     assert.deepEqual(faults, []);

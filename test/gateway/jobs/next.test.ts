@@ -138,7 +138,7 @@ test("an answer that was taken is never told of a failure", async (context) => {
     204,
     "there is no place to wait",
   );
-  harness.gateway.drain();
+  await harness.gateway.drain();
   assert.equal((await waiting).status, 204);
   for (const answer of asked) assert.equal(await (await answer).text(), "x");
 });
