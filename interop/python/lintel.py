@@ -17,7 +17,7 @@ import os
 import random
 import re
 from collections import deque
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 from urllib.parse import urlsplit
 
 from lintel_session import Job, Session
@@ -28,7 +28,9 @@ __all__ = ["Job", "LintelError", "Message", "Peer", "Registration", "connect"]
 
 MAX_WAITING = 65_536  # publications nobody has read yet; requests without an outcome
 GREETING_S = 5.0
+REFUSALS = ("unauthenticated", "permission_denied")  # before WELCOME: the hub lets nobody in with this token
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.8  # between attempts to connect
+Token = Union[str, Callable[[], str], None]
 log = logging.getLogger("lintel")
 
 
@@ -109,12 +111,15 @@ class Registration:
 
 
 class Peer:
-    def __init__(self, url: str, name: str, on_state: Callable[[str, Optional[Exception]], Any]) -> None:
-        self.url, self.name, self.on_state = url, name, on_state
+    def __init__(
+        self, url: str, name: str, token: Token, on_state: Callable[[str, Optional[Exception]], Any]
+    ) -> None:
+        self.url, self.name, self.token, self.on_state = url, name, token, on_state
         self.session: Optional[Session] = None  # while there is one, and it is open
         self.registrations: dict[int, Registration] = {}
         self.closed = False
-        self.connected = asyncio.Event()  # for the first time
+        self.connected = asyncio.Event()  # for the first time, or refused
+        self.refused: Optional[LintelError] = None  # why the hub lets nobody in with this token
         self.failure: Optional[Exception] = None  # of the last attempt or session
         self._last_registration = self._last_id = 0
         self.runner = asyncio.get_running_loop().create_task(self._run())
@@ -252,6 +257,8 @@ class Peer:
                 raise late() from None
         if self.closed:
             raise closed()
+        if self.refused:
+            raise self.refused
         if self.session is None:
             raise LintelError(
                 "unavailable", "there is no connection to the hub", "NOT_CONNECTED", retryable=True
@@ -260,7 +267,7 @@ class Peer:
         return self.session
 
     async def _run(self) -> None:
-        """Dials for ever, P-101."""
+        """Dials for ever, P-101, unless the hub lets nobody in with this token, P-143."""
         pause = FIRST_PAUSE_S
         while True:
             try:
@@ -270,9 +277,21 @@ class Peer:
                 self.failure = session.ended
             except (OSError, LintelError, asyncio.TimeoutError) as error:
                 self.failure = error
+                if isinstance(error, LintelError) and error.code in REFUSALS:
+                    return self._refuse(error)
             self.on_state("connecting", self.failure)
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # half of it random: not all peers at once
             pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    def _refuse(self, why: LintelError) -> None:
+        self.refused = why
+        for one in list(self.registrations.values()):
+            self._forget(one)
+            one.failure = why
+            if not one.ready.done():
+                one.ready.set_exception(why)
+        self.connected.set()
+        self.on_state("closed", why)
 
     async def _dial(self) -> Session:
         loop, url = asyncio.get_running_loop(), urlsplit(self.url)
@@ -304,17 +323,19 @@ async def connect(
     url: Optional[str] = None,
     *,
     name: str = "python",
+    token: Token = None,
     timeout: float = 10.0,
     on_state: Callable[[str, Optional[Exception]], Any] = lambda state, error: None,
 ) -> Peer:
     """
     Connects to `tcp://HOST:PORT` or `unix:///PATH`; without one to the environment variable LINTEL_HUB, else to
-    `tcp://127.0.0.1:4500`. Once connected, a lost connection is made again for ever.
+    `tcp://127.0.0.1:4500`. Once connected, a lost connection is made again for ever. `token` shows the hub who this is; a
+    function is asked for it each time. Raises what the hub says when it lets nobody in with it, and dials no more then.
     """
     url = url or os.environ.get("LINTEL_HUB") or "tcp://127.0.0.1:4500"
     if not re.match("tcp://[^/]+:[0-9]+$|unix:///", url):
         raise ValueError(f"{url!r} is neither tcp://HOST:PORT nor unix:///PATH")
-    peer = Peer(url, name, on_state)
+    peer = Peer(url, name, token, on_state)
     try:
         await asyncio.wait_for(peer.connected.wait(), timeout)
     except BaseException as error:
@@ -323,4 +344,7 @@ async def connect(
             raise
         why = f"no connection to {url} in {timeout} s: {peer.failure}"
         raise LintelError("unavailable", why, "NOT_CONNECTED", retryable=True) from peer.failure
+    if peer.refused:
+        await peer.close()
+        raise peer.refused
     return peer

@@ -67,7 +67,9 @@ class Session(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
         self.transport.set_write_buffer_limits(high=MAX_PAYLOAD)
+        token = self.peer.token() if callable(self.peer.token) else self.peer.token
         head = f"name:{self.peer.name}\nmax-payload:{MAX_PAYLOAD}\nmax-headers:{MAX_HEADERS}\n".encode()
+        head += f"token:{token}\n".encode() if token else b""  # P-140
         self.send(Frame(Type.HELLO, 0, len(head), VERSION, VERSION, head))
 
     def data_received(self, data: bytes) -> None:

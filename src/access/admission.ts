@@ -2,6 +2,7 @@
 import type { Engine } from "../engine/engine.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
+import type { Observer } from "../observe/observer.ts";
 import type { Access, Credentials, Principal, Verb } from "./access.ts";
 import { Decisions, within, type Decision, type DecisionOptions } from "./decisions.ts";
 import { GuardedEngine } from "./guarded-engine.ts";
@@ -26,6 +27,7 @@ export interface Admitted {
 export interface Admission {
   /** True when nobody is asked for anything: `admit` returns `everyone`, at once. */
   readonly isOpen: boolean;
+  /** Whoever was not admitted. Where credentials are asked for it may do nothing, and its engine makes routes alone. */
   readonly everyone: Admitted;
   /**
    * Throws or rejects with a LintelError, mostly `UNAUTHENTICATED`, for credentials that are not good. Never takes longer
@@ -37,6 +39,8 @@ export interface Admission {
 export interface AdmissionOptions extends Partial<Omit<DecisionOptions, "access" | "clock" | "timeoutMs">> {
   readonly access?: Access | undefined;
   readonly limits: Limits;
+  /** Told of requests that were not made. */
+  readonly observer?: Observer | undefined;
 }
 
 /** Principals that have no session and are remembered all the same: most come again soon. */
@@ -71,9 +75,13 @@ class CheckedAdmission implements Admission {
   /** Those that were seen, by what makes them equal; the one that came last at the end. */
   readonly #known = new Map<string | Principal, Decisions>();
 
-  constructor(engine: Engine, access: Access, { limits, timeOfDay = Date.now, onError }: AdmissionOptions) {
+  constructor(
+    engine: Engine,
+    access: Access,
+    { limits, timeOfDay = Date.now, onError, observer }: AdmissionOptions,
+  ) {
     this.#engine = engine;
-    this.#waiting = new WaitingRequests(engine, limits);
+    this.#waiting = new WaitingRequests(engine, limits, observer);
     this.#options = {
       access,
       clock: engine.clock,
@@ -81,7 +89,9 @@ class CheckedAdmission implements Admission {
       timeoutMs: limits.helloTimeout,
       onError: onError ?? (() => undefined),
     };
-    this.everyone = openAdmission(engine).everyone;
+    const stranger = new Decisions(EVERYONE, this.#options);
+    stranger.end(failure("UNAUTHENTICATED"));
+    this.everyone = this.#withEngine(stranger);
     access.onRevoked?.((principal) => this.#revoke(principal));
   }
 
@@ -106,6 +116,10 @@ class CheckedAdmission implements Admission {
     const decisions = this.#decisionsOf(this.#checked(principal, credentials));
     const { over } = decisions;
     if (over !== undefined) throw LintelError.from(over);
+    return this.#withEngine(decisions);
+  }
+
+  #withEngine(decisions: Decisions): Admitted {
     return {
       principal: decisions.principal,
       engine: new GuardedEngine(this.#engine, decisions, this.#waiting),

@@ -18,7 +18,7 @@ import { checkPattern } from "../message/subject.ts";
 import { isPending, type Decision, type Decisions } from "./decisions.ts";
 import { OrderedPublications } from "./ordered-publications.ts";
 import { PendingRegistration, PendingSubscription } from "./pending-registration.ts";
-import { refuse, type WaitingRequests } from "./waiting-requests.ts";
+import type { WaitingRequests } from "./waiting-requests.ts";
 
 /**
  * Routes, numbers of requests and jobs, and the clock are those of the engine behind it, so a route that was made once is
@@ -64,7 +64,7 @@ export class GuardedEngine implements Engine {
     const decision = this.#requestDecision(route.subject, request);
     if (decision === undefined) return this.#engine.request(route, request, timeoutMs, sink, tag, now);
     if (isPending(decision)) return this.#waiting.request(route, request, timeoutMs, sink, tag, decision);
-    return refuse(request, sink, tag, decision);
+    return this.#waiting.refuse(route, request, timeoutMs, sink, tag, decision);
   }
 
   cancel(handle: number, why?: Failure): void {

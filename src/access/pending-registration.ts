@@ -71,8 +71,8 @@ export class PendingRegistration implements Registration {
     this.ready.catch(() => undefined); // whoever waits for it handles it
   }
 
-  reply(job: number, answer: Message): boolean {
-    return this.#registration?.reply(job, answer) ?? false;
+  reply(job: number, answer: Message, now?: number): boolean {
+    return this.#registration?.reply(job, answer, now) ?? false;
   }
 
   fail(job: number, why: Failure): boolean {

@@ -3,9 +3,13 @@ import { LAST_NUMBER } from "../collections/deadline-table.ts";
 import { KeptRequests, type Kept } from "../broker/kept-requests.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Route, Sink } from "../message/delivery.ts";
+import { OWN_CALLER } from "../message/caller.ts";
 import { failure, type Failure } from "../message/failure.ts";
+import { IN_PROCESS, type Origin } from "../message/origin.ts";
 import { MAX_TIMEOUT, type Limits } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
+import type { Observer } from "../observe/observer.ts";
+import { RequestWatch, refuseRequest } from "../observe/request-watch.ts";
 import { discardStreams } from "../stream/stream.ts";
 import type { Decision } from "./decisions.ts";
 
@@ -13,6 +17,7 @@ import type { Decision } from "./decisions.ts";
 const FIRST_HANDLE = LAST_NUMBER + 1;
 const LAST_HANDLE = 0xffff_ffff;
 
+const CALLER_GONE: Failure = Object.freeze(failure("CALLER_GONE"));
 const DEADLINE: Failure = Object.freeze(failure("DEADLINE"));
 const IN_FLIGHT_FULL: Failure = Object.freeze(
   failure("IN_FLIGHT_FULL", "too many requests wait for an access check"),
@@ -21,24 +26,24 @@ const IN_FLIGHT_FULL: Failure = Object.freeze(
 /** Of publications, which have no outcome. */
 const NO_SINK: Sink = { answered: () => undefined, failed: () => undefined };
 
-/** Ends a request that is not made. Returns 0, the handle of one that has ended. */
-export function refuse(request: Message, sink: Sink, tag: number, why: Failure): 0 {
-  sink.failed(tag, why);
-  discardStreams(request, why);
-  return 0;
-}
-
 export class WaitingRequests {
   readonly #engine: Engine;
   readonly #kept: KeptRequests;
   readonly #limit: number;
+  readonly #watch: RequestWatch | undefined;
   readonly #requests = new Map<number, WaitingRequest>();
   #last = FIRST_HANDLE;
 
-  constructor(engine: Engine, limits: Limits) {
+  constructor(engine: Engine, limits: Limits, observer: Observer | undefined) {
     this.#engine = engine;
+    this.#watch = RequestWatch.of(observer, engine.clock);
     this.#kept = new KeptRequests(limits);
     this.#limit = limits.inFlight;
+  }
+
+  /** Ends a request that is not made. Returns 0, the handle of one that has ended. */
+  refuse(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number, why: Failure): 0 {
+    return refuseRequest(this.#watch, route.subject, request, timeoutMs, sink, tag, why);
   }
 
   /** Makes the request once `asked` says that it may be made. Returns as `Engine.request` does. */
@@ -50,16 +55,16 @@ export class WaitingRequests {
     tag: number,
     asked: Promise<Decision>,
   ): number {
-    if (!(timeoutMs > 0)) return refuse(request, sink, tag, DEADLINE);
-    if (this.#requests.size >= this.#limit) return refuse(request, sink, tag, IN_FLIGHT_FULL);
+    const refuse = (why: Failure): 0 => this.refuse(route, request, timeoutMs, sink, tag, why);
+    if (!(timeoutMs > 0)) return refuse(DEADLINE);
+    if (this.#requests.size >= this.#limit) return refuse(IN_FLIGHT_FULL);
     const kept = this.#kept.keep(request, sink, tag, true);
-    if ("code" in kept) return refuse(request, sink, tag, kept);
+    if ("code" in kept) return refuse(kept);
     const handle = this.#nextHandle();
     const { clock } = this.#engine;
     const timeout = Math.min(timeoutMs, MAX_TIMEOUT);
-    const waiting = new WaitingRequest(route, kept, sink, tag, clock.now() + timeout, () =>
-      this.#requests.delete(handle),
-    );
+    const times = { timeoutMs: timeout, deadline: clock.now() + timeout };
+    const waiting = new WaitingRequest(route, kept, sink, tag, times, () => this.#requests.delete(handle));
     this.#requests.set(handle, waiting);
     waiting.timer = clock.after(timeout, () => this.#end(handle, waiting, DEADLINE));
     void asked.then((why) => this.#decided(handle, waiting, why));
@@ -76,12 +81,17 @@ export class WaitingRequests {
   }
 
   /** Withdraws a request; false when it is none that has waited. */
-  cancel(handle: number, why: Failure | undefined): boolean {
+  cancel(handle: number, why: Failure = CALLER_GONE): boolean {
     const waiting = handle < FIRST_HANDLE ? undefined : this.#requests.get(handle);
     if (waiting === undefined) return handle >= FIRST_HANDLE;
     this.#requests.delete(handle);
-    if (waiting.kept === undefined) this.#engine.cancel(waiting.handle, why);
-    else discardStreams(this.#letGo(waiting), why);
+    if (waiting.kept === undefined) {
+      this.#engine.cancel(waiting.handle, why);
+      return true;
+    }
+    const { route, timeoutMs } = waiting;
+    this.#watch?.refused(route.subject, waiting.originOf(), timeoutMs, why);
+    discardStreams(this.#letGo(waiting), why);
     return true;
   }
 
@@ -96,7 +106,8 @@ export class WaitingRequests {
 
   #end(handle: number, waiting: WaitingRequest, why: Failure): void {
     this.#requests.delete(handle);
-    refuse(this.#letGo(waiting), waiting.sink, waiting.tag, why);
+    const { route, timeoutMs, sink, tag } = waiting;
+    this.refuse(route, this.#letGo(waiting), timeoutMs, sink, tag, why);
   }
 
   /** It waits no longer. Its message was kept, and is the engine's now. */
@@ -121,17 +132,26 @@ class WaitingRequest implements Sink {
   kept: Kept | undefined;
   readonly sink: Sink;
   readonly tag: number;
+  readonly timeoutMs: number;
   readonly deadline: number;
   timer: unknown;
   /** The engine's, once it has been made. */
   handle = 0;
   readonly #onOutcome: () => void;
 
-  constructor(route: Route, kept: Kept, sink: Sink, tag: number, deadline: number, onOutcome: () => void) {
+  constructor(
+    route: Route,
+    kept: Kept,
+    sink: Sink,
+    tag: number,
+    { timeoutMs, deadline }: { readonly timeoutMs: number; readonly deadline: number },
+    onOutcome: () => void,
+  ) {
     this.route = route;
     this.kept = kept;
     this.sink = sink;
     this.tag = tag;
+    this.timeoutMs = timeoutMs;
     this.deadline = deadline;
     this.#onOutcome = onOutcome;
   }
@@ -147,6 +167,10 @@ class WaitingRequest implements Sink {
   }
 
   callerOf(): string {
-    return this.sink.callerOf?.(this.tag) ?? "";
+    return this.sink.callerOf?.(this.tag) ?? OWN_CALLER;
+  }
+
+  originOf(): Origin {
+    return this.sink.originOf?.(this.tag) ?? IN_PROCESS;
   }
 }

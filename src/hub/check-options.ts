@@ -6,9 +6,17 @@ import { aFunction, checkOptions, list, object, text, type Check } from "../mess
 import { anObserver } from "../observe/combine.ts";
 import { checkLimits } from "../peer/checks.ts";
 
+const anAccess: Check = (value) => {
+  const { authenticate, may } = (value ?? {}) as { readonly authenticate?: unknown; readonly may?: unknown };
+  return typeof authenticate === "function" && typeof may === "function"
+    ? undefined
+    : "an object with the functions `authenticate` and `may`";
+};
+
 const CONFIG: Readonly<Record<string, Check>> = {
   tls: object("{ cert, key }"),
   gateways: list,
+  access: anAccess,
   name: text,
   observer: anObserver,
   onSession: aFunction,

@@ -1,4 +1,5 @@
-import { openAdmission } from "../access/admission.ts";
+import type { Access } from "../access/access.ts";
+import { createAdmission } from "../access/admission.ts";
 import type { BrokerStats } from "../broker/stats.ts";
 import { codecsOf } from "../codec/codecs.ts";
 import { LocalEngine } from "../engine/local/local-engine.ts";
@@ -41,6 +42,8 @@ export interface HubConfig extends BuiltInOptions, CodecOptions, Callbacks {
    * URLs of `listen` that are encrypted, and the gRPC gateway.
    */
   readonly tls?: TlsOptions;
+  /** Who gets in, and who may do what. Default: everybody, everything. What the hub's own process does is not asked about. */
+  readonly access?: Access;
   readonly limits?: Partial<Limits>;
   /** Shown to peers that connect. Default "lintel". */
   readonly name?: string;
@@ -88,7 +91,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   const gateways = new GatewayList(onError);
   const options = { timeoutMs: limits.timeout, codecs, objects: nodeObjects, onError };
   const hub = new RunningHub(engine, gateways, options);
-  const admission = openAdmission(engine);
+  const admission = createAdmission(engine, { access: config.access, limits, observer, onError });
   const port = new SharedPort();
   const { clock } = engine;
   const context: GatewayContext = { engine, admission, observer, limits, clock, tls, port, onError, name };

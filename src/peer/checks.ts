@@ -1,5 +1,7 @@
 /** What the options of a peer's calls must be. */
 import { isCodec } from "../codec/check.ts";
+import { isToken } from "../engine/remote/reconnecting-session.ts";
+import { LintelError } from "../message/failure.ts";
 import { MAX_TIMEOUT } from "../message/limits.ts";
 import {
   aFunction,
@@ -45,6 +47,10 @@ const DRAIN: Checks = { graceMs: milliseconds, streamGraceMs: milliseconds };
 export function checkConnect(options: unknown): void {
   checkOptions("connect", options, CONNECT);
   checkLimits("connect", options);
+  const { token } = (options ?? {}) as { readonly token?: unknown }; // it is an object, or nothing
+  if (token === undefined || typeof token === "function" || isToken(token)) return;
+  const wanted = "a string of 1 to 8,192 printable characters without spaces, or a function that returns one";
+  throw new LintelError("invalid_argument", `connect: token must be ${wanted}`); // nobody is to read it in a log
 }
 
 /** The limits of a hub or a peer, each by itself. */

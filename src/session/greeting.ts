@@ -16,6 +16,8 @@ export interface Greeting {
   /** How many bypasses it takes at a time, 0 where its connection has none. */
   readonly bypasses: number;
   readonly attachments: Understanding;
+  /** Shows who the other end is (P-140); undefined where it shows nothing. */
+  readonly token: string | undefined;
   /** What to show where a lane is opened; empty where none can be. */
   readonly lane: string;
 }
@@ -28,9 +30,11 @@ export interface Own {
   /** What shows who opens the lane; empty for who opens it, undefined where descriptors do not pass. */
   readonly lane: string | undefined;
   readonly bypasses: number;
+  /** Shows who it is. */
+  readonly token?: string | undefined;
 }
 
-export function greetingOf({ role, name, limits, lane, bypasses }: Own): HeadersInit {
+export function greetingOf({ role, name, limits, lane, bypasses, token }: Own): HeadersInit {
   const takesStreams = limits.streams > 0;
   return {
     name,
@@ -39,6 +43,7 @@ export function greetingOf({ role, name, limits, lane, bypasses }: Own): Headers
     ...(takesStreams ? { "max-streams": String(limits.streams) } : {}), // P-110
     ...(takesStreams ? { attachments: lane === undefined ? "bytes" : "descriptors" } : {}), // P-120
     ...(takesStreams && bypasses > 0 ? { "max-bypasses": String(bypasses) } : {}), // P-131
+    ...(role === "dialer" && token !== undefined ? { token } : {}), // P-140
     ...(role === "acceptor" && lane !== undefined && lane !== "" ? { lane } : {}), // P-121
     ...(role === "acceptor" ? { "max-bindings": String(limits.bindings) } : {}), // P-25
   };
@@ -64,6 +69,7 @@ export function readGreeting(block: string, isWelcome: boolean): Greeting | stri
     streams,
     bypasses,
     attachments: understandingOf(findHeader(block, "attachments")),
+    token: isWelcome ? undefined : findHeader(block, "token"),
     lane: findHeader(block, "lane") ?? "",
   };
 }

@@ -1,3 +1,4 @@
+import type { Failure } from "../message/failure.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Limits } from "../message/limits.ts";
 import type { OpenStreams } from "../stream/open-streams.ts";
@@ -19,14 +20,15 @@ export const MAX_GREETING = 16_384;
 /**
  * State of a session.
  *
- * | state    | meaning                                  | next                     |
- * |----------|------------------------------------------|--------------------------|
- * | greeting | HELLO or WELCOME is awaited              | open, closing, closed    |
- * | open     | everything flows                         | closing, closed          |
- * | closing  | CLOSE was sent or read: nothing more is  | closed                   |
- * | closed   | over                                     |                          |
+ * | state          | meaning                                                        | next                  |
+ * |----------------|----------------------------------------------------------------|-----------------------|
+ * | greeting       | HELLO or WELCOME is awaited                                    | all others            |
+ * | authenticating | HELLO was read, WELCOME waits until it is known who sent it; nothing is read | open, closing, closed |
+ * | open           | everything flows                                               | closing, closed       |
+ * | closing        | CLOSE was sent or read: nothing more is                        | closed                |
+ * | closed         | over                                                           |                       |
  */
-export type SessionState = "greeting" | "open" | "closing" | "closed";
+export type SessionState = "greeting" | "authenticating" | "open" | "closing" | "closed";
 
 export type SessionLimits = Pick<
   Limits,
@@ -66,6 +68,15 @@ export interface SessionOptions<R> {
   readonly lifecycle: SessionLifecycle;
   readonly calls: SessionCalls<R>;
   readonly registrations: SessionRegistrations;
+  /** Dialing: shows who this end is (P-140). */
+  readonly token?: string | undefined;
+  /**
+   * Accepting: decides about an end that has greeted with this token. Undefined: it is welcome; a failure: it is not. Left
+   * out: everybody is welcome.
+   */
+  readonly admit?:
+    | ((token: string | undefined) => Failure | undefined | Promise<Failure | undefined>)
+    | undefined;
   /** Accepting: where those who open a lane are let in. */
   readonly descriptorChannels?: DescriptorChannels;
   /** True while all sessions of the process together have more waiting than they should. */

@@ -12,17 +12,12 @@ import type { Connection } from "../transport/transport.ts";
 import { FrameType, HEADER_SIZE, MAX_BINDING, TIMEOUT_SIZE, writeHeader } from "../wire/frame.ts";
 import { FrameReader } from "../wire/frame-reader.ts";
 import { NumberPool, type OutBinding } from "./bindings.ts";
-import {
-  writeControl,
-  writeFailure,
-  writeHeaderFrame,
-  writeMessage,
-  type BodyLimits,
-} from "./frame-writer.ts";
-import { greetingOf, headersTaken, type Greeting } from "./greeting.ts";
+import { writeControl, writeFailure, writeMessage, type BodyLimits } from "./frame-writer.ts";
+import { Greeter } from "./greeter.ts";
+import { headersTaken, type Greeting } from "./greeting.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inbound } from "./inbound.ts";
-import { MAX_GREETING, PROTOCOL_VERSION, type SessionOptions, type SessionState } from "./options.ts";
+import { MAX_GREETING, type SessionOptions, type SessionState } from "./options.ts";
 import { createDescriptorChannel } from "./side-channels/create-descriptor-channel.ts";
 import type { DescriptorChannel } from "./side-channels/descriptor-channel.ts";
 import { Outbox } from "./outbox.ts";
@@ -48,6 +43,7 @@ export class Session<R> {
   /** As the pressure's. */
   readonly #mark: number;
   #numbers: NumberPool;
+  readonly #greeter: Greeter;
   #state: SessionState = "greeting";
   #timer: unknown;
   #why: Failure | undefined;
@@ -96,6 +92,18 @@ export class Session<R> {
       overflowed: () => this.abort(failure("SLOW_CONSUMER")),
     });
     this.#mark = this.pressure.mark;
+    const ownBypasses = this.streams.bypasses?.limit ?? 0;
+    const parts = { connection, outbox: this.outbox, reader: this.#reader, lane: this.#lane };
+    this.#greeter = new Greeter(
+      options,
+      { ...parts, bypasses: ownBypasses },
+      {
+        authenticating: () => void (this.#state = "authenticating"),
+        opened: (greeting) => this.#opened(greeting),
+        resume: () => this.#resume(),
+        failed: (why) => this.fail(why),
+      },
+    );
   }
 
   get state(): SessionState {
@@ -114,10 +122,6 @@ export class Session<R> {
 
   /** Starts the session: the dialer greets. */
   start(): void {
-    const { limits, clock, role } = this.#options; // P-14
-    this.#timer = clock.after(limits.helloTimeout, () =>
-      this.fail(failure("HEARTBEAT_LOST", `no greeting within ${limits.helloTimeout} ms`)),
-    );
     this.#connection.open({
       data: (bytes, isOffered) => this.#data(bytes, isOffered),
       drained: () => {
@@ -126,20 +130,16 @@ export class Session<R> {
       },
       closed: (error) => this.#over(this.#why ?? connectionLost(error)),
     });
-    if (role === "dialer") this.#greet(FrameType.hello, PROTOCOL_VERSION, PROTOCOL_VERSION);
+    this.#greeter.start();
   }
 
   /** The greeting of the other end was read and is acceptable. */
   greeted(version: number, greeting: Greeting): void {
-    const { role, limits, clock, descriptorChannels } = this.#options;
-    if (role === "acceptor") {
-      if (this.#lane !== undefined && greeting.attachments === "descriptors")
-        descriptorChannels?.issue(this.#lane);
-      this.#greet(FrameType.welcome, version, 0);
-    } else if (this.#lane !== undefined) {
-      this.#lane.token = greeting.lane;
-    }
-    clock.clear(this.#timer);
+    this.#greeter.greeted(version, greeting);
+  }
+
+  #opened(greeting: Greeting): void {
+    const { limits } = this.#options;
     this.#reader.allow(TIMEOUT_SIZE + headersTaken(limits.headers) + limits.payload);
     const { payload, headers } = greeting.limits;
     this.#peerLimits = { payload, headers: Math.min(headers, MAX_HEADERS) };
@@ -317,7 +317,7 @@ export class Session<R> {
     this.#numbers.clear();
     this.streams.clear();
     this.#closeLane();
-    clock.clear(this.#timer);
+    this.#greeter.stop();
     this.#timer = clock.after(CLOSE_GRACE_MS, () => this.#connection.abort());
     lifecycle.ended(why);
   }
@@ -343,13 +343,6 @@ export class Session<R> {
     writeHeader(slab, outbox.offset, 0, type, 0, aux, target, id);
     outbox.advance(outbox.offset + HEADER_SIZE);
     this.#bound(isAnswer);
-  }
-
-  #greet(type: FrameType, target: number, id: number): void {
-    const { limits, name, role } = this.#options;
-    const bypasses = this.streams.bypasses?.limit ?? 0;
-    const own = greetingOf({ role, name, limits, lane: this.#lane?.token, bypasses });
-    writeHeaderFrame(this.outbox, type, target, id, own);
   }
 
   #closeLane(): void {
@@ -386,6 +379,7 @@ export class Session<R> {
     this.#state = "closed";
     this.#why = why;
     clock.clear(this.#timer);
+    this.#greeter.stop();
     this.heartbeat.stop();
     this.pressure.stop();
     this.#reader.stop();

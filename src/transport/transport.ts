@@ -1,3 +1,4 @@
+import type { PeerIdentity } from "../message/peer-identity.ts";
 import type { DescriptorSocket } from "./descriptors/descriptor-socket.ts";
 
 /**
@@ -58,6 +59,8 @@ export interface Bypasses {
 export interface Connection {
   /** Who is at the other end, for logs. */
   readonly remote: string;
+  /** What is proven of who is at the other end, found out when it is asked for. Left out where nothing can be. */
+  readonly identity?: PeerIdentity | undefined;
   /** Left out where the transport has none. */
   readonly bypasses?: Bypasses | undefined;
   /** Starts the flow of events. Called once, before anything arrives is lost. */

@@ -24,6 +24,7 @@ const DOCUMENTS = [
   "README.md",
   "docs/guides/getting-started.md",
   "docs/guides/api.md",
+  "docs/guides/access.md",
   "docs/guides/streams.md",
   "docs/guides/attachments.md",
   "docs/guides/embedding.md",

@@ -49,6 +49,10 @@ export interface HarnessOptions {
   readonly limits?: Partial<Limits>;
   readonly name?: string;
   readonly firstBinding?: number;
+  readonly token?: string;
+  readonly admit?: SessionOptions<unknown>["admit"];
+  /** Notes whether the session's end of the pipe is read, each time that changes. */
+  readonly reads?: boolean[];
   /** Beside the session's end of the pipe, which has none by itself. */
   readonly bypasses?: Bypasses;
   readonly endingStreams?: OpenStreams | undefined;
@@ -88,12 +92,22 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
   const owner = new Recorder();
   const own = role === "acceptor" ? accepted : dialed;
   const connection = options.bypasses === undefined ? own : withBypasses(own, options.bypasses);
+  const { reads } = options;
+  if (reads !== undefined) {
+    const read = connection.read!.bind(connection);
+    connection.read = (going): void => {
+      reads.push(going);
+      read(going);
+    };
+  }
   const session = new Session<unknown>(connection, {
     role,
     name: options.name ?? "harness",
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     clock,
     flusher: new Flusher(),
+    token: options.token,
+    admit: options.admit,
     lifecycle: owner,
     calls: owner,
     registrations: owner,

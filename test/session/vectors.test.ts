@@ -229,6 +229,13 @@ test("a session writes the greetings byte for byte", async () => {
   const dialer = await openHarness({ role: "dialer", greeting: false, name: "worker-7" });
   await settled();
   assert.equal(dialer.raw.received.toString("hex"), vectors.frames.find(({ type }) => type === "hello")!.hex);
+  const token = "s3cret.T-0_k~e+n/==";
+  const withToken = await openHarness({ role: "dialer", greeting: false, name: "worker-7", token });
+  await settled();
+  assert.equal(
+    withToken.raw.received.toString("hex"),
+    vectors.frames.find(({ name }) => name === "hello with a token")!.hex,
+  );
   const acceptor = await openHarness({ name: "hub" });
   assert.equal(
     acceptor.raw.received.toString("hex"),

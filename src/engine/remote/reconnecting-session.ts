@@ -27,9 +27,21 @@ const MAX_ATTEMPTS = 8;
  * |------------|------------------------------------------|-----------------------|
  * | connecting | dialing, or waiting to dial again        | connected, closed     |
  * | connected  | a session is open                        | connecting, closed    |
- * | closed     | `close` was called                       |                       |
+ * | closed     | `close` was called, or nothing is tried any more |               |
  */
 export type ReconnectingState = "connecting" | "connected" | "closed";
+
+/** Shows a hub who this end is: a text, or a function that is asked for it before each attempt to connect. */
+export type Token = string | (() => string | Promise<string>);
+
+const TOKEN = /^[!-~]{1,8192}$/;
+/** With the same credentials a hub that has said so says it again (P-143). */
+const REFUSALS: ReadonlySet<string> = new Set(["unauthenticated", "permission_denied"]);
+
+/** True for what a greeting can carry. */
+export function isToken(value: unknown): value is string {
+  return typeof value === "string" && TOKEN.test(value);
+}
 
 export interface ReconnectingSessionOptions {
   readonly transport: Transport;
@@ -51,8 +63,10 @@ export interface ReconnectingSessionOptions {
   /** The session, which was full, is so no longer. */
   readonly onRoom: () => void;
   readonly onGoaway: (why: Failure) => void;
-  /** The URL is not of its transport's form: nothing will be tried again. */
-  readonly onGivenUp: (error: TypeError) => void;
+  /** Asked before each attempt. */
+  readonly token: Token | undefined;
+  /** Nothing will be tried again: a TypeError for a URL that is not of its transport's form, else why the hub lets nobody in. */
+  readonly onGivenUp: (error: TypeError | LintelError) => void;
   readonly onState: (state: ReconnectingState, why: Failure | undefined) => void;
 }
 
@@ -124,14 +138,15 @@ export class ReconnectingSession {
   }
 
   async #dial(attempt: Attempt): Promise<void> {
-    const { transport, url, tls } = this.#options;
+    const { transport, url, tls, token: given } = this.#options;
     try {
+      const token = typeof given === "function" ? await askFor(given) : given;
       const connection = await transport.dial(url, {
         ...(tls === undefined ? {} : { tls }),
         timeoutMs: DIAL_TIMEOUT_MS,
         signal: attempt.abort.signal,
       });
-      if (this.#attempts.has(attempt)) this.#greet(attempt, connection);
+      if (this.#attempts.has(attempt)) this.#greet(attempt, connection, token);
       else connection.abort();
     } catch (error) {
       if (!this.#attempts.delete(attempt)) return;
@@ -140,19 +155,22 @@ export class ReconnectingSession {
     }
   }
 
-  #giveUp(error: TypeError): void {
-    this.lastFailure = failure("NOT_CONNECTED", error.message);
+  #giveUp(error: TypeError | LintelError): void {
+    this.lastFailure =
+      error instanceof LintelError ? error.toFailure() : failure("NOT_CONNECTED", error.message);
+    this.#abandonAttempts();
     this.#options.clock.clear(this.#timer);
     this.#enter("closed", this.lastFailure);
     this.#options.onGivenUp(error);
   }
 
-  #greet(attempt: Attempt, connection: Connection): void {
+  #greet(attempt: Attempt, connection: Connection, token: string | undefined): void {
     const { name, limits, clock, calls, registrations, onDrained, onGoaway } = this.#options;
     const { sideChannels, endingStreams } = this.#options;
     const session = new Session<Incoming>(connection, {
       role: "dialer",
       name,
+      token,
       limits,
       clock,
       flusher: this.#flusher,
@@ -188,7 +206,10 @@ export class ReconnectingSession {
   }
 
   #ended(attempt: Attempt, session: Session<Incoming>, why: Failure): void {
-    if (this.#attempts.delete(attempt)) return this.#retry(why);
+    if (this.#attempts.delete(attempt)) {
+      const isRefused = session.wasClosedByPeer && REFUSALS.has(why.code);
+      return isRefused ? this.#giveUp(LintelError.from(why)) : this.#retry(why);
+    }
     if (this.#session !== session) return undefined; // another was faster
     const wasConnected = this.#state === "connected";
     this.#session = undefined;
@@ -217,6 +238,17 @@ export class ReconnectingSession {
     this.#state = state;
     this.#options.onState(state, why);
   }
+}
+
+async function askFor(token: () => string | Promise<string>): Promise<string> {
+  let given: unknown;
+  try {
+    given = await token();
+  } catch (cause) {
+    throw new Error(`the function \`token\` failed: ${describe(cause)}`, { cause });
+  }
+  if (isToken(given)) return given;
+  throw new Error("the function `token` gave no token of 1 to 8,192 printable characters without spaces");
 }
 
 function describe(error: unknown): string {

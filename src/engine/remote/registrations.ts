@@ -144,6 +144,11 @@ export class Registrations {
     return strict.length > 0;
   }
 
+  /** The hub takes none of them any more. */
+  refuseAll(why: Failure): void {
+    for (const { number } of [...this.#all()]) this.refused(number, why);
+  }
+
   /** Rejects what was not yet accepted. */
   close(error: LintelError): void {
     for (const entry of this.#all()) entry.settle.reject(error);

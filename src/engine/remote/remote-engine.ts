@@ -27,7 +27,7 @@ import { checkServe, checkSubscribe } from "../check-options.ts";
 import type { Engine, EngineSupports } from "../engine.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Jobs } from "./jobs.ts";
-import { ReconnectingSession, type ReconnectingState } from "./reconnecting-session.ts";
+import { ReconnectingSession, type ReconnectingState, type Token } from "./reconnecting-session.ts";
 import { Outgoing, refuse } from "./outgoing.ts";
 import { PublishBackpressure } from "./publish-backpressure.ts";
 import { Registrations, type Incoming, type ServiceEntry } from "./registrations.ts";
@@ -40,6 +40,11 @@ export interface RemoteEngineOptions extends Pick<SessionOptions<never>, "sideCh
   /** Certificates and keys, for transports that want them. */
   readonly tls?: TlsOptions;
   readonly random?: Random;
+  /**
+   * Shows the hub who this is. A function is asked before each attempt to connect, so that a token may be renewed. A hub
+   * that refuses it is not dialed again.
+   */
+  readonly token?: Token;
   /** Told whenever the link changes; `why` says what went wrong. */
   readonly onState?: (state: ReconnectingState, why: Failure | undefined) => void;
   /** Told why the hub has ended the session, unless it shuts down. */
@@ -75,6 +80,8 @@ export class RemoteEngine implements Engine {
   #routes = new Map<string, OutBinding>();
   readonly #onSessionEnded: (why: Failure) => void;
   #state: "open" | "draining" | "closed" = "open";
+  /** Why there is no session, while there is none: the hub cannot be reached, or it lets nobody in with these credentials. */
+  #absent: Failure = NOT_CONNECTED;
   readonly #publishing: PublishBackpressure;
   #onIdle: (() => void)[] = [];
   #onOpen: { resolve(): void; reject(error: Error): void }[] = [];
@@ -119,9 +126,8 @@ export class RemoteEngine implements Engine {
       onDrained: () => this.#drained(),
       onRoom: () => this.#sendWaiting(),
       onGoaway: () => undefined, // the hub refuses what is new by itself, and the link dials again when it closes
-      onGivenUp: (error) => {
-        for (const waiter of this.#onOpen.splice(0)) waiter.reject(error);
-      },
+      token: options.token,
+      onGivenUp: (error) => this.#givenUp(error),
       onState: (state, why) => options.onState?.(state, why),
     });
     this.#link.start();
@@ -138,10 +144,12 @@ export class RemoteEngine implements Engine {
 
   /**
    * Resolves when the link is open for the first time, or the next time if it is down, and when the engine is closed.
-   * Rejects with a TypeError when the URL is not of its transport's form.
+   * Rejects with a TypeError when the URL is not of its transport's form, and with what the hub said when it lets nobody in
+   * with these credentials.
    */
   connected(): Promise<void> {
     if (this.#link.session !== undefined) return Promise.resolve();
+    if (this.#absent !== NOT_CONNECTED) return Promise.reject(LintelError.from(this.#absent));
     return new Promise((resolve, reject) => this.#onOpen.push({ resolve, reject }));
   }
 
@@ -160,7 +168,7 @@ export class RemoteEngine implements Engine {
 
   publish(route: Route, publication: Message): Promise<void> | undefined {
     const { session } = this.#link;
-    if (session === undefined) throw LintelError.from(this.#state === "closed" ? CLOSED : NOT_CONNECTED);
+    if (session === undefined) throw LintelError.from(this.#state === "closed" ? CLOSED : this.#absent);
     this.#publishing.check(session.outbox);
     session.publish(route as OutBinding, publication);
     return this.#publishing.wait(session.outbox);
@@ -169,7 +177,7 @@ export class RemoteEngine implements Engine {
   request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number {
     const { session } = this.#link;
     if (session === undefined)
-      return refuse(request, sink, tag, this.#state === "closed" ? CLOSED : NOT_CONNECTED);
+      return refuse(request, sink, tag, this.#state === "closed" ? CLOSED : this.#absent);
     if (this.#state !== "open") return refuse(request, sink, tag, DRAINING);
     if (!(timeoutMs > 0)) return refuse(request, sink, tag, DEADLINE);
     const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
@@ -306,6 +314,7 @@ export class RemoteEngine implements Engine {
   #checkOpen(): void {
     if (this.#state === "closed") throw LintelError.from(CLOSED);
     if (this.#state === "draining") throw LintelError.from(DRAINING);
+    if (this.#absent !== NOT_CONNECTED) throw LintelError.from(this.#absent);
   }
 
   #opened(session: Session<Incoming>): void {
@@ -319,6 +328,17 @@ export class RemoteEngine implements Engine {
     const isTold = byHub && isSlow && this.#registered.cutOff(why); // P-61
     if (!isTold && (isSlow || (byHub && !EXPECTED.has(why.reason)))) this.#onSessionEnded(why); // P-68
     this.#drained();
+  }
+
+  /** Nothing is dialed any more. What the hub refused is told to all that hoped for it (P-143). */
+  #givenUp(error: TypeError | LintelError): void {
+    const waiters = this.#onOpen.splice(0);
+    for (const waiter of waiters) waiter.reject(error);
+    if (error instanceof TypeError) return;
+    this.#absent = error.toFailure();
+    if (waiters.length === 0) this.#onSessionEnded(this.#absent); // else whoever connects is told
+    this.#registered.refuseAll(this.#absent);
+    this.#idle();
   }
 
   #drained(): void {

@@ -1,4 +1,5 @@
 /** What the sessions of a gateway are given. */
+import type { Admission } from "../../access/admission.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Failure } from "../../message/failure.ts";
@@ -16,6 +17,8 @@ import type { SessionShare } from "./session-shares.ts";
 import type { PublicationDrops } from "./slow-consumer.ts";
 
 export interface ConnectionOptions {
+  /** Who gets in. */
+  readonly admission: Admission;
   readonly engine: Engine;
   readonly fanOut: FanOut;
   readonly flusher: Flusher;

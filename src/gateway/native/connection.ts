@@ -1,8 +1,7 @@
 /** One session of the native protocol at a hub: its requests go to the engine, the engine's requests to its services. */
 import { NumberMap } from "../../collections/number-map.ts";
-import type { Engine } from "../../engine/engine.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import type { Origin } from "../../message/origin.ts";
@@ -26,6 +25,7 @@ import { Backpressure } from "./backpressure.ts";
 import type { ConnectionOptions } from "./connection-options.ts";
 import type { FullSessions } from "./full-sessions.ts";
 import { NativeWorker } from "./worker.ts";
+import { SessionPrincipal, sendFailure } from "./session-principal.ts";
 import { SlowConsumer } from "./slow-consumer.ts";
 
 const IN_FLIGHT_FULL = Object.freeze(
@@ -42,7 +42,7 @@ export class NativeConnection
 {
   readonly session: Session<Route>;
   readonly outbox: Outbox;
-  readonly #engine: Engine;
+  readonly #principal: SessionPrincipal;
   readonly #options: ConnectionOptions;
   /** The session's requests in flight: its number for each, and the engine's handle. */
   readonly #handles = new NumberMap();
@@ -57,14 +57,14 @@ export class NativeConnection
   readonly #timesReplies: boolean;
   readonly #fullSessions: FullSessions<Backpressure>;
   readonly #backpressure: Backpressure;
-  #origin: Origin | undefined;
   /** The session is ended because a subscription that must not miss anything would have. */
   wantedNoGaps: boolean = false;
   /** The session has ended; what it has had is being ended. */
   #isOver = false;
 
   constructor(connection: Connection, options: ConnectionOptions) {
-    this.#engine = options.engine;
+    const { admission } = options;
+    this.#principal = new SessionPrincipal(connection, admission, (why) => this.session.fail(why)); // P-145
     this.#options = options;
     this.session = new Session<Route>(connection, {
       role: "acceptor",
@@ -77,6 +77,7 @@ export class NativeConnection
       lifecycle: this,
       calls: this,
       registrations: this,
+      admit: admission.isOpen ? undefined : this.#principal.admit,
       descriptorChannels: options.lanes,
       sideChannels,
       firstBinding: FIRST_OWN_BINDING,
@@ -118,6 +119,7 @@ export class NativeConnection
     this.#backpressure.end();
     this.#options.onEnded(why);
     this.#isOver = true;
+    this.#principal.end();
     const { endings } = this.#options;
     // P-19: handles first, so that no outcome comes back to a session that cannot send it
     const handles = this.#handles.clear();
@@ -146,9 +148,9 @@ export class NativeConnection
       discardStreams(request, IN_FLIGHT_FULL);
       return;
     }
-    const route = (binding.resolved ??= this.#engine.route(binding.subject));
+    const route = (binding.resolved ??= this.#principal.engine.route(binding.subject));
     const now = this.#sharesClock ? this.session.heartbeat.heardAt : undefined;
-    const handle = this.#engine.request(route, request, timeoutMs, this, id, now);
+    const handle = this.#principal.engine.request(route, request, timeoutMs, this, id, now);
     if (handle === 0) return;
     this.#handles.set(id, handle);
     if (this.#fullSessions.workers.size > 0) this.#backpressure.requested(route);
@@ -168,14 +170,15 @@ export class NativeConnection
 
   cancel(_registration: number, id: number, why: Failure): void {
     const handle = this.#handles.take(id);
-    if (handle !== 0) this.#engine.cancel(handle, why); // P-44
+    if (handle !== 0) this.#principal.engine.cancel(handle, why); // P-44
   }
 
   publish(binding: Binding<Route>, publication: Message): void {
     try {
-      void this.#engine.publish((binding.resolved ??= this.#engine.route(binding.subject)), publication);
+      const route = (binding.resolved ??= this.#principal.engine.route(binding.subject));
+      this.#principal.engine.publish(route, publication)?.catch(() => this.#untaken(binding));
     } catch {
-      this.#options.drops.add("untaken", binding.subject, 1); // P-64: the engine is closed or has lost its hub; a publication has no answer
+      this.#untaken(binding);
     }
   }
 
@@ -196,7 +199,7 @@ export class NativeConnection
     const onEnded = (why: Failure): void => this.#refuse(registration, why);
     const options = { queue, concurrency: concurrency || undefined, onEnded };
     this.#settle(registration, FrameType.serve, () =>
-      worker.join(this.#engine.serve(pattern, worker, options)),
+      worker.join(this.#principal.engine.serve(pattern, worker, options)),
     );
   }
 
@@ -208,7 +211,10 @@ export class NativeConnection
       ended: (why) => this.#refuse(registration, why),
     };
     this.#subscriptions.set(registration, { pattern, listener });
-    this.#settle(registration, FrameType.subscribe, () => this.#options.fanOut.add(pattern, listener));
+    const isWanted = (): boolean => this.#subscriptions.get(registration)?.listener === listener;
+    this.#settle(registration, FrameType.subscribe, () =>
+      this.#principal.subscribe(pattern, isWanted, () => this.#options.fanOut.add(pattern, listener)),
+    );
   }
 
   leave(registration: number): void {
@@ -255,8 +261,7 @@ export class NativeConnection
 
   /** Where its requests and its workers come from, for observers. */
   get origin(): Origin {
-    this.#origin ??= { gateway: "native", remote: this.session.remote, principal: undefined };
-    return this.#origin;
+    return this.#principal.origin;
   }
 
   // FanOutTarget
@@ -308,8 +313,13 @@ export class NativeConnection
     });
   }
 
+  /** P-64, P-144: a publication has no answer. */
+  #untaken({ subject }: Binding<Route>): void {
+    this.#options.drops.add("untaken", subject, 1);
+  }
+
   #cancelOne(handles: number[]): boolean {
-    this.#engine.cancel(handles.pop()!);
+    this.#principal.engine.cancel(handles.pop()!);
     return handles.length > 0;
   }
 
@@ -373,9 +383,4 @@ export class NativeConnection
     this.#options.share.giveRegistration();
     this.#options.fanOut.remove(subscribed.pattern, subscribed.listener);
   }
-}
-
-/** What to tell the other end of an error of this one. */
-export function sendFailure(error: unknown): Failure {
-  return error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
 }

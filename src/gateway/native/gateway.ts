@@ -1,4 +1,5 @@
 /** The gateway for the native protocol: sessions over any transport, in front of any engine. */
+import { openAdmission, type Admission } from "../../access/admission.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { callerOfSession } from "../../message/caller.ts";
 import { systemClock, type Clock } from "../../runtime/clock.ts";
@@ -29,6 +30,8 @@ export interface NativeGatewayOptions extends Omit<NativeOptions, "listen"> {
   readonly name?: string;
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
+  /** Who gets in. Default: everybody. */
+  readonly admission?: Admission;
   readonly observer?: Observer | undefined;
   /** For URLs that take certificates and have none of their own. */
   readonly tls?: TlsOptions | undefined;
@@ -38,10 +41,19 @@ export interface NativeGatewayOptions extends Omit<NativeOptions, "listen"> {
 
 /** Opens the gateway: at each of its URLs, and on the HTTP port. */
 export async function openNative(
-  { engine, observer, limits, clock, tls, name, onError, port }: GatewayContext,
+  { engine, admission, observer, limits, clock, tls, name, onError, port }: GatewayContext,
   { listen, ...options }: NativeOptions,
 ): Promise<NativeGateway> {
-  const gateway = new NativeGateway(engine, { observer, limits, clock, tls, name, onError, ...options });
+  const gateway = new NativeGateway(engine, {
+    admission,
+    observer,
+    limits,
+    clock,
+    tls,
+    name,
+    onError,
+    ...options,
+  });
   try {
     for (const at of listen ?? DEFAULT_LISTEN) await gateway.listen(at);
   } catch (error) {
@@ -57,6 +69,7 @@ export class NativeGateway implements Gateway {
   readonly name = "native";
   readonly closesAfterEngine = true;
   readonly #engine: Engine;
+  readonly #admission: Admission;
   readonly #options: NativeGatewayOptions;
   readonly #limits: Limits;
   readonly #listeners: SessionListeners;
@@ -81,6 +94,7 @@ export class NativeGateway implements Gateway {
 
   constructor(engine: Engine, options: NativeGatewayOptions = {}) {
     this.#engine = engine;
+    this.#admission = options.admission ?? openAdmission(engine);
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#fullSessions = new FullSessions(this.#limits.sessionBuffers);
@@ -120,6 +134,7 @@ export class NativeGateway implements Gateway {
     const session: NativeConnection = new NativeConnection(connection, {
       share,
       onGreeted: () => this.#greeting.delete(session),
+      admission: this.#admission,
       engine: this.#engine,
       fanOut: this.#fanOut,
       flusher: this.#flusher,

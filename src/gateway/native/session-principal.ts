@@ -1,0 +1,82 @@
+import type { Admission, Admitted } from "../../access/admission.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import type { Origin } from "../../message/origin.ts";
+import type { Connection } from "../../transport/transport.ts";
+
+const GATEWAY = "native";
+
+/** Who is at the other end of a session, and what it may do. */
+export class SessionPrincipal {
+  /** What all it asks for goes to. */
+  engine: Engine;
+  readonly #connection: Connection;
+  readonly #admission: Admission;
+  readonly #onEnded: (why: Failure) => void;
+  #admitted: Admitted;
+  #unwatch: (() => void) | undefined;
+  #isOver = false;
+  #origin: Origin | undefined;
+
+  /** `onEnded` is called when its credentials are no longer good. */
+  constructor(connection: Connection, admission: Admission, onEnded: (why: Failure) => void) {
+    this.#connection = connection;
+    this.#admission = admission;
+    this.#onEnded = onEnded;
+    this.#admitted = admission.everyone; // nothing is asked of it before it was admitted
+    this.engine = admission.everyone.engine;
+  }
+
+  /** For observers. */
+  get origin(): Origin {
+    const { principal } = this.#admitted;
+    const isKnown = this.#admission.isOpen || this.#admitted !== this.#admission.everyone;
+    this.#origin ??= {
+      gateway: GATEWAY,
+      remote: this.#connection.remote,
+      principal: isKnown ? principal : undefined,
+    };
+    return this.#origin;
+  }
+
+  /** Decides about a session that has greeted with this token; undefined: it is welcome. */
+  readonly admit = (token: string | undefined): Failure | undefined | Promise<Failure | undefined> => {
+    const { identity, remote } = this.#connection;
+    const credentials = { gateway: GATEWAY, remote, ...identity, token: token ?? identity?.token };
+    try {
+      const admitted = this.#admission.admit(credentials);
+      if (!(admitted instanceof Promise)) return this.#become(admitted);
+      return admitted.then((known) => this.#become(known), sendFailure);
+    } catch (error) {
+      return sendFailure(error);
+    }
+  };
+
+  /** Subscribes where subscriptions are shared, if it may; `isWanted` is asked when that was not known at once. */
+  subscribe(pattern: string, isWanted: () => boolean, subscribe: () => Promise<void>): Promise<void> {
+    const decision = this.#admitted.check("subscribe", pattern);
+    if (decision === undefined) return subscribe();
+    return Promise.resolve(decision).then((why) => {
+      if (why !== undefined) throw LintelError.from(why);
+      return isWanted() ? subscribe() : undefined;
+    });
+  }
+
+  /** The session is over. */
+  end(): void {
+    this.#isOver = true;
+    this.#unwatch?.();
+  }
+
+  #become(admitted: Admitted): undefined {
+    this.#admitted = admitted;
+    this.#origin = undefined;
+    this.engine = admitted.engine;
+    if (!this.#isOver) this.#unwatch = admitted.watch(this.#onEnded);
+  }
+}
+
+/** What to tell the other end of an error of this one. */
+export function sendFailure(error: unknown): Failure {
+  return error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
+}
