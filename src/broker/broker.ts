@@ -19,9 +19,10 @@ import type { Observer } from "../observe/observer.ts";
 import { tellRegistration, type Registered } from "../observe/registration.ts";
 import { KeptRequests, type KeepingLimits } from "./kept-requests.ts";
 import { createInFlight, fillInFlight, type InFlight } from "./in-flight.ts";
-import { CALLER_GONE, CLOSED, DEADLINE, NO_RESPONDERS, WORKER_LOST } from "./outcomes.ts";
+import { CALLER_GONE, CLOSED, DEADLINE, NO_RESPONDERS } from "./outcomes.ts";
 import { DeadlineTable } from "../collections/deadline-table.ts";
-import { giveTo, pickGroup, takeFrom, type Member, type QueueGroup } from "./queue-group.ts";
+import { LostWorkers } from "./lost-worker.ts";
+import { giveTo, pickGroup, type Member, type QueueGroup } from "./queue-group.ts";
 import { RoutingTable, type BrokerRoute } from "./routes.ts";
 import {
   ABANDONED,
@@ -32,7 +33,6 @@ import {
   FAILED,
   IS_CLOSED,
   IS_DRAINING,
-  LOST,
   NOBODY_SERVES,
   QUEUE_IS_FULL,
   SHUT_DOWN,
@@ -60,6 +60,7 @@ export class Broker {
   readonly #inFlight: DeadlineTable<InFlight>;
   readonly #kept: KeptRequests;
   readonly #settlement: Settlement;
+  readonly #lostWorkers: LostWorkers;
   readonly #observer: Observer | undefined;
   /** Ends of many requests at once. */
   readonly #endings: SlicedWork;
@@ -81,6 +82,7 @@ export class Broker {
       observer: options.observer,
       pull: (group) => this.#pull(group),
     });
+    this.#lostWorkers = new LostWorkers(this.#inFlight, this.#settlement, this.#endings);
   }
 
   /** Requests without an outcome. */
@@ -219,7 +221,10 @@ export class Broker {
         this.#leave(member);
         return READY;
       },
-      lose: () => this.#lose(member),
+      lose: () => {
+        this.#leave(member);
+        this.#lostWorkers.lose(member);
+      },
       capacity: {
         resize: (places) => this.#resize(member, places),
         detach: (job) => this.#setAside(member, job),
@@ -309,16 +314,8 @@ export class Broker {
     if (row === undefined || row.member !== member || member.group.members.length === 0) return false;
     if (!executed) row.attempt--;
     row.message = request;
-    this.#requeue(row, member);
-    this.#pull(member.group);
+    this.#settlement.takeBack(row, member);
     return true;
-  }
-
-  /** Takes a request from its worker, to be handed out again. */
-  #requeue(row: InFlight, member: Member): void {
-    takeFrom(member, row);
-    this.#settlement.watch?.takeBack(row);
-    member.group.requeue(row.id);
   }
 
   #reply(member: Member, job: number, answer: Message, now: number | undefined): boolean {
@@ -363,28 +360,6 @@ export class Broker {
       this.#settlement.settle(row, ABANDONED, NO_RESPONDERS);
       return true;
     });
-  }
-
-  /** A worker is gone. What it still holds until its turn comes may end in other ways, but not by the worker. */
-  #lose(member: Member): void {
-    this.#leave(member);
-    if (member.oldest === undefined) return;
-    this.#endings.run(() => {
-      this.#loseOne(member);
-      return member.oldest !== undefined;
-    });
-  }
-
-  #loseOne(member: Member): void {
-    const { group } = member;
-    const mayRepeat = group.attempts > 1 && group.members.length > 0;
-    const held = mayRepeat ? member.newest : member.oldest; // of those put back the oldest is to be the first
-    const row = this.#inFlight.get(held?.id ?? 0);
-    if (row === undefined) return; // the last one has ended otherwise
-    if (mayRepeat && row.message !== undefined && row.attempt < group.attempts) {
-      this.#requeue(row, member);
-      this.#pull(group);
-    } else this.#settlement.settle(row, LOST, WORKER_LOST);
   }
 }
 

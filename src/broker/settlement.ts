@@ -126,6 +126,14 @@ export class Settlement {
     return undefined;
   }
 
+  /** Takes a request from its worker without an outcome: it goes back to the front of the queue, to be handed out again. */
+  takeBack(row: InFlight, member: Member): void {
+    takeFrom(member, row);
+    this.watch?.takeBack(row);
+    member.group.requeue(row.id);
+    this.#pull(member.group);
+  }
+
   /** Calls back when the last request has ended and its outcome is delivered. */
   whenIdle(then: () => void): void {
     if (this.#table.size === 0) then();

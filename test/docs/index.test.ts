@@ -1,6 +1,6 @@
 /** The documents find each other: sections that are linked to exist, and every document is in an index. */
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join, posix } from "node:path";
 import { test } from "node:test";
 import { root } from "../house/root.ts";
@@ -48,4 +48,17 @@ test("every document in docs is in its index", () => {
     (path) => path.startsWith("docs/") && !/^docs\/(adr\/\d|README)/.test(path) && !linked.has(path),
   );
   assert.deepEqual(missing, []);
+});
+
+test("source files that a document names are there", () => {
+  let checked = 0;
+  for (const document of documents) {
+    if (document === "CHANGELOG.md" || document.startsWith("docs/adr/")) continue; // what was then
+    for (const [, path] of readDocument(document).matchAll(/`((?:[a-z0-9-]+\/)+[a-z0-9-]+\.ts)`/g)) {
+      checked++;
+      const isThere = existsSync(join(root, path!)) || existsSync(join(root, "src", path!));
+      assert.ok(isThere, `${document} names ${path}, which is not there`);
+    }
+  }
+  assert.ok(checked > 50);
 });
