@@ -1,4 +1,7 @@
-/** Reads `lintel.yaml`: every mistake in it is reported at once, with its line and what is allowed there. */
+/**
+ * Reads the configuration: `lintel.yaml`, variables of the environment and flags. Every mistake is reported at once, with its
+ * place and what is allowed there.
+ */
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { BeamOptions } from "../gateway/beam/options.ts";
@@ -6,51 +9,19 @@ import type { GrpcOptions } from "../gateway/grpc/options.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import type { JobsOptions } from "../gateway/jobs/options.ts";
 import { LintelError } from "../message/failure.ts";
-import { MAX_HEADERS, MAX_TIMEOUT, type Limits } from "../message/limits.ts";
-import type { TlsOptions } from "../transport/transport.ts";
-import { parseDocument, type Node, type Problem, type Report } from "./document.ts";
-import { beam } from "./beam.ts";
-import { grpc } from "./grpc.ts";
-import { jobs } from "./jobs.ts";
-import { hosts, listen, origins, tls } from "./listen.ts";
-import { routes } from "./routes.ts";
-import { services, type ServiceDefinition } from "./services.ts";
-import { boolean, duration, integer, map, scalar, size, type Shape } from "./shape.ts";
-import { HOST_PORT_FORM, parseHostPort, type HostPort } from "../transport/host-port.ts";
-import type { ListenAt } from "../transport/transport.ts";
+import type { Limits } from "../message/limits.ts";
+import type { OptionFlag, StandardSchema } from "../schema/section.ts";
+import type { ListenAt, TlsOptions } from "../transport/transport.ts";
+import { parseDocument, type Entry, type MapNode, type Node, type Problem, type Report } from "./document.ts";
+import { readEnvironment } from "./environment.ts";
+import { IssueReporter } from "./issues.ts";
+import { textNode, withOption } from "./overlay.ts";
+import { loadSections, type Sections } from "./sections.ts";
+import type { ServiceDefinition } from "./services.ts";
+import type { Environment } from "./substitute.ts";
+import { EXTENSION, ValueReader, unknownKey } from "./values.ts";
 
-const MAX_COUNT = 1_000_000_000;
-const MAX_BYTES = 1_073_741_824;
-
-const count = (name: string): Shape<number> => integer(name, 1, MAX_COUNT);
-const bytes = (name: string): Shape<number> => size(name, MAX_BYTES);
-const time = (name: string): Shape<number> => duration(name, MAX_TIMEOUT);
-
-/** Every limit has an entry, so that a new one cannot be forgotten here. */
-const LIMITS = {
-  payload: bytes("payload"),
-  headers: size("headers", MAX_HEADERS),
-  timeout: time("timeout"),
-  inFlight: count("inFlight"),
-  sessionInFlight: count("sessionInFlight"),
-  httpBodies: bytes("httpBodies"),
-  queue: count("queue"),
-  queueBytes: bytes("queueBytes"),
-  callerShare: count("callerShare"),
-  concurrency: count("concurrency"),
-  sessionBuffer: bytes("sessionBuffer"),
-  sessionBuffers: bytes("sessionBuffers"),
-  stallTimeout: time("stallTimeout"),
-  bindings: count("bindings"),
-  registrations: count("registrations"),
-  streams: count("streams"),
-  sessions: count("sessions"),
-  helloTimeout: time("helloTimeout"),
-  heartbeat: time("heartbeat"),
-  heartbeatTimeout: time("heartbeatTimeout"),
-} as const satisfies Record<keyof Limits, Shape<number>>;
-
-/** What a config file says, in the form a hub takes. */
+/** What the configuration says, in the form a hub takes. */
 export interface FileConfig {
   http?: false | HttpOptions;
   jobs?: boolean | JobsOptions;
@@ -63,77 +34,49 @@ export interface FileConfig {
   services?: ServiceDefinition[];
 }
 
-const toAddress = (value: string | number | boolean | null): HostPort | undefined =>
-  typeof value === "string" || typeof value === "number" ? parseHostPort(String(value)) : undefined;
+/** A flag that is given, with its texts. */
+export interface GivenFlag {
+  readonly flag: OptionFlag;
+  readonly values: readonly string[];
+}
 
-const httpAddress = scalar("http", `${HOST_PORT_FORM}, or false, or a map`, toAddress);
-
-/** `directory` is where paths of certificates begin. */
-const http = (directory: string): Shape<false | HttpOptions> => {
-  const certificates = tls(directory);
-  const fields = map("http", {
-    listen: scalar("listen", HOST_PORT_FORM, toAddress),
-    bodyLimit: size("bodyLimit", 2 ** 31 - 1),
-    timeout: time("timeout"),
-    defaultMapping: boolean("defaultMapping"),
-    sseKeepAlive: time("sseKeepAlive"),
-    streamIdle: time("streamIdle"),
-    streamGrace: time("streamGrace"),
-    sessions: boolean("sessions"),
-    origins,
-    hosts,
-    tls: (node, report) =>
-      node.kind === "scalar" && node.value === false ? false : certificates(node, report),
-  });
-  return (node, report) => {
-    if (node.kind === "scalar" && node.value === false) return false;
-    if (node.kind !== "map") return httpAddress(node, report);
-    const {
-      listen: address,
-      timeout,
-      sseKeepAlive,
-      streamIdle,
-      streamGrace,
-      ...rest
-    } = fields(node, report) ?? {};
-    return {
-      ...address,
-      ...rest,
-      ...(timeout === undefined ? {} : { timeoutMs: timeout }),
-      ...(sseKeepAlive === undefined ? {} : { sseKeepAliveMs: sseKeepAlive }),
-      ...(streamIdle === undefined ? {} : { streamIdleMs: streamIdle }),
-      ...(streamGrace === undefined ? {} : { streamGraceMs: streamGrace }),
-    };
-  };
-};
-
-const file = (directory: string) =>
-  map("the file", {
-    http: http(directory),
-    jobs,
-    listen: listen(directory),
-    tls: tls(directory),
-    beam,
-    grpc: grpc(directory),
-    limits: map("limits", LIMITS),
-    routes,
-    services: services(directory),
-  });
+/** What goes before the file: flags, then variables. */
+export interface Overrides {
+  /** For options such as `LINTEL_HTTP_LISTEN`, and for `${NAME}` in the file. Default: no variables. */
+  readonly environment?: Environment;
+  readonly flags?: readonly GivenFlag[];
+}
 
 /**
  * Reads the text of a config file; `name` is its path, from whose folder paths in it lead. Rejects with `invalid_argument` / `BAD_CONFIG`
- * that lists every problem as `name:line:column: message`; `details` has them as data.
+ * that lists every problem as `name:line:column: message`, or with the variable or flag in place of that; `details` has them as data.
  */
-export async function parseConfig(source: string, name: string): Promise<FileConfig> {
+export async function parseConfig(
+  source: string,
+  name: string,
+  overrides: Overrides = {},
+): Promise<FileConfig> {
   const document = await parseDocument(source);
-  const config = document.root === undefined ? {} : toConfig(document.root, document.report, dirname(name));
+  const config =
+    document.problems().length > 0
+      ? {}
+      : await new ConfigReader(
+          document.report,
+          dirname(name),
+          overrides,
+          await loadSections(dirname(name)),
+        ).read(document.root);
   const problems = document.problems();
   if (problems.length > 0) throw badConfig(problems, name);
   return config;
 }
 
-/** Reads a config file. Rejects as `parseConfig` does, and with `NO_CONFIG` when the file cannot be read. */
-export async function readConfig(path: string): Promise<FileConfig> {
+/**
+ * Reads a config file, or only what goes before one when there is none. Rejects as `parseConfig` does, and with `NO_CONFIG` when
+ * the file cannot be read.
+ */
+export async function readConfig(path: string | undefined, overrides: Overrides = {}): Promise<FileConfig> {
+  if (path === undefined) return parseConfig("", "lintel.yaml", overrides);
   let source: string;
   try {
     source = await readFile(path, "utf8");
@@ -141,21 +84,112 @@ export async function readConfig(path: string): Promise<FileConfig> {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new LintelError("not_found", `cannot read ${path}: ${why}`, { reason: "NO_CONFIG", cause });
   }
-  return parseConfig(source, path);
+  return parseConfig(source, path, overrides);
 }
 
-function toConfig(root: Node, report: Report, directory: string): FileConfig {
-  const { routes: found, http: door, ...rest } = file(directory)(root, report) ?? {};
-  if (door === false && found !== undefined)
-    report(root, "routes are for the HTTP gateway, which `http: false` closes");
-  if (door === undefined && found === undefined) return rest;
-  return {
-    ...rest,
-    http: door === false ? false : { ...door, ...(found === undefined ? {} : { routes: found }) },
-  };
+class ConfigReader {
+  readonly #report: Report;
+  readonly #overrides: Overrides;
+  readonly #sections: Sections;
+  readonly #values: ValueReader;
+  readonly #issues: IssueReporter;
+
+  constructor(report: Report, folder: string, overrides: Overrides, sections: Sections) {
+    this.#report = report;
+    this.#overrides = overrides;
+    this.#sections = sections;
+    this.#values = new ValueReader(report, folder, overrides.environment ?? {});
+    this.#issues = new IssueReporter(this.#values, report);
+  }
+
+  async read(file: Node | undefined): Promise<FileConfig> {
+    const root = await this.#withOverrides(file);
+    if (root === undefined) return {};
+    if (root.kind !== "map") {
+      const keys = this.#sections.keys.map((key) => `"${key}"`);
+      this.#report(
+        root,
+        `the file must be a map with ${keys.join(", ")}, not ${this.#values.describe(root)}`,
+      );
+      return {};
+    }
+    const config: Record<string, unknown> = {};
+    for (const entry of this.#withOwners(root).entries) {
+      const value = await this.#section(entry);
+      if (value !== undefined) config[entry.key] = value;
+    }
+    return config; // each key was read by the section of its name
+  }
+
+  /** The file with what variables and flags say in place of what it says. */
+  async #withOverrides(file: Node | undefined): Promise<Node | undefined> {
+    const { environment = {}, flags = [] } = this.#overrides;
+    let root = file;
+    for (const { path, value } of await readEnvironment(environment, this.#sections, this.#report))
+      root = this.#with(root, path, value);
+    for (const { flag, values } of flags) {
+      const source = flag.flag.replace(/ .*/, "");
+      const [first = ""] = values;
+      const isOff = flag.takesOff === true && first === "off";
+      const items = values.map((value) => textNode(value, source));
+      const value: Node =
+        flag.isRepeatable === true
+          ? { kind: "list", offset: 0, source, items }
+          : textNode(isOff ? "false" : first, source);
+      root = this.#with(root, isOff ? flag.path.slice(0, 1) : flag.path, value);
+    }
+    return root;
+  }
+
+  #with(root: Node | undefined, path: readonly string[], value: Node): Node {
+    const [key = ""] = path;
+    const properties = { [key]: this.#sections.schemaOf(key) ?? {} };
+    return withOption(root, { type: "object", properties }, path, value);
+  }
+
+  /** Options that stand at the top, in the sections they belong to. */
+  #withOwners(root: MapNode): MapNode {
+    const isElsewhere = ({ key }: Entry): boolean => this.#sections.ownerOf(key) !== undefined;
+    let result: MapNode = { ...root, entries: root.entries.filter((entry) => !isElsewhere(entry)) };
+    for (const entry of root.entries.filter(isElsewhere)) {
+      const owner = this.#sections.ownerOf(entry.key) ?? "";
+      const section = result.entries.find(({ key }) => key === owner)?.value;
+      if (section?.kind === "scalar" && section.value === false)
+        this.#report(entry, `${entry.key} are for ${owner}, which is false`);
+      else if (section?.kind === "map" && section.entries.some(({ key }) => key === entry.key))
+        this.#report(entry, `${entry.key} are in ${owner} as well; say them in one place`);
+      else result = this.#with(result, [owner, entry.key], entry.value) as MapNode; // as it was
+    }
+    return result;
+  }
+
+  async #section({ key, value: node, ...place }: Entry): Promise<unknown> {
+    const known = this.#sections.get(key);
+    if (known === undefined) {
+      if (!key.startsWith(EXTENSION)) this.#report(place, unknownKey("the file", key, this.#sections.keys));
+      return undefined;
+    }
+    const { json } = known;
+    const { schema } = known.section;
+    const value = this.#values.value(node, json, key);
+    if (schema === undefined) return value;
+    const outcome = await validated(schema, value);
+    if (outcome.issues === undefined) return outcome.value;
+    for (const issue of outcome.issues) this.#issues.report(issue, { node, schema: json, key, place });
+    return undefined;
+  }
+}
+
+async function validated(
+  schema: StandardSchema,
+  value: unknown,
+): Promise<Awaited<ReturnType<StandardSchema["~standard"]["validate"]>>> {
+  return schema["~standard"].validate(value);
 }
 
 function badConfig(problems: readonly Problem[], name: string): LintelError {
-  const lines = problems.map(({ line, column, message }) => `${name}:${line}:${column}: ${message}`);
+  const lines = problems.map(({ line, column, source, message }) =>
+    source === undefined ? `${name}:${line}:${column}: ${message}` : `${source}: ${message}`,
+  );
   return new LintelError("invalid_argument", lines.join("\n"), { reason: "BAD_CONFIG", details: problems });
 }

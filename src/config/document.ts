@@ -7,6 +7,8 @@ import type { Alias, Document, Node as YamlNode, Pair, Scalar, visit as Visit } 
 /** A place in the file: offset of the first character. */
 export interface Place {
   readonly offset: number;
+  /** What stands here in place of the file: a variable of the environment, or a flag. */
+  readonly source?: string | undefined;
 }
 
 export type Node = MapNode | ListNode | ScalarNode;
@@ -31,17 +33,23 @@ export interface ScalarNode extends Place {
   readonly value: string | number | boolean | null;
   /** The text of the value: as it is written in the file for whatever is not text by itself, such as 3.10 or 0755. */
   readonly text: string;
+  /** Text without a type: the schema of the option says what it is. */
+  readonly isUntyped?: boolean;
+  readonly isQuoted?: boolean;
 }
 
-/** One thing wrong with a config file. Line and column count from 1. */
+/** One thing wrong with the configuration. Line and column count from 1; what is not in the file has its source instead. */
 export interface Problem {
-  readonly line: number;
-  readonly column: number;
+  readonly line?: number;
+  readonly column?: number;
+  readonly source?: string;
   readonly message: string;
+  /** What the value must be, where the message says so. */
+  readonly form?: string;
 }
 
 /** Takes one complaint about the value at this place. */
-export type Report = (place: Place, message: string) => void;
+export type Report = (place: Place, message: string, form?: string) => void;
 
 export interface ConfigDocument {
   /** Undefined for a file with nothing in it. */
@@ -56,14 +64,16 @@ const MAX_DEPTH = 32;
 /** More values than this are refused: aliases of aliases multiply. */
 const MAX_NODES = 10_000;
 
-/** Reads YAML. Syntax errors become problems of the document; then there is no root. */
-export async function parseDocument(text: string): Promise<ConfigDocument> {
+/** Reads YAML. Syntax errors become problems of the document; then there is no root. `source` is where it is from, if no file. */
+export async function parseDocument(text: string, source?: string): Promise<ConfigDocument> {
   const yaml = await import("yaml");
   const lines = new yaml.LineCounter();
   const found: (Problem & Place)[] = [];
-  const report: Report = ({ offset }, message) => {
+  const report: Report = ({ offset, source: origin = source }, message, form) => {
     const { line, col } = lines.linePos(offset);
-    found.push({ offset, line: Math.max(line, 1), column: Math.max(col, 1), message });
+    const place =
+      origin === undefined ? { line: Math.max(line, 1), column: Math.max(col, 1) } : { source: origin };
+    found.push({ offset, ...place, message, ...(form === undefined ? {} : { form }) });
   };
   const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
   for (const { offset, message } of syntaxErrors(document, text)) report({ offset }, message);
@@ -81,7 +91,7 @@ export async function parseDocument(text: string): Promise<ConfigDocument> {
     if (depth > MAX_DEPTH || nodes > MAX_NODES) {
       if (nodes <= MAX_NODES) report({ offset }, `nested more than ${MAX_DEPTH} deep`);
       if (nodes === MAX_NODES + 1) report({ offset }, `more than ${MAX_NODES} values`);
-      return { kind: "scalar", offset, value: null, text: "" };
+      return { kind: "scalar", offset, source, value: null, text: "" };
     }
     const target = yaml.isAlias(node) ? resolved(node) : node;
     const start = yaml.isNode(node) ? startOf(node, offset) : offset;
@@ -92,21 +102,22 @@ export async function parseDocument(text: string): Promise<ConfigDocument> {
         if (isMergeKey(pair.key)) merged.push(convert(pair.value, startOf(pair.key, start), depth + 1));
         else entries.push(toEntry(pair, start, depth));
       }
-      return { kind: "map", offset: start, entries: merge(entries, merged, report) };
+      return { kind: "map", offset: start, source, entries: merge(entries, merged, report) };
     }
     if (yaml.isSeq(target)) {
       return {
         kind: "list",
         offset: start,
+        source,
         items: target.items.map((item) => convert(item, start, depth + 1)),
       };
     }
-    return { kind: "scalar", offset: start, ...valueOf(yaml.isScalar(target) ? target : undefined) };
+    return { kind: "scalar", offset: start, source, ...valueOf(yaml.isScalar(target) ? target : undefined) };
   };
   const toEntry = (pair: Pair, offset: number, depth: number): Entry => {
     const start = yaml.isNode(pair.key) ? startOf(pair.key, offset) : offset;
     const key = yaml.isScalar(pair.key) ? valueOf(pair.key).text : "(not a name)";
-    return { key, offset: start, value: convert(pair.value, start, depth + 1) };
+    return { key, offset: start, source, value: convert(pair.value, start, depth + 1) };
   };
   const empty = document.contents === null || found.length > 0;
   return {
@@ -114,9 +125,11 @@ export async function parseDocument(text: string): Promise<ConfigDocument> {
     report,
     problems: () => {
       // What stands in a map that is merged in several places is read, and complained about, as often.
-      const once = new Map(found.map((problem) => [`${problem.offset} ${problem.message}`, problem]));
+      const once = new Map(
+        found.map((problem) => [`${problem.source} ${problem.offset} ${problem.message}`, problem]),
+      );
       return [...once.values()]
-        .toSorted((a, b) => a.offset - b.offset)
+        .toSorted((a, b) => (a.source ?? "").localeCompare(b.source ?? "") || a.offset - b.offset)
         .map(({ offset: _, ...problem }) => problem);
     },
   };
@@ -155,9 +168,9 @@ function startOf(node: YamlNode, otherwise: number): number {
 }
 
 /** Scalars of the core schema; anything a tag might add is read as its text. */
-function valueOf(scalar: Scalar | undefined): Pick<ScalarNode, "value" | "text"> {
-  const { value = null, source = "" } = scalar ?? {};
-  if (typeof value === "string") return { value, text: value };
+function valueOf(scalar: Scalar | undefined): Pick<ScalarNode, "value" | "text" | "isQuoted"> {
+  const { value = null, source = "", type } = scalar ?? {};
+  if (typeof value === "string") return { value, text: value, isQuoted: type !== "PLAIN" };
   const isPlain = value === null || typeof value === "number" || typeof value === "boolean";
   return { value: isPlain ? value : source, text: source };
 }
@@ -175,21 +188,4 @@ function syntaxErrors(document: Document, text: string): (Place & { readonly mes
     const hint = text[offset] === "{" ? '; text with braces has to be quoted here: "/users/{id}"' : "";
     return { offset, message: `${line}${hint}` };
   });
-}
-
-/** A number as JSON writes it. */
-const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
-
-/**
- * The value of a node as JSON, for keys that take any value. Numbers have the digits of the file; those that JSON writes in
- * another way, such as 0755 and 0x1F, are text.
- */
-export function jsonOf(node: Node): string {
-  if (node.kind === "list") return `[${node.items.map(jsonOf).join(",")}]`;
-  if (node.kind === "map") {
-    return `{${node.entries.map(({ key, value }) => `${JSON.stringify(key)}:${jsonOf(value)}`).join(",")}}`;
-  }
-  const { value, text } = node;
-  if (typeof value !== "number") return JSON.stringify(value);
-  return JSON_NUMBER.test(text) ? text : JSON.stringify(text);
 }

@@ -1,9 +1,24 @@
-/** The `services` of a config file: what `lintel up` starts next to the hub, and how. None of it names a port. */
+/** The `services` of the configuration: what `lintel up` starts next to the hub, and how. None of it names a port. */
 import { resolve } from "node:path";
-import { MAX_TIMEOUT } from "../message/limits.ts";
 import { checkPattern } from "../message/subject.ts";
-import type { MapNode, Node, Report } from "./document.ts";
-import { boolean, duration, integer, list, map, oneOf, record, text, written, type Shape } from "./shape.ts";
+import {
+  boolean,
+  checked,
+  duration,
+  either,
+  hinted,
+  integer,
+  list,
+  map,
+  oneOf,
+  option,
+  record,
+  text,
+  turned,
+  written,
+  type Field,
+  type Findings,
+} from "../schema/fields.ts";
 import { closest } from "./suggest.ts";
 
 /** What is started: a program, or a command of `lintel` around one. */
@@ -62,196 +77,253 @@ const OWN_VARIABLES: ReadonlySet<string> = new Set(["LINTEL_HUB", "LINTEL_HTTP",
 const DEFAULT_RESTART: RestartPolicy = { policy: "always", firstMs: 200, lastMs: 10_000 };
 const DEFAULT_START_MS = 30_000;
 const DEFAULT_GRACE_MS = 5_000;
+const PROGRAMS = ["command", "work", "app"] as const;
+/** Of a pattern of subjects. */
+const PATTERN = "^(?:>|(?:\\*|[A-Za-z0-9_-]+)(?:\\.(?:\\*|[A-Za-z0-9_-]+))*(?:\\.>)?)$";
 
-const time = (name: string): Shape<number> => duration(name, MAX_TIMEOUT);
-const pattern = (name: string): Shape<string> => text(name, checkPattern);
+const subjectField = (): Field<string> => text(checkPattern, { maxLength: 255, pattern: PATTERN });
+
+const notEmpty = (): Field<string> =>
+  text(
+    (given) => {
+      if (given.trim() === "") throw new RangeError("it is empty");
+    },
+    { pattern: "\\S" },
+  );
+
+const commandWord = (): Field<string> => hinted(written(), { title: "a word of command" });
 
 /** A list is a program and its arguments; text is for the shell. */
-const command: Shape<string[]> = (node, report) => {
-  if (node.kind !== "list") {
-    const line = text("command", notEmpty)(node, report);
-    return line === undefined ? undefined : ["/bin/sh", "-c", line];
-  }
-  const words = list("command", written("a word of command"))(node, report);
-  if (node.items.length > 0 && node.items[0] !== undefined) return words;
-  report(node, "command needs a program");
-  return undefined;
-};
+const commandField = (): Field<readonly string[]> =>
+  hinted(
+    either(
+      "text, or a list of words",
+      turned(notEmpty(), (line) => ["/bin/sh", "-c", line]),
+      checked(hinted(list(commandWord()), {}, { minItems: 1 }), (words, findings) => {
+        if (words.length === 0) findings.add("command needs a program");
+      }),
+    ),
+    { isShellText: true },
+  );
 
-const work: Shape<WorkDefinition> = (node, report) => {
-  const fields = map(
+const workField = checked(
+  map<WorkDefinition>(
     "work",
     {
-      subject: pattern("subject"),
-      command,
-      lines: boolean("lines"),
-      stream: boolean("stream"),
-      queue: text("queue"),
-      concurrency: integer("concurrency", 1, 65_535),
-      type: text("type"),
+      subject: option("what it serves", subjectField()),
+      command: option("what to start for each request", commandField()),
+      lines: option("keep one process that speaks a line of JSON each way", boolean()),
+      stream: option("the body and the answer are streams of bytes; not with `lines`", boolean()),
+      queue: option("queue group", text()),
+      concurrency: option("requests at a time", integer(1, 65_535)),
+      type: option("content type of the answers", text()),
     },
     ["subject", "command"],
-  )(node, report);
-  if (fields?.lines === true && fields.type !== undefined)
-    report(node, "type is not for lines, whose answers are JSON");
-  if (fields?.lines === true && fields.stream === true) report(node, "lines and stream exclude each other");
-  if (fields?.subject === undefined || fields.command === undefined) return undefined;
-  return { ...fields, subject: fields.subject, command: fields.command };
-};
+  ),
+  ({ lines, stream, type }, findings) => {
+    if (lines === true && type !== undefined) findings.add("type is not for lines, whose answers are JSON");
+    if (lines === true && stream === true) findings.add("lines and stream exclude each other");
+  },
+);
 
-const policies = ["always", "on-failure", "never"] as const;
-const policy = oneOf("restart", policies);
+const policy = (): Field<RestartPolicy["policy"]> => oneOf(["always", "on-failure", "never"]);
 
-const restart: Shape<RestartPolicy> = (node, report) => {
-  if (node.kind !== "map") {
-    const word = policy(node, report);
-    return word === undefined ? undefined : { ...DEFAULT_RESTART, policy: word };
-  }
-  const fields = map("restart", {
-    policy: oneOf("policy", policies),
-    first: time("first"),
-    last: time("last"),
-    attempts: integer("attempts", 1, MAX_ATTEMPTS),
-  })(node, report);
-  const { policy: word = DEFAULT_RESTART.policy, first = DEFAULT_RESTART.firstMs, attempts } = fields ?? {};
-  const last = fields?.last ?? Math.max(first, DEFAULT_RESTART.lastMs);
-  if (last < first) report(node, "last must not be shorter than first");
-  return { policy: word, firstMs: first, lastMs: last, ...(attempts === undefined ? {} : { attempts }) };
-};
-
-const variable = written("a variable");
-
-const environment: Shape<Record<string, string>> = (node, report) => {
-  if (node.kind === "map")
-    for (const { key, offset } of node.entries) {
-      if (!VARIABLE.test(key))
-        report({ offset }, `"${key}" is not the name of a variable: [A-Za-z_][A-Za-z0-9_]*`);
-      else if (OWN_VARIABLES.has(key)) report({ offset }, `${key} is set by lintel up`);
-    }
-  return record("environment", variable)(node, report);
-};
-
-const PROGRAMS = ["command", "work", "app"] as const;
-
-/** `directory` is where paths begin. */
-function service(directory: string, name: string): Shape<ServiceDefinition> {
-  const fields = map(`service ${name}`, {
-    command,
-    work,
-    app: text("app", notEmpty),
-    subject: pattern("subject"),
-    subjects: list("subjects", pattern("a subject")),
-    instances: integer("instances", 0, MAX_INSTANCES),
-    environment,
-    directory: text("directory", notEmpty),
-    restart,
-    startTimeout: time("startTimeout"),
-    stopGrace: time("stopGrace"),
-    dependsOn: list("dependsOn", text("a service")),
-  });
-  return (node, report) => {
-    const read = fields(node, report);
-    if (read === undefined || node.kind !== "map") return undefined;
-    const where = resolve(directory, read.directory ?? ".");
-    const program = programOf(node, name, read, where, report);
-    if (program === undefined) return undefined;
-    return {
-      name,
-      program,
-      instances: read.instances ?? 1,
-      subjects: read.subjects ?? (program.kind === "command" ? [] : [program.subject]),
-      environment: read.environment ?? {},
-      directory: where,
-      restart: read.restart ?? DEFAULT_RESTART,
-      startTimeoutMs: read.startTimeout ?? DEFAULT_START_MS,
-      stopGraceMs: read.stopGrace ?? DEFAULT_GRACE_MS,
-      dependsOn: read.dependsOn ?? [],
-    };
-  };
+interface RestartFields {
+  readonly policy?: RestartPolicy["policy"];
+  readonly first?: number;
+  readonly last?: number;
+  readonly attempts?: number;
 }
 
-interface ProgramKeys {
+const restart: Field<RestartPolicy> = either(
+  "one of always, on-failure, never",
+  turned(policy(), (only) => ({ ...DEFAULT_RESTART, policy: only })),
+  turned(
+    map<RestartFields>("restart", {
+      policy: option("when it is restarted", policy(), "`always`"),
+      first: option("wait before the second start; it doubles", duration(), "`200ms`"),
+      last: option("longest wait", duration(), "`10s`"),
+      attempts: option("failures in a row after which it is given up", integer(1, MAX_ATTEMPTS), "never"),
+    }),
+    ({ policy: word = DEFAULT_RESTART.policy, first = DEFAULT_RESTART.firstMs, ...rest }, findings) => {
+      const { last = Math.max(first, DEFAULT_RESTART.lastMs), attempts } = rest;
+      if (last < first) findings.add("last must not be shorter than first");
+      return { policy: word, firstMs: first, lastMs: last, ...(attempts === undefined ? {} : { attempts }) };
+    },
+  ),
+);
+
+const environment = checked(
+  record(hinted(written(), { title: "a variable" }), {
+    pattern: VARIABLE.source,
+    not: { enum: [...OWN_VARIABLES] },
+  }),
+  (variables, findings) => {
+    for (const name of Object.keys(variables)) {
+      if (!VARIABLE.test(name))
+        findings.add(`"${name}" is not the name of a variable: [A-Za-z_][A-Za-z0-9_]*`, [name], true);
+      else if (OWN_VARIABLES.has(name)) findings.add(`${name} is set by lintel up`, [name], true);
+    }
+  },
+);
+
+interface ServiceFields {
   readonly command?: readonly string[];
   readonly work?: WorkDefinition;
   readonly app?: string;
   readonly subject?: string;
+  readonly subjects?: readonly string[];
+  readonly instances?: number;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly directory?: string;
+  readonly restart?: RestartPolicy;
+  readonly startTimeout?: number;
+  readonly stopGrace?: number;
+  readonly dependsOn?: readonly string[];
 }
 
-function programOf(
-  node: MapNode,
-  name: string,
-  { command: words, work: worker, app, subject }: ProgramKeys,
-  directory: string,
-  report: Report,
-): ServiceProgram | undefined {
-  const present = PROGRAMS.filter((key) => node.entries.some((entry) => entry.key === key));
-  const lead = node.entries[0] ?? node;
-  if (present.length !== 1) {
-    report(
-      lead,
-      `service ${name} needs one of ${PROGRAMS.join(", ")}${present.length > 1 ? ", not several" : ""}`,
-    );
-    return undefined;
-  }
-  const hasSubject = node.entries.some(({ key }) => key === "subject");
-  if (hasSubject !== (present[0] === "app")) {
-    const hint = hasSubject
-      ? `"subject" goes with "app"; say what it serves with "subjects"`
-      : `"app" needs "subject"`;
-    report(lead, `service ${name}: ${hint}`);
-    return undefined;
-  }
-  if (words !== undefined) return { kind: "command", command: words };
-  if (worker !== undefined) return { kind: "work", ...worker };
-  if (app === undefined || subject === undefined) return undefined; // said already
-  return { kind: "app", module: resolve(directory, app), subject };
+const service = map<ServiceFields>(
+  "service *",
+  {
+    command: option(
+      "a program that connects to the hub by itself. A list is the program and its arguments; a string is a command line for `/bin/sh`",
+      commandField(),
+    ),
+    work: option(
+      "turns any program into a worker, as [`lintel work`](cli.md#work) does: a map with `subject` and `command`, and optionally `lines` or `stream`, `queue`, `concurrency`, `type`",
+      workField,
+    ),
+    app: option(
+      "the path of a web app's module, which `lintel work-app` runs; it needs `subject`",
+      notEmpty(),
+    ),
+    subject: option("what `app` serves", subjectField()),
+    subjects: option(
+      "an instance is [ready](#ready) once these subjects or patterns are served, or these subjects are pulled",
+      list(hinted(subjectField(), { title: "a subject" })),
+      "of `work` and `app`",
+    ),
+    instances: option(
+      "the number of processes, 0 to 256; instances that serve the same subject share its requests",
+      integer(0, MAX_INSTANCES),
+      "1",
+    ),
+    environment: option(
+      "variables on top of the environment of `lintel up`, [kept as written](configuration.md): `3.10` stays `3.10`",
+      environment,
+    ),
+    directory: option(
+      "the working directory; relative paths start at the directory of the file",
+      notEmpty(),
+      "that of the file",
+    ),
+    restart: option("[whether and when it is restarted](#when-it-ends)", restart, "`always`"),
+    startTimeout: option("how long it may take to become ready", duration(), "`30s`"),
+    stopGrace: option("the time between SIGTERM and SIGKILL", duration(), "`5s`"),
+    dependsOn: option(
+      "services that must be ready, in all their instances, before this one starts for the first time",
+      list(hinted(text(), { title: "a service" })),
+    ),
+  },
+  [],
+  {
+    oneOf: PROGRAMS.map((program) => ({ required: [program] })),
+    dependencies: { app: ["subject"], subject: ["app"] },
+  },
+);
+
+/** The services of a file in that folder, where its paths begin. */
+export function services(folder: string): Field<ServiceDefinition[]> {
+  return turned(
+    checked(hinted(record(service, { pattern: NAME.source }), {}, { maxProperties: MAX_SERVICES }), checkAll),
+    (all) => Object.entries(all).map(([name, fields]) => definition(folder, name, fields)),
+  );
 }
 
-/** A map of services by name. Paths lead from `directory`. */
-export function services(directory: string): Shape<ServiceDefinition[]> {
-  return (node, report) => {
-    if (node.kind !== "map") return record("services", (one: Node) => one)(node, report) && undefined;
-    if (node.entries.length > MAX_SERVICES) report(node, `more than ${MAX_SERVICES} services`);
-    const names = node.entries.map(({ key }) => key);
-    return node.entries.flatMap((entry) => {
-      const { key: name, offset } = entry;
-      if (!NAME.test(name)) {
-        report(
-          { offset },
-          `"${name}" is not a service's name: a-z, then a-z, 0-9, - or _, at most 32 in all`,
-        );
-        return [];
-      }
-      const definition = service(directory, name)(entry.value, report);
-      if (definition === undefined) return [];
-      checkDependencies(node, entry.value, definition, names, report);
-      return [definition];
-    });
+function checkAll(
+  all: Readonly<Record<string, ServiceFields>>,
+  findings: Findings,
+  isSound: (name: PropertyKey) => boolean,
+): void {
+  const names = Object.keys(all);
+  if (names.length > MAX_SERVICES) findings.add(`more than ${MAX_SERVICES} services`);
+  for (const [name, fields] of Object.entries(all)) {
+    if (!NAME.test(name)) {
+      const form = "a-z, then a-z, 0-9, - or _, at most 32 in all";
+      findings.add(`"${name}" is not a service's name: ${form}`, [name], true);
+      continue;
+    }
+    const trouble = typeof fields === "object" && fields !== null ? programTrouble(fields) : undefined;
+    if (trouble !== undefined) {
+      const path = [name, ...Object.keys(fields).slice(0, 1)];
+      findings.add(`service ${name}${trouble}`, path, path.length > 1);
+    }
+    if (isSound(name) && trouble === undefined) checkDependencies(all, name, findings);
+  }
+}
+
+/** What is wrong with the keys that say what is started. */
+function programTrouble(fields: ServiceFields): string | undefined {
+  const present = PROGRAMS.filter((key) => key in fields);
+  if (present.length !== 1)
+    return ` needs one of ${PROGRAMS.join(", ")}${present.length > 1 ? ", not several" : ""}`;
+  const hasSubject = "subject" in fields;
+  if (hasSubject === (present[0] === "app")) return undefined;
+  return hasSubject
+    ? `: "subject" goes with "app"; say what it serves with "subjects"`
+    : `: "app" needs "subject"`;
+}
+
+function definition(folder: string, name: string, fields: ServiceFields): ServiceDefinition {
+  const directory = resolve(folder, fields.directory ?? ".");
+  const program = programOf(fields, directory);
+  return {
+    name,
+    program,
+    instances: fields.instances ?? 1,
+    subjects: fields.subjects ?? (program.kind === "command" ? [] : [program.subject]),
+    environment: fields.environment ?? {},
+    directory,
+    restart: fields.restart ?? DEFAULT_RESTART,
+    startTimeoutMs: fields.startTimeout ?? DEFAULT_START_MS,
+    stopGraceMs: fields.stopGrace ?? DEFAULT_GRACE_MS,
+    dependsOn: fields.dependsOn ?? [],
   };
 }
 
+function programOf(
+  { command, work, app = "", subject = "" }: ServiceFields,
+  directory: string,
+): ServiceProgram {
+  if (command !== undefined) return { kind: "command", command };
+  if (work !== undefined) return { kind: "work", ...work };
+  return { kind: "app", module: resolve(directory, app), subject };
+}
+
 function checkDependencies(
-  all: MapNode,
-  node: Node,
-  { name, dependsOn }: ServiceDefinition,
-  names: readonly string[],
-  report: Report,
+  all: Readonly<Record<string, ServiceFields>>,
+  name: string,
+  findings: Findings,
 ): void {
-  const place = (node.kind === "map" && node.entries.find(({ key }) => key === "dependsOn")?.value) || node;
-  for (const other of dependsOn) {
+  const names = Object.keys(all);
+  const place = [name, "dependsOn"];
+  for (const other of all[name]?.dependsOn ?? []) {
     if (names.includes(other)) continue;
     const meant = closest(other, names);
-    report(place, `there is no service "${other}"${meant === undefined ? "" : `; did you mean "${meant}"?`}`);
+    findings.add(
+      `there is no service "${other}"${meant === undefined ? "" : `; did you mean "${meant}"?`}`,
+      place,
+    );
   }
-  if (reaches(all, name, name)) report(place, `service ${name} depends on itself`);
+  if (reaches(all, name, name)) findings.add(`service ${name} depends on itself`, place);
 }
 
 /** True when following dependencies from one service leads to another. */
-function reaches(all: MapNode, from: string, to: string): boolean {
+function reaches(all: Readonly<Record<string, ServiceFields>>, from: string, to: string): boolean {
   const seen = new Set<string>();
   const open = [from];
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    for (const next of dependenciesIn(all, name)) {
+    for (const next of dependenciesOf(all[name])) {
       if (next === to) return true;
       if (!seen.has(next)) open.push(next);
       seen.add(next);
@@ -260,14 +332,8 @@ function reaches(all: MapNode, from: string, to: string): boolean {
   return false;
 }
 
-function dependenciesIn(all: MapNode, name: string): string[] {
-  const found = all.entries.find(({ key }) => key === name)?.value;
-  const value =
-    found?.kind === "map" ? found.entries.find(({ key }) => key === "dependsOn")?.value : undefined;
-  if (value?.kind !== "list") return [];
-  return value.items.flatMap((item) => (item.kind === "scalar" ? [item.text] : []));
-}
-
-function notEmpty(one: string): void {
-  if (one.trim() === "") throw new RangeError("it is empty");
+/** Of any service, also of one that is wrong. */
+function dependenciesOf(fields: ServiceFields | undefined): readonly string[] {
+  const names: unknown = fields?.dependsOn;
+  return Array.isArray(names) ? names : [];
 }

@@ -1,5 +1,7 @@
 /** What options of the API must be. A wrong one is refused where it is given, in words that say what to write. */
 import { LintelError } from "./failure.ts";
+import { MAX_TIMEOUT } from "./limits.ts";
+import { DURATION_FORM, SIZE_FORM, parseDuration, parseSize, type Duration, type Size } from "./quantity.ts";
 
 /** What a value must be, if this is not it. */
 export type Check = (value: unknown) => string | undefined;
@@ -70,6 +72,64 @@ export function checkArgument(call: string, name: string, value: unknown, check:
 
 function wrong(call: string, what: string, value: unknown, wanted: string): LintelError {
   return new LintelError("invalid_argument", `${call}: ${what} ${shown(value)}, it must be ${wanted}`);
+}
+
+/** A whole number within bounds. Throws `invalid_argument`; `option` says which, such as `http option port`. */
+export function wholeNumber(option: string, value: number, least: number, most: number): number {
+  return within(option, value, value, least, most);
+}
+
+/** The milliseconds of a time, likewise. */
+export function millisecondsOf(
+  option: string,
+  value: Duration,
+  least = 1,
+  most: number = MAX_TIMEOUT,
+): number {
+  const ms = typeof value === "string" ? parseDuration(value) : value;
+  return within(option, value, ms, least, most, ` (milliseconds), or ${DURATION_FORM}`);
+}
+
+/** The bytes of a size, likewise. */
+export function bytesOf(option: string, value: Size, least: number, most: number): number {
+  const bytes = typeof value === "string" ? parseSize(value) : value;
+  return within(option, value, bytes, least, most, ` (bytes), or ${SIZE_FORM}`);
+}
+
+function within(
+  option: string,
+  given: unknown,
+  value: number | undefined,
+  least: number,
+  most: number,
+  form = "",
+): number {
+  if (value !== undefined && Number.isInteger(value) && value >= least && value <= most) return value;
+  const wanted = `a whole number from ${least} to ${most}${form}`;
+  throw new LintelError("invalid_argument", `${option} is ${shown(given)}, it must be ${wanted}`);
+}
+
+/** Names of options as they were before: `timeoutMs` for `timeout`. */
+export type OldNames<Name extends string> = {
+  /** @deprecated Leave the `Ms` out; a number means milliseconds. */
+  readonly [K in Name as `${K}Ms`]?: number;
+};
+
+/**
+ * The milliseconds of a time among these options, by its name or by the name of before. Where both are given the name of now
+ * counts. Throws likewise; `of` stands before the name, such as `http option `.
+ */
+export function timeOption<Name extends string>(
+  of: string,
+  options: { readonly [K in Name]?: Duration | undefined } & OldNames<Name>,
+  name: Name,
+  otherwise: number,
+  least?: number,
+): number {
+  const old = (options as Readonly<Record<string, number | undefined>>)[`${name}Ms`];
+  const given: Duration | undefined = options[name];
+  if (given === undefined && old !== undefined) return millisecondsOf(`${of}${name}Ms`, old, least);
+  return millisecondsOf(`${of}${name}`, given ?? otherwise, least);
 }
 
 /** A value in a text for people. */

@@ -1,5 +1,10 @@
 /** Amounts with units, as people write them. */
 
+/** Milliseconds, or text such as `500ms`, `5s`, `2m` or `1h`. */
+export type Duration = number | string;
+/** Bytes, or text such as `64KiB` or `1MB`. */
+export type Size = number | string;
+
 const DURATIONS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const QUANTITY = /^(\d{1,15}(?:\.\d{1,9})?) ?([A-Za-z]*)$/;
 

@@ -13,14 +13,20 @@ export type Field<T> = z.ZodType<T>;
 /** A field for each option of an interface: one that is added there has to be added here. */
 export type FieldsOf<T> = { readonly [K in keyof T]-?: Field<Exclude<T[K], undefined>> };
 
+/** Keywords of JSON Schema. */
+type Keywords = Readonly<Record<string, unknown>>;
+
 type Required<T> = { [K in keyof T]-?: undefined extends T[K] ? never : K }[keyof T] & string;
+
+/** A check that may also run when there are issues. */
+const { _check: checkOf } = z.core;
 
 const must = (form: string): { readonly error: string } => ({ error: `must be ${form}` });
 
 /** The field with hints added to those it has. */
-export function hinted<F extends z.ZodType>(field: F, hints: Hints, keywords: object = {}): F {
+export function hinted<F extends z.ZodType>(field: F, hints: Hints, keywords: Keywords = {}): F {
   const { lintel, ...rest } = (field.meta() ?? {}) as { readonly lintel?: Hints };
-  return field.meta({ ...rest, ...keywords, lintel: { ...lintel, ...hints } }) as F;
+  return field.meta({ ...rest, ...keywords, lintel: { ...lintel, ...hints } });
 }
 
 /** The field with what the reference says of it. `fallback` is its default, as text. */
@@ -33,8 +39,9 @@ export function map<T extends object>(
   title: string,
   fields: FieldsOf<T>,
   required: readonly Required<T>[] = [],
-  keywords: object = {},
+  keywords: Keywords & { readonly lintel?: Hints } = {},
 ): Field<T> {
+  const { lintel, ...others } = keywords;
   const names = Object.keys(fields);
   const needed: ReadonlySet<string> = new Set(required);
   const shape = Object.fromEntries(
@@ -44,7 +51,7 @@ export function map<T extends object>(
     ]),
   );
   const schema = z.strictObject(shape, must(`a map with ${names.map((name) => `"${name}"`).join(", ")}`));
-  return hinted(schema, { title }, keywords) as unknown as Field<T>; // each key has the field of its name
+  return hinted(schema, { title, ...lintel }, others) as unknown as Field<T>; // each key has the field of its name
 }
 
 /** What wraps a field has the field's words in the JSON Schema. */
@@ -53,28 +60,26 @@ function keepingHints(wrapper: z.ZodType, field: z.ZodType): z.ZodType {
   return words === undefined ? wrapper : wrapper.meta(words);
 }
 
-/** A map with any keys that `key` allows. */
-export function record<T>(
-  field: Field<T>,
-  key: z.ZodType<string, string> = z.string(),
-): Field<Record<string, T>> {
-  return z.record(key, field, must("a map"));
+/** A map with any keys. `keys` are what JSON Schema says of them. */
+export function record<T>(field: Field<T>, keys: Keywords = {}): Field<Record<string, T>> {
+  return z.record(z.string().meta(keys), field, must("a map"));
 }
 
-export function list<T>(
-  field: Field<T>,
-  least?: { readonly items: number; readonly message: string },
-): Field<T[]> {
-  const items = z.array(field, must("a list"));
-  return least === undefined ? items : items.min(least.items, sentence(least.message));
+export function list<T>(field: Field<T>): Field<T[]> {
+  return z.array(field, must("a list"));
 }
 
 /** Text. `check` throws what is wrong with it; `keywords` say the same in JSON Schema, as far as that can. */
-export function text(check?: (value: string) => unknown, keywords: object = {}): Field<string> {
+export function text(check?: (value: string) => unknown, keywords: Keywords = {}): Field<string> {
   const plain = z.string(must("text"));
-  const checked =
+  const field =
     check === undefined ? plain : plain.superRefine((value, context) => attempt(context, () => check(value)));
-  return checked.meta({ ...keywords });
+  return field.meta({ ...keywords });
+}
+
+/** Text of this form. */
+export function textLike(form: string, pattern: RegExp): Field<string> {
+  return z.string(must(form)).regex(pattern, must(form));
 }
 
 /** Text, or another scalar as it is written: `3.10` stays `3.10`. */
@@ -86,7 +91,7 @@ export function written(): Field<string> {
 
 /** One of a few words. */
 export function oneOf<const T extends string>(words: readonly T[]): Field<T> {
-  return z.enum(words, must(`one of ${words.join(", ")}`)) as Field<T>;
+  return z.enum(words, must(`one of ${words.join(", ")}`));
 }
 
 export function boolean(): Field<boolean> {
@@ -117,13 +122,30 @@ function quantity(
   parse: (text: string) => number | undefined,
   most: number,
 ): Field<number> {
-  const number = z.number().meta({ exclusiveMinimum: 0, maximum: most });
-  return z.union([number, z.string().meta({ pattern })], must(form)).transform((given, context) => {
+  const bounds = { type: "number", exclusiveMinimum: 0, maximum: most };
+  return scalar(form, bounds, { type: "string", pattern }, (given) => {
     const value = parse(String(given));
-    if (value !== undefined && value <= most) return value;
-    context.addIssue({ code: "custom", message: `must be ${form}` });
-    return z.NEVER;
+    return value !== undefined && value <= most ? value : undefined;
   });
+}
+
+/**
+ * A number or text that is parsed; `form` says what it must be. The keywords are what JSON Schema says of numbers and of texts.
+ */
+export function scalar<T>(
+  form: string,
+  numbers: Keywords,
+  texts: Keywords,
+  parse: (given: string | number) => T | undefined,
+): Field<T> {
+  return z
+    .union([z.number().meta(numbers), z.string().meta(texts)], must(form))
+    .transform((given, { issues }): T => {
+      const value = parse(given);
+      if (value !== undefined) return value;
+      issues.push({ code: "custom", message: `must be ${form}`, input: given });
+      return z.NEVER;
+    });
 }
 
 /** One of several kinds of values; `form` says which. */
@@ -131,11 +153,11 @@ export function either<const F extends readonly [z.ZodType, ...z.ZodType[]]>(
   form: string,
   ...fields: F
 ): Field<z.output<F[number]>> {
-  return z.union(fields, must(form)) as unknown as Field<z.output<F[number]>>; // the output of one of them
+  return z.union(fields, must(form));
 }
 
 export function literal<const T extends string | boolean | null>(value: T): Field<T> {
-  return z.literal(value) as unknown as Field<T>; // zod's type of it is the same value
+  return z.literal(value);
 }
 
 /** Any value; numbers that JavaScript would change come as `JsonText`. */
@@ -145,7 +167,8 @@ export function anyValue(): Field<unknown> {
 
 /** Where a check reports what it finds, as whole sentences. */
 export interface Findings {
-  add(message: string, path?: readonly PropertyKey[]): void;
+  /** With `isAboutKey` the complaint is about the last key of the path, else about its value. */
+  add(message: string, path?: readonly PropertyKey[], isAboutKey?: boolean): void;
 }
 
 /**
@@ -157,43 +180,40 @@ export function checked<T>(
   check: (value: T, findings: Findings, isSound: (key: PropertyKey) => boolean) => void,
 ): Field<T> {
   return field.check(
-    z.core._check<T>(
-      (payload) => {
-        const unsound = new Set(payload.issues.map(({ path }) => path?.[0]));
+    checkOf<T>(
+      ({ issues, value }) => {
+        const unsound = new Set(issues.map(({ path }) => path?.[0]));
         if (unsound.has(undefined)) return; // it is no such value at all
-        const add = (message: string, path: readonly PropertyKey[] = []): void => {
-          payload.issues.push({ ...sentenceIssue(message), path: [...path], input: payload.value });
-        };
-        check(payload.value, { add }, (key) => !unsound.has(key));
+        check(value, findingsIn(issues, value), (key) => !unsound.has(key));
       },
       { when: () => true },
     ),
   );
 }
 
-/** The field, turned into something else. `turn` throws what is wrong with it. */
-export function turned<T, U>(field: Field<T>, turn: (value: T, findings: Findings) => U): Field<U> {
+/** The field, turned into something else. `turn` says what is wrong with it in place of a result. */
+export function turned<T, U>(
+  field: Field<T>,
+  turn: (value: T, findings: Findings) => U | undefined,
+): Field<U> {
   const words = field.meta() ?? {};
   return field
-    .transform((value, context): U => {
-      const add = (message: string, path: readonly PropertyKey[] = []): void => {
-        context.issues.push({ ...sentenceIssue(message), path: [...path], input: value });
-      };
-      return turn(value, { add });
-    })
+    .transform((value, { issues }): U => turn(value, findingsIn(issues, value)) ?? z.NEVER)
     .meta(words);
 }
 
-const sentenceIssue = (
-  message: string,
-): { code: "custom"; message: string; params: { readonly isSentence: boolean } } => ({
-  code: "custom",
-  message,
-  params: { isSentence: true },
-});
-
-function sentence(message: string): { readonly error: string } {
-  return { error: message };
+function findingsIn(issues: z.core.$ZodRawIssue[], input: unknown): Findings {
+  return {
+    add: (message, path = [], isAboutKey = false) => {
+      issues.push({
+        code: "custom",
+        message,
+        path: [...path],
+        input,
+        params: { isSentence: true, isAboutKey },
+      });
+    },
+  };
 }
 
 function attempt(context: z.RefinementCtx, action: () => unknown): void {

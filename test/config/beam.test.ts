@@ -32,11 +32,11 @@ beam:
   assert.deepEqual(await parseConfig(source, "lintel.yaml"), {
     beam: {
       path: "beam.sock",
-      mode: 0o660,
+      mode: "0660",
       prefix: "legacy",
       plain: "publish",
       workers: false,
-      timeoutMs: 5_000,
+      timeout: 5_000,
       messageLimit: 65_536,
       maxConnections: 10,
       maxAttachments: 20,

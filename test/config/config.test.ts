@@ -56,10 +56,9 @@ routes:
 `;
   await accepts(source, {
     http: {
-      host: "127.0.0.1",
-      port: 8600,
+      listen: "127.0.0.1:8600",
       bodyLimit: 65_536,
-      timeoutMs: 5_000,
+      timeout: 5_000,
       defaultMapping: false,
       routes: [
         {
@@ -84,9 +83,9 @@ routes:
 });
 
 test("the HTTP gateway in one word", async () => {
-  await accepts("http: 0.0.0.0:80", { http: { host: "0.0.0.0", port: 80 } });
-  await accepts("http: 8600", { http: { host: "127.0.0.1", port: 8600 } });
-  await accepts("http: '[::1]:8600'", { http: { host: "::1", port: 8600 } });
+  await accepts("http: 0.0.0.0:80", { http: { listen: "0.0.0.0:80" } });
+  await accepts("http: 8600", { http: { listen: 8600 } });
+  await accepts("http: '[::1]:8600'", { http: { listen: "[::1]:8600" } });
   await accepts("http: false", { http: false });
 });
 
@@ -108,12 +107,12 @@ jobs:
   await accepts(source, {
     jobs: {
       compat: "astrohub",
-      waitMs: 20_000,
-      maxWaitMs: 60_000,
-      lingerMs: 300_000,
+      wait: 20_000,
+      maxWait: 60_000,
+      linger: 300_000,
       maxPolls: 100,
       maxServices: 10,
-      services: { "image.resize": { delivery: "at-least-once", leaseMs: 10_000, attempts: 3 }, mail: {} },
+      services: { "image.resize": { delivery: "at-least-once", lease: 10_000, attempts: 3 }, mail: {} },
     },
   });
   const wrong = `jobs:
@@ -199,7 +198,7 @@ test("wrong kinds of values", async () => {
   const wrong: [source: string, problem: RegExp][] = [
     [
       "- a list",
-      /:1:1: the file must be a map with "http", "jobs", "listen", "tls", "beam", "grpc", "limits", "routes", "services", not a list/,
+      /:1:1: the file must be a map with "http", "routes", "jobs", "listen", "tls", "beam", "grpc", "limits", "services", "gateways", not a list/,
     ],
     ["just text", /:1:1: the file must be a map .*, not "just text"/],
     ["http: true", /:1:7: http must be HOST:PORT .*, or false, or a map, not true/],
@@ -218,7 +217,7 @@ test("wrong kinds of values", async () => {
       "routes: [{ path: /a, subject: a, reply: { status: 99 } }]",
       /status must be a whole number from 200 to 599, not 99/,
     ],
-    ["http: false\nroutes: [{ path: /a, subject: a }]", /routes are for the HTTP gateway/],
+    ["http: false\nroutes: [{ path: /a, subject: a }]", /:2:1: routes are for http, which is false/],
     ["? [complex]\n: 1", /has no key "\(not a name\)"/],
   ];
   for (const [source, problem] of wrong) assert.match((await problems(source)).join("\n"), problem, source);
@@ -273,7 +272,7 @@ listen:
 `;
   assert.deepEqual(await parseConfig(source, join(CERTIFICATES, "lintel.yaml")), {
     tls: pair("server"),
-    http: { host: "127.0.0.1", port: 0, tls: false, origins: ["https://app.example"], sessions: true },
+    http: { listen: 0, tls: false, origins: ["https://app.example"], sessions: true },
     listen: [
       "tcp://127.0.0.1:0",
       {

@@ -9,7 +9,7 @@ import { pair } from "../transport/certificates.ts";
 const HERE = join(root, "test/certificates/lintel.yaml");
 
 test("the gRPC gateway by its address, and with everything", async () => {
-  assert.deepEqual(await parseConfig("grpc: 4510", HERE), { grpc: { host: "127.0.0.1", port: 4510 } });
+  assert.deepEqual(await parseConfig("grpc: 4510", HERE), { grpc: { listen: 4510 } });
   const source = `
 grpc:
   listen: "[::1]:4510"
@@ -18,7 +18,7 @@ grpc:
   maxStreams: 20
 `;
   assert.deepEqual(await parseConfig(source, HERE), {
-    grpc: { host: "::1", port: 4510, tls: pair("server"), maxConnections: 10, maxStreams: 20 },
+    grpc: { listen: "[::1]:4510", tls: pair("server"), maxConnections: 10, maxStreams: 20 },
   });
 });
 

@@ -1,13 +1,14 @@
 /** What the gRPC gateway can be told, and what it does when it is not told. */
 import { LintelError } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../message/limits.ts";
+import { wholeNumber } from "../../message/options.ts";
+import { HOST_PORT_FORM, parseHostPort, type HostPort } from "../../transport/host-port.ts";
 import type { TlsOptions } from "../../transport/transport.ts";
 
-export interface GrpcOptions {
-  /** Default 127.0.0.1. */
-  readonly host?: string;
-  /** Port 0 takes a free one. */
-  readonly port: number;
+/** What files, variables and flags can say too. */
+export interface GrpcFileOptions {
+  /** Address to listen on: `HOST:PORT`, or a port alone (then on 127.0.0.1). Port 0 takes a free one. */
+  readonly listen: string | number;
   /** Certificates; false for none where the hub has some. Default: those of the hub. */
   readonly tls?: false | TlsOptions;
   /** Connections at a time; further ones, and those past the share of one caller, are closed. Default 4,096. */
@@ -19,6 +20,15 @@ export interface GrpcOptions {
   readonly maxStreams?: number;
 }
 
+export type GrpcOptions = GrpcFileOptions | (Omit<GrpcFileOptions, "listen"> & OldAddress);
+
+interface OldAddress {
+  /** @deprecated Use `listen`. */
+  readonly host?: string;
+  /** @deprecated Use `listen`. */
+  readonly port: number;
+}
+
 /** Limits of the hub that hold here. */
 export type GrpcLimits = Pick<
   Limits,
@@ -27,28 +37,37 @@ export type GrpcLimits = Pick<
   Partial<Pick<Limits, "callerShare">>;
 
 /** Every option with its value. */
-export interface GrpcSettings extends Required<GrpcOptions> {
+export interface GrpcSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: false | TlsOptions;
+  readonly maxConnections: number;
+  readonly maxStreams: number;
   readonly limits: GrpcLimits;
 }
 
 /** The settings that hold. Throws `invalid_argument` for what is none. */
 export function grpcSettings(options: GrpcOptions, limits: GrpcLimits = DEFAULT_LIMITS): GrpcSettings {
-  const settings: GrpcSettings = {
-    host: "127.0.0.1",
-    tls: false,
-    maxConnections: 4_096,
-    maxStreams: 16_384,
+  const count = (name: "maxConnections" | "maxStreams", otherwise: number): number =>
+    wholeNumber(`grpc option ${name}`, options[name] ?? otherwise, 1, 2 ** 31 - 1);
+  return {
+    ...addressOf(options),
+    tls: options.tls ?? false,
+    maxConnections: count("maxConnections", 4_096),
+    maxStreams: count("maxStreams", 16_384),
     limits,
-    ...options,
   };
-  const { port } = settings;
-  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) throw wrong("port", port, "a port");
-  for (const name of ["maxConnections", "maxStreams"] as const) {
-    const value = settings[name];
-    if (!(Number.isInteger(value) && value > 0 && value < 2 ** 31))
-      throw wrong(name, value, "a whole number above 0");
+}
+
+function addressOf(options: GrpcFileOptions | OldAddress): HostPort {
+  if ("listen" in options) {
+    const address = parseHostPort(options.listen);
+    if (address === undefined) throw wrong("listen", options.listen, HOST_PORT_FORM);
+    return address;
   }
-  return settings;
+  const { host = "127.0.0.1", port } = options;
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) throw wrong("port", port, "a port");
+  return { host, port };
 }
 
 function wrong(name: string, value: unknown, form: string): LintelError {

@@ -1,7 +1,10 @@
 /** What the HTTP gateway can be told, and what it does when it is not told. */
 import { systemClock, type Clock } from "../../runtime/clock.ts";
 import { LintelError } from "../../message/failure.ts";
-import { DEFAULT_LIMITS, MAX_HEADERS, MAX_TIMEOUT } from "../../message/limits.ts";
+import { DEFAULT_LIMITS, MAX_HEADERS } from "../../message/limits.ts";
+import { bytesOf, shown, wholeNumber, timeOption, type OldNames } from "../../message/options.ts";
+import type { Duration, Size } from "../../message/quantity.ts";
+import { HOST_PORT_FORM, parseHostPort, type HostPort } from "../../transport/host-port.ts";
 import { AccessRule } from "../../transport/origins.ts";
 import type { TlsOptions } from "../../transport/transport.ts";
 import type { RouteOptions } from "./route-options.ts";
@@ -22,54 +25,55 @@ export interface RequestRecord {
 }
 
 /** Bounds on answers that are kept for `Prefer: respond-async`. */
-export interface AsyncAnswersOptions {
+export interface AsyncAnswersFileOptions {
   /** Answers pending or kept. Past it: 503 `IN_FLIGHT_FULL`. Default 4,096. */
   readonly max?: number;
-  /** How long an answer nobody fetches is kept. Default 60,000. */
-  readonly keepMs?: number;
-  /** Bytes of all kept answers. Past it the oldest are dropped, those of the same caller first. Default 64 MiB. */
-  readonly maxBytes?: number;
+  /** How long an answer nobody fetches is kept. Default 60 s. */
+  readonly keep?: Duration;
+  /** Size of all kept answers. Past it the oldest are dropped, those of the same caller first. Default 64 MiB. */
+  readonly maxBytes?: Size;
 }
 
-export interface HttpOptions {
-  /** Address to listen on. Default 127.0.0.1. */
-  readonly host?: string;
-  /** Default 8500; 0 takes a free one. */
-  readonly port?: number;
+export interface AsyncAnswersOptions extends AsyncAnswersFileOptions, OldNames<"keep"> {}
+
+/** What files, variables and flags can say too. Times are milliseconds or text such as "5s", sizes bytes or text such as "1MiB". */
+export interface HttpFileOptions {
+  /** Address to listen on: `HOST:PORT`, or a port alone (then on 127.0.0.1). Port 0 takes a free one. Default 127.0.0.1:8500. */
+  readonly listen?: string | number;
   readonly routes?: readonly RouteOptions[];
   /** Paths without a route become subjects: `/orders/create` is `orders.create`. Default true. */
   readonly defaultMapping?: boolean;
   /** Largest request body. Default 1 MiB. */
-  readonly bodyLimit?: number;
+  readonly bodyLimit?: Size;
   /** Largest header block of a request, request target included. Default 32 KiB. */
-  readonly headerLimit?: number;
+  readonly headerLimit?: Size;
   /** Longest request target. Default 8 KiB. */
-  readonly urlLimit?: number;
-  /** Timeout of requests whose route names none. Default 30,000. */
-  readonly timeoutMs?: number;
-  /** A request's headers have to arrive within this. Default 10,000. */
-  readonly headersTimeoutMs?: number;
-  /** A whole request has to arrive within this. Default 30,000. */
-  readonly requestTimeoutMs?: number;
-  /** An idle connection is kept this long. Default 65,000, longer than the idle time of usual load balancers. */
-  readonly keepAliveMs?: number;
-  /** A caller that reads nothing of its answer for this long is disconnected. Default 30,000. */
-  readonly stallMs?: number;
+  readonly urlLimit?: Size;
+  /** Timeout of requests whose route names none. Default 30 s. */
+  readonly timeout?: Duration;
+  /** A request's headers have to arrive within this. Default 10 s. */
+  readonly headersTimeout?: Duration;
+  /** A whole request has to arrive within this. Default 30 s. */
+  readonly requestTimeout?: Duration;
+  /** An idle connection is kept this long. Default 65 s, longer than the idle time of usual load balancers. */
+  readonly keepAlive?: Duration;
+  /** A caller that reads nothing of its answer for this long is disconnected. Default 30 s. */
+  readonly stall?: Duration;
   /** Requests of one connection that are under way at a time; a pipelining caller's others wait unread. Default 64. */
   readonly maxPipelined?: number;
   /** Connections past it, or past one caller's share of it, are closed unheard. Default 65,536. */
   readonly maxConnections?: number;
-  readonly asyncAnswers?: AsyncAnswersOptions;
+  readonly asyncAnswers?: AsyncAnswersFileOptions;
   /** What one caller, an address, may have of the bounds that are for all, in percent. Default: that of the hub, 25. */
   readonly callerShare?: number;
   /** Certificates: the port then speaks HTTPS. `false` for none where the hub has some. Default: those of the hub. */
   readonly tls?: TlsOptions | false;
-  /** An event stream that is quiet gets a comment this often, so that nobody on the way takes it for dead. Default 15,000. */
-  readonly sseKeepAliveMs?: number;
+  /** An event stream that is quiet gets a comment this often, so that nobody on the way takes it for dead. Default 15 s. */
+  readonly sseKeepAlive?: Duration;
   /** A streamed answer is aborted when its worker sends nothing for this long. Default 0: never. */
-  readonly streamIdleMs?: number;
-  /** Streamed answers have this long to end by themselves when the gateway drains. Default 5,000. */
-  readonly streamGraceMs?: number;
+  readonly streamIdle?: Duration;
+  /** Streamed answers have this long to end by themselves when the gateway drains. Default 5 s. */
+  readonly streamGrace?: Duration;
   /** Native sessions on the same port, at `/.lintel/session`: WebSocket and the HTTP/1 fallback. Default true. */
   readonly sessions?: boolean;
   /**
@@ -82,6 +86,24 @@ export interface HttpOptions {
    * all. Default: on loopback none, elsewhere all.
    */
   readonly hosts?: readonly string[];
+}
+
+type Renamed =
+  | "timeout"
+  | "headersTimeout"
+  | "requestTimeout"
+  | "keepAlive"
+  | "stall"
+  | "sseKeepAlive"
+  | "streamIdle"
+  | "streamGrace";
+
+export interface HttpOptions extends HttpFileOptions, OldNames<Renamed> {
+  readonly asyncAnswers?: AsyncAnswersOptions;
+  /** @deprecated Use `listen`. */
+  readonly host?: string;
+  /** @deprecated Use `listen`. */
+  readonly port?: number;
   /** Called once for every request that has ended. */
   readonly onRequest?: (record: RequestRecord) => void;
   /** Called for errors nobody else hears of: a defect in the gateway, or the listening socket's. */
@@ -124,35 +146,31 @@ const KIB = 1_024;
  */
 export function settingsOf(options: HttpOptions): HttpSettings {
   const kept = options.asyncAnswers ?? {};
+  const time = (name: Renamed, otherwise: number, least?: number): number =>
+    timeOption("http option ", options, name, otherwise, least);
   return {
-    host: options.host ?? "127.0.0.1",
-    port: whole("port", options.port ?? 8_500, 0, 65_535),
+    ...addressOf(options),
     routes: options.routes ?? [],
     defaultMapping: options.defaultMapping ?? true,
-    bodyLimit: whole("bodyLimit", options.bodyLimit ?? DEFAULT_LIMITS.payload, 0, 2 ** 31 - 1),
-    headerLimit: whole("headerLimit", options.headerLimit ?? DEFAULT_LIMITS.headers, 256, MAX_HEADERS),
-    urlLimit: whole("urlLimit", options.urlLimit ?? 8 * KIB, 1, MAX_HEADERS),
-    timeoutMs: whole("timeoutMs", options.timeoutMs ?? DEFAULT_LIMITS.timeout, 1, MAX_TIMEOUT),
-    headersTimeoutMs: whole("headersTimeoutMs", options.headersTimeoutMs ?? 10_000, 1, MAX_TIMEOUT),
-    requestTimeoutMs: whole("requestTimeoutMs", options.requestTimeoutMs ?? 30_000, 1, MAX_TIMEOUT),
-    keepAliveMs: whole("keepAliveMs", options.keepAliveMs ?? 65_000, 1, MAX_TIMEOUT),
-    stallMs: whole("stallMs", options.stallMs ?? 30_000, 1, MAX_TIMEOUT),
-    maxPipelined: whole("maxPipelined", options.maxPipelined ?? 64, 1, 65_536),
-    maxConnections: whole(
-      "maxConnections",
-      options.maxConnections ?? DEFAULT_LIMITS.sessions,
-      1,
-      2 ** 31 - 1,
-    ),
+    bodyLimit: size("bodyLimit", options.bodyLimit ?? DEFAULT_LIMITS.payload, 0, 2 ** 31 - 1),
+    headerLimit: size("headerLimit", options.headerLimit ?? DEFAULT_LIMITS.headers, 256, MAX_HEADERS),
+    urlLimit: size("urlLimit", options.urlLimit ?? 8 * KIB, 1, MAX_HEADERS),
+    timeoutMs: time("timeout", DEFAULT_LIMITS.timeout),
+    headersTimeoutMs: time("headersTimeout", 10_000),
+    requestTimeoutMs: time("requestTimeout", 30_000),
+    keepAliveMs: time("keepAlive", 65_000),
+    stallMs: time("stall", 30_000),
+    maxPipelined: whole("maxPipelined", options.maxPipelined ?? 64, 65_536),
+    maxConnections: whole("maxConnections", options.maxConnections ?? DEFAULT_LIMITS.sessions),
     asyncAnswers: {
-      max: whole("asyncAnswers.max", kept.max ?? 4_096, 0, 2 ** 24),
-      keepMs: whole("asyncAnswers.keepMs", kept.keepMs ?? 60_000, 1, MAX_TIMEOUT),
-      maxBytes: whole("asyncAnswers.maxBytes", kept.maxBytes ?? 64 * KIB * KIB, 0, Number.MAX_SAFE_INTEGER),
+      max: whole("asyncAnswers.max", kept.max ?? 4_096, 2 ** 24, 0),
+      keepMs: timeOption("http option asyncAnswers.", kept, "keep", 60_000),
+      maxBytes: size("asyncAnswers.maxBytes", kept.maxBytes ?? 64 * KIB * KIB, 0, Number.MAX_SAFE_INTEGER),
     },
-    callerShare: whole("callerShare", options.callerShare ?? DEFAULT_LIMITS.callerShare, 1, 2 ** 31 - 1),
-    sseKeepAliveMs: whole("sseKeepAliveMs", options.sseKeepAliveMs ?? 15_000, 1, MAX_TIMEOUT),
-    streamIdleMs: whole("streamIdleMs", options.streamIdleMs ?? 0, 0, MAX_TIMEOUT),
-    streamGraceMs: whole("streamGraceMs", options.streamGraceMs ?? 5_000, 0, MAX_TIMEOUT),
+    callerShare: whole("callerShare", options.callerShare ?? DEFAULT_LIMITS.callerShare),
+    sseKeepAliveMs: time("sseKeepAlive", 15_000),
+    streamIdleMs: time("streamIdle", 0, 0),
+    streamGraceMs: time("streamGrace", 5_000, 0),
     access: new AccessRule({ origins: options.origins, hosts: options.hosts, hasPages: true }),
     onRequest: options.onRequest,
     onFault: options.onFault,
@@ -160,8 +178,20 @@ export function settingsOf(options: HttpOptions): HttpSettings {
   };
 }
 
-function whole(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  const text = `http option ${name} is ${String(value)}; it must be a whole number from ${least} to ${most}`;
-  throw new LintelError("invalid_argument", text);
+function addressOf({ listen, host, port }: HttpOptions): HostPort {
+  if (listen !== undefined) {
+    const address = parseHostPort(listen);
+    if (address !== undefined) return address;
+    throw new LintelError(
+      "invalid_argument",
+      `http option listen is ${shown(listen)}; it must be ${HOST_PORT_FORM}`,
+    );
+  }
+  return { host: host ?? "127.0.0.1", port: whole("port", port ?? 8_500, 65_535, 0) };
 }
+
+const whole = (name: string, value: number, most = 2 ** 31 - 1, least = 1): number =>
+  wholeNumber(`http option ${name}`, value, least, most);
+
+const size = (name: string, value: Size, least: number, most: number): number =>
+  bytesOf(`http option ${name}`, value, least, most);

@@ -3,6 +3,7 @@ import { METHODS, validateHeaderName, validateHeaderValue } from "node:http";
 import { JsonText } from "../../codec/json-text.ts";
 import { LintelError } from "../../message/failure.ts";
 import { MAX_TIMEOUT } from "../../message/limits.ts";
+import { parseSize, type Size } from "../../message/quantity.ts";
 import { isSubject } from "../../message/subject.ts";
 import { isHopByHop } from "./hop-by-hop.ts";
 import { hasControlCharacter } from "./path.ts";
@@ -36,8 +37,8 @@ export interface RouteOptions {
    * Default `whole`. A web app never sees a difference: what is short comes whole, all else as a stream.
    */
   readonly body?: "whole" | "stream";
-  /** Largest body that is streamed. Bytes. Default 1 GiB. */
-  readonly bodyLimit?: number;
+  /** Largest body that is streamed: bytes, or text such as `64MiB`. Default 1 GiB. */
+  readonly bodyLimit?: Size;
   /** Milliseconds, or text like `250ms`, `5s`, `1m`. Default: the gateway's. */
   readonly timeout?: number | string;
   /** Answer of a publish route. */
@@ -183,9 +184,9 @@ function parseBody(
     if (bodyLimit !== undefined) throw wrong(label, 'bodyLimit needs body "stream" or mode "app"');
     return { wholeUpTo: wholeLimit, bodyLimit: wholeLimit };
   }
-  if (bodyLimit !== undefined && !(Number.isSafeInteger(bodyLimit) && bodyLimit > 0))
+  const limit = typeof bodyLimit === "string" ? parseSize(bodyLimit) : (bodyLimit ?? STREAMED_LIMIT);
+  if (limit === undefined || !Number.isSafeInteger(limit) || limit <= 0)
     throw wrong(label, `bodyLimit is ${show(bodyLimit)}; it must be a whole number of bytes`);
-  const limit = bodyLimit ?? STREAMED_LIMIT;
   return { wholeUpTo: mode === "app" ? Math.min(APP_WHOLE, wholeLimit, limit) : -1, bodyLimit: limit };
 }
 

@@ -1,23 +1,27 @@
 /** What the jobs gateway can be told, and what it does when it is not told. */
 import { LintelError } from "../../message/failure.ts";
-import { MAX_TIMEOUT } from "../../message/limits.ts";
+import { timeOption, wholeNumber, type OldNames } from "../../message/options.ts";
+import type { Duration } from "../../message/quantity.ts";
 import { isSubject } from "../../message/subject.ts";
 import type { PullServiceOptions } from "./worker.ts";
 
 /** A service whose requests may be pulled, known before anybody polls. */
-export interface JobServiceOptions {
+export interface JobServiceFileOptions {
   /**
    * What becomes of a request whose worker is lost, also of workers that are sent theirs. `at-most-once` fails it as
    * `WORKER_LOST`, `at-least-once` hands it to another while its deadline lasts. Default `at-most-once`.
    */
   readonly delivery?: "at-most-once" | "at-least-once";
-  /** Lease of a job when its poll asks for none. Milliseconds. Default: until the deadline; 10,000 if at least once. */
-  readonly leaseMs?: number;
+  /** Lease of a job when its poll asks for none. Default: until the deadline; 10 s if at least once. */
+  readonly lease?: Duration;
   /** Times a request is handed out at the most, if at least once. Default 5. */
   readonly attempts?: number;
 }
 
-export interface JobsOptions {
+export interface JobServiceOptions extends JobServiceFileOptions, OldNames<"lease"> {}
+
+/** What files, variables and flags can say too. Times are milliseconds or text such as "5s". */
+export interface JobsFileOptions {
   /** Services that keep a queue even if nobody polls, by their subjects. */
   readonly services?: Readonly<Record<string, JobServiceOptions>>;
   /**
@@ -25,16 +29,20 @@ export interface JobsOptions {
    * polled yet.
    */
   readonly compat?: "astrohub";
-  /** How long a poll waits that does not say. Milliseconds. Default 30,000. */
-  readonly waitMs?: number;
-  /** No poll waits longer. Milliseconds. Default 300,000. */
-  readonly maxWaitMs?: number;
-  /** How long a service keeps its queue after its workers were last heard of. Milliseconds. Default 30,000. */
-  readonly lingerMs?: number;
+  /** How long a poll waits that does not say. Default 30 s. */
+  readonly wait?: Duration;
+  /** No poll waits longer. Default 5 minutes. */
+  readonly maxWait?: Duration;
+  /** How long a service keeps its queue after its workers were last heard of. Default 30 s. */
+  readonly linger?: Duration;
   /** Polls that wait at a time. Past it: 503. Default 65,536. */
   readonly maxPolls?: number;
   /** Services at a time that are polled and not in `services`. Past it, 503 when none of them is idle. Default 4,096. */
   readonly maxServices?: number;
+}
+
+export interface JobsOptions extends JobsFileOptions, OldNames<"wait" | "maxWait" | "linger"> {
+  readonly services?: Readonly<Record<string, JobServiceOptions>>;
 }
 
 /**
@@ -74,11 +82,11 @@ export function jobsSettings(options: JobsOptions): JobsSettings {
   return {
     services: new Map(entries.map(([subject, service]) => [subject, serviceSettings(subject, service)])),
     compat,
-    waitMs: whole("waitMs", options.waitMs ?? 30_000, MAX_TIMEOUT),
-    maxWaitMs: whole("maxWaitMs", options.maxWaitMs ?? 300_000, MAX_TIMEOUT),
-    lingerMs: whole("lingerMs", options.lingerMs ?? 30_000, MAX_TIMEOUT),
-    maxPolls: whole("maxPolls", options.maxPolls ?? 65_536, MAX_COUNT),
-    maxServices: whole("maxServices", options.maxServices ?? 4_096, MAX_COUNT),
+    waitMs: timeOption("jobs option ", options, "wait", 30_000),
+    maxWaitMs: timeOption("jobs option ", options, "maxWait", 300_000),
+    lingerMs: timeOption("jobs option ", options, "linger", 30_000),
+    maxPolls: wholeNumber("jobs option maxPolls", options.maxPolls ?? 65_536, 1, MAX_COUNT),
+    maxServices: wholeNumber("jobs option maxServices", options.maxServices ?? 4_096, 1, MAX_COUNT),
   };
 }
 
@@ -90,23 +98,19 @@ export function isServiceName(name: string): boolean {
 function serviceSettings(subject: string, options: JobServiceOptions): PullServiceOptions {
   const name = `services[${JSON.stringify(subject)}]`;
   if (!isServiceName(subject)) throw wrong(`${name} is no subject such as image.resize`);
-  const { delivery = "at-most-once", leaseMs, attempts } = options;
+  const { delivery = "at-most-once", attempts } = options;
   if (delivery !== "at-most-once" && delivery !== "at-least-once")
     throw wrong(`${name}.delivery is ${JSON.stringify(delivery)}; use "at-most-once" or "at-least-once"`);
-  if (leaseMs !== undefined) whole(`${name}.leaseMs`, leaseMs, MAX_TIMEOUT);
+  const hasLease = options.lease !== undefined || options.leaseMs !== undefined;
+  const lease = timeOption(`jobs option ${name}.`, options, "lease", AT_LEAST_ONCE_LEASE_MS);
   if (delivery === "at-most-once") {
     if (attempts !== undefined) throw wrong(`${name}.attempts is for a delivery at-least-once`);
-    return { attempts: 1, leaseMs };
+    return { attempts: 1, leaseMs: hasLease ? lease : undefined };
   }
   return {
-    attempts: whole(`${name}.attempts`, attempts ?? DEFAULT_ATTEMPTS, MAX_ATTEMPTS),
-    leaseMs: leaseMs ?? AT_LEAST_ONCE_LEASE_MS,
+    attempts: wholeNumber(`jobs option ${name}.attempts`, attempts ?? DEFAULT_ATTEMPTS, 1, MAX_ATTEMPTS),
+    leaseMs: lease,
   };
-}
-
-function whole(name: string, value: number, most: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw wrong(`${name} is ${String(value)}; it must be a whole number from 1 to ${most}`);
 }
 
 function wrong(text: string): LintelError {

@@ -1,0 +1,98 @@
+/** All that the configuration consists of: one section for each key at the top of the file. */
+import { section as beam } from "../gateway/beam/config.ts";
+import { section as grpc } from "../gateway/grpc/config.ts";
+import { section as http } from "../gateway/http/config.ts";
+import { section as jobs } from "../gateway/jobs/config.ts";
+import { section as native } from "../gateway/native/config.ts";
+import { hinted, list, option, text } from "../schema/fields.ts";
+import type { JsonSchema, OptionFlag, Section } from "../schema/section.ts";
+import { tls } from "../transport/config.ts";
+import { inlined, mapOf } from "./json-schema.ts";
+import { limits } from "./limits.ts";
+import { services } from "./services.ts";
+
+/** A section with what its schema says in JSON Schema, worked out when it is asked for; empty for one that says nothing. */
+export class ReadySection {
+  readonly section: Section;
+  #json: JsonSchema | undefined;
+
+  constructor(section: Section) {
+    this.section = section;
+  }
+
+  get json(): JsonSchema {
+    const convert = this.section.schema?.["~standard"].jsonSchema;
+    return (this.#json ??= convert === undefined ? {} : inlined(convert.input({ target: "draft-07" })));
+  }
+}
+
+export class Sections {
+  readonly #all = new Map<string, ReadySection>();
+
+  /** Keys at the top of the file. */
+  get keys(): string[] {
+    return [...this.#all].flatMap(([key, { section }]) => [key, ...(section.topLevel ?? [])]);
+  }
+
+  get flags(): OptionFlag[] {
+    return [...this.#all.values()].flatMap(({ section }) => section.flags ?? []);
+  }
+
+  add(key: string, section: Section): void {
+    this.#all.set(key, new ReadySection(section));
+  }
+
+  get(key: string): ReadySection | undefined {
+    return this.#all.get(key);
+  }
+
+  /** The section that a key at the top belongs to, with the name of the option there: `routes` is `http.routes`. */
+  ownerOf(key: string): string | undefined {
+    for (const [name, { section }] of this.#all) if (section.topLevel?.includes(key) === true) return name;
+    return undefined;
+  }
+
+  /** The schema of a key at the top. Undefined for one that there is not. */
+  schemaOf(key: string): JsonSchema | undefined {
+    const owner = this.ownerOf(key);
+    if (owner === undefined) return this.get(key)?.json;
+    return mapOf(this.get(owner)?.json ?? {})?.properties?.[key];
+  }
+}
+
+/** The sections that are always there. Services start in `folder`, unless they say otherwise. */
+export async function loadSections(folder: string): Promise<Sections> {
+  const sections = new Sections();
+  sections.add("http", http);
+  sections.add("jobs", jobs);
+  sections.add("listen", native);
+  sections.add("tls", TLS);
+  sections.add("beam", beam);
+  sections.add("grpc", grpc);
+  sections.add("limits", { schema: limits });
+  sections.add("services", {
+    schema: option("What `lintel up` starts next to the hub, by name.", services(folder)),
+  });
+  sections.add(GATEWAYS, {
+    schema: option(
+      "Gateways of your own: modules whose default export is a kind of gateway. The name of a kind is then a key of the file.",
+      list(hinted(text(), { title: "a module", isPath: true })),
+    ),
+  });
+  return sections;
+}
+
+export const GATEWAYS = "gateways";
+
+const TLS: Section = {
+  schema: option("Certificates for every gateway that takes some and has none of its own.", tls()),
+  flags: [
+    {
+      flag: "--tls-cert <file>",
+      about: "certificate in PEM, with its chain, for HTTP and for URLs with TLS",
+      path: ["tls", "cert"],
+    },
+    { flag: "--tls-key <file>", about: "the certificate's key in PEM", path: ["tls", "key"] },
+  ],
+  variable: "LINTEL_HUB_TLS", // LINTEL_TLS_CERT and its like are of those who connect to a hub
+};
