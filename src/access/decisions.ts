@@ -14,10 +14,8 @@ export function isPending(decision: Decision | Promise<Decision>): decision is P
 /** Decisions that are remembered for one principal, for each verb; the oldest is forgotten for one more. */
 const REMEMBERED = 1_024;
 
-const DENIED: Failure = Object.freeze(failure("PERMISSION_DENIED"));
 const REVOKED: Failure = Object.freeze(failure("UNAUTHENTICATED", "the credentials are no longer valid"));
 const EXPIRED: Failure = Object.freeze(failure("UNAUTHENTICATED", "the credentials have expired"));
-const UNAVAILABLE: Failure = Object.freeze(failure("ACCESS_UNAVAILABLE"));
 
 /** What all principals of a hub have in common. */
 export interface DecisionOptions {
@@ -121,14 +119,14 @@ export class Decisions {
       return this.#failed(error, verb);
     }
     if (typeof answer === "boolean") {
-      const decision = answer ? undefined : DENIED;
+      const decision = answer ? undefined : failure("PERMISSION_DENIED");
       remembered.remember(subject, decision);
       return decision;
     }
     const asked = within(Promise.resolve(answer), this.#options).then(
       (allowed) => {
         if (this.#over !== undefined) return this.#over;
-        const decision = allowed === true ? undefined : DENIED;
+        const decision = allowed === true ? undefined : failure("PERMISSION_DENIED");
         remembered.asked.delete(subject);
         remembered.remember(subject, decision);
         return decision;
@@ -145,7 +143,7 @@ export class Decisions {
   #failed(error: unknown, verb: Verb): Failure {
     if (error instanceof LintelError) return error.toFailure();
     this.#options.onError(error, `access.may(${JSON.stringify(this.principal.id)}, ${JSON.stringify(verb)})`);
-    return UNAVAILABLE;
+    return failure("ACCESS_UNAVAILABLE");
   }
 
   /** Milliseconds until the credentials expire. */

@@ -17,8 +17,6 @@ import type { Decision } from "./decisions.ts";
 const FIRST_HANDLE = LAST_NUMBER + 1;
 const LAST_HANDLE = 0xffff_ffff;
 
-const CALLER_GONE: Failure = Object.freeze(failure("CALLER_GONE"));
-const DEADLINE: Failure = Object.freeze(failure("DEADLINE"));
 const IN_FLIGHT_FULL: Failure = Object.freeze(
   failure("IN_FLIGHT_FULL", "too many requests wait for an access check"),
 );
@@ -56,7 +54,7 @@ export class WaitingRequests {
     asked: Promise<Decision>,
   ): number {
     const refuse = (why: Failure): 0 => this.refuse(route, request, timeoutMs, sink, tag, why);
-    if (!(timeoutMs > 0)) return refuse(DEADLINE);
+    if (!(timeoutMs > 0)) return refuse(failure("DEADLINE"));
     if (this.#requests.size >= this.#limit) return refuse(IN_FLIGHT_FULL);
     const kept = this.#kept.keep(request, sink, tag, true);
     if ("code" in kept) return refuse(kept);
@@ -66,7 +64,7 @@ export class WaitingRequests {
     const times = { timeoutMs: timeout, deadline: clock.now() + timeout };
     const waiting = new WaitingRequest(route, kept, sink, tag, times, () => this.#requests.delete(handle));
     this.#requests.set(handle, waiting);
-    waiting.timer = clock.after(timeout, () => this.#end(handle, waiting, DEADLINE));
+    waiting.timer = clock.after(timeout, () => this.#end(handle, waiting, failure("DEADLINE")));
     void asked.then((why) => this.#decided(handle, waiting, why));
     return handle;
   }
@@ -81,7 +79,7 @@ export class WaitingRequests {
   }
 
   /** Withdraws a request; false when it is none that has waited. */
-  cancel(handle: number, why: Failure = CALLER_GONE): boolean {
+  cancel(handle: number, why: Failure = failure("CALLER_GONE")): boolean {
     const waiting = handle < FIRST_HANDLE ? undefined : this.#requests.get(handle);
     if (waiting === undefined) return handle >= FIRST_HANDLE;
     this.#requests.delete(handle);

@@ -1,6 +1,6 @@
 /** A connection to an app that exists in memory only. `node:http` speaks HTTP on it and never knows. */
 import { Duplex } from "node:stream";
-import { LintelError, failure } from "../message/failure.ts";
+import { failure, toFailure } from "../message/failure.ts";
 import { Message } from "../message/message.ts";
 import type { SharedByStreams } from "../peer/stream/values.ts";
 import { Port } from "../peer/stream/port.ts";
@@ -15,7 +15,6 @@ const LAST_CHUNK = Buffer.from("0\r\n\r\n");
 const CRLF = Buffer.from("\r\n");
 const NO_ANSWER = Object.freeze(failure("BAD_ANSWER", "the app closed the connection without an answer"));
 const HALF_ANSWER = Object.freeze(failure("SOURCE_FAILED", "the app broke its answer off"));
-const FAILED = Object.freeze(failure("HANDLER_FAILED"));
 
 /** Who owns sockets learns what becomes of them. */
 export interface AppSocketOwner {
@@ -94,7 +93,7 @@ export class AppSocket extends Duplex {
 
   /** The app has failed. Its caller hears of that unless an answer has begun. */
   fail(): void {
-    this.#answer?.fail(this.#out === undefined ? FAILED : HALF_ANSWER);
+    this.#answer?.fail(this.#out === undefined ? failure("HANDLER_FAILED") : HALF_ANSWER);
     this.destroy();
   }
 
@@ -284,7 +283,7 @@ export class AppSocket extends Duplex {
   /** What the app writes is not what it has said: the caller hears of it, if it can, and so does who runs the app. */
   #distrust(error: unknown): void {
     if (this.#reader.isHttp) this.#owner.unsent(error); // else the app speaks something else, and knows
-    this.#answer?.fail(error instanceof LintelError ? error.toFailure() : FAILED);
+    this.#answer?.fail(toFailure(error));
     this.destroy();
   }
 }

@@ -20,7 +20,6 @@ export type FetchHandler = (request: Request, environment: FetchEnvironment) => 
 
 const MICROTASKS = 16;
 const NO_BYTES = new Uint8Array(0);
-const FAILED = Object.freeze(failure("HANDLER_FAILED"));
 
 export class FetchApp implements App {
   readonly #handler: FetchHandler;
@@ -76,7 +75,7 @@ export class FetchApp implements App {
       const isKnown = error instanceof LintelError;
       if (!isKnown || error.reason === "BAD_ANSWER") this.#onError(error, "the app");
       if (isKnown && error.reason === "BAD_ANSWER") answer.fail(error.toFailure());
-      else answer.fail(answer.state === "open" ? FAILED : failure("SOURCE_FAILED"));
+      else answer.fail(answer.state === "open" ? failure("HANDLER_FAILED") : failure("SOURCE_FAILED"));
       controller.abort(error);
       reader?.cancel(error).catch(() => undefined); // it may have failed for what it gave, and go on for ever
     }

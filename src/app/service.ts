@@ -29,7 +29,6 @@ export interface HttpServiceOptions {
 }
 
 const GRACE_MS = 5_000;
-const DRAINING = Object.freeze(failure("DRAINING"));
 
 /** A web app behind a subject. */
 export class HttpService implements Worker, AnswerOwner, AsyncDisposable {
@@ -137,7 +136,7 @@ export class HttpService implements Worker, AnswerOwner, AsyncDisposable {
     if (this.#answers.size > 0) {
       const idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
       const timer = setTimeout(() => {
-        for (const answer of [...this.#answers.values()]) answer.fail(DRAINING);
+        for (const answer of [...this.#answers.values()]) answer.fail(failure("DRAINING"));
       }, this.#graceMs);
       await idle;
       clearTimeout(timer);

@@ -1,4 +1,4 @@
-import { REASONS, isCode, type Code, type Reason } from "./status.ts";
+import { REASONS, isCode, isReason, reasonOr, type Code, type Reason } from "./status.ts";
 
 /**
  * How a request ended when it was not answered. This is the form that travels through brokers and sessions:
@@ -13,10 +13,24 @@ export interface Failure {
   readonly details?: Uint8Array | undefined;
 }
 
-/** A failure of Lintel's own table, with an optional text in place of the table's. */
+/** The one failure of each reason that has the text of the table. */
+const KNOWN: ReadonlyMap<string, Failure> = new Map(
+  Object.entries(REASONS).map(([reason, { code, text, retryable }]) => [
+    reason,
+    Object.freeze({ code, reason, message: text, retryable }),
+  ]),
+);
+
+/** A failure of Lintel's own table, with an optional text in place of the table's. Without one it is always the same object. */
 export function failure(reason: Reason, message?: string): Failure {
-  const row = REASONS[reason];
-  return { code: row.code, reason, message: message ?? row.text, retryable: row.retryable };
+  if (message === undefined) return KNOWN.get(reason)!;
+  const { code, retryable } = REASONS[reason];
+  return { code, reason, message, retryable };
+}
+
+/** What others hear of an error that was caught: `otherwise` unless it is a LintelError, since its text may hold a secret. */
+export function toFailure(error: unknown, otherwise: Failure = failure("HANDLER_FAILED")): Failure {
+  return error instanceof LintelError ? error.toFailure() : otherwise;
 }
 
 export interface LintelErrorOptions {
@@ -28,8 +42,6 @@ export interface LintelErrorOptions {
   readonly details?: unknown;
   readonly cause?: unknown;
 }
-
-const REASON_SHAPE = /^[A-Z0-9_]{1,64}$/;
 
 /**
  * The one error type of the public API. Thrown by a handler it keeps code, reason, message, `retryable` and details on
@@ -49,8 +61,7 @@ export class LintelError extends Error {
     if (!isCode(code))
       throw new TypeError(`"${String(code)}" is not a status code; docs/ERRORS.md lists them`);
     const reason = options.reason ?? code.toUpperCase();
-    if (!REASON_SHAPE.test(reason))
-      throw new TypeError(`"${reason}" is not a reason: it must match [A-Z0-9_]{1,64}`);
+    if (!isReason(reason)) throw new TypeError(`"${reason}" is not a reason: it must match [A-Z0-9_]{1,64}`);
     this.code = code;
     this.reason = reason;
     this.retryable = options.retryable ?? false;
@@ -66,7 +77,7 @@ export class LintelError extends Error {
   /** The error a caller sees for a failure that arrived. */
   static from(arrived: Failure): LintelError {
     const error = new LintelError(arrived.code, arrived.message, {
-      reason: REASON_SHAPE.test(arrived.reason) ? arrived.reason : arrived.code.toUpperCase(),
+      reason: reasonOr(arrived.reason, arrived.code),
       retryable: arrived.retryable,
       details: arrived.details === undefined ? undefined : parseDetails(arrived.details),
     });

@@ -1,8 +1,6 @@
 /** Failures as problem details (RFC 9457): the same members for every failure, over every gateway, and never a stack. */
 import type { Failure } from "./failure.ts";
-import { REASONS, type Reason } from "./status.ts";
-
-const REASON_SHAPE = /^[A-Z0-9_]{1,64}$/;
+import { REASONS, reasonOr, type Reason } from "./status.ts";
 
 export interface ProblemText {
   readonly reason: string;
@@ -12,7 +10,7 @@ export interface ProblemText {
 
 /** What `application/problem+json` says of a failure that is sent with this status. */
 export function problemText(failed: Failure, status: number): ProblemText {
-  const reason = REASON_SHAPE.test(failed.reason) ? failed.reason : failed.code.toUpperCase();
+  const reason = reasonOr(failed.reason, failed.code);
   const members = JSON.stringify({
     type: `urn:lintel:${reason}`,
     title: titleOf(failed, reason),

@@ -218,3 +218,15 @@ export function httpStatus(failure: { readonly code: Code; readonly reason: stri
   if (row?.http !== undefined && row.code === failure.code) return row.http;
   return CODE_ROWS[failure.code].http;
 }
+
+const REASON = /^[A-Z0-9_]{1,64}$/;
+
+/** True for text that may be a reason, Lintel's or a handler's own. */
+export function isReason(text: string): boolean {
+  return REASON.test(text);
+}
+
+/** The reason that somebody else has named, or the code in upper case where that is none. */
+export function reasonOr(named: string | undefined, code: Code): string {
+  return named !== undefined && REASON.test(named) ? named : code.toUpperCase();
+}

@@ -6,7 +6,7 @@ import { MAX_SUBJECT, MAX_TIMEOUT } from "../message/limits.ts";
 import type { BufferLease } from "../message/buffer-lease.ts";
 import { Message, type Format } from "../message/message.ts";
 import { OVERFLOWS } from "../message/overflow.ts";
-import { CODES, isCode } from "../message/status.ts";
+import { CODES, isCode, reasonOr } from "../message/status.ts";
 import { isPattern, isSubject } from "../message/subject.ts";
 import { readUtf8 } from "../message/text.ts";
 import {
@@ -27,7 +27,6 @@ import { MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState }
 
 const MAX_QUEUE_NAME = 255;
 const NO_BYTES = new Uint8Array(0);
-const REASON = /^[A-Z0-9_]{1,64}$/;
 const UNKNOWN_POLICY: Failure = Object.freeze(
   new LintelError("unimplemented", "an unknown policy for subscribers that do not keep up").toFailure(),
 );
@@ -316,7 +315,7 @@ export class Inbound<R> implements FrameSink {
     const reason = findHeader(block, "reason");
     return {
       code,
-      reason: reason !== undefined && REASON.test(reason) ? reason : code.toUpperCase(),
+      reason: reasonOr(reason, code),
       message: findHeader(block, "message") ?? "",
       retryable: findHeader(block, "retryable") === "true",
       details: payloadStart < end ? copyOf(bytes, payloadStart, end) : undefined,

@@ -3,7 +3,7 @@
  * methods and hears its events. Bytes or whole messages flow one way or both, each way limited by credit.
  */
 import { ReceiveQueue } from "./receive-queue.ts";
-import { LintelError, failure, type Failure } from "../message/failure.ts";
+import { failure, toFailure, type Failure } from "../message/failure.ts";
 import { findHeader, headerLine } from "../message/headers.ts";
 import type { Message, StreamEnd, StreamEvents } from "../message/message.ts";
 import { encodeUtf8 } from "../message/text.ts";
@@ -68,7 +68,7 @@ class Forward implements StreamEvents {
     try {
       this.#to.send(message); // what a full connection keeps is bounded by the credit of whoever receives it
     } catch (error) {
-      const why = error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
+      const why = toFailure(error);
       discardStreams(message, why);
       this.#to.reset(why);
       this.#from.reset(why);

@@ -24,8 +24,6 @@ export interface DispatchOptions {
 const NO_SERVICE = Object.freeze(
   failure("NO_RESPONDERS", "this peer does not serve the subject (any longer)"),
 );
-const DEADLINE = Object.freeze(failure("DEADLINE"));
-const IN_FLIGHT_FULL = Object.freeze(failure("IN_FLIGHT_FULL"));
 const UNIMPLEMENTED: Failure = Object.freeze(
   new LintelError("unimplemented", "a peer that dialed takes no registrations").toFailure(),
 );
@@ -42,7 +40,7 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
     const { jobs, clock, session } = this.#options;
     const service = binding.resolved?.service ?? this.#resolve(binding).service;
     if (service === undefined || service.lost) return this.#refuse(binding, id, request, NO_SERVICE);
-    if (timeoutMs === 0) return this.#refuse(binding, id, request, DEADLINE); // P-41
+    if (timeoutMs === 0) return this.#refuse(binding, id, request, failure("DEADLINE")); // P-41
     if (jobs.holds(id)) {
       // P-40
       session()?.fail(failure("BAD_FRAME", `request ${id} is in flight already`));
@@ -50,7 +48,7 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
     }
     const now = session()?.heartbeat.heardAt ?? clock.now();
     const job = jobs.add(id, service, now + timeoutMs);
-    if (job === 0) this.#refuse(binding, id, request, IN_FLIGHT_FULL);
+    if (job === 0) this.#refuse(binding, id, request, failure("IN_FLIGHT_FULL"));
     else service.worker.execute(job, binding.resolved!.route, request, timeoutMs, now, 1);
   }
 

@@ -2,7 +2,7 @@
 import { DeadlineTable, type Pending } from "../../collections/deadline-table.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Sink } from "../../message/delivery.ts";
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Limits } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
@@ -32,8 +32,6 @@ export interface OutgoingOptions {
   readonly onReleased: () => void;
 }
 
-const IN_FLIGHT_FULL = Object.freeze(failure("IN_FLIGHT_FULL"));
-const DEADLINE = Object.freeze(failure("DEADLINE"));
 /** Requests that wait for a session that is full may have so many times its buffer. */
 const MOST_UNSENT = 64;
 
@@ -65,7 +63,7 @@ export class Outgoing {
     tag: number,
   ): number {
     const row = this.table.add(this.#options.clock.now() + timeoutMs);
-    if (row === undefined) return refuse(request, sink, tag, IN_FLIGHT_FULL);
+    if (row === undefined) return refuse(request, sink, tag, failure("IN_FLIGHT_FULL"));
     row.sink = sink;
     row.tag = tag;
     const { id } = row;
@@ -118,13 +116,13 @@ export class Outgoing {
   #wait(session: Session<Incoming>, id: number, route: OutBinding, request: Message): void {
     const message = request.retain();
     checkSize(message, session);
-    if (!this.#unsent.add(id, { route, message })) throw LintelError.from(IN_FLIGHT_FULL);
+    if (!this.#unsent.add(id, { route, message })) throw LintelError.from(failure("IN_FLIGHT_FULL"));
   }
 
   #expired(row: Waiting): void {
     const { sink, tag } = row;
-    this.#withdraw(row, DEADLINE);
-    sink?.failed(tag, DEADLINE);
+    this.#withdraw(row, failure("DEADLINE"));
+    sink?.failed(tag, failure("DEADLINE"));
   }
 
   #withdraw(row: Waiting, why: Failure): void {
@@ -147,8 +145,4 @@ export function refuse(request: Message, sink: Sink, tag: number, why: Failure):
   sink.failed(tag, why);
   discardStreams(request, why);
   return 0;
-}
-
-function toFailure(error: unknown): Failure {
-  return error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
 }

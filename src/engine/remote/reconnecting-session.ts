@@ -1,7 +1,7 @@
 import { urlText } from "../../message/url-text.ts";
 import { backoffMs, type BackoffLimits } from "../../runtime/backoff.ts";
 import type { Clock, Random } from "../../runtime/clock.ts";
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { OpenStreams } from "../../stream/open-streams.ts";
 import type { SessionCalls, SessionRegistrations } from "../../session/events.ts";
 import type { SideChannels } from "../../session/side-channels/side-channels.ts";
@@ -156,8 +156,7 @@ export class ReconnectingSession {
   }
 
   #giveUp(error: TypeError | LintelError): void {
-    this.lastFailure =
-      error instanceof LintelError ? error.toFailure() : failure("NOT_CONNECTED", error.message);
+    this.lastFailure = toFailure(error, failure("NOT_CONNECTED", error.message));
     this.#abandonAttempts();
     this.#options.clock.clear(this.#timer);
     this.#enter("closed", this.lastFailure);

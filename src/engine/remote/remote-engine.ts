@@ -51,14 +51,8 @@ export interface RemoteEngineOptions extends Pick<SessionOptions<never>, "sideCh
   readonly onError?: (error: unknown, where: string) => void;
 }
 
-const NOT_CONNECTED = Object.freeze(failure("NOT_CONNECTED"));
-const DEADLINE = Object.freeze(failure("DEADLINE"));
-const WORKER_LOST = Object.freeze(failure("WORKER_LOST"));
-const CALLER_GONE = Object.freeze(failure("CALLER_GONE"));
-const DRAINING = Object.freeze(failure("DRAINING"));
 /** Why a hub ends sessions in the course of things. */
 const EXPECTED: ReadonlySet<string> = new Set(["DRAINING", "CLOSED"]);
-const CLOSED = Object.freeze(failure("CLOSED"));
 /** Subjects whose prepared form is kept. Past this they are prepared anew. */
 const ROUTES = 65_536;
 
@@ -81,7 +75,7 @@ export class RemoteEngine implements Engine {
   readonly #onSessionEnded: (why: Failure) => void;
   #state: "open" | "draining" | "closed" = "open";
   /** Why there is no session, while there is none: the hub cannot be reached, or it lets nobody in with these credentials. */
-  #absent: Failure = NOT_CONNECTED;
+  #absent: Failure = failure("NOT_CONNECTED");
   readonly #publishing: PublishBackpressure;
   #onIdle: (() => void)[] = [];
   #onOpen: { resolve(): void; reject(error: Error): void }[] = [];
@@ -149,7 +143,7 @@ export class RemoteEngine implements Engine {
    */
   connected(): Promise<void> {
     if (this.#link.session !== undefined) return Promise.resolve();
-    if (this.#absent !== NOT_CONNECTED) return Promise.reject(LintelError.from(this.#absent));
+    if (this.#absent !== failure("NOT_CONNECTED")) return Promise.reject(LintelError.from(this.#absent));
     return new Promise((resolve, reject) => this.#onOpen.push({ resolve, reject }));
   }
 
@@ -168,7 +162,8 @@ export class RemoteEngine implements Engine {
 
   publish(route: Route, publication: Message): Promise<void> | undefined {
     const { session } = this.#link;
-    if (session === undefined) throw LintelError.from(this.#state === "closed" ? CLOSED : this.#absent);
+    if (session === undefined)
+      throw LintelError.from(this.#state === "closed" ? failure("CLOSED") : this.#absent);
     this.#publishing.check(session.outbox);
     session.publish(route as OutBinding, publication);
     return this.#publishing.wait(session.outbox);
@@ -177,14 +172,14 @@ export class RemoteEngine implements Engine {
   request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number {
     const { session } = this.#link;
     if (session === undefined)
-      return refuse(request, sink, tag, this.#state === "closed" ? CLOSED : this.#absent);
-    if (this.#state !== "open") return refuse(request, sink, tag, DRAINING);
-    if (!(timeoutMs > 0)) return refuse(request, sink, tag, DEADLINE);
+      return refuse(request, sink, tag, this.#state === "closed" ? failure("CLOSED") : this.#absent);
+    if (this.#state !== "open") return refuse(request, sink, tag, failure("DRAINING"));
+    if (!(timeoutMs > 0)) return refuse(request, sink, tag, failure("DEADLINE"));
     const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
     return this.#outgoing.request(session, route as OutBinding, request, timeout, sink, tag);
   }
 
-  cancel(handle: number, why: Failure = CALLER_GONE): void {
+  cancel(handle: number, why: Failure = failure("CALLER_GONE")): void {
     this.#outgoing.cancel(handle, why);
   }
 
@@ -223,16 +218,16 @@ export class RemoteEngine implements Engine {
     });
   }
 
-  async close(why: Failure = CLOSED): Promise<void> {
+  async close(why: Failure = failure("CLOSED")): Promise<void> {
     if (this.#state === "closed") return this.#link.close();
     this.#state = "closed";
     const { session } = this.#link;
     if (session !== undefined) while (this.#sendOutcome(session)); // what was answered is sent, full or not
-    if (why !== CLOSED) this.#jobs.failAll(why, session);
+    if (why !== failure("CLOSED")) this.#jobs.failAll(why, session);
     await this.#link.close();
     this.#failAll(why);
     this.#drained();
-    this.#registered.close(LintelError.from(CLOSED));
+    this.#registered.close(LintelError.from(failure("CLOSED")));
     this.#outgoing.table.stop();
     this.#jobs.stop();
     for (const waiter of this.#onOpen.splice(0)) waiter.resolve();
@@ -295,7 +290,8 @@ export class RemoteEngine implements Engine {
     service.lost = true;
     this.#unregister(service.number);
     const { session } = this.#link;
-    for (const wireId of this.#jobs.endService(service)) session?.error(service.number, wireId, WORKER_LOST);
+    for (const wireId of this.#jobs.endService(service))
+      session?.error(service.number, wireId, failure("WORKER_LOST"));
     this.#idle();
   }
 
@@ -312,9 +308,9 @@ export class RemoteEngine implements Engine {
   }
 
   #checkOpen(): void {
-    if (this.#state === "closed") throw LintelError.from(CLOSED);
-    if (this.#state === "draining") throw LintelError.from(DRAINING);
-    if (this.#absent !== NOT_CONNECTED) throw LintelError.from(this.#absent);
+    if (this.#state === "closed") throw LintelError.from(failure("CLOSED"));
+    if (this.#state === "draining") throw LintelError.from(failure("DRAINING"));
+    if (this.#absent !== failure("NOT_CONNECTED")) throw LintelError.from(this.#absent);
   }
 
   #opened(session: Session<Incoming>): void {
@@ -348,7 +344,7 @@ export class RemoteEngine implements Engine {
   /** The session is gone: requests have lost their answers, and jobs the way back for theirs. */
   #failAll(why: Failure): void {
     const sent = { ...why, retryable: false }; // E-29: it may have been executed
-    this.#outgoing.failAll(sent, this.#state === "closed" ? why : NOT_CONNECTED); // P-102
+    this.#outgoing.failAll(sent, this.#state === "closed" ? why : failure("NOT_CONNECTED")); // P-102
     this.#jobs.cancelAll(why);
     this.#registered.lost();
     this.#idle();

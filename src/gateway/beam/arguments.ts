@@ -5,7 +5,7 @@ import { bareType, builtInFor } from "../../codec/values.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { findHeader, headerLine } from "../../message/headers.ts";
 import { Format, Message } from "../../message/message.ts";
-import { isCode } from "../../message/status.ts";
+import { isCode, reasonOr } from "../../message/status.ts";
 import { isRoot } from "../../stream/stream.ts";
 import { encodeUtf8 } from "../../message/text.ts";
 import { bytesOfBase64, base64Of } from "../../codec/base64.ts";
@@ -146,16 +146,12 @@ export function errorOf({ message, code, reason }: Failure): Outgoing {
 export function failureOf({ args }: BeamMessage): Failure {
   const [message = "the worker gave no reason", code, reason] = args;
   const known = isCode(code) ? code : "unknown";
-  return new LintelError(known, message, isReason(reason) ? { reason } : {}).toFailure();
+  return new LintelError(known, message, { reason: reasonOr(reason, known) }).toFailure();
 }
 
 /** The failure for a message that beam cannot carry, because it carries more than one stream. */
 export function tooManyStreams(): Failure {
   return failure("BAD_ANSWER", "a message of beam carries one stream, and no more");
-}
-
-function isReason(text: string | undefined): text is string {
-  return text !== undefined && /^[A-Z0-9_]{1,64}$/.test(text);
 }
 
 /** A name may have characters that no header has. */

@@ -1,4 +1,4 @@
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { StreamEnd } from "../../message/message.ts";
 import { adoptSocket, closeDescriptor, socketPair } from "../../transport/descriptors/endpoints.ts";
 import { errorOf } from "./arguments.ts";
@@ -44,7 +44,7 @@ export class Attachments {
     } catch (error) {
       closeDescriptor(descriptor);
       this.site.stats.refused++;
-      this.report(error instanceof LintelError ? error.toFailure() : failure("BAD_FRAME"), "beam");
+      this.report(toFailure(error, failure("BAD_FRAME")), "beam");
       return undefined;
     }
   }

@@ -13,7 +13,6 @@ import { OFFER_LINES, isAccepted } from "./opening.ts";
 
 const CHANNEL = { receives: true, sends: true, messages: true };
 const ANSWERED = Object.freeze(failure("NOT_ACCEPTED", "the caller was answered without a channel"));
-const GONE = Object.freeze(failure("CALLER_GONE"));
 const UNSUPPORTED = "STREAMS_UNSUPPORTED";
 
 /**
@@ -68,7 +67,7 @@ export class BeamCall implements Sink, BridgeOwner {
   // Sink
 
   answered(_tag: number, answer: Message): void {
-    if (this.#state !== "waiting") return discardStreams(answer, GONE);
+    if (this.#state !== "waiting") return discardStreams(answer, failure("CALLER_GONE"));
     if (isAccepted(answer)) {
       discardStreams(answer);
       this.#state = "open";

@@ -1,4 +1,4 @@
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message, StreamEnd, StreamEvents } from "../../message/message.ts";
 import { createStream } from "../../stream/stream-pair.ts";
 import { discardStreams, messageCost } from "../../stream/stream.ts";
@@ -136,7 +136,7 @@ export class ChannelBridge implements MessageSocketEvents, StreamEvents, PumpSou
   }
 
   refused(error: unknown, message: Message): void {
-    const why = error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
+    const why = toFailure(error);
     discardStreams(message, why);
     this.#fail(why);
   }
@@ -159,7 +159,7 @@ export class ChannelBridge implements MessageSocketEvents, StreamEvents, PumpSou
     try {
       sendCarrying(this.#link, this.#form(message), message, this.#attachments);
     } catch (error) {
-      return this.#fail(error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED"));
+      return this.#fail(toFailure(error));
     }
     return this.#window.sent(messageCost(message));
   }
@@ -251,7 +251,7 @@ export function sendCarrying(
     new ByteBridge(near, end, attachments).start();
     return link.send(made, far);
   } catch (error) {
-    discardStreams(message, error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED"));
+    discardStreams(message, toFailure(error));
     throw error;
   }
 }

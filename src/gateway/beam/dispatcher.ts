@@ -1,6 +1,6 @@
 import type { PatternTrie } from "../../collections/pattern-trie.ts";
 import type { Sink } from "../../message/delivery.ts";
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message, StreamEnd } from "../../message/message.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import { discardStreams } from "../../stream/stream.ts";
@@ -108,8 +108,7 @@ export class BeamDispatcher implements Sink {
   }
 
   #publish(publish: () => Promise<void> | undefined): void {
-    const lost = (error: unknown): void =>
-      this.failed(0, error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED"));
+    const lost = (error: unknown): void => this.failed(0, toFailure(error));
     try {
       const room = publish();
       if (room === undefined) this.#ended();

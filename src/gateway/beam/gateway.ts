@@ -10,7 +10,6 @@ import { BeamContext } from "./context.ts";
 import { beamSettings, type BeamOptions } from "./options.ts";
 import type { BeamStats } from "./stats.ts";
 
-const DRAINING = Object.freeze(failure("DRAINING"));
 const CLOSED = Object.freeze(failure("CLOSED", "the hub was closed"));
 
 /**
@@ -52,7 +51,7 @@ export class BeamGateway implements Gateway {
 
   /** Accepts nothing new, neither connections nor messages, and resolves when every request has its outcome. */
   async drain(): Promise<void> {
-    this.#site.refusal ??= DRAINING;
+    this.#site.refusal ??= failure("DRAINING");
     await this.#listener?.close();
     if (!this.#isIdle) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }

@@ -17,7 +17,6 @@ export interface Outcome {
 
 const NO_BYTES = new Uint8Array(0);
 const LOST = Object.freeze(failure("WORKER_LOST", "the worker has closed the call without an answer"));
-const LATE = Object.freeze(failure("CALLER_GONE"));
 
 /**
  * A request that a worker of beam holds. Its first message on the attachment is the answer; where the caller has a channel,
@@ -49,7 +48,7 @@ export class BeamJob implements MessageSocketEvents, BridgeOwner {
   /** Nobody waits for it. */
   cancel(): void {
     this.#isDone = true;
-    this.#bridge?.detach(LATE);
+    this.#bridge?.detach(failure("CALLER_GONE"));
     this.#link.abort();
   }
 
@@ -67,12 +66,12 @@ export class BeamJob implements MessageSocketEvents, BridgeOwner {
         ? undefined
         : streamOver(attachment, this.#attachments, message.generation ?? 2);
     if (message.name === "error") {
-      stream?.reset(LATE);
+      stream?.reset(failure("CALLER_GONE"));
       this.#outcome.fail(failureOf(message));
     } else {
       const answer = answerOf(message, stream !== undefined);
       if (stream !== undefined) answer.streams = [stream];
-      if (!this.#outcome.answer(answer)) discardStreams(answer, LATE);
+      if (!this.#outcome.answer(answer)) discardStreams(answer, failure("CALLER_GONE"));
     }
     this.#link.close();
   }
@@ -98,7 +97,7 @@ export class BeamJob implements MessageSocketEvents, BridgeOwner {
     if (this.#isDone) return true;
     if (message !== undefined && message.name !== "error") return this.#accept();
     this.#end(message === undefined ? LOST : failureOf(message));
-    this.#bridge?.detach(LATE);
+    this.#bridge?.detach(failure("CALLER_GONE"));
     this.#link.close();
     return false;
   }
@@ -121,7 +120,7 @@ export class BeamJob implements MessageSocketEvents, BridgeOwner {
   #accept(): boolean {
     this.#isDone = true;
     if (this.#outcome.answer(Message.ofBytes(NO_BYTES, ACCEPTED_LINE, Format.typed))) return true;
-    this.#bridge?.detach(LATE);
+    this.#bridge?.detach(failure("CALLER_GONE"));
     this.#link.close();
     return false;
   }

@@ -1,4 +1,4 @@
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { failure, toFailure, type Failure } from "../../message/failure.ts";
 import type {
   DescriptorSocket,
   DescriptorSocketHandler,
@@ -143,7 +143,7 @@ export class MessageSocket implements DescriptorSocketHandler, FrameSink {
       const refused = this.#reader.push(bytes, descriptors, this);
       if (refused !== undefined) this.#over(refused);
     } catch (error) {
-      this.#over(error instanceof LintelError ? error.toFailure() : failure("BAD_FRAME"));
+      this.#over(toFailure(error, failure("BAD_FRAME")));
     }
     if (this.#state === "over") closeAll(this.#reader.release()); // also what came just now
     return undefined;

@@ -1,6 +1,6 @@
 import { PatternTrie } from "../../collections/pattern-trie.ts";
 import type { Registration, Route, Worker } from "../../message/delivery.ts";
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { LintelError, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import { argumentsOf, errorOf, pairsOf } from "./arguments.ts";
@@ -114,7 +114,7 @@ class Service implements Worker {
     this.#concurrency = Math.max(1, settings.maxAttachments - 1); // one is what it has registered with
     const onEnded = (why: Failure): void => on.ended(why);
     this.#registration = engine.serve(pattern, this, { concurrency: this.#concurrency, onEnded });
-    this.#registration.ready.catch((error: unknown) => on.ended(failureOf(error)));
+    this.#registration.ready.catch((error: unknown) => on.ended(toFailure(error)));
   }
 
   /** Takes nothing new until `resume`. */
@@ -140,7 +140,7 @@ class Service implements Worker {
       this.#jobs.set(job, this.#start(job, route, request));
       this.#on.sent();
     } catch (error) {
-      const why = failureOf(error);
+      const why = toFailure(error);
       discardStreams(request, why);
       this.#registration.fail(job, why);
     }
@@ -172,8 +172,4 @@ class Service implements Worker {
     job.start(request, channel);
     return job;
   }
-}
-
-function failureOf(error: unknown): Failure {
-  return error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
 }

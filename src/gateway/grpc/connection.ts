@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Engine } from "../../engine/engine.ts";
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import { MAX_TIMEOUT } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
 import type { SharedBound } from "../../collections/shared-bound.ts";
@@ -299,8 +299,4 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
 
 function failureFor(code: "already_exists" | "not_found" | "failed_precondition", message: string): Failure {
   return new LintelError(code, message).toFailure();
-}
-
-function toFailure(error: unknown): Failure {
-  return error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
 }

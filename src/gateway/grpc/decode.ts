@@ -3,11 +3,10 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { headerLine } from "../../message/headers.ts";
 import { Format, Message } from "../../message/message.ts";
-import { isCode } from "../../message/status.ts";
+import { isCode, reasonOr } from "../../message/status.ts";
 import type { Answer, Failure as SentFailure, FailureSchema } from "./generated/lintel/v1/worker_pb.ts";
 import type { GrpcLimits } from "./options.ts";
 
-const REASON = /^[A-Z0-9_]{1,64}$/;
 /** Of a failure's text, in UTF-16 units, and its details, in bytes. More does not travel. */
 const MAX_TEXT = 2_048;
 const MAX_DETAILS = 65_536;
@@ -52,7 +51,7 @@ export function failureOf(sent: SentFailure | undefined): Failure {
   const code = isCode(named) ? named : named === "" ? "internal" : "unknown";
   return {
     code,
-    reason: REASON.test(reason) ? reason : code.toUpperCase(),
+    reason: reasonOr(reason, code),
     message: message === "" ? failure("HANDLER_FAILED").message : message.slice(0, MAX_TEXT),
     retryable,
     details:

@@ -41,8 +41,6 @@ const IDLE_MS = 60_000;
 /** Connections have this long to end by themselves when the gateway is closed. Milliseconds. */
 const CLOSING_MS = 1_000;
 
-const DRAINING = Object.freeze(failure("DRAINING"));
-
 /** Opens the gateway. Rejects with `invalid_argument` for options that are wrong, and with the system's errors of listening. */
 export async function openGrpc(
   { engine, limits, tls }: GatewayContext,
@@ -135,8 +133,8 @@ export class GrpcGateway implements Gateway, GrpcContext {
 
   /** Takes no new workers. Those that are there go on, for what was accepted before, until the gateway is closed. */
   drain(): Promise<void> {
-    this.#refusal = DRAINING;
-    for (const worker of this.#workers) worker.goaway(DRAINING);
+    this.#refusal = failure("DRAINING");
+    for (const worker of this.#workers) worker.goaway(failure("DRAINING"));
     for (const session of this.#sessions) session.close(); // when the last call on it has ended
     void this.#listener?.close(); // it is closed when the last connection is
     return Promise.resolve();
@@ -144,8 +142,8 @@ export class GrpcGateway implements Gateway, GrpcContext {
 
   /** Ends all calls; jobs that workers hold fail as `WORKER_LOST`. */
   async close(): Promise<void> {
-    this.#refusal = DRAINING;
-    for (const call of [...this.#workers, ...this.#reflections]) call.end(DRAINING);
+    this.#refusal = failure("DRAINING");
+    for (const call of [...this.#workers, ...this.#reflections]) call.end(failure("DRAINING"));
     await this.#listener?.close();
     for (const session of this.#sessions) session.close();
     await this.#emptied();

@@ -1,6 +1,6 @@
 import type { Engine } from "../../engine/engine.ts";
 import type { Registration, Route, Worker } from "../../message/delivery.ts";
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import type { Handed } from "./encode.ts";
@@ -29,7 +29,6 @@ export interface WorkerOwner {
   gone(worker: GrpcWorker): void;
 }
 
-const NO_STREAMS = Object.freeze(failure("STREAMS_UNSUPPORTED"));
 const BEHIND = Object.freeze(failure("QUEUE_FULL", "the worker does not read as fast as it is sent jobs"));
 /** Requests at a time, where nothing else bounds them. */
 const MAX_PLACES = 1_000_000_000;
@@ -122,14 +121,14 @@ export class GrpcWorker implements Worker {
     this.#held++;
     if ("credit" in this.#room) this.#room.credit--;
     if (request.streams !== undefined) {
-      discardStreams(request, NO_STREAMS);
-      return this.#refuse(job, NO_STREAMS); // W-42
+      discardStreams(request, failure("STREAMS_UNSUPPORTED"));
+      return this.#refuse(job, failure("STREAMS_UNSUPPORTED")); // W-42
     }
     if (this.#isPaused) return this.#refuse(job, BEHIND); // only by an engine that cannot be told to wait
     try {
       this.#link.sendJob(this, { job, registration: this.number, route, timeoutMs, attempt }, request);
     } catch (error) {
-      return this.#refuse(job, error instanceof LintelError ? error.toFailure() : failure("BAD_PAYLOAD"));
+      return this.#refuse(job, toFailure(error, failure("BAD_PAYLOAD")));
     }
     return undefined;
   }

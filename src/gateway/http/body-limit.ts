@@ -3,7 +3,7 @@ import { failure, type Failure } from "../../message/failure.ts";
 import { SharedBound } from "../../collections/shared-bound.ts";
 
 /** One body is over its limit: 413. */
-export const BODY_TOO_LARGE: Failure = Object.freeze(failure("TOO_LARGE"));
+export const BODY_TOO_LARGE: Failure = failure("TOO_LARGE");
 
 /** The bodies of a caller, or of all callers, are over theirs: 503. */
 export const BODIES_FULL: Failure = Object.freeze(

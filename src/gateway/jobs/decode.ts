@@ -12,14 +12,13 @@ import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { findHeader, headerLine, isHttpValue } from "../../message/headers.ts";
 import { MAX_HEADERS } from "../../message/limits.ts";
 import { Format, Message } from "../../message/message.ts";
-import { isCode } from "../../message/status.ts";
+import { isCode, isReason } from "../../message/status.ts";
 import { encodeUtf8 } from "../../message/text.ts";
 import { headerOf } from "../raw-headers.ts";
 import { badRequest, type PollParameters } from "./poll-parameters.ts";
 
 const ANSWER_HEADER = "lintel-header-";
 const STATUS = /^[2-5]\d\d$/;
-const REASON = /^[A-Z0-9_]{1,64}$/;
 const BRACE = 0x7b;
 const BRACKET = 0x5b;
 /** Of a failure's text, in UTF-16 units, and its details, in bytes. More does not travel. */
@@ -139,7 +138,7 @@ export function errorOfValue(said: object, json?: Uint8Array): Failure {
   } = said as Record<string, unknown>;
   if (!isCode(code)) throw badRequest("code is none of those in docs/ERRORS.md");
   const name = reason ?? code.toUpperCase();
-  if (typeof name !== "string" || !REASON.test(name)) throw badRequest("reason must match [A-Z0-9_]{1,64}");
+  if (typeof name !== "string" || !isReason(name)) throw badRequest("reason must match [A-Z0-9_]{1,64}");
   const text = message ?? detail ?? "";
   if (typeof text !== "string") throw badRequest("message must be text");
   const may = typeof retryable === "string" ? retryable === "true" : retryable;

@@ -39,15 +39,10 @@ const JOBS = "/jobs";
 /** Jobs whose end is remembered, so that a late answer learns of it. */
 const REMEMBERED = 10_000;
 
-const NO_SUCH_JOB = Object.freeze(failure("NO_SUCH_JOB"));
-const JOB_ENDED = Object.freeze(failure("JOB_ENDED"));
-const LEASE_EXPIRED = Object.freeze(failure("LEASE_EXPIRED"));
-const JOB_WITHDRAWN = Object.freeze(failure("JOB_WITHDRAWN"));
 const TOO_MANY_POLLS = Object.freeze(failure("IN_FLIGHT_FULL", "too many workers wait for jobs"));
 const TOO_MANY_OF_CALLER = Object.freeze(
   failure("IN_FLIGHT_FULL", "too many workers of this caller wait for jobs"),
 );
-const METHOD_NOT_ALLOWED = Object.freeze(failure("METHOD_NOT_ALLOWED"));
 const NO_SUCH_PATH: Failure = Object.freeze({
   code: "not_found",
   reason: "NOT_FOUND",
@@ -250,10 +245,12 @@ export class JobsGateway implements Gateway, HttpApi {
   /** The job with this id, if it is out. */
   #find(id: string): Job | Failure {
     const job = this.#table.find(id);
-    if (job === undefined) return NO_SUCH_JOB;
+    if (job === undefined) return failure("NO_SUCH_JOB");
     if (isOut(job)) return job;
-    if (job.state === "withdrawn") return JOB_WITHDRAWN;
-    return job.state === "expired" || job.state === "returned" ? LEASE_EXPIRED : JOB_ENDED;
+    if (job.state === "withdrawn") return failure("JOB_WITHDRAWN");
+    return job.state === "expired" || job.state === "returned"
+      ? failure("LEASE_EXPIRED")
+      : failure("JOB_ENDED");
   }
 
   #answer(call: HttpCall, job: Job): void {
@@ -299,7 +296,7 @@ function allows(call: HttpCall, methods: string): boolean {
   if (methods.split(", ").includes(call.method)) return true;
   const allow = ["Allow", `${methods}, OPTIONS`];
   if (call.method === "OPTIONS") call.answer(204, allow);
-  else call.problem(METHOD_NOT_ALLOWED, allow);
+  else call.problem(failure("METHOD_NOT_ALLOWED"), allow);
   return false;
 }
 

@@ -88,8 +88,6 @@ export function isOut(job: Job): boolean {
   return job.state === "offered" || job.state === "leased";
 }
 
-const JOB_WITHDRAWN = Object.freeze(failure("JOB_WITHDRAWN"));
-
 /**
  * Answers a job that is out. Returns why the worker's call has failed: nobody waits for the answer, or it cannot be sent to
  * the caller, who hears of `BAD_ANSWER` then. To the worker that is a mistake in what it has sent.
@@ -100,10 +98,10 @@ export function answerJob(job: Job, answer: Message): Failure | undefined {
     const { message } = answerFailure(error);
     unsent = { code: "invalid_argument", reason: "BAD_ANSWER", message, retryable: false };
   };
-  return job.owner.answer(job, answer) ? unsent : JOB_WITHDRAWN;
+  return job.owner.answer(job, answer) ? unsent : failure("JOB_WITHDRAWN");
 }
 
 /** Fails a job that is out. Returns as `answerJob` does. */
 export function failJob(job: Job, why: Failure): Failure | undefined {
-  return job.owner.fail(job, why) ? undefined : JOB_WITHDRAWN;
+  return job.owner.fail(job, why) ? undefined : failure("JOB_WITHDRAWN");
 }

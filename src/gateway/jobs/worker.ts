@@ -1,6 +1,6 @@
 import type { Engine } from "../../engine/engine.ts";
 import type { Capacity, Registration, Route, Worker } from "../../message/delivery.ts";
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import type { Job, JobOwner } from "./job.ts";
@@ -24,10 +24,6 @@ export interface PullServiceOptions {
   /** Lease of jobs, in milliseconds; undefined: until their deadline. */
   readonly leaseMs: number | undefined;
 }
-
-const WORKER_LOST = Object.freeze(failure("WORKER_LOST"));
-const DEADLINE = Object.freeze(failure("DEADLINE"));
-const NO_STREAMS = Object.freeze(failure("STREAMS_UNSUPPORTED"));
 
 /**
  * The workers that poll for one subject, as one member of its queue group: it takes as many requests at a time as the polls
@@ -68,7 +64,7 @@ export class PullWorker implements Worker, JobOwner {
     this.lastSeen = engine.clock.now();
     const { attempts } = options;
     this.#registration = engine.serve(subject, this, { attempts, onEnded: onRefused });
-    this.#registration.ready.catch((error: unknown) => onRefused(failureOf(error)));
+    this.#registration.ready.catch((error: unknown) => onRefused(toFailure(error, failure("BAD_PAYLOAD"))));
     this.#places = this.#registration.capacity;
     this.#places?.resize(0);
   }
@@ -106,15 +102,15 @@ export class PullWorker implements Worker, JobOwner {
     attempt: number,
   ): void {
     if (request.streams !== undefined) {
-      discardStreams(request, NO_STREAMS);
-      this.#registration.fail(number, NO_STREAMS);
+      discardStreams(request, failure("STREAMS_UNSUPPORTED"));
+      this.#registration.fail(number, failure("STREAMS_UNSUPPORTED"));
       return;
     }
     let kept: Message;
     try {
       kept = request.retain();
     } catch (error) {
-      this.#registration.fail(number, failureOf(error));
+      this.#registration.fail(number, toFailure(error, failure("BAD_PAYLOAD")));
       return;
     }
     const job = this.#table.add(this, number, kept, now + timeoutMs, attempt);
@@ -156,7 +152,7 @@ export class PullWorker implements Worker, JobOwner {
     const request = this.#end(job, "expired");
     if (request === undefined) return;
     if (job.attempt < this.#options.attempts) this.#giveBack(job, request, true);
-    else this.#registration.fail(job.number, WORKER_LOST);
+    else this.#registration.fail(job.number, failure("WORKER_LOST"));
   }
 
   /** Gives the service up; what waits in its queue goes to others, if there are any. */
@@ -175,7 +171,8 @@ export class PullWorker implements Worker, JobOwner {
   #giveBack(job: Job, request: Message, executed: boolean): void {
     const { number, deadline, attempt } = job;
     if (this.#places !== undefined) {
-      if (!this.#places.release(number, request, executed)) this.#registration.fail(number, WORKER_LOST);
+      if (!this.#places.release(number, request, executed))
+        this.#registration.fail(number, failure("WORKER_LOST"));
       return;
     }
     const again = this.#table.add(this, number, request, deadline, executed ? attempt + 1 : attempt);
@@ -197,7 +194,7 @@ export class PullWorker implements Worker, JobOwner {
   /** Expired work is not handed out, even where the engine has not withdrawn it yet. */
   #late(job: Job): void {
     this.cancel(job.number);
-    this.#registration.fail(job.number, DEADLINE);
+    this.#registration.fail(job.number, failure("DEADLINE"));
   }
 
   #firstPoll(): Poll | undefined {
@@ -213,8 +210,4 @@ export class PullWorker implements Worker, JobOwner {
     this.#places?.detach(job.number);
     this.#places?.resize(this.#free);
   }
-}
-
-function failureOf(error: unknown): Failure {
-  return error instanceof LintelError ? error.toFailure() : failure("BAD_PAYLOAD");
 }

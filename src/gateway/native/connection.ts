@@ -1,7 +1,7 @@
 /** One session of the native protocol at a hub: its requests go to the engine, the engine's requests to its services. */
 import { NumberMap } from "../../collections/number-map.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
-import { failure, type Failure } from "../../message/failure.ts";
+import { failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import type { Origin } from "../../message/origin.ts";
@@ -25,7 +25,7 @@ import { Backpressure } from "./backpressure.ts";
 import type { ConnectionOptions } from "./connection-options.ts";
 import type { FullSessions } from "./full-sessions.ts";
 import { NativeWorker } from "./worker.ts";
-import { SessionPrincipal, sendFailure } from "./session-principal.ts";
+import { SessionPrincipal } from "./session-principal.ts";
 import { SlowConsumer } from "./slow-consumer.ts";
 
 const IN_FLIGHT_FULL = Object.freeze(
@@ -361,7 +361,7 @@ export class NativeConnection
 
   /** Tells the session how its registration went. */
   #settle(registration: number, asked: FrameType, register: () => Promise<void>): void {
-    const refuse = (error: unknown): void => this.#refuse(registration, sendFailure(error));
+    const refuse = (error: unknown): void => this.#refuse(registration, toFailure(error));
     try {
       register().then(() => this.session.ready(registration, asked), refuse);
     } catch (error) {

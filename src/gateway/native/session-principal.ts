@@ -1,6 +1,6 @@
 import type { Admission, Admitted } from "../../access/admission.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { LintelError, toFailure, type Failure } from "../../message/failure.ts";
 import type { Origin } from "../../message/origin.ts";
 import type { Connection } from "../../transport/transport.ts";
 
@@ -46,9 +46,9 @@ export class SessionPrincipal {
     try {
       const admitted = this.#admission.admit(credentials);
       if (!(admitted instanceof Promise)) return this.#become(admitted);
-      return admitted.then((known) => this.#become(known), sendFailure);
+      return admitted.then((known) => this.#become(known), toFailure);
     } catch (error) {
-      return sendFailure(error);
+      return toFailure(error);
     }
   };
 
@@ -74,9 +74,4 @@ export class SessionPrincipal {
     this.engine = admitted.engine;
     if (!this.#isOver) this.#unwatch = admitted.watch(this.#onEnded);
   }
-}
-
-/** What to tell the other end of an error of this one. */
-export function sendFailure(error: unknown): Failure {
-  return error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
 }

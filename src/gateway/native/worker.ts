@@ -1,5 +1,5 @@
 import type { Registration, Route, Worker } from "../../message/delivery.ts";
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import type { Origin } from "../../message/origin.ts";
@@ -102,7 +102,7 @@ export class NativeWorker implements Worker {
     try {
       this.#session.request(binding, job, request, timeoutMs);
     } catch (error) {
-      this.fail(job, error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED"));
+      this.fail(job, toFailure(error));
     }
   }
 

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import type { Engine } from "../../engine/engine.ts";
 import { defer } from "../../runtime/deferred.ts";
 import type { Registration, Route, Worker } from "../../message/delivery.ts";
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import { Format, Message, type StreamEnd } from "../../message/message.ts";
 import { formatAddress } from "../../transport/address.ts";
 import { dialSocket } from "../../transport/sockets.ts";
@@ -96,7 +96,7 @@ export class Exposure implements Worker, AsyncDisposable {
       const connection = this.#connections.add(socket, end, this.#name);
       if (!isWanted) connection.abort(failure("CALLER_GONE"));
     } catch (error) {
-      const why = error instanceof LintelError ? error.toFailure() : unreachable(error);
+      const why = toFailure(error, unreachable(error));
       for (const end of streams) end.reset(why);
       if (!this.#registration.fail(job, why)) return; // nobody waits for it: the caller has left
       const detail = error instanceof Error && error.message !== "" ? error.message : why.message;

@@ -1,12 +1,14 @@
 /** Streams of the platform in front of a port. */
 import { bytesOf } from "../../message/bytes.ts";
-import { LintelError } from "../../message/failure.ts";
+import { LintelError, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message, StreamShape } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import { ignore } from "./fire-and-forget.ts";
 import type { Port, Taker } from "./port.ts";
 import { failureOf } from "./pumps.ts";
 import type { DuplexStream } from "./values.ts";
+
+const LEFT = Object.freeze(new LintelError("canceled", "the other end of the stream has left").toFailure());
 
 /** The bytes that arrive at a port; both halves where it is written to as well. */
 export function byteStream(port: Port, shape: StreamShape): ReadableStream<Uint8Array> | DuplexStream {
@@ -110,7 +112,6 @@ async function put(port: Port, chunk: unknown): Promise<void> {
   return port.write(bytes);
 }
 
-function canceled(reason: unknown): ReturnType<typeof failureOf> {
-  if (reason instanceof LintelError) return reason.toFailure();
-  return new LintelError("canceled", "the other end of the stream has left").toFailure();
+function canceled(reason: unknown): Failure {
+  return toFailure(reason, LEFT);
 }

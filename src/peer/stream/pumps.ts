@@ -1,5 +1,5 @@
 /** What moves bytes and values between the platform's streams and ports. */
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Port } from "./port.ts";
 import type { Source, Target } from "./stream-sources.ts";
 import type { Values } from "./values.ts";
@@ -48,6 +48,5 @@ export async function drain(port: Port, target: Target): Promise<void> {
 
 /** What the other end hears. Texts of unexpected errors may hold secrets. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof LintelError) return error.toFailure();
-  return failure("SOURCE_FAILED");
+  return toFailure(error, failure("SOURCE_FAILED"));
 }

@@ -1,5 +1,5 @@
 /** The streams of one session: numbers for their ends, frames in and out. */
-import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message, StreamEnd } from "../../message/message.ts";
 import type { Passed } from "../../message/attached.ts";
 import type { OpenStreams } from "../../stream/open-streams.ts";
@@ -122,7 +122,7 @@ export class SessionStreams implements StreamCarrier {
       opened = this.#open(ends);
       write(message);
     } catch (error) {
-      const why = error instanceof LintelError ? error.toFailure() : failure("HANDLER_FAILED");
+      const why = toFailure(error);
       for (const stream of opened) stream.reset(why); // P-115
       discardStreams(message, why);
       throw error;

@@ -15,7 +15,6 @@ const HEAD_WAIT_MS = 1_000;
 /** A piece costs as much as so many bytes, however short it is. */
 const PIECE_COST = 1_024;
 
-const GONE = Object.freeze(failure("CALLER_GONE"));
 const IDLE = Object.freeze(failure("DEADLINE", "the answer's stream was silent for too long"));
 
 /** Who answers the exchange. */
@@ -92,8 +91,8 @@ export class StreamedAnswer implements StreamEvents {
   leave(): void {
     if (this.state === "over") return;
     this.#stop();
-    this.#end.reset(GONE);
-    this.#owner.over(this, GONE.reason);
+    this.#end.reset(failure("CALLER_GONE"));
+    this.#owner.over(this, failure("CALLER_GONE").reason);
   }
 
   /** Ends it before its time; caller and worker learn why. */

@@ -23,7 +23,6 @@ const LINES = "application/x-ndjson";
 /** Streams that are written to in one turn of the loop; the others follow in the next turns, each in its turn. */
 const ANSWERS_PER_TURN = 128;
 const BYTES_PER_TURN = 4_194_304;
-const DRAINING = Object.freeze(failure("DRAINING"));
 
 /** A response whose body is to come. */
 interface Plan {
@@ -50,10 +49,10 @@ export class StreamedAnswers implements StreamOwner {
 
   /** Answers with the stream that the message carries. */
   begin(exchange: Exchange, answer: Message): void {
-    const end = this.#ended ? DRAINING : streamOf(answer);
+    const end = this.#ended ? failure("DRAINING") : streamOf(answer);
     const plan = "code" in end ? end : planOf(answer, end, exchange);
     if ("code" in end || "code" in plan) {
-      const why = "code" in plan ? plan : DRAINING;
+      const why = "code" in plan ? plan : failure("DRAINING");
       discardStreams(answer, why);
       return this.#responder.problem(exchange, why);
     }
@@ -72,7 +71,7 @@ export class StreamedAnswers implements StreamOwner {
     if (this.#grace !== undefined) return;
     this.#grace = this.#settings.clock.after(this.#settings.streamGraceMs, () => {
       this.#ended = true;
-      for (const streamed of this.#plans.keys()) streamed.abort(DRAINING);
+      for (const streamed of this.#plans.keys()) streamed.abort(failure("DRAINING"));
     });
   }
 
