@@ -43,7 +43,7 @@ export class LineWorker {
   readonly #options: LineWorkerOptions;
   readonly #slots: Semaphore;
   #child: RunningProgram | undefined;
-  #jobs: Job[] = [];
+  #asked: Job[] = [];
   /** Requests that wait for the program to be started again. */
   #waiting: (() => void)[] = [];
   /** Starts of the program since it last answered. */
@@ -131,7 +131,7 @@ export class LineWorker {
     };
     signal.addEventListener("abort", canceled, { once: true });
     const answer = new Promise<string | Uint8Array>((resolve, reject) =>
-      this.#jobs.push({ resolve, reject }),
+      this.#asked.push({ resolve, reject }),
     );
     child.stdin.write(`${line}\n`);
     return answer.finally(() => {
@@ -142,7 +142,7 @@ export class LineWorker {
 
   #answered(child: RunningProgram, line: Uint8Array): void {
     if (child !== this.#child) return; // distrusted
-    const job = this.#jobs.shift();
+    const job = this.#asked.shift();
     if (job === undefined) {
       this.#distrust(child, "it wrote a line that answers no request");
       return;
@@ -165,7 +165,7 @@ export class LineWorker {
 
   #lose(why: string): void {
     this.#child = undefined;
-    for (const job of this.#jobs.splice(0))
+    for (const job of this.#asked.splice(0))
       job.reject(LintelError.of("WORKER_LOST", `the command was lost: ${why}`));
   }
 

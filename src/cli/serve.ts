@@ -1,14 +1,14 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { FileConfig } from "../config/config.ts";
-import { HOST_PORT_FORM, isLoopback, parseHostPort, type HostPort } from "../transport/host-port.ts";
+import { HOST_PORT_FORM, parseHostPort, type HostPort } from "../transport/host-port.ts";
 import type { Hub } from "../hub/hub.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
+import { urlFields, urlRows, warnOfStrangers } from "./announce.ts";
 import { findConfigFile, readConfigFile } from "./config-file.ts";
 import { CliError, Exit } from "./failure.ts";
 import { graceOption, parseUrl } from "./flags.ts";
 import { note } from "./hub-link.ts";
 import { explainListening } from "./listening.ts";
-import { paint } from "./paint.ts";
 import { readPem } from "./pem-file.ts";
 import { droppedLine, requestLog, type LogFormat } from "./request-log.ts";
 import { Stopping } from "./stopping.ts";
@@ -133,45 +133,22 @@ async function start(config: FileConfig, log: LogFormat): Promise<Hub> {
   }
 }
 
-function doors({ httpUrl, urls, grpcUrl }: Hub): string[] {
-  return [httpUrl, ...urls, grpcUrl].filter((url) => url !== undefined);
-}
-
-function warnOfStrangers(hub: Hub): void {
-  for (const url of doors(hub)) {
-    const { hostname } = new URL(url);
-    if (hostname === "" || isLoopback(hostname)) continue;
-    const text = `warning: ${url} is open to other machines, and there is no authentication yet`;
-    note(paint(process.stderr, "yellow", text));
-  }
-}
-
-function jsonBanner(
-  { httpUrl, urls, sessionUrl, beamUrl, grpcUrl }: Hub,
-  config: string | undefined,
-): string {
+function jsonBanner(hub: Hub, config: string | undefined): string {
   const time = new Date().toISOString();
-  const where = { http: httpUrl, listen: urls, sessions: sessionUrl, beam: beamUrl, grpc: grpcUrl };
-  return `${JSON.stringify({ time, event: "listening", ...where, config })}\n`;
+  return `${JSON.stringify({ time, event: "listening", ...urlFields(hub), config })}\n`;
 }
 
-function textBanner(
-  { httpUrl, urls, sessionUrl, beamUrl, grpcUrl }: Hub,
-  config: string | undefined,
-): string {
-  const bold = (text: string): string => paint(process.stdout, "bold", text);
+function textBanner(hub: Hub, config: string | undefined): string {
+  const { httpUrl, urls, sessionUrl } = hub;
+  const workers = urls.length > 0 || sessionUrl === undefined ? urls : [sessionUrl];
   const rows = ["lintel is up"];
   if (config !== undefined) rows.push(`  config   ${config}`);
-  if (httpUrl !== undefined) rows.push(`  http     ${bold(httpUrl)}`);
-  const workers = urls.length > 0 || sessionUrl === undefined ? urls : [sessionUrl];
-  for (const url of workers) rows.push(`  workers  ${bold(url)}`);
-  if (beamUrl !== undefined) rows.push(`  beam     ${bold(beamUrl)}`);
-  if (grpcUrl !== undefined) rows.push(`  grpc     ${bold(grpcUrl)}`);
+  rows.push(...urlRows(hub, workers));
   const [url] = workers;
   if (url !== undefined) {
-    const hub = url === DEFAULT_URL ? "" : ` --hub ${url}`;
-    rows.push("try", `  lintel work greet${hub} -- cat`);
-    if (httpUrl === undefined) rows.push(`  lintel request greet${hub} '{"name":"Ada"}'`);
+    const flag = url === DEFAULT_URL ? "" : ` --hub ${url}`;
+    rows.push("try", `  lintel work greet${flag} -- cat`);
+    if (httpUrl === undefined) rows.push(`  lintel request greet${flag} '{"name":"Ada"}'`);
     else rows.push(`  curl -d '{"name":"Ada"}' ${httpUrl}/greet`);
   }
   return `${rows.join("\n")}\n`;

@@ -11,13 +11,13 @@ import { PipeSource } from "../supervisor/pipes.ts";
 import { ReadinessTracker } from "../supervisor/readiness-tracker.ts";
 import { RuntimeDirectory } from "../supervisor/runtime-directory.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
+import { urlRows } from "./announce.ts";
 import { MANIFESTS, findConfigFile, projectOf, readConfigFile } from "./config-file.ts";
 import { CliError, Exit, usage } from "./failure.ts";
 import { note } from "./hub-link.ts";
 import { graceOption } from "./flags.ts";
 import { explainListening } from "./listening.ts";
 import { ManifestWatch } from "./manifest-watch.ts";
-import { paint } from "./paint.ts";
 import { parseHttp } from "./serve.ts";
 import { droppedLine, requestLog, type LogFormat } from "./request-log.ts";
 import { ServiceOutput } from "./service-output.ts";
@@ -193,10 +193,6 @@ function hasTerminal(): boolean {
   }
 }
 
-function banner({ httpUrl, urls }: Hub, file: string): string {
-  const bold = (text: string): string => paint(process.stdout, "bold", text);
-  const rows = ["lintel is up", `  manifest ${file}`];
-  if (httpUrl !== undefined) rows.push(`  http     ${bold(httpUrl)}`);
-  for (const url of urls) rows.push(`  workers  ${bold(url)}`);
-  return `${rows.join("\n")}\n`;
+function banner(hub: Hub, file: string): string {
+  return `${["lintel is up", `  manifest ${file}`, ...urlRows(hub, hub.urls)].join("\n")}\n`;
 }
