@@ -30,6 +30,11 @@ export interface Principal {
   readonly expiresAt?: number | undefined;
 }
 
+/** True for principals that stand for the same somebody, whatever credentials each has shown. */
+export function isSame(one: Principal, other: Principal): boolean {
+  return one === other || (one.id === other.id && one.tenant === other.tenant);
+}
+
 /** What a caller, worker or peer shows. Nobody has vouched for `token` yet; what a connection proves is proven. */
 export interface Credentials {
   /** The gateway it came to: `native`, `http`, `grpc`, `beam`, `tunnel`, or the name of your own. */

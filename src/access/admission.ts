@@ -3,7 +3,7 @@ import type { Engine } from "../engine/engine.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import type { Observer } from "../observe/observer.ts";
-import type { Access, Credentials, Principal, Verb } from "./access.ts";
+import { isSame, type Access, type Credentials, type Principal, type Verb } from "./access.ts";
 import { Decisions, within, type Decision, type DecisionOptions } from "./decisions.ts";
 import { GuardedEngine } from "./guarded-engine.ts";
 import { EVERYONE, openAccess } from "./open-access.ts";
@@ -55,13 +55,15 @@ export function createAdmission(engine: Engine, options: AdmissionOptions): Admi
   return access === openAccess ? openAdmission(engine) : new CheckedAdmission(engine, access, options);
 }
 
+const ignore = (): void => undefined;
+
 /** Lets everybody in. */
 export function openAdmission(engine: Engine): Admission {
   const everyone: Admitted = {
     principal: EVERYONE,
     engine,
     check: () => undefined,
-    watch: () => () => undefined,
+    watch: () => ignore,
   };
   return { isOpen: true, everyone, admit: () => everyone };
 }
@@ -153,10 +155,9 @@ class CheckedAdmission implements Admission {
     }
   }
 
-  #revoke({ id, tenant }: Principal): void {
+  #revoke(revoked: Principal): void {
     for (const [key, decisions] of [...this.#known]) {
-      const { principal } = decisions;
-      if (principal.id !== id || principal.tenant !== tenant) continue;
+      if (!isSame(decisions.principal, revoked)) continue;
       this.#known.delete(key);
       decisions.revoke();
     }

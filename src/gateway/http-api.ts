@@ -2,6 +2,7 @@
  * The place where the HTTP gateway meets an API that has paths of its own on the same port, of which it knows nothing else.
  * The gateway reads, checks, bounds and logs its requests, and writes its answers.
  */
+import type { Admitted } from "../access/admission.ts";
 import type { Failure } from "../message/failure.ts";
 
 export interface HttpApi {
@@ -39,6 +40,8 @@ export interface HttpCall {
   readonly body: Uint8Array;
   /** Who counts for it. */
   readonly caller: string;
+  /** Who has sent it. */
+  readonly admitted: Admitted;
   /** False when an answer would not reach anybody, or while nobody knows whether it would. */
   readonly isOpen: boolean;
   /** Called when `isOpen` has changed since the caller has ended its side: it may have left, or it has not. */

@@ -23,14 +23,14 @@ export function serveAnswers(exchange: Exchange, answers: AsyncAnswers, responde
   const id = exchange.path.slice(PREFIX.length);
   if (method === "OPTIONS") return responder.empty(exchange, 204, ["Allow", ALLOW]);
   if (method === "DELETE") {
-    if (answers.drop(id)) responder.empty(exchange, 204, []);
+    if (answers.isOf(id, exchange.admitted) && answers.drop(id)) responder.empty(exchange, 204, []);
     else responder.problem(exchange, failure("NO_SUCH_ANSWER"));
     return;
   }
   if (method !== "GET" && method !== "HEAD") {
     return responder.problem(exchange, failure("METHOD_NOT_ALLOWED"), undefined, ["Allow", ALLOW]);
   }
-  const outcome = answers.look(id);
+  const outcome = answers.isOf(id, exchange.admitted) ? answers.look(id) : undefined;
   if (outcome === undefined) return responder.problem(exchange, failure("NO_SUCH_ANSWER"));
   if (outcome === "pending")
     return responder.empty(exchange, 202, [...RETRY_AFTER, "Location", answerPath(exchange, id)]);

@@ -1,3 +1,4 @@
+import type { Admitted } from "../../access/admission.ts";
 import type { Failure } from "../../message/failure.ts";
 import type { Delivery, HttpApi } from "../http-api.ts";
 import { bodyOfText } from "./encode.ts";
@@ -45,6 +46,10 @@ export class ApiCall implements PendingCall {
 
   get caller(): string {
     return this.#exchange.connection.caller;
+  }
+
+  get admitted(): Admitted {
+    return this.#exchange.admitted;
   }
 
   get isOpen(): boolean {

@@ -1,6 +1,7 @@
 /** Answers that callers fetch later (`Prefer: respond-async`). Bounded in number, bytes and time. */
 import { randomBytes } from "node:crypto";
-import type { Engine } from "../../engine/engine.ts";
+import { isSame } from "../../access/access.ts";
+import type { Admitted } from "../../access/admission.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
@@ -23,6 +24,8 @@ interface Entry {
   readonly id: string;
   /** Who counts for it. */
   readonly caller: string;
+  /** Who has asked, and may fetch it. */
+  readonly admitted: Admitted;
   /** Undefined while pending. */
   outcome: Outcome | undefined;
   tag: number;
@@ -46,7 +49,6 @@ const SHARE_FULL = Object.freeze(
 );
 
 export class AsyncAnswers implements Sink {
-  readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #bodies: BodyBudget;
   readonly #bounds: HttpSettings["asyncAnswers"];
@@ -60,8 +62,7 @@ export class AsyncAnswers implements Sink {
   readonly #kept = new Set<Entry>();
   #sweep: unknown;
 
-  constructor(engine: Engine, settings: HttpSettings, bodies: BodyBudget) {
-    this.#engine = engine;
+  constructor(settings: HttpSettings, bodies: BodyBudget) {
     this.#bodies = bodies;
     this.#clock = settings.clock;
     this.#bounds = settings.asyncAnswers;
@@ -75,12 +76,20 @@ export class AsyncAnswers implements Sink {
    * id; or a failure, when too many are kept already or nobody has taken the request, which needs no keeping: the bytes then
    * stay with the caller.
    */
-  start(route: Route, request: Message, timeoutMs: number, held: number, caller: string): string | Failure {
+  start(
+    route: Route,
+    request: Message,
+    timeoutMs: number,
+    held: number,
+    caller: string,
+    admitted: Admitted,
+  ): string | Failure {
     if (!this.#number.take(caller, 1)) return this.#refusal(caller);
     const id = randomBytes(ID_BYTES).toString("base64url");
     const entry: Entry = {
       id,
       caller,
+      admitted,
       outcome: undefined,
       tag: 0,
       handle: STARTING,
@@ -92,7 +101,7 @@ export class AsyncAnswers implements Sink {
     };
     entry.tag = this.#slots.add(entry);
     this.#entries.set(id, entry);
-    const handle = this.#engine.request(route, request, timeoutMs, this, entry.tag);
+    const handle = admitted.engine.request(route, request, timeoutMs, this, entry.tag);
     entry.handle = handle;
     if (entry.outcome === undefined) {
       entry.held = held;
@@ -104,6 +113,12 @@ export class AsyncAnswers implements Sink {
     }
     this.#bodies.give(caller, held);
     return id;
+  }
+
+  /** True for an answer that this principal has asked for. */
+  isOf(id: string, { principal }: Admitted): boolean {
+    const entry = this.#entries.get(id);
+    return entry !== undefined && isSame(entry.admitted.principal, principal);
   }
 
   /** `pending`, the outcome, or undefined for an id that is not known (any more). */
@@ -132,7 +147,7 @@ export class AsyncAnswers implements Sink {
     if (entry.outcome === undefined) {
       this.#bodies.give(entry.caller, entry.held);
       this.#slots.remove(entry.tag);
-      this.#engine.cancel(entry.handle);
+      entry.admitted.engine.cancel(entry.handle);
     }
     return true;
   }
@@ -230,5 +245,5 @@ export class AsyncAnswers implements Sink {
 
 /** True when the request has not been executed, as where nobody serves its subject: there is nothing to come back for. */
 function isRefusal(outcome: Outcome): outcome is Failure {
-  return "retryable" in outcome && outcome.retryable;
+  return "retryable" in outcome && (outcome.retryable || outcome.reason === "PERMISSION_DENIED");
 }

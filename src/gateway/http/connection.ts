@@ -1,6 +1,8 @@
 /** One caller's connection and the exchanges under way on it. */
+import type { Admitted } from "../../access/admission.ts";
 import { callerAt } from "../../message/caller.ts";
-import type { Failure } from "../../message/failure.ts";
+import { LintelError, type Failure } from "../../message/failure.ts";
+import type { PeerCertificate } from "../../message/peer-identity.ts";
 import type { ListenerAddress } from "../../transport/origins.ts";
 import type { Delivery, HttpCall } from "../http-api.ts";
 import type { BodyBuffer } from "./body-buffer.ts";
@@ -70,6 +72,8 @@ export interface ConnectionDriver {
   /** The caller's address; undefined where it is not known. */
   readonly remote: string | undefined;
   readonly isSecure: boolean;
+  /** The caller's, where it has shown one and it was verified. */
+  readonly certificate?: PeerCertificate | undefined;
   /** Reads no more requests until `resume`. */
   pause(): void;
   resume(): void;
@@ -124,6 +128,8 @@ export class Exchange {
   /** By the gateway's clock; 0 when nobody asks for it. */
   readonly startedAt: number;
   state: "arrived" | "receiving" | "running" | "streaming" | "done" = "arrived";
+  /** Who has sent it, or why that is not known. Undefined until it was asked. */
+  admission: Admitted | Failure | undefined;
   path = "";
   head = "";
   target: Target | undefined;
@@ -168,6 +174,13 @@ export class Exchange {
     this.expectsContinue = expectsContinue;
     this.startedAt = startedAt;
     this.before = connection.last;
+  }
+
+  /** Who has sent it. To be asked for once it was let in. */
+  get admitted(): Admitted {
+    if (this.admission === undefined || "code" in this.admission)
+      throw new LintelError("internal", "a request is answered before its sender was let in");
+    return this.admission;
   }
 
   get isDone(): boolean {

@@ -1,4 +1,5 @@
 /** Takes requests to the engine and outcomes back to the callers. */
+import { openAdmission, type Admission } from "../../access/admission.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Sink } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
@@ -8,6 +9,7 @@ import { discardStreams } from "../../stream/stream.ts";
 import { OWN_PATHS, serveAnswers } from "./answers-endpoint.ts";
 import { ApiCall } from "./api-call.ts";
 import { AsyncAnswers } from "./async-answers.ts";
+import { Authentication } from "./authentication.ts";
 import { formatOf } from "./body-format.ts";
 import { BODY_TOO_LARGE, type BodyBudget } from "./body-limit.ts";
 import { BodyReader } from "./body-reader.ts";
@@ -29,13 +31,17 @@ import { Upload } from "./upload.ts";
 const NO_BYTES = new Uint8Array(0);
 const NOWHERE: Failure = failure("BAD_REQUEST");
 
-type DispatcherOptions = ResponderOptions & { readonly apisFirst?: boolean };
+type DispatcherOptions = ResponderOptions & {
+  readonly apisFirst?: boolean;
+  /** Who gets in. Default: everybody. */
+  readonly admission?: Admission;
+};
 
 export class Dispatcher implements Sink {
   readonly responder: Responder;
   readonly #reader: BodyReader;
   readonly #streams: StreamedAnswers;
-  readonly #engine: Engine;
+  readonly #authentication: Authentication;
   readonly #settings: HttpSettings;
   readonly #router: Router;
   readonly #head: HeadReader;
@@ -47,8 +53,8 @@ export class Dispatcher implements Sink {
 
   /** Throws `invalid_argument` for routes that are wrong. */
   constructor(engine: Engine, settings: HttpSettings, bodies: BodyBudget, fittings: DispatcherOptions) {
-    const { apis = [], apisFirst = false } = fittings;
-    this.#engine = engine;
+    const { apis = [], apisFirst = false, admission = openAdmission(engine) } = fittings;
+    this.#authentication = new Authentication(admission, (exchange) => this.#resume(exchange));
     this.#settings = settings;
     this.responder = new Responder(settings, bodies, (connection) => this.#freed(connection), fittings);
     const handOn = this.#handOn.bind(this);
@@ -57,7 +63,7 @@ export class Dispatcher implements Sink {
     this.#router = new Router(engine, settings, apis, apisFirst);
     this.#pages = new Pages(settings.access, this.responder, this.#router);
     this.#head = new HeadReader(settings);
-    this.#answers = new AsyncAnswers(engine, settings, bodies);
+    this.#answers = new AsyncAnswers(settings, bodies);
   }
 
   /** A request has arrived; its body may follow. `url` is its target, as it is to be read here. */
@@ -193,7 +199,7 @@ export class Dispatcher implements Sink {
   #withdraw(exchange: Exchange): void {
     if (exchange.tag >= 0) {
       this.#running.remove(exchange.tag);
-      this.#engine.cancel(exchange.handle);
+      exchange.admitted.engine.cancel(exchange.handle);
     }
     if (exchange.answerId !== undefined) this.#answers.drop(exchange.answerId);
   }
@@ -231,6 +237,10 @@ export class Dispatcher implements Sink {
     const { bodyLength } = head;
     const own = head.path.startsWith(OWN_PATHS) || head.path === "*";
     if (own && this.#handOver(exchange)) return;
+    const admission = this.#authentication.of(exchange);
+    if (admission === undefined) return; // it is examined once more when its sender is known
+    exchange.admission = admission;
+    if ("code" in admission) return this.#early(exchange, admission);
     const { bodyLimit } = this.#settings;
     if (own && bodyLength <= bodyLimit) return this.#answerItself(exchange);
     const api = bodyLength <= bodyLimit ? this.#router.apiAt(head.path) : undefined;
@@ -262,6 +272,15 @@ export class Dispatcher implements Sink {
     if (target.mode !== "app") exchange.prefer = head.prefer;
     if (streams) this.#sendStream(exchange, target);
     else this.#begun(exchange, bodyLength);
+  }
+
+  /** It is known now who has sent it. Others may have been examined meanwhile. */
+  #resume(exchange: Exchange): void {
+    try {
+      this.#examine(exchange);
+    } catch (error) {
+      this.responder.thrown(exchange, error);
+    }
   }
 
   #begun(exchange: Exchange, bodyLength: number): void {
@@ -330,8 +349,8 @@ export class Dispatcher implements Sink {
   #send(exchange: Exchange, target: Target, body: Uint8Array): void {
     const message = Message.ofBytes(body, exchange.head, formatOf(exchange.head, body));
     exchange.head = "";
-    if (target.mode === "publish") return publishTo(this.#engine, exchange, target, message, this.responder);
-    target.api?.announce?.(target.route.subject, exchange.connection.caller);
+    if (target.mode === "publish") return publishTo(exchange, target, message, this.responder);
+    if (target.api?.announce !== undefined) announce(exchange, target);
     const wishes = parsePrefer(exchange.prefer);
     if (wishes.respondAsync)
       return respondAsync(exchange, target, message, wishes.wait ?? 0, this.#answers, this.responder);
@@ -347,7 +366,15 @@ export class Dispatcher implements Sink {
     }
     const tag = this.#running.add(exchange);
     exchange.tag = tag;
-    const handle = this.#engine.request(target.route, message, timeoutMs, this, tag);
+    const handle = exchange.admitted.engine.request(target.route, message, timeoutMs, this, tag);
     if (exchange.tag === tag) exchange.handle = handle;
   }
+}
+
+/** Tells an API of a request for one of its subjects, if it may be made: before it is. */
+function announce({ admitted, connection }: Exchange, { api, route: { subject } }: Target): void {
+  const decision = admitted.check("request", subject);
+  if (decision === undefined) api?.announce?.(subject, connection.caller);
+  else if (decision instanceof Promise)
+    void decision.then((why) => why === undefined && api?.announce?.(subject, connection.caller));
 }

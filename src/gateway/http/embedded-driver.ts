@@ -2,6 +2,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../runtime/clock.ts";
 import type { AccessRule, ListenerAddress } from "../../transport/origins.ts";
+import { certificateOf } from "../../transport/peer-certificate.ts";
+import type { PeerCertificate } from "../../message/peer-identity.ts";
 import type { Delivery } from "../http-api.ts";
 import type { Exchange, ConnectionDriver, Outgoing } from "./connection.ts";
 import { Deliveries } from "./deliveries.ts";
@@ -44,6 +46,10 @@ export class EmbeddedDriver implements ConnectionDriver {
 
   get remote(): string | undefined {
     return this.#request.socket.remoteAddress;
+  }
+
+  get certificate(): PeerCertificate | undefined {
+    return certificateOf(this.#request.socket);
   }
 
   get isSecure(): boolean {

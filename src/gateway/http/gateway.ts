@@ -52,9 +52,10 @@ export class HttpGateway implements Gateway {
     if (this.#port !== undefined) throw new LintelError("already_exists", "the HTTP gateway is open already");
     const { openHttp } = await import("./port.ts");
     const sessions = this.#sessionsOf(options, "", true);
-    const { engine, port, tls: shared = false } = this.#context;
+    const { engine, admission, port, tls: shared = false } = this.#context;
     const { tls = shared } = options;
     const fittings: HttpDependencies = {
+      admission,
       bodies: this.#bodies,
       answers: this.#answers,
       apis: port.apis,
@@ -112,13 +113,15 @@ export class HttpGateway implements Gateway {
   async #embed(options: HandlerOptions): Promise<EmbeddedGateway> {
     const { EmbeddedGateway } = await import("./embedded.ts");
     const sessions = this.#sessionsOf(options, options.path === "/" ? "" : (options.path ?? ""), false);
+    const { engine, admission } = this.#context;
     const fittings = {
+      admission,
       bodies: this.#bodies,
       answers: this.#answers,
       ...(options.jobs === true ? { apis: this.#jobsApis(), apisFirst: true } : {}),
       ...(sessions === undefined ? {} : { sessions }),
     };
-    const gateway = new EmbeddedGateway(this.#context.engine, this.#settle(options), fittings);
+    const gateway = new EmbeddedGateway(engine, this.#settle(options), fittings);
     this.#embedded.push(gateway);
     return gateway;
   }

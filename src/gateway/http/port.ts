@@ -3,6 +3,7 @@ import { ServerResponse, type IncomingMessage, type Server } from "node:http";
 import { Server as NetServer, type AddressInfo, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Server as TlsServer } from "node:tls";
+import type { Admission } from "../../access/admission.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
@@ -33,6 +34,8 @@ const STRAY_LINE_END = Object.freeze(
 
 /** What a gateway works with besides an engine. */
 export interface HttpDependencies extends ResponderOptions {
+  /** Who gets in. Default: everybody. */
+  readonly admission?: Admission;
   /** All APIs precede routes for every path. Default false: each says so of itself. */
   readonly apisFirst?: boolean;
   /** The gateway for native sessions on the same port. Default: none. */

@@ -20,6 +20,7 @@ export function problemOf(failed: Failure, status: number = httpStatus(failed)):
   const body = Buffer.from(text);
   const headers = ["Content-Type", "application/problem+json", "Content-Length", String(body.length)];
   headers.push(...retryAfter(status, failed));
+  if (status === 401) headers.push("WWW-Authenticate", "Bearer"); // RFC 9110, section 15.5.2
   return { status, reason, headers, body };
 }
 

@@ -16,8 +16,8 @@ export function respondAsync(
   answers: AsyncAnswers,
   responder: Responder,
 ): void {
-  const { held, connection } = exchange;
-  const id = answers.start(target.route, message, target.timeoutMs, held, connection.caller);
+  const { held, connection, admitted } = exchange;
+  const id = answers.start(target.route, message, target.timeoutMs, held, connection.caller, admitted);
   if (typeof id !== "string") return responder.fail(exchange, id);
   exchange.held = 0;
   exchange.answerId = id;

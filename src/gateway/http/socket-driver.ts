@@ -4,6 +4,8 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../runtime/clock.ts";
 import type { ListenerAddress } from "../../transport/origins.ts";
 import { cutOff } from "../../transport/sockets.ts";
+import { certificateOf } from "../../transport/peer-certificate.ts";
+import type { PeerCertificate } from "../../message/peer-identity.ts";
 import type { Delivery } from "../http-api.ts";
 import type { HttpConnection, Exchange, ConnectionDriver, Outgoing } from "./connection.ts";
 import { Deliveries } from "./deliveries.ts";
@@ -51,6 +53,10 @@ export class SocketDriver implements ConnectionDriver {
 
   get remote(): string | undefined {
     return this.#socket.remoteAddress;
+  }
+
+  get certificate(): PeerCertificate | undefined {
+    return certificateOf(this.#socket);
   }
 
   get isOpen(): boolean {

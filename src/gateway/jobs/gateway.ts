@@ -1,6 +1,7 @@
 /** Workers over plain HTTP: they ask for jobs and answer them, by requests of their own. */
 import { randomUUID } from "node:crypto";
 import { DeadlineTable } from "../../collections/deadline-table.ts";
+import { isSame } from "../../access/access.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
@@ -199,8 +200,7 @@ export class JobsGateway implements Gateway, HttpApi {
     if (!allows(call, "GET")) return;
     call.note(name);
     const parameters = this.#parameters(call, POLL_PARAMETERS);
-    const refused = this.#await(call, name, pollOptionsOf(call, parameters, this.#settings));
-    if (refused !== undefined) call.problem(refused);
+    this.#await(call, name, pollOptionsOf(call, parameters, this.#settings), (why) => call.problem(why));
   }
 
   #subjectOf(segment: string): string | undefined {
@@ -213,8 +213,25 @@ export class JobsGateway implements Gateway, HttpApi {
     return parametersOf(query, names, this.#settings.compat === "astrohub");
   }
 
-  /** Lets a call wait for jobs of a service. A failure, with nothing done, when it cannot. */
-  #await(call: HttpCall, subject: string, options: PollOptions): Failure | undefined {
+  /** Lets a call wait for jobs of a service, if it may. `refuse` is called, with nothing done, when it cannot. */
+  #await(call: HttpCall, subject: string, options: PollOptions, refuse: (why: Failure) => void): void {
+    const begin = (why: Failure | undefined): void => {
+      const refused = why ?? this.#begin(call, subject, options);
+      if (refused !== undefined) refuse(refused);
+    };
+    const decision = call.admitted.check("serve", subject);
+    if (!(decision instanceof Promise)) return begin(decision);
+    let isGone = false;
+    call.onGone = () => {
+      isGone = true;
+    };
+    void decision.then((why) => {
+      if (!isGone) begin(why ?? this.#refusal);
+    });
+    return undefined;
+  }
+
+  #begin(call: HttpCall, subject: string, options: PollOptions): Failure | undefined {
     const service = this.#services.open(subject, call.caller);
     if ("code" in service) return service;
     const poll = new HttpPoll(this.#host, service, call, options);
@@ -227,13 +244,13 @@ export class JobsGateway implements Gateway, HttpApi {
   #atJobs(call: HttpCall): void {
     const { path } = call;
     if (path.length <= JOBS.length + 1) {
-      if (allows(call, "POST")) answerSeveral(call, (id) => this.#find(id));
+      if (allows(call, "POST")) answerSeveral(call, (id) => this.#find(call, id));
       return;
     }
     const [id = "", verb, ...rest] = path.slice(JOBS.length + 1).split("/");
     if (rest.length > 0 || (verb !== undefined && !VERBS.has(verb))) return call.problem(NO_SUCH_PATH);
     if (!allows(call, verb === undefined ? "POST, DELETE" : "POST")) return;
-    const job = this.#find(id);
+    const job = this.#find(call, id);
     if ("code" in job) return call.problem(job);
     call.note(job.owner.subject);
     if (call.method === "DELETE") release(call, job);
@@ -243,9 +260,9 @@ export class JobsGateway implements Gateway, HttpApi {
   }
 
   /** The job with this id, if it is out. */
-  #find(id: string): Job | Failure {
+  #find({ admitted }: HttpCall, id: string): Job | Failure {
     const job = this.#table.find(id);
-    if (job === undefined) return failure("NO_SUCH_JOB");
+    if (job?.holder === undefined || !isSame(job.holder, admitted.principal)) return failure("NO_SUCH_JOB");
     if (isOut(job)) return job;
     if (job.state === "withdrawn") return failure("JOB_WITHDRAWN");
     return job.state === "expired" || job.state === "returned"
@@ -271,7 +288,7 @@ export class JobsGateway implements Gateway, HttpApi {
     if (why !== undefined) return call.problem(why);
     if (next === undefined) return call.answer(200, []);
     call.dropBody();
-    if (this.#await(call, owner.subject, next) !== undefined) answerNone(call);
+    this.#await(call, owner.subject, next, () => answerNone(call));
   }
 
   #extend(call: HttpCall, job: Job): void {

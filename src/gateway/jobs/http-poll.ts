@@ -52,6 +52,7 @@ export class HttpPoll implements Poll, Delivery {
   #jobs: Job[] = [];
   #bytes = 0;
   #wait = 0;
+  #unwatch: (() => void) | undefined;
 
   constructor(host: PollHost, service: PullWorker, call: HttpCall, options: PollOptions) {
     this.#host = host;
@@ -74,11 +75,13 @@ export class HttpPoll implements Poll, Delivery {
     if (this.#call.isOpen) this.#service.open(this);
     if (waitMs === 0) this.timeUp();
     this.#checkRefusal();
+    if (!this.#isOver()) this.#unwatch = this.#call.admitted.watch((why) => this.refuse(why));
     return true;
   }
 
   take(job: Job): void {
     const { payloadStart, end } = job.request!;
+    job.holder = this.#call.admitted.principal;
     this.#jobs.push(job);
     this.#bytes += end - payloadStart;
     this.room = this.#bytes >= ENOUGH_BYTES ? 0 : this.room - 1;
@@ -166,8 +169,13 @@ export class HttpPoll implements Poll, Delivery {
     if (refusal !== undefined) this.refuse(refusal);
   }
 
+  #isOver(): boolean {
+    return this.state === "over";
+  }
+
   #end(): void {
     this.state = "over";
+    this.#unwatch?.();
     this.#host.polls.give(this.#call.caller, 1);
     const wait = this.#host.waits.get(this.#wait);
     if (wait === undefined) return;

@@ -63,6 +63,7 @@ export class JobTable {
       deadline,
       state: "ready",
       request,
+      holder: undefined,
       leaseEnds: deadline,
       lease: 0,
     };

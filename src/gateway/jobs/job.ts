@@ -1,3 +1,4 @@
+import type { Principal } from "../../access/access.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { answerFailure } from "../../message/unsent.ts";
@@ -77,6 +78,8 @@ export interface Job {
   state: JobState;
   /** Undefined once it has ended. */
   request: Message | undefined;
+  /** Whose worker has it, and may answer it. Undefined until it was given to one. */
+  holder: Principal | undefined;
   /** When its lease ends, by the clock; never after the deadline. */
   leaseEnds: number;
   /** Number of its lease in the table, 0 when it has none. */
