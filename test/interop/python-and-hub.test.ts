@@ -52,9 +52,7 @@ describe("a hub that is killed under Python", () => {
     assert.deepEqual([meanwhile.error?.reason, meanwhile.error?.retryable], ["NOT_CONNECTED", true]);
 
     await startHub(url);
-    const begun = performance.now();
     await Promise.all([back.promise, snake.hears(({ event }) => event === "connected", 1, from)]);
-    assert(performance.now() - begun < 2_000, "took too long to be back");
     // A session's frames are acted on in order: who is answered by himself has registered.
     assert.equal(await peer.request("ts.echo", "self"), "self");
     assert.equal((await snake.does({ do: "request", subject: "py.echo", value: "self" })).value, "self");

@@ -7,9 +7,8 @@ import type { Attachment } from "../../src/peer/stream/attachment.ts";
 import type { Channel } from "../../src/peer/stream/channel.ts";
 import { attachment, connect, createHub, type Hub, type Peer } from "../../src/index.ts";
 
-/** How long streams may take to end by themselves, and much less. */
-const GRACE_MS = 120_000;
-const SOON_MS = 30_000;
+/** How long streams may take to end by themselves: longer than any test. */
+const GRACE_MS = 3_600_000;
 
 /** On a bypass the sender does not see how far its reader is. */
 const STOPPED = "an answer whose reader has stopped";
@@ -176,11 +175,11 @@ function dialed(): Promise<Socket> {
 
 const PLACES = ["caller", "worker", "hub", "a caller in the hub"] as const;
 
-async function drainTime(
+async function drains(
   url: string,
   place: (typeof PLACES)[number],
   state: (site: Site) => Promise<unknown>,
-): Promise<number> {
+): Promise<void> {
   const onError = (): void => undefined;
   const hub: Hub = await createHub({ http: false, listen: [url], onError });
   const worker = await connect(hub.urls[0]!, { onError });
@@ -188,13 +187,10 @@ async function drainTime(
   const caller = place === "a caller in the hub" ? hub : dialing;
   const kept: unknown[] = [];
   await state({ worker, caller, kept });
-  const begun = performance.now();
   await { caller, worker, hub, "a caller in the hub": hub }[place].drain({ streamGraceMs: GRACE_MS });
-  const took = performance.now() - begun;
   await Promise.all([worker.close(), dialing.close()]);
   await hub.close();
   assert.ok(Array.isArray(kept));
-  return took;
 }
 
 const WAITS: Readonly<Record<string, (site: Site) => Promise<() => Promise<unknown>>>> = {
@@ -252,16 +248,14 @@ const WAITS: Readonly<Record<string, (site: Site) => Promise<() => Promise<unkno
 };
 
 /** Most of the time of these tests is waiting. */
-describe("drain()", { concurrency: true }, () => {
+describe("drain()", { concurrency: 8 }, () => {
   for (const url of ["tcp://127.0.0.1:0", "h2c://127.0.0.1:0/lintel"]) {
     for (const [name, state] of Object.entries(STATES)) {
       for (const place of PLACES) {
         const isOther = url.startsWith("h2c");
         if (isOther && (!name.startsWith("an answer") || (name === STOPPED && place === "worker"))) continue;
-        test(`over ${url.slice(0, url.indexOf(":"))}, it does not wait for ${name}: ${place}`, async () => {
-          const took = await drainTime(url, place, state);
-          assert.ok(took < SOON_MS, `it took ${Math.round(took)} ms`);
-        });
+        test(`over ${url.slice(0, url.indexOf(":"))}, it does not wait for ${name}: ${place}`, () =>
+          drains(url, place, state));
       }
     }
   }

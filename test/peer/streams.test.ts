@@ -187,9 +187,7 @@ test("a handler that fails ends the streams of its request, also for those who r
     const streams = [new Readable({ read: () => undefined }), own.createChannel()[1]];
     assert.equal(await reasonOf(own.request("fails", 1, { streams })), "NOT_FOUND");
     assert.deepEqual(await Promise.all(read), ["CALLER_GONE", "CALLER_GONE"]);
-    const begun = performance.now();
-    await server.drain({ streamGraceMs: 20_000 });
-    assert.ok(performance.now() - begun < 10_000, "it waited for streams that are over");
+    await server.drain({ streamGraceMs: 3_600_000 }); // waits for no stream that is over
   }
 });
 

@@ -6,10 +6,13 @@ import { fileURLToPath } from "node:url";
 import { Watched } from "../../wire/watched.ts";
 import type { Ledger, Role, Told } from "./ledger-process.ts";
 
-/** A second for the link, and something for a machine that is busy with the load itself. */
-const BACK_WITHIN_MS = 1_100;
-/** So long stays the hub away every third time: the waits of those who dial again have grown to the longest by then. */
-const OUTAGE_MS = 2_000;
+export interface Round {
+  /** How long the hub stays away every third time. Milliseconds. */
+  readonly outageMs: number;
+  /** How long all may take to do their work again once the hub listens. Milliseconds. */
+  readonly backWithinMs: number;
+}
+
 /** Outcomes of requests that no worker may have executed. */
 const NOT_EXECUTED = new Set(["NOT_CONNECTED", "NO_RESPONDERS"]);
 
@@ -132,10 +135,11 @@ async function collect(actors: readonly Actor[], ask: "ledger" | "stop"): Promis
   return new Map(actors.map((actor, index) => [actor, ledgers[index]!]));
 }
 
-/** Kills the hub under load and starts it again, until `isEnough`. Throws when the books do not balance. */
+/** Kills the hub under load and restarts it, until `isEnough`. Throws when the books do not balance. */
 export async function killHub(
   isEnough: (rounds: number) => boolean,
   report: (balance: Balance) => void,
+  { outageMs, backWithinMs }: Round,
 ): Promise<void> {
   const first = await startProcess("hub-process.js", "tcp://127.0.0.1:0");
   let hub = first[0];
@@ -149,7 +153,7 @@ export async function killHub(
       hub.kill("SIGKILL");
       await Promise.all(actors.map((actor) => actor.came("connecting")));
       const counts = balance(await collect(actors, "ledger"));
-      if (rounds % 3 === 2) await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
+      if (rounds % 3 === 2) await new Promise((resolve) => setTimeout(resolve, outageMs));
       for (const actor of actors) actor.forget();
       [hub] = await startProcess("hub-process.js", url);
       const listening = Date.now();
@@ -159,7 +163,7 @@ export async function killHub(
       const workingMs = Math.max(...working) - listening;
       report({ ...counts, connectedMs, workingMs });
       const late = `the last was connected after ${connectedMs} ms, and did its work after ${workingMs} ms`;
-      assert.ok(connectedMs < BACK_WITHIN_MS && workingMs < BACK_WITHIN_MS, late);
+      assert.ok(connectedMs < backWithinMs && workingMs < backWithinMs, late);
     }
     const callers = actors.filter(({ role }) => role === "caller");
     const others = actors.filter(({ role }) => role !== "caller");

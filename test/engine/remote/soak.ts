@@ -22,5 +22,7 @@ await killHub(
     }
     console.log(JSON.stringify(round));
   },
+  // The waits between attempts have grown to the longest by then. A second for the link, and some time for the load itself.
+  { outageMs: 2_000, backWithinMs: 1_100 },
 );
 console.log(`all in balance: ${JSON.stringify(totals)}`);

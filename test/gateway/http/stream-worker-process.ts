@@ -12,10 +12,10 @@ const say = (...words: readonly unknown[]): void => void process.send?.(words.jo
 const said: unknown[] = [];
 const waiting = new Map<unknown, (() => void)[]>();
 process.on("message", (word) => {
-  const told = waiting.get(word) ?? [];
-  if (told.length === 0) said.push(word);
+  const resolvers = waiting.get(word) ?? [];
+  if (resolvers.length === 0) said.push(word);
   waiting.delete(word);
-  for (const resolve of told) resolve();
+  for (const resolve of resolvers) resolve();
 });
 
 /** Waits until the parent says so, unless it has. */

@@ -192,9 +192,7 @@ test("once something was handed over no stream is left to wait for", { skip }, a
     });
     const sender = peer === hub ? hub : await peerOf(hub.urls[0]!);
     await sender.request("hold", attachment(await open(path)));
-    const begun = performance.now();
-    await peer.drain({ streamGraceMs: 20_000 });
-    assert.ok(performance.now() - begun < 10_000, "it waited for a stream");
+    await peer.drain({ streamGraceMs: 3_600_000 });
   }
 });
 
