@@ -85,10 +85,12 @@ export interface GatewayContext {
 
 /** A kind of gateway: a light object. What the gateway needs is loaded by `open`. */
 export interface GatewayKind<Options = unknown> {
-  /** Its key in a configuration file and in stats: `[a-z][a-z0-9-]*`. */
+  /** Its name in stats, and its key in a configuration file: `[a-z][a-z0-9-]*`. */
   readonly name: string;
+  /** Its key in a configuration file where that is not its name. */
+  readonly key?: string;
   /** What it declares for configuration files, the environment and flags. Loaded only where one of them is read. */
-  config?(): Promise<Section<Options>>;
+  config?(): Promise<Section>;
   /** Throws `invalid_argument` for options of the wrong kind. Called before any gateway is opened. */
   check?(options: unknown): void;
   /**

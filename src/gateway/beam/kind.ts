@@ -11,6 +11,7 @@ export const beam: GatewayKind<BeamOptions> = {
     checkOptions("createHub", { beam: options }, BEAM);
     checkOptions("createHub", { path: 0, ...(options as object) }, { path: text });
   },
+  config: async () => (await import("./config.ts")).section,
   async open(context, options) {
     const { openBeam } = await import("./gateway.ts");
     return openBeam(context, options);

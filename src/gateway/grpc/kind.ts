@@ -9,6 +9,7 @@ const GRPC: Readonly<Record<string, Check>> = { grpc: object("{ port: 4510 }") }
 export const grpc: GatewayKind<GrpcOptions> = {
   name: "grpc",
   check: (options) => checkOptions("createHub", { grpc: options }, GRPC),
+  config: async () => (await import("./config.ts")).section,
   async open(context, options) {
     const { openGrpc } = await import("./gateway.ts").catch(explainMissing);
     return openGrpc(context, options);

@@ -6,6 +6,7 @@ import type { HttpOptions } from "./options.ts";
 export const http: GatewayKind<false | HttpOptions> = {
   name: "http",
   check: checkInConfig,
+  config: async () => (await import("./config.ts")).section,
   async open(context, options) {
     const { HttpGateway } = await import("./gateway.ts");
     const gateway = new HttpGateway(context);

@@ -8,6 +8,7 @@ const JOBS: Readonly<Record<string, Check>> = { jobs: orOneOf([false, true], obj
 export const jobs: GatewayKind<OpenJobsOptions> = {
   name: "jobs",
   check: (options) => checkOptions("createHub", options, JOBS),
+  config: async () => (await import("./config.ts")).section,
   async open(context, options) {
     const { openJobs } = await import("./gateway.ts");
     return openJobs(context, options);

@@ -17,14 +17,13 @@ export async function openTunnels(
   const { callerShare } = limits;
   const gateway = new TunnelGateway(clock);
   try {
-    for (const { subject, host, port, ...rest } of entrancesOf(options)) {
-      const tunnel = new Tunnel(engine, subject, {
+    for (const { entrance, limits: own } of entrancesOf(options)) {
+      const tunnel = new Tunnel(engine, entrance.subject, {
         callerShare,
         onError: (error, connection) => onError(error, `a tunnel's connection from ${connection}`),
-        ...rest,
+        ...own,
       });
-      await tunnel.listen({ subject, port, ...(host === undefined ? {} : { host }) });
-      gateway.tunnels.push(tunnel);
+      gateway.tunnels.push(await tunnel.listen(entrance));
     }
   } catch (error) {
     await gateway.close();

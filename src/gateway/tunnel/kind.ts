@@ -5,6 +5,7 @@ import { entrancesOf, type TunnelEntrance } from "./options.ts";
 export const tunnel: GatewayKind<TunnelEntrance | readonly TunnelEntrance[]> = {
   name: "tunnel",
   check: (options) => void entrancesOf(options),
+  config: async () => (await import("./config.ts")).section,
   async open(context, options) {
     const { openTunnels } = await import("./gateway.ts");
     return openTunnels(context, options);

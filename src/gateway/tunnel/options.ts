@@ -1,7 +1,9 @@
-import { LintelError } from "../../message/failure.ts";
+import type { LintelError } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, MAX_TIMEOUT } from "../../message/limits.ts";
-import { checkOptions, text, type Check } from "../../message/options.ts";
+import { checkArgument, millisecondsOf, wholeNumber, type Check } from "../../message/options.ts";
+import type { Duration } from "../../message/quantity.ts";
 import { isSubject } from "../../message/subject.ts";
+import { HOST_PORT_FORM, parseHostPort } from "../../transport/host-port.ts";
 
 /** What one end of a tunnel bounds. Times in milliseconds; `Infinity` is none. */
 export interface TunnelLimits {
@@ -37,8 +39,31 @@ export interface Entrance {
   readonly port: number;
 }
 
-/** An entrance of a hub, with its limits. */
-export interface TunnelEntrance extends Entrance, Partial<TunnelLimits> {}
+/** A port of a hub itself that leads to whoever exposes a subject. */
+export interface TunnelEntrance {
+  /** Address to listen on: `HOST:PORT`, or a port alone (then on 127.0.0.1). Whoever reaches it reaches the target. */
+  readonly listen: string | number;
+  /** What is exposed, such as `db.main`. */
+  readonly subject: string;
+  /** Connections at a time; a further one is closed at once. Default 1,024. */
+  readonly maxConnections?: number;
+  /** How many of them may come from one address, in percent. Default: that of the hub, 25. */
+  readonly callerShare?: number;
+  /** A connection on which nothing is sent either way for so long is closed; false for none. Default `1h`. */
+  readonly idleTimeout?: Duration | false;
+  /** A connection is closed after so long, whatever happens on it; false for none. Default false. */
+  readonly maxDuration?: Duration | false;
+  /** A connection that does not stand by then, from one end of the tunnel to the other, fails. Default `10s`. */
+  readonly connectTimeout?: Duration;
+}
+
+/** An entrance with every option in the form a tunnel takes. */
+export interface EntranceSettings {
+  readonly entrance: Entrance;
+  readonly limits: Partial<TunnelLimits>;
+}
+
+const MAX_COUNT = 2 ** 31 - 1;
 
 export const DEFAULT_TUNNEL_LIMITS: TunnelLimits = {
   maxConnections: 1_024,
@@ -69,27 +94,41 @@ function check(times: Readonly<Record<string, number>>): void {
   }
 }
 
-const aPort: Check = (value) =>
-  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 65_535 ? undefined : "a port";
+const aListen: Check = (value) =>
+  (typeof value === "string" || typeof value === "number") && parseHostPort(value) !== undefined
+    ? undefined
+    : HOST_PORT_FORM;
 
 const aSubject: Check = (value) =>
   typeof value === "string" && isSubject(value) ? undefined : 'a subject such as "db.main"';
 
 /** The entrances of a hub, which may be one alone. Throws `invalid_argument` for those that are wrong. */
-export function entrancesOf(options: unknown): readonly TunnelEntrance[] {
+export function entrancesOf(options: unknown): readonly EntranceSettings[] {
   const entrances: readonly unknown[] = Array.isArray(options) ? options : [options];
-  for (const entrance of entrances) checkEntrance(entrance);
-  return entrances as readonly TunnelEntrance[];
+  return entrances.map(settingsOf);
 }
 
-function checkEntrance(entrance: unknown): void {
-  const { host, port, subject, ...limits } = (entrance ?? {}) as Partial<TunnelEntrance>;
-  const given = { port: port ?? null, subject: subject ?? null, host };
-  checkOptions("tunnel", given, { port: aPort, subject: aSubject, host: text });
-  try {
-    tunnelLimits(limits);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new LintelError("invalid_argument", `tunnel: ${why}`, { cause });
-  }
+function settingsOf(options: unknown): EntranceSettings {
+  const { listen, subject, ...given } = (options ?? {}) as TunnelEntrance; // what it is, is checked next
+  checkArgument("createHub", "tunnel's listen", listen, aListen);
+  checkArgument("createHub", "tunnel's subject", subject, aSubject);
+  const count = (name: "maxConnections" | "callerShare"): number | undefined =>
+    given[name] === undefined ? undefined : wholeNumber(`tunnel option ${name}`, given[name], 1, MAX_COUNT);
+  const time = (name: "idleTimeout" | "maxDuration" | "connectTimeout"): number | undefined => {
+    const value = given[name];
+    return value === false
+      ? Infinity
+      : value === undefined
+        ? undefined
+        : millisecondsOf(`tunnel option ${name}`, value);
+  };
+  const limits = {
+    maxConnections: count("maxConnections"),
+    callerShare: count("callerShare"),
+    idleTimeoutMs: time("idleTimeout"),
+    maxDurationMs: time("maxDuration"),
+    connectTimeoutMs: time("connectTimeout"),
+  };
+  const set = Object.entries(limits).filter(([, value]) => value !== undefined);
+  return { entrance: { subject, ...parseHostPort(listen)! }, limits: Object.fromEntries(set) };
 }
