@@ -1,4 +1,5 @@
 import type { Engine } from "../engine/engine.ts";
+import { HeldJobs } from "../engine/held-jobs.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Registration, Route, Worker } from "../message/delivery.ts";
 import { defer } from "../runtime/deferred.ts";
@@ -29,13 +30,12 @@ export class HandlerService implements Service, Worker {
   readonly #isRaw: boolean;
   readonly #registration: Registration;
   /** Requests whose handler has not come to its end at once. */
-  readonly #jobs = new Map<number, Context>();
+  readonly #jobs = new HeldJobs<Context>(Infinity, () => this.#gone.resolve());
+  readonly #gone = defer();
   readonly #over = defer();
   /** The subject of the request that is being answered. */
   #answering = "";
   readonly #onUnsent = (error: unknown): void => this.#unsent(this.#answering, error);
-  #onIdle: (() => void)[] = [];
-  #closing: Promise<void> | undefined;
 
   constructor(
     engine: Engine,
@@ -55,6 +55,7 @@ export class HandlerService implements Service, Worker {
     this.#isRaw = raw;
     const onEnded = (why: Failure): void => this.#ended(why);
     this.#registration = engine.serve(subject, this, { queue, concurrency, onEnded });
+    void this.#jobs.join(this.#registration);
   }
 
   /** Resolves when requests can arrive. */
@@ -115,7 +116,7 @@ export class HandlerService implements Service, Worker {
     channel: Channel,
   ): void {
     const opening = new Opening(channel, () => {
-      this.#forget(job);
+      this.#jobs.take(job);
       this.#registration.reply(job, Message.ofBytes(NO_BYTES, ACCEPTED_LINE, Format.typed));
       Channel.onAbort(channel, (error) => Context.end(context, error.toFailure()));
     });
@@ -130,7 +131,7 @@ export class HandlerService implements Service, Worker {
       if (!(error instanceof LintelError)) this.#onError(error, `the handler of ${context.subject}`);
       opening.fail(error);
     };
-    this.#jobs.set(job, context);
+    this.#jobs.hold(job, context);
     try {
       const result = this.#handler(value, context);
       if (isThenable(result)) result.then(ended, failed);
@@ -142,25 +143,18 @@ export class HandlerService implements Service, Worker {
   }
 
   cancel(job: number, why: Failure): void {
-    const context = this.#jobs.get(job);
-    if (context === undefined) return;
-    this.#forget(job);
-    Context.end(context, why);
+    const context = this.#jobs.take(job);
+    if (context !== undefined) Context.end(context, why);
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#leave();
-    return this.#closing;
+  async close(): Promise<void> {
+    await this.#jobs.leave();
+    await this.#gone.promise;
+    this.end();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #leave(): Promise<void> {
-    await this.#registration.leave();
-    if (this.#jobs.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
-    this.#over.resolve();
   }
 
   /** The engine does not take it any longer. */
@@ -172,29 +166,23 @@ export class HandlerService implements Service, Worker {
 
   /** `carried` has the streams that came with the request. */
   #later(job: number, context: Context, result: PromiseLike<unknown>, carried: Message | undefined): void {
-    this.#jobs.set(job, context);
+    this.#jobs.hold(job, context);
     result.then(
       (value) => this.#answer(job, context, value, carried),
       (error: unknown) => this.#refuse(job, context, error, carried),
     );
   }
 
+  /** What the handler of a job did is of no use to anybody when the job was canceled meanwhile. */
   #answer(job: number, context: Context, value: unknown, carried: Message | undefined): void {
-    if (!this.#forget(job)) return this.#values.discard(value, Context.replyStreams(context));
+    if (this.#jobs.take(job) === undefined) return this.#values.discard(value, Context.replyStreams(context));
     if (!this.#answerWith(job, context, value) && carried !== undefined) discardStreams(carried);
   }
 
   #refuse(job: number, context: Context, error: unknown, carried: Message | undefined): void {
     this.#values.discard(undefined, Context.replyStreams(context));
     if (carried !== undefined) discardStreams(carried);
-    if (this.#forget(job)) this.#fail(job, context.subject, error);
-  }
-
-  /** False when the job was canceled meanwhile: what the handler did is of no use to anybody. */
-  #forget(job: number): boolean {
-    if (!this.#jobs.delete(job)) return false;
-    if (this.#jobs.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
-    return true;
+    if (this.#jobs.take(job) !== undefined) this.#fail(job, context.subject, error);
   }
 
   /** False when the answer cannot be written. That is the handler's mistake, whatever the error says. */

@@ -1,5 +1,6 @@
 import { PatternTrie } from "../../collections/pattern-trie.ts";
-import type { Registration, Route, Worker } from "../../message/delivery.ts";
+import { HeldJobs } from "../../engine/held-jobs.ts";
+import type { Route, Worker } from "../../message/delivery.ts";
 import { LintelError, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
@@ -100,55 +101,50 @@ interface ServiceEvents {
 class Service implements Worker {
   readonly #link: MessageSocket;
   readonly #attachments: Attachments;
-  readonly #jobs = new Map<number, BeamJob>();
+  readonly #jobs: HeldJobs<BeamJob>;
   readonly #on: ServiceEvents;
-  readonly #concurrency: number;
-  readonly #registration: Registration;
-  #isPaused = false;
 
   constructor(pattern: string, link: MessageSocket, attachments: Attachments, on: ServiceEvents) {
     const { engine, settings } = attachments.site;
     this.#link = link;
     this.#attachments = attachments;
     this.#on = on;
-    this.#concurrency = Math.max(1, settings.maxAttachments - 1); // one is what it has registered with
+    const concurrency = Math.max(1, settings.maxAttachments - 1); // one is what it has registered with
+    this.#jobs = new HeldJobs(concurrency);
     const onEnded = (why: Failure): void => on.ended(why);
-    this.#registration = engine.serve(pattern, this, { concurrency: this.#concurrency, onEnded });
-    this.#registration.ready.catch((error: unknown) => on.ended(toFailure(error)));
+    const ready = this.#jobs.join(engine.serve(pattern, this, { concurrency, onEnded }));
+    ready.catch((error: unknown) => on.ended(toFailure(error)));
   }
 
   /** Takes nothing new until `resume`. */
   pause(): void {
-    this.#isPaused = true;
-    this.#registration.capacity?.resize(0);
+    this.#jobs.pause();
   }
 
   resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    this.#registration.capacity?.resize(this.#concurrency);
+    this.#jobs.resume();
   }
 
   leave(): void {
-    void this.#registration.leave();
+    void this.#jobs.leave();
   }
 
   // Worker
 
   execute(job: number, route: Route, request: Message): void {
     try {
-      this.#jobs.set(job, this.#start(job, route, request));
+      this.#jobs.hold(job, this.#start(job, route, request));
       this.#on.sent();
     } catch (error) {
       const why = toFailure(error);
       discardStreams(request, why);
-      this.#registration.fail(job, why);
+      this.#jobs.hold(job);
+      this.#jobs.fail(job, why);
     }
   }
 
   cancel(job: number): void {
-    this.#jobs.get(job)?.cancel();
-    this.#jobs.delete(job);
+    this.#jobs.take(job)?.cancel();
   }
 
   #start(number: number, route: Route, request: Message): BeamJob {
@@ -166,8 +162,8 @@ class Service implements Worker {
       throw error;
     }
     const job = new BeamJob(link, this.#attachments, {
-      answer: (message) => this.#jobs.delete(number) && this.#registration.reply(number, message),
-      fail: (why) => void (this.#jobs.delete(number) && this.#registration.fail(number, why)),
+      answer: (message) => this.#jobs.reply(number, message),
+      fail: (why) => void this.#jobs.fail(number, why),
     });
     job.start(request, channel);
     return job;

@@ -1,5 +1,6 @@
+import { HeldJobs } from "../../engine/held-jobs.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { Registration, Route, Worker } from "../../message/delivery.ts";
+import type { Route, Worker } from "../../message/delivery.ts";
 import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
@@ -38,17 +39,13 @@ export class GrpcWorker implements Worker {
   readonly number: number;
   readonly #link: WorkerOwner;
   readonly #room: Room;
-  #registration: Registration | undefined;
-  #held = 0;
-  /** True while it takes nothing because the call is full. */
-  #isPaused = false;
-  #leaving: Promise<void> | undefined;
-  #hasLeft = false;
+  readonly #jobs: HeldJobs;
 
   constructor(link: WorkerOwner, { number, room }: Asked) {
     this.number = number;
     this.#link = link;
     this.#room = room;
+    this.#jobs = new HeldJobs(this.#placesFor(0), () => link.gone(this));
   }
 
   /** Resolves when requests can arrive. Throws and rejects with why the engine does not take it. */
@@ -59,53 +56,49 @@ export class GrpcWorker implements Worker {
         "this hub's engine knows no credit; say concurrency instead",
       );
     const onEnded = (why: Failure): void => this.#link.refused(this, why);
-    const concurrency = Math.max(1, this.#places);
-    this.#registration = engine.serve(pattern, this, { queue, concurrency, onEnded });
-    if (concurrency !== this.#places) this.#resize();
+    const places = this.#placesFor(0);
+    const concurrency = Math.max(1, places);
+    const ready = this.#jobs.join(engine.serve(pattern, this, { queue, concurrency, onEnded }));
+    if (concurrency !== places) this.#jobs.resize(places);
     if (this.#link.isFull) this.pause();
-    return this.#registration.ready;
+    return ready;
   }
 
   /** More room, W-20. False when it has no credit to add to. */
   grant(jobs: number): boolean {
     if (!("credit" in this.#room)) return false;
     this.#room.credit = Math.min(MAX_PLACES, this.#room.credit + jobs);
-    this.#resize();
+    this.#jobs.resize(this.#placesFor(this.#jobs.size));
     return true;
   }
 
   /** Takes nothing until `resume`. */
   pause(): void {
-    this.#isPaused = true;
-    this.#registration?.capacity?.resize(0);
+    this.#jobs.pause();
   }
 
   resume(): void {
-    this.#isPaused = false;
-    this.#resize();
+    this.#jobs.resume();
   }
 
   /** Resolves when the engine hands it nothing new any more. */
   leave(): Promise<void> {
-    this.#leaving ??= this.#leave();
-    return this.#leaving;
+    return this.#jobs.leave();
   }
 
   /** Jobs that are held fail as `WORKER_LOST`. */
   lose(): void {
-    this.#registration?.lose();
+    this.#jobs.lose();
   }
 
   reply(job: number, answer: Message): void {
-    this.#ended();
-    this.#registration?.reply(job, answer);
-    this.#settle();
+    this.#ending();
+    this.#jobs.reply(job, answer);
   }
 
   fail(job: number, why: Failure): void {
-    this.#ended();
-    this.#registration?.fail(job, why);
-    this.#settle();
+    this.#ending();
+    this.#jobs.fail(job, why);
   }
 
   // Worker
@@ -118,13 +111,13 @@ export class GrpcWorker implements Worker {
     _now: number,
     attempt: number,
   ): void {
-    this.#held++;
+    this.#jobs.hold(job);
     if ("credit" in this.#room) this.#room.credit--;
     if (request.streams !== undefined) {
       discardStreams(request, failure("STREAMS_UNSUPPORTED"));
       return this.#refuse(job, failure("STREAMS_UNSUPPORTED")); // W-42
     }
-    if (this.#isPaused) return this.#refuse(job, BEHIND); // only by an engine that cannot be told to wait
+    if (this.#jobs.isPaused) return this.#refuse(job, BEHIND); // only by an engine that cannot be told to wait
     try {
       this.#link.sendJob(this, { job, registration: this.number, route, timeoutMs, attempt }, request);
     } catch (error) {
@@ -134,17 +127,14 @@ export class GrpcWorker implements Worker {
   }
 
   cancel(job: number, why: Failure): void {
-    this.#ended();
+    this.#ending();
     this.#link.sendCancel(job, why);
-    this.#settle();
+    this.#jobs.canceled();
   }
 
-  get #places(): number {
-    return "credit" in this.#room ? this.#held + Math.max(0, this.#room.credit) : this.#room.concurrency;
-  }
-
-  #resize(): void {
-    if (!this.#isPaused) this.#registration?.capacity?.resize(this.#places);
+  /** How much it takes at a time while it holds so many. */
+  #placesFor(held: number): number {
+    return "credit" in this.#room ? held + Math.max(0, this.#room.credit) : this.#room.concurrency;
   }
 
   /** Fails a job that was not sent, and so used nothing up. */
@@ -153,18 +143,8 @@ export class GrpcWorker implements Worker {
     this.fail(job, why);
   }
 
-  #ended(): void {
-    this.#held--;
-    if ("credit" in this.#room) this.#resize();
-  }
-
-  #settle(): void {
-    if (this.#hasLeft && this.#held === 0) this.#link.gone(this);
-  }
-
-  async #leave(): Promise<void> {
-    await this.#registration?.leave();
-    this.#hasLeft = true;
-    this.#settle();
+  /** A job is about to end. The place that it frees is one that credit has been used up for. */
+  #ending(): void {
+    if ("credit" in this.#room) this.#jobs.resize(this.#placesFor(this.#jobs.size - 1));
   }
 }

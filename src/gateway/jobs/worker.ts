@@ -1,5 +1,6 @@
 import type { Engine } from "../../engine/engine.ts";
-import type { Capacity, Registration, Route, Worker } from "../../message/delivery.ts";
+import { HeldJobs } from "../../engine/held-jobs.ts";
+import type { Route, Worker } from "../../message/delivery.ts";
 import { failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
@@ -37,17 +38,14 @@ export class PullWorker implements Worker, JobOwner {
   readonly #engine: Engine;
   readonly #table: JobTable;
   readonly #options: PullServiceOptions;
-  readonly #registration: Registration;
-  /** Undefined: the engine hands out as it likes, and what is too much waits here. */
-  readonly #places: Capacity | undefined;
   /** Those with room, in the order they came. */
   readonly #polls = new Set<Poll>();
   /** Their room together. */
   #free = 0;
   /** Jobs that no poll was there for, the next one last. */
   #ready: Job[] = [];
-  /** By the engine's number. */
-  readonly #jobs = new Map<number, Job>();
+  /** An engine without capacity hands out as it likes: what is too much waits here. */
+  readonly #jobs = new HeldJobs<Job>(0);
 
   /** `onRefused` is called when the engine does not take the service, or takes it no longer. */
   constructor(
@@ -63,10 +61,9 @@ export class PullWorker implements Worker, JobOwner {
     this.#options = options;
     this.lastSeen = engine.clock.now();
     const { attempts } = options;
-    this.#registration = engine.serve(subject, this, { attempts, onEnded: onRefused });
-    this.#registration.ready.catch((error: unknown) => onRefused(toFailure(error, failure("BAD_PAYLOAD"))));
-    this.#places = this.#registration.capacity;
-    this.#places?.resize(0);
+    const ready = this.#jobs.join(engine.serve(subject, this, { attempts, onEnded: onRefused }));
+    ready.catch((error: unknown) => onRefused(toFailure(error, failure("BAD_PAYLOAD"))));
+    this.#jobs.resize(0);
   }
 
   /** True while nobody polls and no job is out. */
@@ -80,7 +77,7 @@ export class PullWorker implements Worker, JobOwner {
     this.#polls.add(poll);
     this.#free += poll.room;
     this.#handReady();
-    this.#places?.resize(this.#free);
+    this.#jobs.resize(this.#free);
   }
 
   /** A worker waits no longer. */
@@ -88,7 +85,7 @@ export class PullWorker implements Worker, JobOwner {
     this.lastSeen = this.#engine.clock.now();
     if (!this.#polls.delete(poll)) return;
     this.#free -= poll.room;
-    this.#places?.resize(this.#free);
+    this.#jobs.resize(this.#free);
   }
 
   // Worker
@@ -103,39 +100,36 @@ export class PullWorker implements Worker, JobOwner {
   ): void {
     if (request.streams !== undefined) {
       discardStreams(request, failure("STREAMS_UNSUPPORTED"));
-      this.#registration.fail(number, failure("STREAMS_UNSUPPORTED"));
+      this.#refuse(number, failure("STREAMS_UNSUPPORTED"));
       return;
     }
     let kept: Message;
     try {
       kept = request.retain();
     } catch (error) {
-      this.#registration.fail(number, toFailure(error, failure("BAD_PAYLOAD")));
+      this.#refuse(number, toFailure(error, failure("BAD_PAYLOAD")));
       return;
     }
     const job = this.#table.add(this, number, kept, now + timeoutMs, attempt);
-    this.#jobs.set(number, job);
+    this.#jobs.hold(number, job);
     const poll = this.#firstPoll();
     if (poll === undefined) this.#ready.unshift(job);
     else this.#hand(job, poll);
   }
 
   cancel(number: number): void {
-    const job = this.#jobs.get(number);
-    if (job === undefined) return;
-    this.#jobs.delete(number);
-    if (job.state === "ready") this.#ready = this.#ready.filter((one) => one !== job);
-    this.#table.end(job, "withdrawn");
+    const job = this.#jobs.take(number);
+    if (job !== undefined) this.#withdraw(job);
   }
 
   // JobOwner
 
   answer(job: Job, answer: Message): boolean {
-    return this.#end(job, "answered") !== undefined && this.#registration.reply(job.number, answer);
+    return this.#end(job, "answered") !== undefined && this.#jobs.reply(job.number, answer);
   }
 
   fail(job: Job, why: Failure): boolean {
-    return this.#end(job, "failed") !== undefined && this.#registration.fail(job.number, why);
+    return this.#end(job, "failed") !== undefined && this.#jobs.fail(job.number, why);
   }
 
   release(job: Job): void {
@@ -152,33 +146,29 @@ export class PullWorker implements Worker, JobOwner {
     const request = this.#end(job, "expired");
     if (request === undefined) return;
     if (job.attempt < this.#options.attempts) this.#giveBack(job, request, true);
-    else this.#registration.fail(job.number, failure("WORKER_LOST"));
+    else this.#jobs.fail(job.number, failure("WORKER_LOST"));
   }
 
   /** Gives the service up; what waits in its queue goes to others, if there are any. */
   leave(why: Failure): void {
     for (const poll of [...this.#polls]) poll.refuse(why);
-    void this.#registration.leave();
+    void this.#jobs.leave();
   }
 
   #end(job: Job, how: "answered" | "failed" | "released" | "returned" | "expired"): Message | undefined {
     this.lastSeen = this.#engine.clock.now();
-    const request = this.#table.end(job, how);
-    if (request !== undefined) this.#jobs.delete(job.number);
-    return request;
+    return this.#table.end(job, how);
   }
 
   #giveBack(job: Job, request: Message, executed: boolean): void {
     const { number, deadline, attempt } = job;
-    if (this.#places !== undefined) {
-      if (!this.#places.release(number, request, executed))
-        this.#registration.fail(number, failure("WORKER_LOST"));
-      return;
-    }
+    if (this.#jobs.capacity !== undefined)
+      return this.#jobs.release(number, request, executed, failure("WORKER_LOST"));
+    this.#jobs.take(number);
     const again = this.#table.add(this, number, request, deadline, executed ? attempt + 1 : attempt);
-    this.#jobs.set(number, again);
+    this.#jobs.hold(number, again);
     this.#ready.push(again);
-    this.#handReady();
+    return this.#handReady();
   }
 
   #handReady(): void {
@@ -193,8 +183,19 @@ export class PullWorker implements Worker, JobOwner {
 
   /** Expired work is not handed out, even where the engine has not withdrawn it yet. */
   #late(job: Job): void {
-    this.cancel(job.number);
-    this.#registration.fail(job.number, failure("DEADLINE"));
+    this.#withdraw(job);
+    this.#jobs.fail(job.number, failure("DEADLINE"));
+  }
+
+  #withdraw(job: Job): void {
+    if (job.state === "ready") this.#ready = this.#ready.filter((one) => one !== job);
+    this.#table.end(job, "withdrawn");
+  }
+
+  /** Fails a request that no worker is given. */
+  #refuse(number: number, why: Failure): void {
+    this.#jobs.hold(number);
+    this.#jobs.fail(number, why);
   }
 
   #firstPoll(): Poll | undefined {
@@ -207,7 +208,7 @@ export class PullWorker implements Worker, JobOwner {
     poll.take(job);
     this.#free -= room - poll.room;
     if (poll.room === 0) this.#polls.delete(poll);
-    this.#places?.detach(job.number);
-    this.#places?.resize(this.#free);
+    this.#jobs.capacity?.detach(job.number);
+    this.#jobs.resize(this.#free);
   }
 }

@@ -1,3 +1,4 @@
+import { HeldJobs } from "../../engine/held-jobs.ts";
 import type { Registration, Route, Worker } from "../../message/delivery.ts";
 import { toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
@@ -27,9 +28,7 @@ export class NativeWorker implements Worker {
   readonly #session: Session<Route>;
   readonly #number: number;
   readonly #pattern: string;
-  /** Requests it takes at a time. */
-  readonly #concurrency: number;
-  readonly #onGone: () => void;
+  readonly #jobs: HeldJobs;
   readonly #queue: string;
   readonly #groups: Groups;
   /** Undefined when it takes nothing new any more. */
@@ -38,13 +37,6 @@ export class NativeWorker implements Worker {
   #lastRoute: Route | undefined;
   #lastBinding: OutBinding | undefined;
   readonly #bindings = new Map<string, OutBinding>();
-  #registration: Registration | undefined;
-  #held = 0;
-  /** True while it takes nothing because its session is full. */
-  #isPaused = false;
-  #leaving: Promise<void> | undefined;
-  /** Nothing new can come any more. */
-  #hasLeft = false;
 
   /** `onGone` is called when it has left and its last job has ended. */
   constructor(session: Session<Route>, groups: Groups, asked: Asked, origin: Origin, onGone: () => void) {
@@ -52,8 +44,7 @@ export class NativeWorker implements Worker {
     this.origin = origin;
     this.#number = asked.number;
     this.#pattern = asked.pattern;
-    this.#concurrency = asked.concurrency;
-    this.#onGone = onGone;
+    this.#jobs = new HeldJobs(asked.concurrency, onGone);
     this.#queue = asked.queue;
     this.#groups = groups;
     this.#group = groups.join(asked.pattern, asked.queue);
@@ -61,24 +52,18 @@ export class NativeWorker implements Worker {
   }
 
   join(registration: Registration): Promise<void> {
-    this.#registration = registration;
-    if (this.#isPaused) registration.capacity?.resize(0);
-    return registration.ready;
+    return this.#jobs.join(registration);
   }
 
   /** Takes nothing new until `resume`: requests wait in the queue of its group. */
   pause(): void {
-    if (this.#isPaused) return;
-    this.#isPaused = true;
-    if (this.#group !== undefined) this.#group.paused++;
-    this.#registration?.capacity?.resize(0); // an engine without places sends what the worker has asked for
+    if (this.#jobs.pause() && this.#group !== undefined) this.#group.paused++;
   }
 
   resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
+    if (!this.#jobs.isPaused) return;
     if (this.#group !== undefined) this.#group.paused--;
-    this.#registration?.capacity?.resize(this.#concurrency);
+    this.#jobs.resume();
   }
 
   /** True when requests on this route wait for it, or for others of its group that are paused like it. */
@@ -91,14 +76,14 @@ export class NativeWorker implements Worker {
   /** It takes nothing new any more. */
   end(): void {
     if (this.#group === undefined) return;
-    if (this.#isPaused) this.#group.paused--;
+    if (this.#jobs.isPaused) this.#group.paused--;
     this.#group = undefined;
     this.#groups.leave(this.#pattern, this.#queue);
   }
 
   execute(job: number, route: Route, request: Message, timeoutMs: number): void {
     const binding = route === this.#lastRoute ? this.#lastBinding! : this.#bind(route);
-    this.#held++;
+    this.#jobs.hold(job);
     try {
       this.#session.request(binding, job, request, timeoutMs);
     } catch (error) {
@@ -108,39 +93,26 @@ export class NativeWorker implements Worker {
 
   cancel(job: number, why: Failure): void {
     this.#session.cancel(this.#number, job, why);
-    this.#ended();
+    this.#jobs.canceled();
   }
 
   reply(job: number, answer: Message, now: number | undefined): void {
-    if (this.#registration?.reply(job, answer, now) === true) this.#ended();
-    else discardStreams(answer);
+    if (!this.#jobs.reply(job, answer, now)) discardStreams(answer);
   }
 
   fail(job: number, why: Failure): void {
-    if (this.#registration?.fail(job, why) === true) this.#ended();
+    this.#jobs.fail(job, why);
   }
 
   /** Resolves when the engine hands it nothing new any more. */
   leave(): Promise<void> {
-    this.#leaving ??= this.#leave();
-    return this.#leaving;
+    this.end();
+    return this.#jobs.leave();
   }
 
   lose(): void {
     this.end();
-    this.#registration?.lose();
-  }
-
-  async #leave(): Promise<void> {
-    this.end();
-    await this.#registration?.leave();
-    this.#hasLeft = true;
-    if (this.#held === 0) this.#onGone();
-  }
-
-  #ended(): void {
-    this.#held--;
-    if (this.#hasLeft && this.#held === 0) this.#onGone();
+    this.#jobs.lose();
   }
 
   #bind(route: Route): OutBinding {

@@ -2,7 +2,8 @@
 import { connect, type Socket } from "node:net";
 import type { Engine } from "../../engine/engine.ts";
 import { defer } from "../../runtime/deferred.ts";
-import type { Registration, Route, Worker } from "../../message/delivery.ts";
+import { HeldJobs } from "../../engine/held-jobs.ts";
+import type { Route, Worker } from "../../message/delivery.ts";
 import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import { Format, Message, type StreamEnd } from "../../message/message.ts";
 import { formatAddress } from "../../transport/address.ts";
@@ -29,8 +30,9 @@ export class Exposure implements Worker, AsyncDisposable {
   readonly #target: Target;
   readonly #name: string;
   readonly #connections: Connections;
-  readonly #dialing = new Map<number, AbortController>();
-  readonly #registration: Registration;
+  /** The connections that are being made, and what ends their dialing. */
+  readonly #jobs = new HeldJobs<AbortController>(Infinity);
+  readonly #ready: Promise<void>;
   readonly #over = defer();
 
   constructor(engine: Engine, subject: string, target: Target, { queue, ...options }: ExposureOptions) {
@@ -40,12 +42,12 @@ export class Exposure implements Worker, AsyncDisposable {
     this.#connections = new Connections(options);
     this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`
     const onEnded = (why: Failure): void => this.#over.reject(LintelError.from(why));
-    this.#registration = engine.serve(engine.route(subject).subject, this, { queue, onEnded });
+    this.#ready = this.#jobs.join(engine.serve(engine.route(subject).subject, this, { queue, onEnded }));
   }
 
   /** Resolves when connections can come; rejects when the hub refuses. */
   get ready(): Promise<void> {
-    return this.#registration.ready;
+    return this.#ready;
   }
 
   /** Connections that are open, and those that are being made. */
@@ -60,15 +62,15 @@ export class Exposure implements Worker, AsyncDisposable {
 
   /** Takes no more connections, and resolves when those that are open have ended by themselves. */
   async drain(): Promise<void> {
-    await this.#registration.leave();
+    await this.#jobs.leave();
     await this.#connections.ended();
     this.#over.resolve();
   }
 
   /** Takes no more connections and cuts off those that are open. */
   async close(): Promise<void> {
-    this.#registration.lose();
-    for (const dialing of this.#dialing.values()) dialing.abort();
+    this.#jobs.lose();
+    for (const dialing of this.#jobs.own) dialing.abort();
     await this.#connections.close();
     this.#over.resolve();
   }
@@ -81,24 +83,31 @@ export class Exposure implements Worker, AsyncDisposable {
 
   execute(job: number, _route: Route, request: Message, timeoutMs: number): void {
     const { streams = [] } = request;
-    void this.#connections.make(() => this.#join(job, streams, timeoutMs));
+    const dialing = new AbortController();
+    this.#jobs.hold(job, dialing);
+    void this.#connections.make(() => this.#join(job, streams, timeoutMs, dialing.signal));
   }
 
   cancel(job: number): void {
-    this.#dialing.get(job)?.abort();
+    this.#jobs.take(job)?.abort();
   }
 
-  async #join(job: number, streams: readonly StreamEnd[], timeoutMs: number): Promise<void> {
+  async #join(
+    job: number,
+    streams: readonly StreamEnd[],
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     try {
-      const [socket, end] = await this.#connect(job, streams, timeoutMs);
+      const [socket, end] = await this.#connect(streams, timeoutMs, signal);
       const answer = Message.ofBytes(new Uint8Array(0), "", Format.typed);
-      const isWanted = this.#registration.reply(job, answer);
+      const isWanted = this.#jobs.reply(job, answer);
       const connection = this.#connections.add(socket, end, this.#name);
       if (!isWanted) connection.abort(failure("CALLER_GONE"));
     } catch (error) {
       const why = toFailure(error, unreachable(error));
       for (const end of streams) end.reset(why);
-      if (!this.#registration.fail(job, why)) return; // nobody waits for it: the caller has left
+      if (!this.#jobs.fail(job, why)) return; // nobody waits for it: the caller has left
       const detail = error instanceof Error && error.message !== "" ? error.message : why.message;
       this.#connections.report({ ...why, message: detail }, this.#name);
     }
@@ -106,9 +115,9 @@ export class Exposure implements Worker, AsyncDisposable {
 
   /** Dials the target. Rejects when the request carries something else than one byte stream, or the dial fails. */
   async #connect(
-    job: number,
     streams: readonly StreamEnd[],
     timeoutMs: number,
+    signal: AbortSignal,
   ): Promise<[Socket, StreamEnd]> {
     const [end] = streams;
     if (end === undefined || streams.length > 1 || !isDuplex(end))
@@ -116,17 +125,10 @@ export class Exposure implements Worker, AsyncDisposable {
     const { maxConnections, connectTimeoutMs } = this.#connections.limits;
     if (this.#connections.size > maxConnections)
       throw LintelError.of("TOO_MANY", `the target has its ${maxConnections} connections`);
-    const controller = new AbortController();
-    this.#dialing.set(job, controller);
     const socket = connect({ ...this.#target, allowHalfOpen: true, noDelay: true, keepAlive: true });
     // A request whose time is up is canceled, which ends the dial: the tunnel says so, whichever timer is the first.
     const ownTimeout = timeoutMs > connectTimeoutMs ? { timeoutMs: connectTimeoutMs } : {};
-    const options = { ...ownTimeout, signal: controller.signal };
-    try {
-      return [await dialSocket(socket, options), end];
-    } finally {
-      this.#dialing.delete(job);
-    }
+    return [await dialSocket(socket, { ...ownTimeout, signal }), end];
   }
 }
 
