@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { inOneLine, itemsOf, membersOf, textAt } from "../../src/codec/json-slices.ts";
+import { cpuTime } from "../house/cpu-time.ts";
 
 const bytesOf = (text: string): Buffer => Buffer.from(text);
 
@@ -65,7 +66,7 @@ test("every part of any JSON is found, however it is spaced", () => {
 
 test("long strings are passed over in one go", () => {
   const text = `["\\\\\\"${"\\\\".repeat(300_000)}",{"a":"${'\\"'.repeat(300_000)}"}]`;
-  const startedAt = performance.now();
+  const startedAt = cpuTime();
   assert.equal(items(text).length, 2);
-  assert.ok(performance.now() - startedAt < 2_000);
+  assert.ok(cpuTime() - startedAt < 2_000);
 });

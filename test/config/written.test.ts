@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { createHub } from "../../src/index.ts";
 import { parseConfig } from "../../src/config/config.ts";
 import { LintelError } from "../../src/message/failure.ts";
+import { cpuTime } from "../house/cpu-time.ts";
 
 /** What is written for a value, and the text it has. */
 const SCALARS: readonly [written: string, text: string][] = [
@@ -170,13 +171,13 @@ test("anchors may be set anew: an alias means the last one before it", async () 
 
 test("many aliases are read in little time, and no more than are allowed", async () => {
   const many = `x-a: &a { k: v }\nx-b: [${"*a, ".repeat(9_000)}*a]\n`;
-  const startedAt = performance.now();
+  const startedAt = cpuTime();
   assert.match((await problems(many)).join("\n"), /more than 10000 values/);
   let bomb = "x-0: &b0 { a: 1 }\n";
   for (let level = 1; level <= 30; level++)
     bomb += `x-${level}: &b${level} { <<: [*b${level - 1}, *b${level - 1}] }\n`;
   assert.match((await problems(bomb)).join("\n"), /more than 10000 values|nested more than/);
-  assert.ok(performance.now() - startedAt < 5_000);
+  assert.ok(cpuTime() - startedAt < 5_000);
 });
 
 test("keys that begin with x- are left alone where keys are fixed, and are keys where they are not", async () => {

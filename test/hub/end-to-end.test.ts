@@ -179,10 +179,10 @@ describe("HTTP to a worker in another process", () => {
     await assert.rejects(queued, { reason: "DEADLINE" });
     assert.equal((await first).status, 504);
     const caller = new AbortController();
-    const after = hub.request("one", "after", { signal: caller.signal });
+    const next = hub.request("one", "after", { signal: caller.signal });
     while (!executed.includes("one: after")) await once(worker, "message");
     caller.abort();
-    await assert.rejects(after, { reason: "CALLER_GONE" });
+    await assert.rejects(next, { reason: "CALLER_GONE" });
     const begun = executed.filter((said) => String(said).startsWith("one: "));
     assert.deepEqual(begun, ["one: after"]);
     await stopWorkers();

@@ -193,8 +193,9 @@ for (const [name, peers] of [
         await client.says(`${index}\n`);
         times.push(performance.now() - sentAt);
       }
-      const median = times.toSorted((a, b) => a - b)[50]!;
-      assert.ok(median < 20, `${median} ms`); // what waits for an acknowledgement waits 40
+      // What waits for an acknowledgement waits 40 ms, but for the first few. A busy machine may delay any, not most.
+      const quick = times.filter((ms) => ms < 30).length;
+      assert.ok(quick > 25, `${quick} of ${times.length} were quick`);
       client.socket.destroy();
     });
   });
