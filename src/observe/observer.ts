@@ -63,9 +63,10 @@ export interface RegistrationEvent extends Origin {
 
 /**
  * Why publications were dropped: the new or the old ones, for a session that does not keep up; those that are larger than the
- * session takes; or those that the engine did not take from their publisher.
+ * session takes; those that the engine did not take from their publisher; or those that the hub in which this one is a
+ * session (`upstream`) has dropped.
  */
-export type DropCause = "newest" | "oldest" | "too-large" | "untaken";
+export type DropCause = "newest" | "oldest" | "too-large" | "untaken" | "upstream";
 
 /** `gateway`, `remote` and `principal` are those of the worker. */
 export interface LateReply extends Origin {

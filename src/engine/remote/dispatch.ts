@@ -2,6 +2,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { Route } from "../../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import type { Observer } from "../../observe/observer.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import type { Binding } from "../../session/bindings.ts";
 import type { SessionCalls, SessionRegistrations } from "../../session/events.ts";
@@ -17,6 +18,7 @@ export interface DispatchOptions {
   readonly registered: Registrations;
   readonly clock: Clock;
   readonly session: () => Session<Incoming> | undefined;
+  readonly observer: Observer | undefined;
   /** A request has ended. */
   readonly onEnded: () => void;
 }
@@ -31,9 +33,12 @@ const UNIMPLEMENTED: Failure = Object.freeze(
 /** What arrives from the hub: outcomes of requests made here, and requests and publications for what is served here. */
 export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
   readonly #options: DispatchOptions;
+  /** Somebody observes how long requests take. */
+  readonly #timesReplies: boolean;
 
   constructor(options: DispatchOptions) {
     this.#options = options;
+    this.#timesReplies = options.observer?.settled !== undefined;
   }
 
   request(id: number, binding: Binding<Incoming>, request: Message, timeoutMs: number): void {
@@ -53,19 +58,12 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
   }
 
   reply(_registration: number, id: number, answer: Message): void {
-    const row = this.#options.outgoing.table.get(id);
-    if (row === undefined) return discardStreams(answer); // late: it has ended here, by deadline or cancellation
-    const { sink, tag } = row;
-    this.#options.outgoing.release(row);
-    sink?.answered(tag, answer);
+    const now = this.#timesReplies ? this.#options.session()?.heartbeat.heardAt : undefined;
+    if (!this.#options.outgoing.answered(id, answer, now)) discardStreams(answer); // late
   }
 
   error(_registration: number, id: number, why: Failure): void {
-    const row = this.#options.outgoing.table.get(id);
-    if (row === undefined) return;
-    const { sink, tag } = row;
-    this.#options.outgoing.release(row);
-    sink?.failed(tag, why);
+    this.#options.outgoing.failed(id, why);
   }
 
   cancel(_registration: number, id: number, why: Failure): void {
@@ -85,6 +83,7 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
     for (const listener of this.#options.registered.listeners(incoming)) {
       listener.missed?.(incoming.route, count); // P-65
     }
+    this.#options.observer?.dropped?.(binding.subject, count, "upstream");
   }
 
   serve(registration: number): void {

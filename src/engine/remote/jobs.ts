@@ -3,6 +3,8 @@ import { DeadlineTable, type Pending } from "../../collections/deadline-table.ts
 import type { Clock } from "../../runtime/clock.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import { IN_PROCESS } from "../../message/origin.ts";
+import type { Observer } from "../../observe/observer.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import type { ServiceEntry } from "./registrations.ts";
 import { Unsent } from "./unsent.ts";
@@ -29,8 +31,10 @@ export class Jobs {
   /** Outcomes that wait to be sent. Their jobs are held meanwhile, so that no more come than the worker takes. */
   readonly #unsent = new Unsent<Outcome>(Infinity);
   #late = 0;
+  readonly #observer: Observer | undefined;
 
-  constructor(clock: Clock, limit: number) {
+  constructor(clock: Clock, limit: number, observer?: Observer) {
+    this.#observer = observer;
     this.#table = new DeadlineTable<Job>(
       clock,
       limit,
@@ -66,11 +70,9 @@ export class Jobs {
   /** Ends a job of this service. Returns the hub's number for it, 0 when it has ended already. */
   end(id: number, service: ServiceEntry): number {
     const job = this.#table.get(id);
-    if (job === undefined || job.service !== service) {
-      this.#late++;
-      return 0;
-    }
-    return this.#release(job);
+    if (job !== undefined && job.service === service) return this.#release(job);
+    this.#isLate(service);
+    return 0;
   }
 
   /** Keeps the outcome of a job until it is taken with `nextOutcome`. False when the job has ended already. */
@@ -78,7 +80,7 @@ export class Jobs {
     const job = this.#table.get(id);
     if (job !== undefined && job.service === outcome.service && !this.#unsent.has(id))
       return this.#unsent.add(id, outcome);
-    this.#late++;
+    this.#isLate(outcome.service);
     return false;
   }
 
@@ -122,6 +124,12 @@ export class Jobs {
 
   stop(): void {
     this.#table.stop();
+  }
+
+  #isLate({ pattern, worker }: ServiceEntry): void {
+    this.#late++;
+    const { gateway, remote, principal } = worker.origin ?? IN_PROCESS;
+    this.#observer?.lateReply?.({ pattern, gateway, remote, principal });
   }
 
   #drop(job: Job, why: Failure): void {

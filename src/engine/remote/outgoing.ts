@@ -5,6 +5,9 @@ import type { Sink } from "../../message/delivery.ts";
 import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Limits } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
+import type { Origin } from "../../message/origin.ts";
+import type { Observer } from "../../observe/observer.ts";
+import { RequestWatch, refuseRequest, type Watched } from "../../observe/request-watch.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import { checkSize } from "../../session/frame-writer.ts";
 import type { OutBinding } from "../../session/bindings.ts";
@@ -13,10 +16,23 @@ import type { Incoming } from "./registrations.ts";
 import { Unsent } from "./unsent.ts";
 
 /** A request that waits for its outcome. */
-export interface Waiting extends Pending {
+export interface Waiting extends Pending, Watched {
   sink: Sink | undefined;
   tag: number;
+  subject: string;
 }
+
+/** A way to end, and who is told of it. */
+interface Ending {
+  /** The hub is told that nobody waits for the answer any longer. */
+  readonly tellsHub: boolean;
+  /** The sink is told. It is not where its caller has withdrawn the request. */
+  readonly tellsSink: boolean;
+}
+
+const ENDED: Ending = { tellsHub: false, tellsSink: true };
+const EXPIRED: Ending = { tellsHub: true, tellsSink: true };
+const CANCELED: Ending = { tellsHub: true, tellsSink: false };
 
 /** One that waits for room in the session besides. */
 interface UnsentRequest {
@@ -30,6 +46,9 @@ export interface OutgoingOptions {
   readonly session: () => Session<Incoming> | undefined;
   /** One has ended. */
   readonly onReleased: () => void;
+  readonly observer: Observer | undefined;
+  /** Who executes the requests, for observers: the hub at the other end. */
+  readonly origin: Origin;
 }
 
 /** Requests that wait for a session that is full may have so many times its buffer. */
@@ -40,16 +59,19 @@ export class Outgoing {
   readonly table: DeadlineTable<Waiting>;
   readonly #options: OutgoingOptions;
   readonly #unsent: Unsent<UnsentRequest>;
+  /** Undefined when nobody observes requests. */
+  readonly #watch: RequestWatch | undefined;
 
   constructor(options: OutgoingOptions) {
     const { clock, limits } = options;
     this.#options = options;
+    this.#watch = RequestWatch.of(options.observer, clock);
     this.#unsent = new Unsent(MOST_UNSENT * limits.sessionBuffer);
     this.table = new DeadlineTable<Waiting>(
       clock,
       limits.inFlight,
-      () => ({ id: 0, deadline: 0, sink: undefined, tag: 0 }),
-      (row) => this.#expired(row),
+      () => ({ id: 0, deadline: 0, sink: undefined, tag: 0, subject: "", notes: undefined }),
+      (row) => this.#settle(row, EXPIRED, failure("DEADLINE")),
     );
   }
 
@@ -62,24 +84,45 @@ export class Outgoing {
     sink: Sink,
     tag: number,
   ): number {
-    const row = this.table.add(this.#options.clock.now() + timeoutMs);
-    if (row === undefined) return refuse(request, sink, tag, failure("IN_FLIGHT_FULL"));
+    const now = this.#options.clock.now();
+    const row = this.table.add(now + timeoutMs);
+    if (row === undefined) return this.refuse(route, request, timeoutMs, sink, tag, failure("IN_FLIGHT_FULL"));
     row.sink = sink;
     row.tag = tag;
+    row.subject = route.subject;
     const { id } = row;
+    this.#watch?.begin(row, timeoutMs, now);
     try {
       if (session.pressure.isFull) this.#wait(session, id, route, request);
-      else session.request(route, id, request, timeoutMs);
+      else this.#send(session, row, route, request, timeoutMs, now);
     } catch (error) {
-      this.release(row);
-      return refuse(request, sink, tag, toFailure(error));
+      this.#release(row);
+      return this.refuse(route, request, timeoutMs, sink, tag, toFailure(error));
     }
     return row.id === id ? id : 0; // sending may have found the hub too slow and ended the session
   }
 
+  /** Ends a request that is not taken. Returns 0, the handle of one that has ended. */
+  refuse(route: OutBinding, request: Message, timeoutMs: number, sink: Sink, tag: number, why: Failure): 0 {
+    return refuseRequest(this.#watch, route.subject, request, timeoutMs, sink, tag, why);
+  }
+
+  /** The hub has answered. False when the request has ended here: by its deadline, or canceled. */
+  answered(number: number, answer: Message, now: number | undefined): boolean {
+    const row = this.table.get(number);
+    if (row === undefined) return false;
+    this.#settle(row, ENDED, undefined, answer, now);
+    return true;
+  }
+
+  failed(number: number, why: Failure): void {
+    const row = this.table.get(number);
+    if (row !== undefined) this.#settle(row, ENDED, why);
+  }
+
   cancel(number: number, why: Failure): void {
     const row = this.table.get(number);
-    if (row !== undefined) this.#withdraw(row, why);
+    if (row !== undefined) this.#settle(row, CANCELED, why);
   }
 
   /** Sends the oldest that waits for room. False when none does. */
@@ -88,10 +131,11 @@ export class Outgoing {
     const unsent = id === undefined ? undefined : this.#unsent.take(id);
     const row = id === undefined ? undefined : this.table.get(id);
     if (id === undefined || unsent === undefined || row === undefined) return false;
+    const now = this.#options.clock.now();
     try {
-      session.request(unsent.route, id, unsent.message, row.deadline - this.#options.clock.now());
+      this.#send(session, row, unsent.route, unsent.message, row.deadline - now, now);
     } catch (error) {
-      this.#fail(row, toFailure(error));
+      this.#settle(row, ENDED, toFailure(error));
       discardStreams(unsent.message, toFailure(error));
     }
     return true;
@@ -99,17 +143,19 @@ export class Outgoing {
 
   /** The session is lost: what was not sent fails with a reason of its own. */
   failAll(why: Failure, unsentWhy: Failure): void {
-    for (const row of this.table.live()) {
-      const unsent = this.#unsent.take(row.id);
-      this.#fail(row, unsent === undefined ? why : unsentWhy);
-      if (unsent !== undefined) discardStreams(unsent.message, unsentWhy);
-    }
+    for (const row of this.table.live()) this.#settle(row, ENDED, this.#unsent.has(row.id) ? unsentWhy : why);
   }
 
-  release(row: Waiting): void {
-    row.sink = undefined;
-    this.table.release(row);
-    this.#options.onReleased();
+  #send(
+    session: Session<Incoming>,
+    row: Waiting,
+    route: OutBinding,
+    request: Message,
+    timeoutMs: number,
+    now: number,
+  ): void {
+    session.request(route, row.id, request, timeoutMs);
+    this.#watch?.handOut(row, this.#options.origin, now);
   }
 
   /** Throws what keeping it throws, and `IN_FLIGHT_FULL` where too much waits. */
@@ -119,30 +165,25 @@ export class Outgoing {
     if (!this.#unsent.add(id, { route, message })) throw LintelError.from(failure("IN_FLIGHT_FULL"));
   }
 
-  #expired(row: Waiting): void {
-    const { sink, tag } = row;
-    this.#withdraw(row, failure("DEADLINE"));
-    sink?.failed(tag, failure("DEADLINE"));
+  /** Ends a request, with its answer or for a reason. Its row is free before anybody hears of it. */
+  #settle(row: Waiting, how: Ending, why: Failure | undefined, answer?: Message, now?: number): void {
+    const watch = this.#watch;
+    const { id, tag } = row;
+    const sink = row.sink!;
+    const unsent = why === undefined ? undefined : this.#unsent.take(id);
+    const told = watch?.end(row, row.subject, sink, tag, row.notes?.isHeld === true ? 1 : 0, why, now);
+    this.#release(row);
+    if (why !== undefined) {
+      if (unsent !== undefined) discardStreams(unsent.message, why);
+      else if (how.tellsHub) this.#options.session()?.cancel(0, id, why);
+      if (how.tellsSink) sink.failed(tag, why);
+    } else if (answer !== undefined) sink.answered(tag, answer);
+    if (told !== undefined) watch?.tell(told);
   }
 
-  #withdraw(row: Waiting, why: Failure): void {
-    const { id } = row;
-    const unsent = this.#unsent.take(id);
-    this.release(row);
-    if (unsent === undefined) this.#options.session()?.cancel(0, id, why);
-    else discardStreams(unsent.message, why);
+  #release(row: Waiting): void {
+    row.sink = undefined;
+    this.table.release(row);
+    this.#options.onReleased();
   }
-
-  #fail(row: Waiting, why: Failure): void {
-    const { sink, tag } = row;
-    this.release(row);
-    sink?.failed(tag, why);
-  }
-}
-
-/** Fails a request that was not taken. */
-export function refuse(request: Message, sink: Sink, tag: number, why: Failure): 0 {
-  sink.failed(tag, why);
-  discardStreams(request, why);
-  return 0;
 }

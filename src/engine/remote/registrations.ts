@@ -3,6 +3,8 @@ import { defer, type Deferred } from "../../runtime/deferred.ts";
 import type { Endable, Route, Subscriber, Worker } from "../../message/delivery.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Overflow } from "../../message/overflow.ts";
+import type { Observer } from "../../observe/observer.ts";
+import { tellRegistration, type Registered } from "../../observe/registration.ts";
 import type { Session } from "../../session/session.ts";
 import { FrameType } from "../../wire/frame.ts";
 import type { CheckedService } from "../check-options.ts";
@@ -52,8 +54,13 @@ export class Registrations {
   /** Services that have left but may still be sent requests, until the hub has confirmed. */
   readonly #leaving = new Set<number>();
   readonly #subscribers = new PatternTrie<Subscriber>();
+  readonly #observer: Observer | undefined;
   #next = 1;
   #version = 1;
+
+  constructor(observer?: Observer) {
+    this.#observer = observer;
+  }
 
   addService(
     { pattern, queue, concurrency }: CheckedService,
@@ -120,6 +127,7 @@ export class Registrations {
     if (asked !== FrameType.leave) {
       const entry = this.#find(number);
       if (entry === undefined) return;
+      if (!entry.accepted) tellRegistration(this.#observer, "added", registeredBy(entry));
       entry.accepted = true;
       entry.settle.resolve();
     } else if (this.#leaving.delete(number)) this.#removeService(number);
@@ -175,6 +183,7 @@ export class Registrations {
     if (service === undefined) return;
     service.settle.reject(LintelError.of("CLOSED", "it was closed before it was accepted"));
     this.services.delete(number);
+    if (service.accepted) tellRegistration(this.#observer, "removed", registeredBy(service));
     service.left.resolve();
   }
 
@@ -184,11 +193,12 @@ export class Registrations {
     subscription.settle.reject(LintelError.of("CLOSED", "it was closed before it was accepted"));
     this.#subscriptions.delete(number);
     this.#subscribers.remove(subscription.pattern, subscription.subscriber);
+    if (subscription.accepted) tellRegistration(this.#observer, "removed", registeredBy(subscription));
     this.#version++;
     return true;
   }
 
-  #find(number: number): Entry | undefined {
+  #find(number: number): ServiceEntry | SubscriptionEntry | undefined {
     return this.services.get(number) ?? this.#subscriptions.get(number);
   }
 
@@ -199,4 +209,11 @@ export class Registrations {
     ready.catch(() => undefined); // whoever waits for it handles it; who does not wait must not be killed by it
     return { number, pattern, ready, settle, accepted: false, onEnded };
   }
+}
+
+function registeredBy(entry: ServiceEntry | SubscriptionEntry): Registered {
+  const { pattern } = entry;
+  if ("worker" in entry)
+    return { kind: "service", pattern, queue: entry.queue, origin: entry.worker.origin };
+  return { kind: "subscription", pattern, origin: entry.subscriber.origin };
 }

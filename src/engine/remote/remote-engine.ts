@@ -13,6 +13,7 @@ import type {
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, MAX_TIMEOUT, type Limits } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
+import type { Observer } from "../../observe/observer.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import { OVERFLOWS } from "../../message/overflow.ts";
 import { checkSubject } from "../../message/subject.ts";
@@ -28,7 +29,7 @@ import type { Engine, EngineSupports } from "../engine.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Jobs } from "./jobs.ts";
 import { ReconnectingSession, type ReconnectingState, type Token } from "./reconnecting-session.ts";
-import { Outgoing, refuse } from "./outgoing.ts";
+import { Outgoing } from "./outgoing.ts";
 import { PublishBackpressure } from "./publish-backpressure.ts";
 import { Registrations, type Incoming, type ServiceEntry } from "./registrations.ts";
 
@@ -47,6 +48,8 @@ export interface RemoteEngineOptions extends Pick<SessionOptions<never>, "sideCh
   readonly token?: Token;
   /** Told whenever the link changes; `why` says what went wrong. */
   readonly onState?: (state: ReconnectingState, why: Failure | undefined) => void;
+  /** Told of all that happens here. It must not throw. */
+  readonly observer?: Observer | undefined;
   /** Told why the hub has ended the session, unless it shuts down. */
   readonly onError?: (error: unknown, where: string) => void;
 }
@@ -70,7 +73,8 @@ export class RemoteEngine implements Engine {
   readonly #limits: Limits;
   readonly #outgoing: Outgoing;
   readonly #jobs: Jobs;
-  readonly #registered = new Registrations();
+  readonly #registered: Registrations;
+  readonly #observer: Observer | undefined;
   #routes = new Map<string, OutBinding>();
   readonly #onSessionEnded: (why: Failure) => void;
   #state: "open" | "draining" | "closed" = "open";
@@ -85,7 +89,12 @@ export class RemoteEngine implements Engine {
     // P-25: a hub needs room for whatever is published through it.
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits, bindings: MAX_BINDING };
     this.#publishing = new PublishBackpressure(this.#limits.sessionBuffer);
+    const { observer } = options;
+    this.#observer = observer;
+    this.#registered = new Registrations(observer);
     this.#outgoing = new Outgoing({
+      observer,
+      origin: { gateway: "hub", remote: url, principal: undefined },
       clock: this.clock,
       limits: this.#limits,
       session: () => this.#link.session,
@@ -93,8 +102,9 @@ export class RemoteEngine implements Engine {
         if (this.#onIdle.length > 0) this.#idle();
       },
     });
-    this.#jobs = new Jobs(this.clock, this.#limits.inFlight);
+    this.#jobs = new Jobs(this.clock, this.#limits.inFlight, observer);
     const dispatch = new Dispatch({
+      observer,
       outgoing: this.#outgoing,
       jobs: this.#jobs,
       registered: this.#registered,
@@ -166,17 +176,24 @@ export class RemoteEngine implements Engine {
       throw LintelError.from(this.#state === "closed" ? failure("CLOSED") : this.#absent);
     this.#publishing.check(session.outbox);
     session.publish(route as OutBinding, publication);
+    this.#observer?.published?.(route.subject, 1);
     return this.#publishing.wait(session.outbox);
   }
 
   request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number {
     const { session } = this.#link;
-    if (session === undefined)
-      return refuse(request, sink, tag, this.#state === "closed" ? failure("CLOSED") : this.#absent);
-    if (this.#state !== "open") return refuse(request, sink, tag, failure("DRAINING"));
-    if (!(timeoutMs > 0)) return refuse(request, sink, tag, failure("DEADLINE"));
+    const target = route as OutBinding;
+    if (session === undefined || this.#state !== "open" || !(timeoutMs > 0))
+      return this.#outgoing.refuse(target, request, timeoutMs, sink, tag, this.#objection());
     const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
-    return this.#outgoing.request(session, route as OutBinding, request, timeout, sink, tag);
+    return this.#outgoing.request(session, target, request, timeout, sink, tag);
+  }
+
+  /** Why a request is not taken. */
+  #objection(): Failure {
+    if (this.#state === "closed") return failure("CLOSED");
+    if (this.#link.session === undefined) return this.#absent;
+    return this.#state === "draining" ? failure("DRAINING") : failure("DEADLINE");
   }
 
   cancel(handle: number, why: Failure = failure("CALLER_GONE")): void {

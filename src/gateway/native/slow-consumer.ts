@@ -7,14 +7,14 @@ import type { Feed } from "./feed.ts";
 
 /** Counts publications that were not sent, for all sessions of a gateway, and tells who observes. */
 export class PublicationDrops {
-  readonly counts: Record<DropCause, number> = { newest: 0, oldest: 0, "too-large": 0, untaken: 0 };
+  readonly counts: Record<Exclude<DropCause, "upstream">, number> = { newest: 0, oldest: 0, "too-large": 0, untaken: 0 };
   readonly #observer: Observer | undefined;
 
   constructor(observer: Observer | undefined) {
     this.#observer = observer;
   }
 
-  add(cause: DropCause, subject: string, count: number): void {
+  add(cause: Exclude<DropCause, "upstream">, subject: string, count: number): void {
     this.counts[cause] += count;
     this.#observer?.dropped?.(subject, count, cause);
   }
