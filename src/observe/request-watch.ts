@@ -106,22 +106,30 @@ export class RequestWatch {
 
   /** The end of a request that was not taken, or not even asked of an engine. */
   refused(subject: string, from: Origin, timeoutMs: number, why: Failure): void {
-    const { gateway, remote, principal } = from;
-    const { code, reason } = why;
-    this.#settled({
-      subject,
-      gateway,
-      remote,
-      principal,
-      code,
-      reason,
-      worker: undefined,
-      attempts: 0,
-      timeoutMs,
-      queuedMs: 0,
-      workerMs: 0,
-    });
+    this.#settled(refusedRequest(subject, from, timeoutMs, why));
   }
+}
+
+/** What is told of a request that a gateway or an engine did not take. */
+export function refusedRequest(
+  subject: string,
+  { gateway, remote, principal }: Origin,
+  timeoutMs: number,
+  { code, reason }: Failure,
+): SettledRequest {
+  return {
+    subject,
+    gateway,
+    remote,
+    principal,
+    code,
+    reason,
+    worker: undefined,
+    attempts: 0,
+    timeoutMs,
+    queuedMs: 0,
+    workerMs: 0,
+  };
 }
 
 /** Ends a request that an engine does not take. Returns 0, the handle of one that has ended. */

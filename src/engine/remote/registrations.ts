@@ -213,7 +213,6 @@ export class Registrations {
 
 function registeredBy(entry: ServiceEntry | SubscriptionEntry): Registered {
   const { pattern } = entry;
-  if ("worker" in entry)
-    return { kind: "service", pattern, queue: entry.queue, origin: entry.worker.origin };
+  if ("worker" in entry) return { kind: "service", pattern, queue: entry.queue, origin: entry.worker.origin };
   return { kind: "subscription", pattern, origin: entry.subscriber.origin };
 }

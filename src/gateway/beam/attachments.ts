@@ -1,5 +1,6 @@
 import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { StreamEnd } from "../../message/message.ts";
+import type { Origin } from "../../message/origin.ts";
 import { adoptSocket, closeDescriptor, socketPair } from "../../transport/descriptors/endpoints.ts";
 import { errorOf } from "./arguments.ts";
 import { isSocket, streamOf, type InUse } from "./file-bridge.ts";
@@ -14,6 +15,8 @@ export class Attachments {
   readonly site: BeamContext;
   /** Who counts for what comes over the connection. */
   readonly caller: string;
+  /** Where its messages and its workers come from, for observers. */
+  readonly origin: Origin;
   readonly #inUse = new Set<InUse>();
   readonly #onEmpty: () => void;
   readonly #reported = new Set<string>();
@@ -22,6 +25,7 @@ export class Attachments {
   constructor(site: BeamContext, onEmpty: () => void) {
     this.site = site;
     this.caller = site.nextCaller();
+    this.origin = { gateway: "beam", remote: this.caller, principal: undefined };
     this.#onEmpty = onEmpty;
   }
 

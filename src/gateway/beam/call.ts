@@ -2,6 +2,7 @@ import type { Route, Sink } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import type { Message, StreamEnd } from "../../message/message.ts";
 import { createStream } from "../../stream/stream-pair.ts";
+import type { Origin } from "../../message/origin.ts";
 import { discardStreams, isRoot } from "../../stream/stream.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import { errorOf, outgoingAnswer, requestOf } from "./arguments.ts";
@@ -89,6 +90,10 @@ export class BeamCall implements Sink, BridgeOwner {
     // Whoever cannot take the channel resets it for that reason, before it fails the request or at once behind.
     if (why.reason === UNSUPPORTED && this.#reset === undefined) queueMicrotask(() => this.#end(why));
     else this.#end(why);
+  }
+
+  originOf(): Origin {
+    return this.#attachments.origin;
   }
 
   callerOf(): string {

@@ -3,6 +3,7 @@ import type { Sink } from "../../message/delivery.ts";
 import { failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message, StreamEnd } from "../../message/message.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
+import type { Origin } from "../../message/origin.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import { requestOf } from "./arguments.ts";
 import type { Attachments } from "./attachments.ts";
@@ -80,6 +81,10 @@ export class BeamDispatcher implements Sink {
   failed(_tag: number, why: Failure): void {
     this.#lose(why);
     this.#ended();
+  }
+
+  originOf(): Origin {
+    return this.#attachments.origin;
   }
 
   callerOf(): string {

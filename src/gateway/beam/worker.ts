@@ -3,6 +3,7 @@ import { HeldJobs } from "../../engine/held-jobs.ts";
 import type { Route, Worker } from "../../message/delivery.ts";
 import { LintelError, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import type { Origin } from "../../message/origin.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import { argumentsOf, errorOf, pairsOf } from "./arguments.ts";
 import type { Attachments } from "./attachments.ts";
@@ -99,6 +100,7 @@ interface ServiceEvents {
 
 /** The requests of one pattern. */
 class Service implements Worker {
+  readonly origin: Origin;
   readonly #link: MessageSocket;
   readonly #attachments: Attachments;
   readonly #jobs: HeldJobs<BeamJob>;
@@ -108,6 +110,7 @@ class Service implements Worker {
     const { engine, settings } = attachments.site;
     this.#link = link;
     this.#attachments = attachments;
+    this.origin = attachments.origin;
     this.#on = on;
     const concurrency = Math.max(1, settings.maxAttachments - 1); // one is what it has registered with
     this.#jobs = new HeldJobs(concurrency);

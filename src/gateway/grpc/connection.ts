@@ -3,6 +3,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import { MAX_TIMEOUT } from "../../message/limits.ts";
 import type { Message } from "../../message/message.ts";
+import type { Origin } from "../../message/origin.ts";
 import type { SharedBound } from "../../collections/shared-bound.ts";
 import { isPattern, isSubject } from "../../message/subject.ts";
 import { answerOf, failureOf, sentFailure } from "./decode.ts";
@@ -41,6 +42,7 @@ const MALFORMED: ReadonlySet<string> = new Set(["BAD_FRAME", "TOO_LARGE"]);
 export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
   readonly #call: GrpcCall;
   readonly #site: GrpcContext;
+  readonly origin: Origin;
   /** Who counts for its registrations. */
   readonly #caller: string;
   readonly #onOver: () => void;
@@ -55,6 +57,7 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
     this.#call = call;
     this.#site = site;
     this.#caller = caller;
+    this.origin = { gateway: "grpc", remote: caller, principal: undefined };
     this.#onOver = onOver;
     this.#watch = new Watchdog(site.engine.clock, () =>
       this.end(failure("HEARTBEAT_LOST", "the worker broke its promise to be heard of")),

@@ -3,6 +3,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Route, Worker } from "../../message/delivery.ts";
 import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import type { Origin } from "../../message/origin.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import type { Handed } from "./encode.ts";
 
@@ -19,6 +20,8 @@ export interface Asked {
 
 /** The call that a registration belongs to. */
 export interface WorkerOwner {
+  /** Where the worker is, for observers. */
+  readonly origin: Origin;
   /** True while the worker is behind with reading. */
   readonly isFull: boolean;
   /** Sends a job. Throws what cannot be encoded; then nothing was sent. */
@@ -37,12 +40,14 @@ const MAX_PLACES = 1_000_000_000;
 /** A registration of a worker, as the engine sees it. The engine's job numbers go over the wire as they are. */
 export class GrpcWorker implements Worker {
   readonly number: number;
+  readonly origin: Origin;
   readonly #link: WorkerOwner;
   readonly #room: Room;
   readonly #jobs: HeldJobs;
 
   constructor(link: WorkerOwner, { number, room }: Asked) {
     this.number = number;
+    this.origin = link.origin;
     this.#link = link;
     this.#room = room;
     this.#jobs = new HeldJobs(this.#placesFor(0), () => link.gone(this));

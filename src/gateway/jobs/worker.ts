@@ -3,6 +3,7 @@ import { HeldJobs } from "../../engine/held-jobs.ts";
 import type { Route, Worker } from "../../message/delivery.ts";
 import { failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
+import type { Origin } from "../../message/origin.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import type { Job, JobOwner } from "./job.ts";
 import type { JobTable } from "./job-table.ts";
@@ -26,12 +27,16 @@ export interface PullServiceOptions {
   readonly leaseMs: number | undefined;
 }
 
+/** Polls of one service are one worker of the engine, whoever makes them. */
+const POLLS: Origin = Object.freeze({ gateway: "jobs", remote: undefined, principal: undefined });
+
 /**
  * The workers that poll for one subject, as one member of its queue group: it takes as many requests at a time as the polls
  * that wait have room for. While nobody polls it takes none, and keeps the queue.
  */
 export class PullWorker implements Worker, JobOwner {
   readonly keepsRequests = true;
+  readonly origin: Origin = POLLS;
   readonly subject: string;
   /** When a worker was last heard of, by the clock. */
   lastSeen: number;

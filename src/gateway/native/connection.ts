@@ -5,6 +5,7 @@ import { failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import type { Origin } from "../../message/origin.ts";
+import { refusedRequest } from "../../observe/request-watch.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import type { Overflow } from "../../message/overflow.ts";
 import type { Binding } from "../../session/bindings.ts";
@@ -146,6 +147,8 @@ export class NativeConnection
     if (this.#handles.size >= this.#options.limits.sessionInFlight) {
       this.session.error(0, id, IN_FLIGHT_FULL);
       discardStreams(request, IN_FLIGHT_FULL);
+      const told = refusedRequest(binding.subject, this.origin, timeoutMs, IN_FLIGHT_FULL);
+      this.#options.observer?.settled?.(told);
       return;
     }
     const route = (binding.resolved ??= this.#principal.engine.route(binding.subject));

@@ -5,16 +5,19 @@ import type { Outbox } from "../../session/outbox.ts";
 import { Backlog, type BacklogRoom } from "./backlog.ts";
 import type { Feed } from "./feed.ts";
 
+/** Causes that a hub itself can have. */
+export type OwnDropCause = Exclude<DropCause, "upstream">;
+
 /** Counts publications that were not sent, for all sessions of a gateway, and tells who observes. */
 export class PublicationDrops {
-  readonly counts: Record<Exclude<DropCause, "upstream">, number> = { newest: 0, oldest: 0, "too-large": 0, untaken: 0 };
+  readonly counts: Record<OwnDropCause, number> = { newest: 0, oldest: 0, "too-large": 0, untaken: 0 };
   readonly #observer: Observer | undefined;
 
   constructor(observer: Observer | undefined) {
     this.#observer = observer;
   }
 
-  add(cause: Exclude<DropCause, "upstream">, subject: string, count: number): void {
+  add(cause: OwnDropCause, subject: string, count: number): void {
     this.counts[cause] += count;
     this.#observer?.dropped?.(subject, count, cause);
   }

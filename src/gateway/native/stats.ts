@@ -1,4 +1,4 @@
-import type { DropCause } from "../../observe/observer.ts";
+import type { OwnDropCause } from "./slow-consumer.ts";
 
 /** What the gateway of native sessions counts. Since the start, except for the first. */
 export type SessionStats = {
@@ -18,7 +18,7 @@ export type SessionStats = {
 
 export function sessionStats(
   sessions: number,
-  { newest, oldest, "too-large": tooLarge, untaken }: Readonly<Record<DropCause, number>>,
+  { newest, oldest, "too-large": tooLarge, untaken }: Readonly<Record<OwnDropCause, number>>,
   slowDisconnects: number,
 ): SessionStats {
   return {

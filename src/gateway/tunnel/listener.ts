@@ -3,6 +3,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from "node:n
 import type { Engine } from "../../engine/engine.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
 import { callerOfSession } from "../../message/caller.ts";
+import type { Origin } from "../../message/origin.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { Format, Message, type StreamShape } from "../../message/message.ts";
 import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
@@ -117,7 +118,7 @@ export class Tunnel implements Listening, AsyncDisposable {
     const [near, far] = createStream(DUPLEX);
     const request = Message.ofBytes(NOTHING, ROOT_LINE, Format.typed); // for handlers that are no exposures
     request.streams = [far];
-    const call = new Call();
+    const call = new Call({ gateway: "tunnel", remote: `tcp://${name}`, principal: undefined });
     const closed = (): void => {
       this.#callers.give(caller, 1);
       this.#engine.cancel(call.handle);
@@ -131,6 +132,15 @@ export class Tunnel implements Listening, AsyncDisposable {
 class Call implements Sink {
   connection: SocketStream | undefined;
   handle = 0;
+  readonly #origin: Origin;
+
+  constructor(origin: Origin) {
+    this.#origin = origin;
+  }
+
+  originOf(): Origin {
+    return this.#origin;
+  }
 
   answered(_tag: number, answer: Message): void {
     this.handle = 0;
