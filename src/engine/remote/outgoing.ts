@@ -86,7 +86,8 @@ export class Outgoing {
   ): number {
     const now = this.#options.clock.now();
     const row = this.table.add(now + timeoutMs);
-    if (row === undefined) return this.refuse(route, request, timeoutMs, sink, tag, failure("IN_FLIGHT_FULL"));
+    if (row === undefined)
+      return this.refuse(route, request, timeoutMs, sink, tag, failure("IN_FLIGHT_FULL"));
     row.sink = sink;
     row.tag = tag;
     row.subject = route.subject;
