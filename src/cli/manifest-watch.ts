@@ -19,6 +19,7 @@ const ABSENT = "absent";
 export class ManifestWatch {
   readonly #file: string;
   readonly #onChange: (config: FileConfig) => void;
+  readonly #readAgain: () => Promise<FileConfig>;
   readonly #watcher: FSWatcher | undefined;
   readonly #poll: ReturnType<typeof setInterval>;
   #last: FileConfig;
@@ -29,7 +30,14 @@ export class ManifestWatch {
   #isLooking = false;
   #isClosed = false;
 
-  constructor(file: string, config: FileConfig, onChange: (config: FileConfig) => void) {
+  /** `config` is what the file said when it was read; `read` reads it again. */
+  constructor(
+    file: string,
+    config: FileConfig,
+    onChange: (config: FileConfig) => void,
+    read: () => Promise<FileConfig> = () => readConfigFile(file),
+  ) {
+    this.#readAgain = read;
     this.#file = file;
     this.#last = config;
     this.#onChange = onChange;
@@ -89,7 +97,7 @@ export class ManifestWatch {
 
   /** Reads the file, and does what it says if it is still in this state. */
   async #load(state: string): Promise<void> {
-    const read = await readConfigFile(this.#file).then(
+    const read = await this.#readAgain().then(
       (next) => ({ next }),
       (error: unknown) => ({ error }),
     );

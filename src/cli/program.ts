@@ -37,7 +37,7 @@ async function createProgram(args: readonly string[]): Promise<Command> {
   const wanted = words[0] === "help" ? words[1] : words[0];
   for (const { name, summary, load } of COMMANDS) {
     const command = settle(program.command(name)).summary(summary).helpOption("-h, --help", "print help");
-    if (name === wanted) (await load()).define(command);
+    if (name === wanted) await (await load()).define(command);
   }
   return program;
 }

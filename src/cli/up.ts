@@ -1,9 +1,8 @@
 import { openSync, closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Option, type Command } from "commander";
-import type { FileConfig } from "../config/config.ts";
+import type { FileConfig, Overrides } from "../config/config.ts";
 import { createHub, type Hub } from "../hub/hub.ts";
-import type { HostPort } from "../transport/host-port.ts";
 import { LintelError } from "../message/failure.ts";
 import { Guard } from "../supervisor/guard.ts";
 import { openControl, type ControlListener } from "../supervisor/control.ts";
@@ -13,20 +12,20 @@ import { RuntimeDirectory } from "../supervisor/runtime-directory.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { urlRows } from "./announce.ts";
 import { MANIFESTS, findConfigFile, projectOf, readConfigFile } from "./config-file.ts";
+import { addConfigFlags, overridesOf } from "./config-flags.ts";
 import { CliError, Exit, usage } from "./failure.ts";
 import { note } from "./hub-link.ts";
 import { graceOption } from "./flags.ts";
 import { explainListening } from "./listening.ts";
 import { ManifestWatch } from "./manifest-watch.ts";
-import { parseHttp } from "./serve.ts";
 import { droppedLine, requestLog, type LogFormat } from "./request-log.ts";
 import { ServiceOutput } from "./service-output.ts";
 import { Stopping } from "./stopping.ts";
 import { dropUnread } from "./unread-output.ts";
 
+/** Besides those that set options of the configuration. */
 interface Flags {
   readonly config?: string;
-  readonly http?: HostPort | false;
   readonly log: LogFormat;
   readonly grace: number;
 }
@@ -46,33 +45,34 @@ Examples:
   lintel up --config examples/up/lintel.yaml
   lintel up --log off`;
 
-export function define(command: Command): void {
+export async function define(command: Command): Promise<void> {
   command
     .description("Start a hub and the services of a manifest, and keep them running.")
-    .option("-c, --config <file>", `manifest (default: ${MANIFESTS.join(" or ")} in this directory)`)
-    .addOption(new Option("--http <host:port>", "address for HTTP requests, or off").argParser(parseHttp))
+    .option("-c, --config <file>", `manifest (default: ${MANIFESTS.join(" or ")} in this directory)`);
+  const sections = await addConfigFlags(command);
+  command
     .addOption(
       new Option("--log <format>", "one line for each HTTP request").choices(["text", "off"]).default("text"),
     )
     .addOption(graceOption("time for requests under way at the hub after a signal"))
     .addHelpText("after", EXAMPLES)
-    .action(up);
+    .action((flags: Flags) => up(flags, overridesOf(sections, { ...flags })));
 }
 
-async function up(flags: Flags): Promise<void> {
+async function up(flags: Flags, overrides: Overrides): Promise<void> {
   if (process.platform === "win32")
     throw usage("lintel up does not run on Windows, because it needs process groups");
   const file = flags.config ?? findConfigFile(...MANIFESTS);
   if (file === undefined)
     throw usage(`there is no ${MANIFESTS.join(" or ")} here`, "name a manifest with --config");
-  const config = await readConfigFile(file);
+  const config = await readConfigFile(file, overrides);
   if (config.services === undefined || config.services.length === 0) {
     throw usage(`${file} has no services`, "`lintel serve` starts a hub without any");
   }
   const runtime = await claim(projectOf(file));
   const guard = new Guard(runtime.run);
   try {
-    await runServices(file, config, flags, runtime);
+    await runServices({ file, config, read: () => readConfigFile(file, overrides) }, flags, runtime);
   } finally {
     runtime.release();
     await guard.dismiss();
@@ -89,17 +89,23 @@ async function claim(project: string): Promise<RuntimeDirectory> {
   }
 }
 
+/** The file, what it said, and how to read it again. */
+interface Manifest {
+  readonly file: string;
+  readonly config: FileConfig;
+  readonly read: () => Promise<FileConfig>;
+}
+
 async function runServices(
-  file: string,
-  config: FileConfig,
-  { http, log, grace }: Flags,
+  { file, config, read }: Manifest,
+  { log, grace }: Flags,
   runtime: RuntimeDirectory,
 ): Promise<void> {
   const readiness = new ReadinessTracker();
   const output = new ServiceOutput();
   dropUnread(process.stdout, (lines) => output.behind("hub", droppedLine("text", lines, new Date())));
   const pipes = new PipeSource();
-  const hub = await startHub(withHttp(config, http), log, readiness, output);
+  const hub = await startHub(config, log, readiness, output);
   const supervisor = new Supervisor({
     run: runtime.run,
     httpUrl: hub.httpUrl,
@@ -129,7 +135,7 @@ async function runServices(
   try {
     await pipes.ready; // else all services would take their sockets before the first has its pipes
     control = await openControl(runtime.controlUrl, supervisor, hub.httpUrl);
-    watch = new ManifestWatch(file, config, (next) => reload(supervisor, next));
+    watch = new ManifestWatch(file, config, (next) => reload(supervisor, next), read);
     process.stdout.write(banner(hub, file));
     supervisor.apply(config.services ?? []);
     void supervisor.ready().then(() => stopping.signal.aborted || note("every service is ready"));
@@ -165,15 +171,6 @@ async function startHub(
   } catch (error) {
     throw explainListening(error);
   }
-}
-
-/** A flag goes before the file. */
-function withHttp(config: FileConfig, http: HostPort | false | undefined): FileConfig {
-  if (http === undefined) return config;
-  return {
-    ...config,
-    http: http === false ? false : { ...(config.http === false ? {} : config.http), ...http },
-  };
 }
 
 /** Applies a manifest that has changed, and tells what that does. */

@@ -4,34 +4,30 @@
  */
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { BeamOptions } from "../gateway/beam/options.ts";
-import type { GrpcOptions } from "../gateway/grpc/options.ts";
-import type { HttpOptions } from "../gateway/http/options.ts";
-import type { JobsOptions } from "../gateway/jobs/options.ts";
+import type { GatewayEntry, GatewayKind } from "../gateway/gateway.ts";
+import type { BuiltInOptions } from "../gateway/registry.ts";
 import { LintelError } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import type { OptionFlag, StandardSchema } from "../schema/section.ts";
-import type { ListenAt, TlsOptions } from "../transport/transport.ts";
+import type { TlsOptions } from "../transport/transport.ts";
 import { parseDocument, type Entry, type MapNode, type Node, type Problem, type Report } from "./document.ts";
 import { readEnvironment } from "./environment.ts";
 import { IssueReporter } from "./issues.ts";
 import { textNode, withOption } from "./overlay.ts";
-import { loadSections, type Sections } from "./sections.ts";
+import { loadKind } from "./own-kinds.ts";
+import { GATEWAYS, loadSections, type Sections } from "./sections.ts";
 import type { ServiceDefinition } from "./services.ts";
 import type { Environment } from "./substitute.ts";
 import { EXTENSION, ValueReader, unknownKey } from "./values.ts";
 
 /** What the configuration says, in the form a hub takes. */
-export interface FileConfig {
-  http?: false | HttpOptions;
-  jobs?: boolean | JobsOptions;
-  listen?: (string | ListenAt)[];
-  tls?: TlsOptions;
-  beam?: BeamOptions;
-  grpc?: GrpcOptions;
-  limits?: Partial<Limits>;
+export interface FileConfig extends Omit<BuiltInOptions, "transports"> {
+  readonly tls?: TlsOptions;
+  readonly limits?: Partial<Limits>;
+  /** The user's gateways. */
+  readonly gateways?: readonly GatewayEntry[];
   /** What `lintel up` starts next to the hub. */
-  services?: ServiceDefinition[];
+  readonly services?: ServiceDefinition[];
 }
 
 /** A flag that is given, with its texts. */
@@ -93,6 +89,8 @@ class ConfigReader {
   readonly #sections: Sections;
   readonly #values: ValueReader;
   readonly #issues: IssueReporter;
+  /** Of the user's, by their names. */
+  readonly #kinds = new Map<string, GatewayKind>();
 
   constructor(report: Report, folder: string, overrides: Overrides, sections: Sections) {
     this.#report = report;
@@ -103,6 +101,7 @@ class ConfigReader {
   }
 
   async read(file: Node | undefined): Promise<FileConfig> {
+    await this.#addKinds(file);
     const root = await this.#withOverrides(file);
     if (root === undefined) return {};
     if (root.kind !== "map") {
@@ -115,10 +114,39 @@ class ConfigReader {
     }
     const config: Record<string, unknown> = {};
     for (const entry of this.#withOwners(root).entries) {
-      const value = await this.#section(entry);
+      const value = entry.key === GATEWAYS ? undefined : await this.#section(entry);
       if (value !== undefined) config[entry.key] = value;
     }
-    return config; // each key was read by the section of its name
+    return this.#kinds.size === 0 ? config : this.#withKinds(config); // each key was read by the section of its name
+  }
+
+  /** Loads the user's kinds of gateways, whose names are keys of the file then. */
+  async #addKinds(file: Node | undefined): Promise<void> {
+    const environment = pick(this.#overrides.environment ?? {}, `LINTEL_${GATEWAYS.toUpperCase()}`);
+    let root = file;
+    for (const { path, value } of await readEnvironment(environment, this.#sections, this.#report))
+      root = this.#with(root, path, value);
+    const entry = root?.kind === "map" ? root.entries.find(({ key }) => key === GATEWAYS) : undefined;
+    if (entry === undefined) return;
+    const paths = (await this.#section(entry)) as readonly string[] | undefined; // so says its schema
+    for (const [index, path] of paths?.entries() ?? []) {
+      const place = entry.value.kind === "list" ? (entry.value.items[index] ?? entry) : entry;
+      try {
+        const kind = await loadKind(path);
+        if (this.#sections.keys.includes(kind.name)) throw new TypeError(`there is a "${kind.name}" already`);
+        this.#sections.add(kind.name, (await kind.config?.()) ?? {});
+        this.#kinds.set(kind.name, kind);
+      } catch (error) {
+        this.#report(place, error instanceof Error ? error.message : String(error));
+      }
+    }
+  }
+
+  /** A gateway of the user's is opened unless its key is false. */
+  #withKinds(config: Readonly<Record<string, unknown>>): FileConfig {
+    const rest = Object.fromEntries(Object.entries(config).filter(([key]) => !this.#kinds.has(key)));
+    const entries = [...this.#kinds].filter(([name]) => config[name] !== false);
+    return { ...rest, gateways: entries.map(([name, kind]) => ({ kind, options: config[name] ?? {} })) };
   }
 
   /** The file with what variables and flags say in place of what it says. */
@@ -178,6 +206,10 @@ class ConfigReader {
     for (const issue of outcome.issues) this.#issues.report(issue, { node, schema: json, key, place });
     return undefined;
   }
+}
+
+function pick(environment: Environment, name: string): Environment {
+  return environment[name] === undefined ? {} : { [name]: environment[name] };
 }
 
 async function validated(

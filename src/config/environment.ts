@@ -80,9 +80,10 @@ export async function readEnvironment(
     if (text === undefined) continue;
     const known = options.find((one) => one.variable === variable);
     const isUrlForService = variable === "LINTEL_HTTP" && HTTP_URL.test(text);
-    if (known !== undefined && !isUrlForService)
-      found.push({ ...known, value: await toNode(text, known, report) });
-    else if (!OTHERS.has(variable) && !PARAMETER.test(variable) && !OF_KUBERNETES.test(variable)) {
+    if (known !== undefined && !isUrlForService) {
+      const value = await toNode(text, known, report);
+      if (value !== undefined) found.push({ ...known, value });
+    } else if (!OTHERS.has(variable) && !PARAMETER.test(variable) && !OF_KUBERNETES.test(variable)) {
       const meant = closest(variable, names);
       const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
       report({ offset: 0, source: variable }, `there is no option of this name${hint}`);
@@ -91,13 +92,17 @@ export async function readEnvironment(
   return found.toSorted((one, other) => one.path.length - other.path.length);
 }
 
-/** Lists and maps are written as in a file, `[a, b]` and `{ a: 1 }`; a list also as `a, b`. */
-async function toNode(text: string, { schema, variable }: EnvironmentOption, report: Report): Promise<Node> {
+/** Undefined for what is no YAML, which is reported. Lists and maps are written as in a file, `[a, b]` and `{ a: 1 }`; a list also as `a, b`. */
+async function toNode(
+  text: string,
+  { schema, variable }: EnvironmentOption,
+  report: Report,
+): Promise<Node | undefined> {
   const takesList = accepts(schema, "array");
   if (/^\s*[[{]/.test(text) && (takesList || accepts(schema, "object"))) {
     const document = await parseDocument(text, variable);
     for (const { message } of document.problems()) report({ offset: 0, source: variable }, message);
-    return document.root ?? textNode(text, variable);
+    return document.root;
   }
   if (!takesList || accepts(schema, "string")) return textNode(text, variable);
   const items = text.split(",").map((item) => item.trim());

@@ -1,9 +1,5 @@
 /** All that the configuration consists of: one section for each key at the top of the file. */
-import { section as beam } from "../gateway/beam/config.ts";
-import { section as grpc } from "../gateway/grpc/config.ts";
-import { section as http } from "../gateway/http/config.ts";
-import { section as jobs } from "../gateway/jobs/config.ts";
-import { section as native } from "../gateway/native/config.ts";
+import { builtInKinds } from "../gateway/registry.ts";
 import { hinted, list, option, text } from "../schema/fields.ts";
 import type { JsonSchema, OptionFlag, Section } from "../schema/section.ts";
 import { tls } from "../transport/config.ts";
@@ -38,6 +34,15 @@ export class Sections {
     return [...this.#all.values()].flatMap(({ section }) => section.flags ?? []);
   }
 
+  /** What sections have to say in the help of the command line. */
+  get help(): { readonly notes: string[]; readonly examples: string[] } {
+    const all = [...this.#all.values()].map(({ section }) => section);
+    return {
+      notes: all.flatMap(({ help = [] }) => help),
+      examples: all.flatMap(({ examples = [] }) => examples),
+    };
+  }
+
   add(key: string, section: Section): void {
     this.#all.set(key, new ReadySection(section));
   }
@@ -63,12 +68,11 @@ export class Sections {
 /** The sections that are always there. Services start in `folder`, unless they say otherwise. */
 export async function loadSections(folder: string): Promise<Sections> {
   const sections = new Sections();
-  sections.add("http", http);
-  sections.add("jobs", jobs);
-  sections.add("listen", native);
+  for (const { key, name, config } of builtInKinds.toReversed()) {
+    const section = await config?.();
+    if (section !== undefined) sections.add(key ?? name, section);
+  }
   sections.add("tls", TLS);
-  sections.add("beam", beam);
-  sections.add("grpc", grpc);
   sections.add("limits", { schema: limits });
   sections.add("services", {
     schema: option("What `lintel up` starts next to the hub, by name.", services(folder)),
@@ -92,7 +96,7 @@ const TLS: Section = {
       about: "certificate in PEM, with its chain, for HTTP and for URLs with TLS",
       path: ["tls", "cert"],
     },
-    { flag: "--tls-key <file>", about: "the certificate's key in PEM", path: ["tls", "key"] },
+    { flag: "--tls-key <file>", about: "private key of the certificate, in PEM", path: ["tls", "key"] },
   ],
   variable: "LINTEL_HUB_TLS", // LINTEL_TLS_CERT and its like are of those who connect to a hub
 };

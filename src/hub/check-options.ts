@@ -1,5 +1,6 @@
 /** What `createHub` must be given. Each gateway looks at its own options. */
-import type { GatewayEntry, GatewayKind } from "../gateway/gateway.ts";
+import type { GatewayEntry } from "../gateway/gateway.ts";
+import { isGatewayKind } from "../gateway/kind.ts";
 import { checkBuiltInOptions } from "../gateway/registry.ts";
 import { LintelError } from "../message/failure.ts";
 import { aFunction, checkOptions, list, object, text, type Check } from "../message/options.ts";
@@ -25,8 +26,6 @@ const CONFIG: Readonly<Record<string, Check>> = {
   onError: aFunction,
 };
 
-const KIND_NAME = /^[a-z][a-z0-9-]{0,31}$/;
-
 /** Throws `invalid_argument` for what is none of its kind. */
 export function checkHubConfig(config: unknown): void {
   checkOptions("createHub", config, CONFIG);
@@ -37,17 +36,12 @@ export function checkHubConfig(config: unknown): void {
 /** A gateway of the user's, with its options if it has any. Throws `invalid_argument` when it is none. */
 export function entryOf(given: unknown): GatewayEntry {
   const entry = (
-    isKind((given as Partial<GatewayEntry> | null)?.kind) ? given : { kind: given }
+    isGatewayKind((given as Partial<GatewayEntry> | null)?.kind) ? given : { kind: given }
   ) as GatewayEntry;
-  if (isKind(entry.kind)) return entry;
+  if (isGatewayKind(entry.kind)) return entry;
   const wanted =
     "createHub: gateways has an entry that must be a kind of gateway { name, open }, or { kind, options }";
   throw new LintelError("invalid_argument", wanted);
-}
-
-function isKind(value: unknown): value is GatewayKind {
-  const { name, open } = (value ?? {}) as Partial<Record<keyof GatewayKind, unknown>>;
-  return typeof name === "string" && KIND_NAME.test(name) && typeof open === "function";
 }
 
 /** Asks each kind whether its options are right. Throws `invalid_argument` when one is not, or two have one name. */

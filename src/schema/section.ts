@@ -86,6 +86,9 @@ export interface Section<T = unknown> {
   readonly flags?: readonly OptionFlag[];
   /** Keys at the top that mean the option of that name in this section: `routes` is `http.routes`. */
   readonly topLevel?: readonly string[];
+  /** For `lintel serve --help`: what is worth knowing, as lines of text, and commands to try. */
+  readonly help?: string;
+  readonly examples?: readonly string[];
   /** First part of the names of variables. Default: `LINTEL_` and the key. */
   readonly variable?: string;
 }

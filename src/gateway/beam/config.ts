@@ -65,6 +65,8 @@ export const section: Section<BeamFileOptions> = {
       options,
     ),
   ),
+  help: "--beam creates a socket for programs that speak beam. Only its owner may use it.",
+  examples: ["lintel serve --beam /run/user/1000/beam.sock"],
   flags: [
     { flag: "--beam <path>", about: "unix socket for programs that speak beam", path: ["beam", "path"] },
   ],

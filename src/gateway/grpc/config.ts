@@ -32,7 +32,8 @@ export const section: Section<GrpcFileOptions> = {
       options,
     ),
   ),
+  examples: ["lintel serve --grpc 127.0.0.1:4510"],
   flags: [
-    { flag: "--grpc <host:port>", about: "where workers that speak gRPC connect", path: ["grpc", "listen"] },
+    { flag: "--grpc <host:port>", about: "address for workers that speak gRPC", path: ["grpc", "listen"] },
   ],
 };

@@ -116,7 +116,7 @@ export const section: Section<false | HttpFileOptions> = {
   flags: [
     {
       flag: "--http <host:port>",
-      about: "where HTTP requests come in, or off",
+      about: "address for HTTP requests, or off",
       path: ["http", "listen"],
       takesOff: true,
     },

@@ -72,6 +72,7 @@ const options = map<JobsFileOptions>("jobs", {
 });
 
 export const section: Section<boolean | JobsFileOptions> = {
+  help: "Workers may also fetch their jobs at the HTTP port: GET /service/NAME/jobs, POST /jobs/ID.",
   schema: option(
     "Workers over plain HTTP, on the port of the HTTP gateway: `true`, `false` for none, or a map.",
     either("true or false", boolean(), options),

@@ -51,7 +51,7 @@ export const section: Section<(string | ListenAt)[]> = {
   flags: [
     {
       flag: "--listen <url>",
-      about: "where workers and clients connect; may be repeated",
+      about: "URL for workers and clients; may be repeated",
       path: ["listen"],
       isRepeatable: true,
     },
