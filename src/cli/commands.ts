@@ -4,7 +4,7 @@ import type { Command } from "commander";
 /** What the file of a command exports. */
 export interface CommandModule {
   /** Adds arguments, options, help and the action. */
-  define(command: Command): void;
+  define(command: Command): void | Promise<void>;
 }
 
 export interface CommandEntry {

@@ -11,7 +11,7 @@ export async function addConfigFlags(command: Command): Promise<Sections> {
   for (const { flag, about, isRepeatable } of sections.flags) {
     const option = new Option(flag, about);
     if (isRepeatable === true)
-      option.argParser((text: string, before: readonly string[] = []) => [...before, text]);
+      option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
     command.addOption(option);
   }
   return sections;

@@ -52,7 +52,8 @@ export class IssueReporter {
       return;
     }
     if (!message.startsWith("must be ")) {
-      this.#report(node, `${nameOf(spot)}: ${message}`);
+      const isNamed = node.source !== undefined; // by the variable or the flag
+      this.#report(node, isNamed ? message : `${nameOf(spot)}: ${message}`);
       return;
     }
     const words = values ?? alternatives(schema).flatMap((one) => one.enum ?? []);

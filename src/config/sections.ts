@@ -68,9 +68,9 @@ export class Sections {
 /** The sections that are always there. Services start in `folder`, unless they say otherwise. */
 export async function loadSections(folder: string): Promise<Sections> {
   const sections = new Sections();
-  for (const { key, name, config } of builtInKinds.toReversed()) {
-    const section = await config?.();
-    if (section !== undefined) sections.add(key ?? name, section);
+  for (const kind of builtInKinds.toReversed()) {
+    const section = await kind.config?.();
+    if (section !== undefined) sections.add(kind.key ?? kind.name, section);
   }
   sections.add("tls", TLS);
   sections.add("limits", { schema: limits });

@@ -13,7 +13,6 @@ import {
   text,
   turned,
   type Field,
-  type Findings,
 } from "../schema/fields.ts";
 import { HOST_PORT_FORM, parseHostPort } from "./host-port.ts";
 import { checkAccess } from "./origins.ts";
@@ -71,7 +70,7 @@ interface ServerTlsOptions {
 
 /** Certificates. Each is PEM text as in code, or the path of a file that has it. */
 export function tls(): Field<TlsOptions> {
-  const pem = (): Field<string> => hinted(text(), { isPath: true });
+  const pem = (): Field<string> => hinted(text(readPem), { isPath: true });
   const fields = map<ServerTlsOptions>(
     "tls",
     {
@@ -83,8 +82,7 @@ export function tls(): Field<TlsOptions> {
     ["cert", "key"],
   );
   return turned(fields, ({ requireClientCert, ...files }, findings) => {
-    const texts = Object.entries(files).map(([name, file]) => [name, readPem(name, file, findings)]);
-    if (texts.some(([, content]) => content === undefined)) return undefined;
+    const texts = Object.entries(files).map(([name, file]) => [name, readPem(file)]);
     const options: TlsOptions = {
       ...Object.fromEntries(texts),
       ...(requireClientCert === undefined ? {} : { requireClientCert }),
@@ -104,13 +102,13 @@ export function tlsOrNone(): Field<TlsOptions | false> {
   return either("false, or a map with certificates", literal(false), tls());
 }
 
-function readPem(name: string, file: string, findings: Findings): string | undefined {
+/** The text of a file; PEM text as it is. Throws for a file that cannot be read. */
+function readPem(file: string): string {
   if (file.includes("-----BEGIN")) return file;
   try {
     return readFileSync(file, "utf8");
-  } catch (error) {
-    findings.add(`${name}: cannot read ${file}: ${messageOf(error)}`, [name]);
-    return undefined;
+  } catch (cause) {
+    throw new Error(`cannot read ${file}: ${messageOf(cause)}`, { cause });
   }
 }
 
