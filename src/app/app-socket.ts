@@ -14,7 +14,7 @@ const NO_BYTES = new Uint8Array(0);
 const LAST_CHUNK = Buffer.from("0\r\n\r\n");
 const CRLF = Buffer.from("\r\n");
 const NO_ANSWER = Object.freeze(failure("BAD_ANSWER", "the app closed the connection without an answer"));
-const HALF_ANSWER = Object.freeze(failure("SOURCE_FAILED", "the app broke its answer off"));
+const HALF_ANSWER = Object.freeze(failure("SOURCE_FAILED", "the app broke off its answer"));
 
 /** Who owns sockets learns what becomes of them. */
 export interface AppSocketOwner {
@@ -161,7 +161,7 @@ export class AppSocket extends Duplex {
     const answer = this.#answer;
     this.#answer = undefined;
     answer?.fail(this.#out === undefined ? NO_ANSWER : HALF_ANSWER);
-    this.#in?.abort(failure("CALLER_GONE", "the app does not read on"));
+    this.#in?.abort(failure("CALLER_GONE", "the app stopped reading"));
     this.#in = undefined;
     this.#owner.closed(this);
     done(error);

@@ -55,7 +55,7 @@ export class FetchApp implements App {
       const response: unknown = await this.#handler(request, {
         incoming: { socket: { remoteAddress: remote } },
       });
-      if (!isResponse(response)) throw new TypeError("the app answered with what is no Response");
+      if (!isResponse(response)) throw new TypeError("the app did not answer with a Response");
       if (answer.state !== "open") return void response.body?.cancel().catch(() => undefined);
       if (response.status < 200)
         return answer.fail(
@@ -101,7 +101,7 @@ export class FetchApp implements App {
       return request;
     } catch {
       if (stream !== undefined) giveUp(stream);
-      return failure("BAD_REQUEST", "the request is none that fetch knows");
+      return failure("BAD_REQUEST", "fetch cannot represent this request");
     }
   }
 }

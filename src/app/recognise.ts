@@ -106,7 +106,7 @@ function namesOf(app: object): string {
 function wrong(what: string): LintelError {
   return new LintelError(
     "invalid_argument",
-    `it is ${what}, and no web app; that would be an Express, Fastify, Koa, Nest or Hono app, a server of node:http ` +
+    `it is ${what}, not a web app; a web app is an Express, Fastify, Koa, Nest or Hono app, a server of node:http ` +
       "that does not listen, a function (request, response), an object with fetch, or a function (request) that returns a Response",
   );
 }

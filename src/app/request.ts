@@ -46,7 +46,7 @@ const UNFIT = /[^\t\n -~\u0080-\u00ff]/;
 /** Reads the request a message stands for; a failure when it is none, or none HTTP could have brought. */
 export function readRequest(message: Message, prefix: Prefix): AppRequest | Failure {
   const head = message.headText();
-  if (UNFIT.test(head)) return failure("BAD_REQUEST", "a header has characters HTTP does not know");
+  if (UNFIT.test(head)) return failure("BAD_REQUEST", "a header has characters that HTTP does not allow");
   const pseudo = new Map<string, string>();
   const headers: [string, string][] = [];
   let declared: string | undefined;

@@ -60,7 +60,7 @@ export class ResponseReader {
 
   /** What is wrong with a response that goes on after its end. */
   excess(): LintelError {
-    return bad("it goes on after its end: its body is longer than its content-length");
+    return bad("its body is longer than its content-length");
   }
 
   /** The pieces of the body that have come since the last call. */
@@ -131,14 +131,14 @@ export class ResponseReader {
     const status = STATUS.exec(first)?.[1];
     if (status === undefined) throw bad("it does not begin with a status");
     this.isHttp = true;
-    if (status === "101") throw bad("it switches protocols, which is not to be had here");
+    if (status === "101") throw bad("it switches protocols, which is not supported here");
     if (status.startsWith("1")) return;
     const { block, framing } = fieldsOf(lines);
     this.head = `:status:${status}\n${block}`;
     this.announced = framing.get("trailer");
     const connection = framing.get("connection")?.toLowerCase() ?? "";
     const length = framing.get("content-length");
-    if (length !== undefined && !isLength(length)) throw bad("its content-length is no number of bytes");
+    if (length !== undefined && !isLength(length)) throw bad("its content-length is not a number of bytes");
     this.keepsAlive = first.startsWith("HTTP/1.1") && !connection.includes("close");
     if (this.#isHead || status === "204" || status === "304") {
       this.state = "done";

@@ -13,10 +13,10 @@ import { keptRequest } from "./outcomes.ts";
 const OVERHEAD = 256;
 
 export const BYTES_FULL: Failure = Object.freeze(
-  failure("QUEUE_FULL", "the requests that the hub keeps have too many bytes"),
+  failure("QUEUE_FULL", "the hub keeps too many bytes of requests"),
 );
 export const SHARE_FULL: Failure = Object.freeze(
-  failure("QUEUE_FULL", "the requests of this caller that the hub keeps have too many bytes"),
+  failure("QUEUE_FULL", "the hub keeps too many bytes of this caller's requests"),
 );
 
 export type KeepingLimits = Partial<Pick<Limits, "queueBytes" | "callerShare" | "payload" | "headers">>;

@@ -34,7 +34,7 @@ export function readCharset(bytes: Uint8Array, charset: string): string {
     decoder = new TextDecoder(isBigEndian ? "utf-16be" : charset, { fatal: true });
   } catch (error) {
     const shown = JSON.stringify(charset.slice(0, 64));
-    throw LintelError.of("UNSUPPORTED_MEDIA_TYPE", `the charset ${shown} is not known here`, error);
+    throw LintelError.of("UNSUPPORTED_MEDIA_TYPE", `the charset ${shown} is not supported`, error);
   }
   try {
     const text = decoder.decode(bytes);
@@ -51,5 +51,5 @@ export function checkCoding(head: string): void {
   const coding = findHeader(head, "content-encoding");
   if (coding === undefined || /^\s*(?:identity\s*)?$/i.test(coding)) return;
   const shown = JSON.stringify(coding.slice(0, 64));
-  throw LintelError.of("UNSUPPORTED_MEDIA_TYPE", `the content coding ${shown} is not read here`);
+  throw LintelError.of("UNSUPPORTED_MEDIA_TYPE", `the content coding ${shown} is not supported`);
 }

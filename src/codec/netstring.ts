@@ -69,7 +69,7 @@ export class NetstringReader {
         this.#at++;
         return length;
       }
-      if (byte < ZERO || byte > NINE) throw this.#refusal("a length has something else than digits");
+      if (byte < ZERO || byte > NINE) throw this.#refusal("a length has characters other than digits");
       if (this.#at > first && length === 0) throw this.#refusal("a length has a leading zero");
       if (this.#at - first === MAX_DIGITS) throw this.#refusal("a length has too many digits");
       length = length * 10 + byte - ZERO;

@@ -7,7 +7,7 @@ export const MAX_DEPTH = 100;
 /** For bytes that are not what their content type says. The offset counts from the first byte of the payload. */
 export function undecodable(format: string, why: string, offset?: number, cause?: unknown): LintelError {
   const where = offset === undefined ? "" : ` at offset ${offset}`;
-  return LintelError.of("BAD_PAYLOAD", `the payload is no ${format}: ${why}${where}`, cause);
+  return LintelError.of("BAD_PAYLOAD", `the payload is not ${format}: ${why}${where}`, cause);
 }
 
 /** For a value that a codec cannot carry. */

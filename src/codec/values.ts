@@ -20,7 +20,10 @@ export function messageOf(value: unknown, head: string): Message {
   const typed = contentType !== undefined;
   const charset = typed && !(value instanceof Uint8Array) ? charsetOf(contentType) : undefined;
   if (charset !== undefined)
-    throw unwritable("text", `values are written in UTF-8, and its content type says ${charset}: give bytes`);
+    throw unwritable(
+      "text",
+      `values are encoded in UTF-8, but its content type says ${charset}: pass bytes instead`,
+    );
   if (typeof value === "string")
     return Message.ofValue(value, text, typed ? Format.typed : Format.text, head);
   if (value instanceof Uint8Array) {
@@ -62,7 +65,7 @@ const PERCENT = 0x25;
 /** A value whose text is in another charset than UTF-8. */
 function valueIn(charset: string, codec: Codec, payload: Uint8Array): unknown {
   if (codec === form && payload.includes(PERCENT))
-    throw LintelError.of("UNSUPPORTED_MEDIA_TYPE", `forms are read in UTF-8, not in ${charset}`);
+    throw LintelError.of("UNSUPPORTED_MEDIA_TYPE", `forms must be UTF-8, not ${charset}`);
   const read = readCharset(payload, charset);
   if (codec === text) return read;
   const utf8 = encodeUtf8(read);

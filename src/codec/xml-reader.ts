@@ -49,11 +49,11 @@ function parse(text: string, parser: SaxesParser<{ position: true }>): XmlElemen
     throw new Misfit(why, parser.position);
   };
   parser.on("error", (error) => refuse(error.message.replace(/^\d+:\d+: /, "")));
-  parser.on("doctype", () => refuse("document type declarations are not taken"));
+  parser.on("doctype", () => refuse("document type declarations are not allowed"));
   parser.on("xmldecl", ({ version, encoding }) => {
-    if (version !== undefined && version !== "1.0") refuse(`version ${version} is not taken`);
+    if (version !== undefined && version !== "1.0") refuse(`version ${version} is not supported`);
     if (encoding !== undefined && encoding.toLowerCase() !== "utf-8")
-      refuse(`encoding ${encoding} is not taken`);
+      refuse(`encoding ${encoding} is not supported`);
   });
   parser.on("opentag", ({ name, attributes }) => {
     if (open.length >= MAX_DEPTH) refuse(`it is nested deeper than ${MAX_DEPTH}`);
@@ -158,7 +158,7 @@ function unescaped(text: string, at: number): string {
 function bad({ name, attributes, text, at }: XmlElement): never {
   const excerpt = JSON.stringify(text.slice(0, 32));
   const type = String(attributes["type"]).slice(0, 32);
-  throw new Misfit(`element ${name.slice(0, 64)} holds ${excerpt}, which is no ${type}`, at);
+  throw new Misfit(`element ${name.slice(0, 64)} has ${excerpt}, which is not of type ${type}`, at);
 }
 
 /** An element of a document that says nothing of types: text, or an object of attributes, children and text. */

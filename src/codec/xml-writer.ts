@@ -139,7 +139,8 @@ export function writeDocument(value: unknown): string {
 const DOCUMENT_NAME = /^[A-Za-z_][A-Za-z0-9_.:-]*$/;
 
 function documentElement(name: string, value: unknown, depth: number): string {
-  if (!DOCUMENT_NAME.test(name)) throw unwritable("XML", `${JSON.stringify(name)} is no name for an element`);
+  if (!DOCUMENT_NAME.test(name))
+    throw unwritable("XML", `${JSON.stringify(name)} is not a legal element name`);
   if (depth >= MAX_DEPTH) throw tooDeep("XML");
   if (typeof value === "string") return filled(name, "", escapeText(checked(value)));
   let attributes = "";
@@ -159,20 +160,20 @@ function filled(name: string, attributes: string, content: string): string {
 
 function attribute(name: string, value: string): string {
   if (!DOCUMENT_NAME.test(name))
-    throw unwritable("XML", `${JSON.stringify(name)} is no name for an attribute`);
+    throw unwritable("XML", `${JSON.stringify(name)} is not a legal attribute name`);
   return ` ${name}="${escapeAttribute(value)}"`;
 }
 
 function checked(value: unknown): string {
-  if (typeof value !== "string") throw unwritable("XML", "a document has nothing but strings at its ends");
+  if (typeof value !== "string") throw unwritable("XML", "all leaves of a document must be strings");
   const text = wellFormed(value);
-  if (!isXmlText(text)) throw unwritable("XML", "a text has characters that XML does not have");
+  if (!isXmlText(text)) throw unwritable("XML", "a text has characters that XML does not allow");
   return text;
 }
 
 function recordOf(value: unknown): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw unwritable("XML", "a document is made of objects, lists and strings");
+    throw unwritable("XML", "a document may contain only objects, lists and strings");
   }
   return value as Record<string, unknown>;
 }

@@ -121,7 +121,7 @@ const workField = checked(
     ["subject", "command"],
   ),
   ({ lines, stream, type }, findings) => {
-    if (lines === true && type !== undefined) findings.add("type is not for lines, whose answers are JSON");
+    if (lines === true && type !== undefined) findings.add("type cannot be used with lines, whose answers are always JSON");
     if (lines === true && stream === true) findings.add("lines and stream exclude each other");
   },
 );

@@ -48,7 +48,7 @@ export function checkSubscribe(
   checkPattern(pattern);
   if (supports.overflow.includes(overflow)) return overflow;
   const kept = supports.overflow.map((policy) => `"${policy}"`).join(", ");
-  throw unsupported(`overflow is ${shown(overflow)}, and this engine keeps ${kept}`);
+  throw unsupported(`overflow is ${shown(overflow)}, and this engine supports ${kept}`);
 }
 
 /** E-13 */

@@ -155,7 +155,7 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
 
   reloadTls(url: string, tls: TlsOptions): void {
     if (this.#gateways.reload(url, tls)) return;
-    throw new TypeError(`"${urlText(url)}" is no URL of this hub that has certificates`);
+    throw new TypeError(`"${urlText(url)}" is not a URL of this hub with certificates`);
   }
 
   /** Accepts nothing new; requests under way are answered, streams end, then every session is told and closed. */

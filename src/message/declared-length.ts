@@ -15,7 +15,7 @@ export class DeclaredLength {
 
   /** Throws when the value is no number of bytes. */
   constructor(value: string) {
-    if (!isLength(value)) throw bad("its content-length is no number of bytes");
+    if (!isLength(value)) throw bad("its content-length is not a number of bytes");
     this.#length = Number(value);
   }
 

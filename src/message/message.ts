@@ -27,7 +27,7 @@ export function encodedBy(encoder: Encoder, value: unknown): Uint8Array | string
   const encoded: Uint8Array | string | undefined | null = encoder.encode(value);
   if (typeof encoded === "string") return encoded;
   if (encoded instanceof Uint8Array && sizeOf(encoded) === encoded.length) return encoded;
-  throw LintelError.of("BAD_PAYLOAD", "the codec made neither text nor a Uint8Array of the value");
+  throw LintelError.of("BAD_PAYLOAD", "the codec returned neither text nor a Uint8Array");
 }
 
 /** Turns a value into the bytes, or the text to be sent as UTF-8, that a payload carries. */

@@ -39,7 +39,7 @@ export function checkPattern(text: string): string {
 }
 
 function complaint(text: string): string {
-  if (typeof text !== "string") return "it is no string";
+  if (typeof text !== "string") return "it is not a string";
   if (text === "") return "it is empty";
   if (text.length > MAX_SUBJECT) return `it has ${text.length} characters, the limit is ${MAX_SUBJECT}`;
   if (text.split(".").includes("")) return "it has an empty token";

@@ -59,9 +59,12 @@ export function formatAnswerHead({ status, headers }: AnswerHead, byHttp: boolea
     if (name.startsWith(":") && name !== NAME)
       throw LintelError.of("BAD_HEADER", `the name of its header ${name} is reserved`);
     if (name.toLowerCase() === "content-length" && !isLength(String(value)))
-      throw LintelError.of("BAD_HEADER", "its content-length is no number of bytes");
+      throw LintelError.of("BAD_HEADER", "its content-length is not a number of bytes");
     if (byHttp && [value].flat().some((one) => typeof one === "string" && !isHttpValue(one)))
-      throw LintelError.of("BAD_HEADER", `the value of its header ${name} has characters HTTP cannot carry`);
+      throw LintelError.of(
+        "BAD_HEADER",
+        `the value of its header ${name} has characters that HTTP cannot carry`,
+      );
   }
   return (status === undefined ? "" : `:status:${status}\n`) + formatHeaders(headers);
 }

@@ -89,7 +89,7 @@ export class EnginePeer implements Peer {
   }
 
   static #own(peer: Peer): EnginePeer {
-    if (!(peer instanceof EnginePeer)) throw new TypeError("the peer is none of createHub() or connect()");
+    if (!(peer instanceof EnginePeer)) throw new TypeError("peer must come from createHub() or connect()");
     return peer;
   }
 

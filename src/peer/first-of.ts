@@ -42,7 +42,7 @@ export interface Destinations {
  */
 export function firstOf(destinations: readonly Destination[]): Destinations {
   checkArgument("firstOf", "its argument", destinations, list);
-  if (destinations.length === 0) throw new TypeError("firstOf() takes at least one destination");
+  if (destinations.length === 0) throw new TypeError("firstOf() needs at least one destination");
   return new InOrder([...destinations]);
 }
 

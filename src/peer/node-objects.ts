@@ -65,7 +65,7 @@ function thingOf(object: Socket | FileHandle | number): OfferedThing {
   if (kind === "socket" && isNumber) return { kind, object: socketOf(object) };
   throw new LintelError(
     "invalid_argument",
-    "what is attached is no socket, file handle or descriptor of one",
+    "only a socket, a file handle or a descriptor of one can be attached",
   );
 }
 
@@ -75,14 +75,14 @@ function kindOf(fd: number): AttachedKind | undefined {
   try {
     stats = fstatSync(fd);
   } catch (error) {
-    throw new LintelError("invalid_argument", `${fd} is no open descriptor`, { cause: error });
+    throw new LintelError("invalid_argument", `${fd} is not an open descriptor`, { cause: error });
   }
   if (stats.isFile()) return "file";
   return stats.isSocket() || stats.isFIFO() ? "socket" : undefined;
 }
 
 function refuse(kind: AttachedKind): never {
-  throw LintelError.of("BAD_FRAME", `what was passed as a ${kind} is none`);
+  throw LintelError.of("BAD_FRAME", `the passed descriptor is not a ${kind}`);
 }
 
 function objectOf(kind: AttachedKind, fd: number): Socket | OpenFile {

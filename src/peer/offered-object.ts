@@ -60,7 +60,7 @@ export class OfferedObject implements Attached {
     } else if (way === "descriptor") {
       this.#settle(() => this.#pass(then));
     } else {
-      this.#flow(then, "descriptors cannot be passed all the way to whoever takes it");
+      this.#flow(then, "descriptors cannot be passed all the way to its receiver");
     }
   }
 
@@ -110,7 +110,7 @@ export class OfferedObject implements Attached {
 /** Why a socket's descriptor would not be all of it. */
 function obstacleOf(socket: Socket): string | undefined {
   if ("encrypted" in socket) return "the socket is encrypted in this process";
-  if (socket.readableLength > 0) return "bytes of the socket have been read in this process already";
+  if (socket.readableLength > 0) return "bytes of the socket have been read by this process";
   return undefined;
 }
 

@@ -37,7 +37,7 @@ export class PassedFile implements OpenFile {
   #release(): number {
     const fd = this.#fd;
     if (fd < 0)
-      throw new LintelError("failed_precondition", "the file was closed, or a stream was made of it");
+      throw new LintelError("failed_precondition", "the file was closed, or a stream was created from it");
     this.#fd = -1;
     return fd;
   }

@@ -203,7 +203,7 @@ export class HandlerService implements Service, Worker {
     const more = Context.replyStreams(context);
     // In JSON they would be null.
     if (typeof value === "symbol" || typeof value === "function")
-      throw LintelError.of("BAD_PAYLOAD", `a ${typeof value} is no value that can be sent`);
+      throw LintelError.of("BAD_PAYLOAD", `a ${typeof value} cannot be sent`);
     if (more.length > 0 || containsStream(value)) return this.#replyWithStreams(job, context, value, more);
     const message = this.#values.codecs.answer(value, head, Context.requestHead(context));
     message.onUnsent = this.#onUnsent;

@@ -200,7 +200,7 @@ function writeChunk(outbox: BodyBuffer, stream: number, message: Message, start:
 function torn(): LintelError {
   return LintelError.of(
     "BAD_PAYLOAD",
-    "the payload is not all there: it is no Uint8Array, or its memory was given away",
+    "the payload is incomplete: it is not a Uint8Array, or its memory was transferred",
   );
 }
 

@@ -54,14 +54,14 @@ export function readGreeting(block: string, isWelcome: boolean): Greeting | stri
   const payload = readLimit(block, "max-payload");
   const headers = readLimit(block, "max-headers");
   if (payload === undefined || headers === undefined || headers < MIN_HEADERS)
-    return `the greeting must name max-payload and a max-headers of ${MIN_HEADERS} or more`;
+    return `the greeting must have max-payload, and max-headers of at least ${MIN_HEADERS}`;
   // P-24, P-25: only an acceptor limits them, and need not
   const bindings = isWelcome ? readLimit(block, "max-bindings", MAX_BINDING) : MAX_BINDING;
-  if (bindings === undefined) return "the greeting names a max-bindings that is no limit";
+  if (bindings === undefined) return "the greeting has an invalid max-bindings";
   const streams = readLimit(block, "max-streams", 0); // P-110
-  if (streams === undefined) return "the greeting names a max-streams that is no limit";
+  if (streams === undefined) return "the greeting has an invalid max-streams";
   const bypasses = readLimit(block, "max-bypasses", 0); // P-131
-  if (bypasses === undefined) return "the greeting names a max-bypasses that is no limit";
+  if (bypasses === undefined) return "the greeting has an invalid max-bypasses";
   return {
     name: findHeader(block, "name") ?? "",
     limits: { payload, headers },

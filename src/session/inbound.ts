@@ -252,7 +252,7 @@ export class Inbound<R> implements FrameSink {
     }
     message.streams = (header.flags & CARRIES_STREAMS) === 0 ? undefined : this.#session.streams.take();
     if (message.streams?.length === 0) {
-      this.#break("a message says that it carries streams, and none is open for it"); // P-115
+      this.#break("a message says that it carries streams, but none is open for it"); // P-115
       return false;
     }
     message.format = format as Format;
@@ -264,10 +264,10 @@ export class Inbound<R> implements FrameSink {
 
   #bind(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
     const number = header.target; // P-20
-    if (number === 0 || number > MAX_BINDING) return this.#break(`${number} is no binding`);
-    if (end - start > MAX_SUBJECT) return this.#break("BIND names a subject that is too long");
+    if (number === 0 || number > MAX_BINDING) return this.#break(`${number} is not a legal binding number`);
+    if (end - start > MAX_SUBJECT) return this.#break("BIND has a subject that is too long");
     const subject = readUtf8(bytes, start, end);
-    if (!isSubject(subject)) return this.#break("BIND names no legal subject");
+    if (!isSubject(subject)) return this.#break("BIND has an illegal subject");
     const { limits, room } = this.#options;
     if (this.#bindings.get(number) === undefined) {
       if (this.#bindings.size >= limits.bindings)

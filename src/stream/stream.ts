@@ -38,7 +38,7 @@ export function messageCost(message: Message): number {
 /** Ends streams nobody will use. */
 export function discardStreams(
   message: Message,
-  why: Failure = failure("CALLER_GONE", "nobody takes it"),
+  why: Failure = failure("CALLER_GONE", "it was not taken"),
 ): void {
   if (message.streams === undefined) return;
   for (const end of message.streams) end.discard(why);
@@ -115,7 +115,7 @@ export class EventQueue implements StreamEvents {
   }
 
   listen(events: StreamEvents): void {
-    if (this.#isHeard) throw new TypeError("somebody listens to this stream already");
+    if (this.#isHeard) throw new TypeError("this stream already has a listener");
     this.#isHeard = true;
     // What comes while the listener is told of what came before waits its turn.
     for (let one = this.#arrived?.take(); one !== undefined; one = this.#arrived?.take()) events.data(one);

@@ -108,5 +108,5 @@ async function* readLog(
 
 function nameIn(order: Order | undefined): string {
   if (typeof order?.name === "string") return order.name;
-  throw new LintelError("invalid_argument", "the order names no service");
+  throw new LintelError("invalid_argument", "the command has no service name");
 }

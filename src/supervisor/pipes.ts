@@ -169,7 +169,7 @@ function ask({ stdin, stdout }: ChildProcess): Promise<"made" | "ended" | "late"
 function openPipe(path: string): Pipe {
   const readEnd = openSync(path, constants.O_RDONLY);
   try {
-    if (!fstatSync(readEnd).isFIFO()) throw new Error(`${path} is no pipe`);
+    if (!fstatSync(readEnd).isFIFO()) throw new Error(`${path} is not a pipe`);
     const writeEnd = openSync(path, constants.O_WRONLY);
     readSync(readEnd, Buffer.alloc(16));
     return { readEnd, writeEnd };

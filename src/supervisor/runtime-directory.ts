@@ -105,7 +105,7 @@ async function makePrivate(path: string): Promise<void> {
   const isOwn = found.isDirectory() && found.uid === userId();
   if (isOwn && (found.mode & 0o077) !== 0) await chmod(path, 0o700);
   if (isOwn) return;
-  const text = `${path} is not a directory of this user: somebody else has put it there`;
+  const text = `${path} is not a directory of this user: remove it, or set XDG_RUNTIME_DIR`;
   throw new LintelError("failed_precondition", text, { reason: "NOT_PRIVATE" });
 }
 
@@ -166,7 +166,7 @@ async function isAlive({ pid, started }: Holder): Promise<boolean> {
 
 function alreadyRunning(holder: Holder | undefined): LintelError {
   const who = holder === undefined ? "" : `, as process ${holder.pid}`;
-  return new LintelError("already_exists", `lintel up runs in this directory already${who}`, {
+  return new LintelError("already_exists", `lintel up already runs in this directory${who}`, {
     reason: "ALREADY_RUNNING",
   });
 }

@@ -33,7 +33,7 @@ export async function problemOf({ command, directory, env }: Startable): Promise
     if (wrong === undefined) return undefined;
     rejected ??= wrong;
   }
-  return rejected ?? `the program "${command}" is in no directory of PATH`;
+  return rejected ?? `the program "${command}" was not found in PATH`;
 }
 
 async function directoryProblem(path: string): Promise<string | undefined> {
@@ -65,7 +65,7 @@ async function fileProblem(path: string): Promise<string | undefined> {
   try {
     await access(path, constants.X_OK);
   } catch {
-    return `the program ${path} is not executable; chmod +x makes it so`;
+    return `the program ${path} is not executable; run chmod +x on it`;
   }
   return await interpreterProblem(path);
 }

@@ -85,6 +85,7 @@ export function refuseOptions<T extends object>(
   ...names: (keyof T & string)[]
 ): void {
   for (const name of names) {
-    if (options[name] !== undefined) throw new TypeError(`${urlText(url)} has no use for "${name}"`);
+    if (options[name] !== undefined)
+      throw new TypeError(`${urlText(url)} does not support the option "${name}"`);
   }
 }

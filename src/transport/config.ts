@@ -34,7 +34,7 @@ export function listenUrl(): Field<string> {
   return text(
     (url) => {
       if (!/^[a-z][a-z0-9+.-]*:./.test(url))
-        throw new RangeError(`"${urlText(url)}" is no URL such as tcp://127.0.0.1:4500`);
+        throw new RangeError(`"${urlText(url)}" is not a URL such as tcp://127.0.0.1:4500`);
     },
     { pattern: "^[a-z][a-z0-9+.-]*:." },
   );

@@ -131,7 +131,7 @@ function nameIn(url: string): string {
 
 /** As the system says it of a port. */
 function nameTaken(url: string): Error {
-  const text = `listen EADDRINUSE: something in this process listens on ${url} already`;
+  const text = `listen EADDRINUSE: something in this process already listens on ${url}`;
   return Object.assign(new Error(text), { code: "EADDRINUSE", syscall: "listen", address: url });
 }
 

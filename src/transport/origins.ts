@@ -22,7 +22,7 @@ export const FOREIGN_HOST: Failure = Object.freeze({
   code: "permission_denied",
   reason: "FOREIGN_HOST",
   message:
-    "the Host of the request is no name of this listener: on loopback only loopback names are; add others, such as that of a proxy in front, to the option `hosts` of the listener",
+    "this listener does not accept the Host of the request: on loopback it accepts loopback names only; add others, such as that of a proxy in front, to the listener's option `hosts`",
   retryable: false,
 });
 
@@ -185,12 +185,12 @@ function isAddress(name: string): boolean {
 
 function checkOrigin(origin: string): void {
   if (origin !== "*" && parseOrigin(origin) === undefined)
-    throw new TypeError(`"${origin}" is no origin such as https://app.example.com, nor "*"`);
+    throw new TypeError(`"${origin}" is not an origin such as https://app.example.com, nor "*"`);
 }
 
 function checkHost(host: string): void {
   if (host !== "*" && (nameOfHost(host) !== host.toLowerCase() || /[*:]/.test(host.replace(/^\[.*\]$/, ""))))
-    throw new TypeError(`"${host}" is no name such as hub.example.com without a port, nor "*"`);
+    throw new TypeError(`"${host}" is not a host name such as hub.example.com without a port, nor "*"`);
 }
 
 /** Throws a TypeError for what cannot be among `origins`, or `hosts`. */

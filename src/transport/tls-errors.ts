@@ -10,12 +10,12 @@ const EXPLANATIONS: readonly Explanation[] = [
   {
     code: /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|UNABLE_TO_VERIFY_LEAF_SIGNATURE)$/,
     text: (name) =>
-      `nobody who is trusted here vouches for the certificate of ${name}; give the certificate that does as tls.ca`,
+      `the certificate of ${name} is not signed by a trusted authority; pass the authority's certificate as tls.ca`,
   },
   {
     code: /^ERR_TLS_CERT_ALTNAME_INVALID$/,
     text: (name) =>
-      `the certificate is not for "${name}"; dial a name that is in it, or give that name as tls.serverName`,
+      `the certificate is not for "${name}"; dial a name that is in it, or pass that name as tls.serverName`,
   },
   {
     code: /^CERT_HAS_EXPIRED$/,
@@ -27,16 +27,16 @@ const EXPLANATIONS: readonly Explanation[] = [
   },
   {
     code: /ALERT_(CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE)$/,
-    text: (name) => `${name} asks for a client certificate; give one as tls.cert and tls.key`,
+    text: (name) => `${name} asks for a client certificate; pass one as tls.cert and tls.key`,
   },
   {
     code: /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|CERTIFICATE_EXPIRED|UNSUPPORTED_CERTIFICATE)$/,
-    text: (name) => `${name} does not accept the client certificate given as tls.cert`,
+    text: (name) => `${name} does not accept the client certificate passed as tls.cert`,
   },
   {
     code: /ALERT_NO_APPLICATION_PROTOCOL$/,
     text: (name) =>
-      `${name} speaks TLS, but not the protocol that was asked for: is something else listening there?`,
+      `${name} speaks TLS, but not the protocol that was asked for: is another program listening there?`,
   },
   {
     code: /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNEXPECTED_MESSAGE)$/,

@@ -22,7 +22,7 @@ export function serverTls(url: string, tls: TlsOptions = {}): ServerTls {
     throw new TypeError(`${url} needs tls.cert and tls.key, in PEM`);
   if (requireClientCert && ca === undefined) {
     throw new TypeError(
-      `${url} with tls.requireClientCert needs tls.ca: the certificates that vouch for clients`,
+      `${url} with tls.requireClientCert needs tls.ca: the authorities that sign client certificates`,
     );
   }
   if (serverName !== undefined) throw new TypeError("tls.serverName is for dialing, not for listening");

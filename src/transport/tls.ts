@@ -31,7 +31,7 @@ export const tls: Transport = {
     }
     if (socket.alpnProtocol !== SESSION_PROTOCOL) {
       socket.destroy();
-      throw new Error(`${url} speaks TLS, but not ${SESSION_PROTOCOL}: is something else listening there?`);
+      throw new Error(`${url} speaks TLS, but not ${SESSION_PROTOCOL}: is another program listening there?`);
     }
     return new SocketConnection(socket, { remote: url, window: TLS_WINDOW, explain });
   },

@@ -45,7 +45,7 @@ export function createBrowserTransport(
     },
 
     listen(url) {
-      return Promise.reject(new TypeError(`nothing can listen on ${url} in a browser`));
+      return Promise.reject(new TypeError(`a browser cannot listen on ${url}`));
     },
   };
 }
@@ -147,7 +147,7 @@ class BrowserConnection implements Connection {
     if (this.#over) return;
     // RFC 6455, section 7.4.1: pages may not give 1003 themselves.
     if (!(data instanceof ArrayBuffer))
-      return this.#websocket.close(4003, "only binary messages are taken here");
+      return this.#websocket.close(4003, "only binary messages are accepted");
     if (data.byteLength === 0 || this.#websocket.readyState !== OPEN) return;
     if (this.#poll !== undefined) {
       clearTimeout(this.#poll); // in a tab that is not seen timers wait for a minute, messages do not

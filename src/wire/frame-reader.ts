@@ -233,10 +233,7 @@ export class FrameReader {
 
   #refuse(): void {
     this.stop();
-    this.#refusal = failure(
-      "TOO_MANY",
-      "the messages of this caller that have begun to arrive have too many bytes",
-    );
+    this.#refusal = failure("TOO_MANY", "the unfinished messages of this caller have too many bytes");
   }
 
   #tooLong(length: number): Failure {

@@ -114,7 +114,7 @@ test("what a handler throws, or answers with instead of a Response, is a failure
   await assert.rejects(async () => (await fetch(`${url}/half`)).text());
   assert.deepEqual(
     errors.map((error) => (error as Error).message),
-    ["one", "the app answered with what is no Response", "three"],
+    ["one", "the app did not answer with a Response", "three"],
   );
 });
 

@@ -150,8 +150,8 @@ describe("lintel work-app", () => {
   test("says what is there where there is no app", async () => {
     const cases: readonly (readonly [source: string, complaint: RegExp])[] = [
       ["export const other = 1;", /exports no app: it should have an export default/],
-      ["export default 7;", /exports as default cannot be served: it is a number, and no web app/],
-      ["export default { get: 1, post: 2 };", /it is an object with get, post, and no web app/],
+      ["export default 7;", /exports as default cannot be served: it is a number, not a web app/],
+      ["export default { get: 1, post: 2 };", /it is an object with get, post, not a web app/],
       ["export default () => undefined;", /a function without parameters that returned nothing/],
       [
         "import { createServer } from 'node:http'; export default createServer((q, s) => s.end()).listen(0);" +

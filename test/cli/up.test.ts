@@ -164,7 +164,7 @@ services:
     [
       ["failed", "ended with code 7"],
       ["ended", "ended with code 0"],
-      ["failed", 'cannot be started: the program "no-such-program-here" is in no directory of PATH'],
+      ["failed", 'cannot be started: the program "no-such-program-here" was not found in PATH'],
       ["failed", "was not ready within 50 ms"],
       ["waiting", ""],
     ],

@@ -127,8 +127,8 @@ jobs:
   assert.deepEqual(await problems(wrong), [
     'lintel.yaml:2:3: jobs has no key "wiat"; did you mean "wait"?',
     'lintel.yaml:3:11: compat must be one of astrohub, not "astro"',
-    'lintel.yaml:5:5: jobs option services["a..b"] is no subject such as image.resize',
-    'lintel.yaml:6:5: jobs option services["_inbox"] is no subject such as image.resize',
+    'lintel.yaml:5:5: jobs option services["a..b"] is not a subject such as image.resize',
+    'lintel.yaml:6:5: jobs option services["_inbox"] is not a subject such as image.resize',
     'lintel.yaml:7:5: jobs option services["mail"].attempts is for a delivery at-least-once',
     'lintel.yaml:8:23: delivery must be one of at-most-once, at-least-once, not "twice"',
   ]);
@@ -206,7 +206,7 @@ test("wrong kinds of values", async () => {
     ["http: { listen: }", /:1:\d+: listen must be HOST:PORT .* not nothing/],
     ["listen: tcp://127.0.0.1:4500", /:1:9: listen must be a list/],
     ["listen: [4500]", /:1:10: listen must be text, not 4500/],
-    ["listen: [localhost]", /:1:10: listen: "localhost" is no URL/],
+    ["listen: [localhost]", /:1:10: listen: "localhost" is not a URL/],
     ["limits: { queue: 0 }", /:1:18: queue must be a whole number from 1 to/],
     ["limits: { queue: 1.5 }", /:1:18: queue must be a whole number/],
     ["limits: { timeout: 0s }", /:1:20: timeout must be a time/],
@@ -303,10 +303,10 @@ listen:
   const lines = outcome.message.replaceAll(`${CERTIFICATES}/`, "").split("\n");
   const expected = [
     /^x\.yaml:1:6: tls: the certificates or keys of "tls" cannot be used/,
-    /^x\.yaml:3:13: an origin: "app\.example" is no origin such as/,
+    /^x\.yaml:3:13: an origin: "app\.example" is not an origin such as/,
     /^x\.yaml:4:16: cert: cannot read nowhere\.pem: ENOENT/,
     /^x\.yaml:6:36: tls\.cert has no certificate in PEM/,
-    /^x\.yaml:7:12: url: "wss" is no URL/,
+    /^x\.yaml:7:12: url: "wss" is not a URL/,
     /^x\.yaml:7:22: tls needs "key"/,
     /^x\.yaml:8:36: tls with tls\.requireClientCert needs tls\.ca/,
     /^x\.yaml:9:5: an entry of listen needs "url"/,

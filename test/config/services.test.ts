@@ -119,13 +119,13 @@ test("mistakes are told with their places", async () => {
   k: { work: { subject: k, command: [x], lines: true, stream: true } }
 `;
   assert.deepEqual(await problems(source), [
-    `f:2:3: "Bad Name" is not a service's name: a-z, then a-z, 0-9, - or _, at most 32 in all`,
+    `f:2:3: "Bad Name" is not a legal service name: a-z, then a-z, 0-9, - or _, at most 32 characters`,
     "f:3:11: service none needs one of command, work, app",
     "f:4:11: service both needs one of command, work, app, not several",
     "f:6:14: command needs a program",
     'f:8:5: service b has no key "comand"; did you mean "command"?',
     "f:8:5: service b needs one of command, work, app",
-    'f:10:5: service c: "subject" goes with "app"; say what it serves with "subjects"',
+    'f:10:5: service c: "subject" is only for "app"; use "subjects" to say what a service serves',
     'f:11:5: service c has no key "port"; allowed: command, work, app, subject, subjects, instances, environment, directory, restart, startTimeout, stopGrace, dependsOn',
     'f:13:8: service d: "app" needs "subject"',
     'f:14:37: "a b" is not the name of a variable: [A-Za-z_][A-Za-z0-9_]*',

@@ -106,7 +106,7 @@ test("jobs: false leaves the paths to subjects", async () => {
 test("options that are wrong fail the start", async () => {
   const options = { http: false, listen: [] } as const;
   await assert.rejects(createHub({ ...options, jobs: { waitMs: 0 } }), /jobs option waitMs is 0/);
-  await assert.rejects(createHub({ ...options, jobs: { services: { "a.>": {} } } }), /is no subject/);
+  await assert.rejects(createHub({ ...options, jobs: { services: { "a.>": {} } } }), /is not a subject/);
 });
 
 test("an app has the calls below its path, if it asks for them", async () => {

@@ -26,9 +26,9 @@ const CASES: readonly [command: string, directory: string, complaint: string][] 
   ["sh", "AT/none", "its directory AT/none does not exist"],
   ["sh", "AT/plain", "its directory AT/plain is not a directory"],
   ["sh", "AT/plain/below", "its directory AT/plain/below is below a file"],
-  ["no-such-program", "AT", 'the program "no-such-program" is in no directory of PATH'],
-  ["plain", "AT", "the program AT/plain is not executable; chmod +x makes it so"],
-  ["folder", "AT", 'the program "folder" is in no directory of PATH'],
+  ["no-such-program", "AT", 'the program "no-such-program" was not found in PATH'],
+  ["plain", "AT", "the program AT/plain is not executable; run chmod +x on it"],
+  ["folder", "AT", 'the program "folder" was not found in PATH'],
   [
     "orphan",
     "AT",
@@ -36,7 +36,7 @@ const CASES: readonly [command: string, directory: string, complaint: string][] 
   ],
   ["./none", "AT", "the program AT/none does not exist"],
   ["./folder", "AT", "the program AT/folder is a directory"],
-  ["AT/plain", "AT", "the program AT/plain is not executable; chmod +x makes it so"],
+  ["AT/plain", "AT", "the program AT/plain is not executable; run chmod +x on it"],
   ["AT/plain/sh", "AT", "the program AT/plain/sh does not exist"],
 ];
 

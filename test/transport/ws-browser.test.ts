@@ -125,7 +125,7 @@ test("what cannot be dialed rejects", async () => {
   await assert.rejects(page.dial(listener.url.replace("lintel", "other")), /no WebSocket to ws:/);
   await assert.rejects(page.dial(listener.url, { signal: AbortSignal.abort() }), /aborted/);
   await assert.rejects(page.dial("wss://h"), TypeError);
-  await assert.rejects(page.dial(listener.url, { tls: {} }), /no use for "tls"/);
+  await assert.rejects(page.dial(listener.url, { tls: {} }), /does not support the option "tls"/);
   await assert.rejects(
     page.listen("ws://127.0.0.1:0", () => undefined),
     /in a browser/,

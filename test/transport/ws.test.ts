@@ -178,7 +178,7 @@ describe("ws: dialing", () => {
       await assert.rejects(ws.dial(url), /ws:\/\/HOST:PORT\/PATH/, url);
     }
     await assert.rejects(wss.dial("ws://h:1"), /wss:\/\/HOST:PORT\/PATH/);
-    await assert.rejects(ws.dial("ws://h:1", { tls: {} }), /no use for "tls"/);
+    await assert.rejects(ws.dial("ws://h:1", { tls: {} }), /does not support the option "tls"/);
   });
 
   test("an answer that is no upgrade rejects with its status and detail", async () => {

@@ -27,7 +27,7 @@ const NO_SERVICE = Object.freeze(
   failure("NO_RESPONDERS", "this peer does not serve the subject (any longer)"),
 );
 const UNIMPLEMENTED: Failure = Object.freeze(
-  new LintelError("unimplemented", "a peer that dialed takes no registrations").toFailure(),
+  new LintelError("unimplemented", "a peer that dialed accepts no registrations").toFailure(),
 );
 
 /** What arrives from the hub: outcomes of requests made here, and requests and publications for what is served here. */

@@ -18,7 +18,7 @@ export class PublishBackpressure {
    */
   check({ queued }: Outbox): void {
     if (queued <= 4 * this.#sessionBuffer) return;
-    const text = "the hub does not keep up, and publish() is called without waiting for it";
+    const text = "the hub does not keep up, and publish() was called without awaiting its promise";
     throw LintelError.of("SLOW_CONSUMER", text);
   }
 

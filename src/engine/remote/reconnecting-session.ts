@@ -222,7 +222,7 @@ export class ReconnectingSession {
     this.#attempts.clear();
     for (const { abort, session } of attempts) {
       abort.abort();
-      session?.abort(failure("CLOSED", "this attempt to connect is not needed any more"));
+      session?.abort(failure("CLOSED", "this attempt to connect is no longer needed"));
     }
   }
 

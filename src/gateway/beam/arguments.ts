@@ -151,7 +151,7 @@ export function failureOf({ args }: BeamMessage): Failure {
 
 /** The failure for a message that beam cannot carry, because it carries more than one stream. */
 export function tooManyStreams(): Failure {
-  return failure("BAD_ANSWER", "a message of beam carries one stream, and no more");
+  return failure("BAD_ANSWER", "a beam message carries at most one stream");
 }
 
 /** A name may have characters that no header has. */

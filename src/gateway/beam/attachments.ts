@@ -112,7 +112,7 @@ export class Attachments {
     if (!isSocket(descriptor)) {
       closeDescriptor(descriptor);
       this.site.stats.refused++;
-      this.report(failure("BAD_FRAME", "an attachment is no socket"), "beam");
+      this.report(failure("BAD_FRAME", "an attachment is not a socket"), "beam");
       return undefined;
     }
     const { messageLimit } = this.site.settings;

@@ -60,7 +60,7 @@ export class BeamDispatcher implements Sink {
     if (subject === undefined) return this.#refuse(badName(message.name), attachment, message);
     if (own !== undefined && own.match(subject).length > 0)
       return this.#refuse(
-        failure("NO_RESPONDERS", "whoever passes it on serves it itself"),
+        failure("NO_RESPONDERS", "the worker that sent it serves this subject itself"),
         attachment,
         message,
       ); // B-53
@@ -145,11 +145,7 @@ export class BeamDispatcher implements Sink {
       patterns.push(pattern);
     }
     if (attachment === undefined || !isSocket(attachment))
-      return this.#refuse(
-        failure("BAD_FRAME", "a worker registers with a socket attached"),
-        attachment,
-        message,
-      );
+      return this.#refuse(failure("BAD_FRAME", "register needs an attached socket"), attachment, message);
     const link = this.#attachments.accept(attachment, generation);
     if (link === undefined) return undefined;
     this.#patterns += patterns.length;
@@ -181,5 +177,5 @@ export class BeamDispatcher implements Sink {
 
 function badName(name: string): Failure {
   const shown = JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}...` : name);
-  return failure("BAD_SUBJECT", `${shown} is no name of a subject here`);
+  return failure("BAD_SUBJECT", `${shown} is not a legal subject`);
 }

@@ -27,7 +27,7 @@ const ACCESS = 3;
 const WRITE_ONLY = 1;
 const PATH_ONLY = 0o10_000_000;
 
-const LEFT = Object.freeze(failure("CALLER_GONE", "nobody reads the attachment any more"));
+const LEFT = Object.freeze(failure("CALLER_GONE", "the attachment is no longer read"));
 const FAILED = Object.freeze(failure("SOURCE_FAILED", "the attachment could not be read"));
 
 export function isSocket(descriptor: number): boolean {
@@ -43,7 +43,7 @@ export function streamOf(descriptor: number, attachments: Attachments): StreamEn
   const isPipe = stats.isFIFO();
   const flags = flagsOf(descriptor);
   if (!(isPipe || stats.isFile()) || (flags & PATH_ONLY) !== 0)
-    throw LintelError.of("BAD_FRAME", "an attachment is no socket, pipe or file");
+    throw LintelError.of("BAD_FRAME", "an attachment is not a socket, pipe or file");
   if ((flags & ACCESS) === WRITE_ONLY) {
     const [near, far] = createStream({ receives: true, sends: false, messages: false });
     const target = isPipe

@@ -77,7 +77,7 @@ export class FrameReader {
       }
     }
     if (this.#stopped || this.#waiting.length <= MAX_WAITING) return undefined;
-    return this.#refuse(`more than ${MAX_WAITING} descriptors wait for a frame that is flagged`); // B-5
+    return this.#refuse(`more than ${MAX_WAITING} descriptors wait for a flagged frame`); // B-5
   }
 
   #readHeader(chunk: Uint8Array, start: number): number {
@@ -95,7 +95,8 @@ export class FrameReader {
       return this.#refuse(`a frame claims ${length} bytes, the limit is ${this.#maxLength}`); // B-3
     if (first > 0x7f) {
       this.#descriptor = this.#waiting.shift();
-      if (this.#descriptor === undefined) return this.#refuse("a frame is flagged and no descriptor came"); // B-4
+      if (this.#descriptor === undefined)
+        return this.#refuse("a frame is flagged, but no descriptor came with it"); // B-4
     }
     this.#length = length;
     return undefined;

@@ -76,7 +76,10 @@ export class BeamGateway implements Gateway {
         this.#settle();
       },
     });
-    const why: Failure = failure("TOO_MANY", `there are ${settings.maxConnections} connections`);
+    const why: Failure = failure(
+      "TOO_MANY",
+      `the limit of ${settings.maxConnections} connections is reached`,
+    );
     // Who has connected and says nothing keeps nobody out: the oldest gives way.
     if (this.#connections.size >= settings.maxConnections)
       [...this.#connections].find(({ isSilent }) => isSilent)?.abort(why);

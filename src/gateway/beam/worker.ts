@@ -154,7 +154,7 @@ class Service implements Worker {
     const { streams = [] } = request;
     const channel = opensChannel(request) ? streams[0] : undefined;
     if (streams.length > (channel === undefined ? 0 : 1))
-      throw LintelError.of("STREAMS_UNSUPPORTED", "a worker of beam takes a channel, and no other streams");
+      throw LintelError.of("STREAMS_UNSUPPORTED", "a beam worker supports a channel, but no other streams");
     const name = this.#attachments.site.nameOf(route.subject);
     const args = argumentsOf(request);
     const [link, far] = this.#attachments.create(this.#link.generation);

@@ -60,7 +60,7 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
     this.origin = { gateway: "grpc", remote: caller, principal: undefined };
     this.#onOver = onOver;
     this.#watch = new Watchdog(site.engine.clock, () =>
-      this.end(failure("HEARTBEAT_LOST", "the worker broke its promise to be heard of")),
+      this.end(failure("HEARTBEAT_LOST", "the worker missed the heartbeat that it had announced")),
     );
   }
 
@@ -166,7 +166,7 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
 
   #register({ registration: number, subject: pattern, queue, room }: Register): void {
     if (this.#workers.has(number)) {
-      const why = failureFor("already_exists", `there is a registration ${number}`);
+      const why = failureFor("already_exists", `registration ${number} already exists`);
       return this.#reject({ case: "registration", value: number }, why); // W-11
     }
     const { engine } = this.#site;
@@ -235,7 +235,7 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
         this.#rejectJob(answer.job, why); // W-51
         return worker.fail(
           answer.job,
-          failure("BAD_ANSWER", `the worker's answer was no good: ${why.message}`),
+          failure("BAD_ANSWER", `the worker's answer cannot be sent: ${why.message}`),
         );
       }
       message.onUnsent = (error) => this.#rejectJob(answer.job, toFailure(error)); // W-51
@@ -247,7 +247,7 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
   #end(job: number, by: (worker: GrpcWorker) => void): void {
     const worker = this.#jobs.get(job);
     if (worker !== undefined && this.#forget(job)) return by(worker);
-    return this.#rejectJob(job, failure("NO_SUCH_JOB", `job ${job} is not held here, or not any more`)); // W-50
+    return this.#rejectJob(job, failure("NO_SUCH_JOB", `this worker does not hold job ${job} (any longer)`)); // W-50
   }
 
   #forget(job: number): boolean {

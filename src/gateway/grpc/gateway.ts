@@ -200,7 +200,10 @@ export class GrpcGateway implements Gateway, GrpcContext {
       return begin(caller, () => this.#calls.give(caller, 1));
     this.counters.refused++;
     const { taken } = this.#calls;
-    return answerStatus(stream, this.#refusal ?? failure("TOO_MANY", `there are ${taken} calls`)); // W-5
+    return answerStatus(
+      stream,
+      this.#refusal ?? failure("TOO_MANY", `the limit of ${taken} calls is reached`),
+    ); // W-5
   }
 
   #work(stream: ServerHttp2Stream, caller: string, over: () => void): void {

@@ -33,7 +33,7 @@ export interface WorkerOwner {
   gone(worker: GrpcWorker): void;
 }
 
-const BEHIND = Object.freeze(failure("QUEUE_FULL", "the worker does not read as fast as it is sent jobs"));
+const BEHIND = Object.freeze(failure("QUEUE_FULL", "the worker does not read its jobs fast enough"));
 /** Requests at a time, where nothing else bounds them. */
 const MAX_PLACES = 1_000_000_000;
 
@@ -58,7 +58,7 @@ export class GrpcWorker implements Worker {
     if ("credit" in this.#room && !engine.supports.capacity)
       throw LintelError.of(
         "OPTION_UNSUPPORTED",
-        "this hub's engine knows no credit; say concurrency instead",
+        "this hub's engine does not support credit; use concurrency instead",
       );
     const onEnded = (why: Failure): void => this.#link.refused(this, why);
     const places = this.#placesFor(0);

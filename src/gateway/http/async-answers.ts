@@ -43,9 +43,9 @@ const ID_BYTES = 18;
 /** Handle of a request that is being made: no engine gives it. */
 const STARTING = -1;
 
-const TOO_MANY = Object.freeze(failure("IN_FLIGHT_FULL", "too many answers are kept to be fetched"));
+const TOO_MANY = Object.freeze(failure("IN_FLIGHT_FULL", "too many answers are waiting to be fetched"));
 const SHARE_FULL = Object.freeze(
-  failure("IN_FLIGHT_FULL", "too many answers are kept for this caller to fetch"),
+  failure("IN_FLIGHT_FULL", "too many answers are waiting for this caller to fetch them"),
 );
 
 export class AsyncAnswers implements Sink {
@@ -154,7 +154,7 @@ export class AsyncAnswers implements Sink {
 
   answered(tag: number, answer: Message): void {
     if (answer.streams !== undefined) {
-      const why = badAnswer("a stream cannot be kept to be fetched later");
+      const why = badAnswer("a streamed answer cannot be kept to be fetched later");
       discardStreams(answer, why);
       return this.failed(tag, unsentAnswer(answer, LintelError.from(why)));
     }

@@ -7,7 +7,7 @@ export const BODY_TOO_LARGE: Failure = failure("TOO_LARGE");
 
 /** The bodies of a caller, or of all callers, are over theirs: 503. */
 export const BODIES_FULL: Failure = Object.freeze(
-  failure("IN_FLIGHT_FULL", "the requests in flight have too many bytes of bodies"),
+  failure("IN_FLIGHT_FULL", "the bodies of the requests in flight have too many bytes"),
 );
 
 /** Bytes of bodies that may be held at a time. Shared by the gateways of a hub. */

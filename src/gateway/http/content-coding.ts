@@ -30,7 +30,7 @@ export function takeCoding(exchange: Exchange, named: string | undefined): Failu
   const coding = named.trim().toLowerCase();
   if (coding !== "identity" && coding !== "") {
     if (!DECODERS.has(coding))
-      return failure("UNSUPPORTED_MEDIA_TYPE", `the content codings that are read here are ${CODINGS}`);
+      return failure("UNSUPPORTED_MEDIA_TYPE", `the supported content codings are ${CODINGS}`);
     exchange.coding = coding;
   }
   exchange.head = exchange.head.replace(/^content-encoding:.*\n/gm, "");

@@ -97,7 +97,7 @@ interface BlockTarget {
 export const NO_WEBSOCKET: Failure = Object.freeze({
   code: "unimplemented",
   reason: "UNIMPLEMENTED",
-  message: "no WebSocket here",
+  message: "WebSocket is not supported on this path",
   retryable: false,
 });
 
@@ -163,7 +163,7 @@ export class HeadReader {
       return failure("HEADERS_TOO_LARGE", `there are more than ${MAX_FIELDS} header fields`);
     }
     const { httpVersionMajor: major, httpVersionMinor: minor } = request;
-    if (major !== 1 || minor > 1) return failure("BAD_REQUEST", "only HTTP/1.1 and HTTP/1.0 are spoken here");
+    if (major !== 1 || minor > 1) return failure("BAD_REQUEST", "only HTTP/1.1 and HTTP/1.0 are supported");
     return (
       this.#readFields(rawHeaders) ??
       this.#checkFraming(minor) ??
@@ -267,9 +267,9 @@ export class HeadReader {
   #checkFraming(minor: number): Failure | undefined {
     const coding = this.#transferEncoding;
     if (coding !== undefined) {
-      if (minor === 0) return failure("BAD_REQUEST", "HTTP/1.0 has no Transfer-Encoding");
+      if (minor === 0) return failure("BAD_REQUEST", "HTTP/1.0 does not allow Transfer-Encoding");
       if (coding.toLowerCase() !== "chunked")
-        return failure("BAD_REQUEST", "the only transfer coding is chunked");
+        return failure("BAD_REQUEST", "the only supported transfer coding is chunked");
     }
     return undefined;
   }
@@ -284,7 +284,7 @@ export class HeadReader {
       return minor === 0 ? undefined : failure("BAD_REQUEST", "the Host header is missing");
     if (host === this.#goodHost && at === this.#goodAt) return undefined;
     if (!HOST.test(host))
-      return failure("BAD_REQUEST", "the Host header is no host name with an optional port");
+      return failure("BAD_REQUEST", "the Host header must be a host name with an optional port");
     if (!this.#access.admitsHost(host, at)) return FOREIGN_HOST;
     this.#goodHost = host;
     this.#goodAt = at;
@@ -313,7 +313,7 @@ export class HeadReader {
     const slash = target.slice(start).search(/[/?]/);
     const end = slash < 0 ? target.length : start + slash;
     if (target.slice(start, end).toLowerCase() !== this.host?.toLowerCase()) {
-      return failure("BAD_REQUEST", "the request target names another host than the Host header");
+      return failure("BAD_REQUEST", "the request target and the Host header have different hosts");
     }
     const rest = target.slice(end);
     this.target = rest.startsWith("/") ? rest : `/${rest}`;

@@ -312,7 +312,7 @@ export class Dispatcher implements Sink {
     if (exchange.path !== "*") return serveAnswers(exchange, this.#answers, this.responder);
     if (exchange.request.method === "OPTIONS")
       return this.responder.empty(exchange, 204, ["Allow", ALLOW_ANY]);
-    this.responder.refuse(exchange, failure("BAD_REQUEST", "only OPTIONS has the target *"));
+    this.responder.refuse(exchange, failure("BAD_REQUEST", "only OPTIONS may have the target *"));
   }
 
   /** Answers before the body was read. Node reads and drops the body, unless it may be endless or never come. */

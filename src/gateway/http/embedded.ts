@@ -200,7 +200,7 @@ export class EmbeddedGateway implements HttpHandler {
 const NOT_BELOW = Object.freeze({
   code: "not_found",
   reason: "NOT_FOUND",
-  message: "this is not below the path of the hub",
+  message: "the path is not below the hub's path",
   retryable: false,
 } as const);
 
@@ -220,6 +220,6 @@ function hasLostBody({ headers, readableDidRead }: IncomingMessage): boolean {
 function bodyIsGone(path: string): LintelError {
   return new LintelError(
     "internal",
-    `the body of the request for ${path} was read before the hub got to it; put the hub in front of what parses bodies`,
+    `the body of the request for ${path} was read before it reached the hub; put the hub before the body parser`,
   );
 }

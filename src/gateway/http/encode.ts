@@ -78,7 +78,7 @@ function withHeaders(
   if (isHead && body.length === 0) {
     length = findHeader(answer.headText(), "content-length") ?? (isFinal ? undefined : "0");
     if (length !== undefined && !isLength(length))
-      return badAnswer("its content-length is no number of bytes");
+      return badAnswer("its content-length is not a number of bytes");
   }
   if (length !== undefined) headers.push("Content-Length", length);
   return { status, headers, body };
@@ -104,7 +104,7 @@ export function headOf(answer: Message): AnswerHead | Failure {
     if (name.startsWith(":") || name === "content-length" || isHopByHop(name) || named.has(name)) continue;
     if (!NAME.test(name)) return badAnswer("it has an illegal header name");
     if (!isHttpValue(value))
-      return badAnswer(`the value of its header ${name} has characters HTTP cannot carry`);
+      return badAnswer(`the value of its header ${name} has characters that HTTP cannot carry`);
     if (name === "content-type") typed = true;
     headers.push(name, value);
   }

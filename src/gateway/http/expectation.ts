@@ -4,7 +4,7 @@ import type { Incoming } from "./connection.ts";
 
 /** To be sent as 417. */
 export const UNKNOWN_EXPECTATION: Failure = Object.freeze(
-  failure("BAD_REQUEST", "the only expectation is 100-continue"),
+  failure("BAD_REQUEST", "the only supported expectation is 100-continue"),
 );
 
 /** True when a request that expects `100-continue` expects something else too, which Node does not look for. */

@@ -49,7 +49,7 @@ export class HttpGateway implements Gateway {
 
   /** Opens the port. */
   async open(options: HttpOptions): Promise<string> {
-    if (this.#port !== undefined) throw new LintelError("already_exists", "the HTTP gateway is open already");
+    if (this.#port !== undefined) throw new LintelError("already_exists", "the HTTP gateway is already open");
     const { openHttp } = await import("./port.ts");
     const sessions = this.#sessionsOf(options, "", true);
     const { engine, admission, port, tls: shared = false } = this.#context;
@@ -138,7 +138,7 @@ export class HttpGateway implements Gateway {
     const { payload, headers, timeout, httpBodies, callerShare } = this.#context.limits;
     const settled = { bodyLimit: payload, headerLimit: headers, timeoutMs: timeout, callerShare, ...options };
     if (settled.bodyLimit <= httpBodies) return settled;
-    const text = `http option bodyLimit is ${settled.bodyLimit}, more than limits.httpBodies, ${httpBodies}, has room for`;
+    const text = `http option bodyLimit is ${settled.bodyLimit}, which is more than limits.httpBodies, ${httpBodies}, allows`;
     throw new LintelError("invalid_argument", text);
   }
 

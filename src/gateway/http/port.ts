@@ -29,7 +29,7 @@ import { SocketDriver, type SocketDriverOptions } from "./socket-driver.ts";
 import { asksForWebSocket, serveWithoutUpgrade } from "./upgrade.ts";
 
 const STRAY_LINE_END = Object.freeze(
-  failure("BAD_REQUEST", "there is a line end before the request that is no empty line"),
+  failure("BAD_REQUEST", "the line end before the request is not an empty line"),
 );
 
 /** What a gateway works with besides an engine. */

@@ -165,8 +165,8 @@ function parsePath(label: string, path: string): Segment[] {
 /** What stands for all that is below the path of a web app. */
 function below(label: string, { body }: RouteOptions, segments: readonly Segment[]): Segment {
   if (segments.some(({ kind }) => kind === "rest"))
-    throw wrong(label, "an app has everything below its path; leave the {name...} out");
-  if (body !== undefined) throw wrong(label, "an app has its bodies as it likes; leave body out");
+    throw wrong(label, "an app gets everything below its path; leave {name...} out");
+  if (body !== undefined) throw wrong(label, "an app reads bodies itself; leave body out");
   return { kind: "rest", name: "" };
 }
 
@@ -273,8 +273,8 @@ function readyBody(label: string, key: string, body: unknown): [type: string | u
   try {
     text = JSON.stringify(body) as string | undefined;
   } catch (cause) {
-    throw wrong(label, `${key}.body is no JSON value: ${(cause as Error).message}`);
+    throw wrong(label, `${key}.body is not a JSON value: ${(cause as Error).message}`);
   }
-  if (text === undefined) throw wrong(label, `${key}.body is no JSON value`);
+  if (text === undefined) throw wrong(label, `${key}.body is not a JSON value`);
   return ["application/json", Buffer.from(text)];
 }

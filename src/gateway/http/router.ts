@@ -39,7 +39,7 @@ const GENERATION = 500;
 
 const NO_METHODS: ReadonlyMap<string, Target | Failure> = new Map();
 const ROOT_HELP =
-  "nothing is served at /; send a request to /orders/create to reach whoever serves the subject orders.create";
+  "the path / has no subject; for example, send a request to /orders/create to reach a worker of orders.create";
 
 export class Router {
   readonly #engine: Engine;
@@ -125,8 +125,8 @@ export class Router {
     if (subject === undefined) {
       return failure(
         "BAD_SUBJECT",
-        "the path names no subject: its segments must match [A-Za-z0-9_-]+, the first must not begin with _, " +
-          "and there are 255 characters at the most",
+        "the path is not a legal subject: its segments must match [A-Za-z0-9_-]+, the first must not begin with _, " +
+          "and there may be at most 255 characters",
       );
     }
     const any = this.#plain(subject);
@@ -185,7 +185,7 @@ export class Router {
       subject += value.join(".");
     }
     if (spec.subject.length > 1 && callerSubject(subject) === undefined) {
-      return failure("BAD_SUBJECT", "the path parameters make a subject that is too long or internal");
+      return failure("BAD_SUBJECT", "the path parameters result in a subject that is too long or internal");
     }
     const { mode, wholeUpTo, bodyLimit, timeoutMs, reply, fallback } = spec;
     const base = mode === "app" ? basePath(path, spec.segments.length - 1) : "";

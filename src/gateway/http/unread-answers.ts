@@ -6,7 +6,7 @@ import type { HttpConnection, Outgoing } from "./connection.ts";
 
 /** What a caller hears that asks for more than it reads. */
 export const ANSWERS_FULL: Failure = Object.freeze(
-  failure("QUEUE_FULL", "the answers that you have not read have too many bytes"),
+  failure("QUEUE_FULL", "too many bytes of answers are waiting for you to read them"),
 );
 
 /**

@@ -84,23 +84,24 @@ export function answerOfEntry(entry: AnswerEntry, json: Uint8Array | undefined):
     for (const one of Array.isArray(value) ? value : [value]) {
       head += headerLine(name, one as string);
       if (!isHttpValue(one as string))
-        throw badRequest(`the value of ${name} has characters HTTP cannot carry`);
+        throw badRequest(`the value of ${name} has characters that HTTP cannot carry`);
     }
   }
   if (Buffer.byteLength(head) > MAX_HEADERS) throw LintelError.of("HEADERS_TOO_LARGE");
   const type = findHeader(head, "content-type");
   const typed = type !== undefined;
   if (typed && encoding !== "base64" && charsetOf(type) !== undefined)
-    throw badRequest("what is not base64 is sent in UTF-8, and its content type says another charset");
+    throw badRequest("a body that is not base64 is sent in UTF-8, but its content type says another charset");
   if (json === undefined) return Message.ofBytes(new Uint8Array(0), head, Format.typed);
   if (encoding === "json") return Message.ofBytes(json, head, Format.typed);
-  if (typeof response !== "string") throw badRequest(`a response in ${String(encoding)} is a string`);
+  if (typeof response !== "string")
+    throw badRequest(`with encoding ${String(encoding)} the response must be a string`);
   if (encoding === "text" && response !== wellFormed(response))
-    throw badRequest("the response has half a surrogate pair, which no UTF-8 stands for");
+    throw badRequest("the response has half a surrogate pair, which UTF-8 cannot encode");
   if (encoding === "text")
     return Message.ofBytes(encodeUtf8(response), head, typed ? Format.typed : Format.text);
   const bytes = encoding === "base64" ? bytesOfBase64(response) : undefined;
-  if (bytes === undefined) throw badRequest("encoding is none of json, text and base64, or is not kept to");
+  if (bytes === undefined) throw badRequest("encoding must be json, text or base64, and match response");
   return Message.ofBytes(bytes, head, typed ? Format.typed : Format.bytes);
 }
 
@@ -136,7 +137,7 @@ export function errorOfValue(said: object, json?: Uint8Array): Failure {
     retryable = false,
     details,
   } = said as Record<string, unknown>;
-  if (!isCode(code)) throw badRequest("code is none of those in docs/ERRORS.md");
+  if (!isCode(code)) throw badRequest("code must be one of the codes in docs/ERRORS.md");
   const name = reason ?? code.toUpperCase();
   if (typeof name !== "string" || !isReason(name)) throw badRequest("reason must match [A-Z0-9_]{1,64}");
   const text = message ?? detail ?? "";
@@ -147,7 +148,7 @@ export function errorOfValue(said: object, json?: Uint8Array): Failure {
   const failed: Failure = { code, reason: name, message: shown, retryable: may };
   if (details === undefined) return failed;
   const bytes = json ?? encodeUtf8(JSON.stringify(details));
-  if (bytes.length > MAX_DETAILS) throw badRequest(`details are over ${MAX_DETAILS} bytes`);
+  if (bytes.length > MAX_DETAILS) throw badRequest(`details must not exceed ${MAX_DETAILS} bytes`);
   return { ...failed, details: bytes };
 }
 
@@ -155,7 +156,7 @@ export function errorOfValue(said: object, json?: Uint8Array): Failure {
 function objectOf(body: Uint8Array): object {
   const value = jsonOf(body);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  throw badRequest("the body is no JSON object");
+  throw badRequest("the body is not a JSON object");
 }
 
 /** The value of a JSON text. Throws `BAD_REQUEST`. */
@@ -167,7 +168,7 @@ export function jsonOf(body: Uint8Array): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw badRequest(`the body is no JSON: ${(error as Error).message.slice(0, 200)}`);
+    throw badRequest(`the body is not JSON: ${(error as Error).message.slice(0, 200)}`);
   }
 }
 

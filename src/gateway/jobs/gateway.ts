@@ -47,16 +47,14 @@ const TOO_MANY_OF_CALLER = Object.freeze(
 const NO_SUCH_PATH: Failure = Object.freeze({
   code: "not_found",
   reason: "NOT_FOUND",
-  message: "below a job there are response, error and lease",
+  message: "the paths below a job are response, error and lease",
   retryable: false,
 });
 const ANSWER_PARAMETERS = ["status", ...NEXT_PARAMETERS];
 const ERROR_PARAMETERS = ["code", "reason", "message", "retryable", ...NEXT_PARAMETERS];
 const JOB_PATH = /^\/jobs\/+([^/]+)(?:\/(.*))?$/s;
 const VERBS: ReadonlySet<string> = new Set(["response", "error", "lease"]);
-const NO_NAME = Object.freeze(
-  failure("BAD_SUBJECT", "a service is named by its subject, such as image.resize"),
-);
+const NO_NAME = Object.freeze(failure("BAD_SUBJECT", "name a service by its subject, such as image.resize"));
 
 /** Opens the gateway, whose paths are on the HTTP port. Throws `invalid_argument` for options that are wrong. */
 export function openJobs(

@@ -27,7 +27,7 @@ export interface PollHost {
   due(poll: HttpPoll): void;
 }
 
-const NO_JOB = Object.freeze(failure("REQUEST_TIMEOUT", "no job came while this poll waited; poll again"));
+const NO_JOB = Object.freeze(failure("REQUEST_TIMEOUT", "no job arrived while this poll waited; poll again"));
 
 /** A poll takes no more jobs when those it has come to so many bytes. */
 const ENOUGH_BYTES = 4_194_304;

@@ -97,14 +97,14 @@ export function isServiceName(name: string): boolean {
 
 function serviceSettings(subject: string, options: JobServiceOptions): PullServiceOptions {
   const name = `services[${JSON.stringify(subject)}]`;
-  if (!isServiceName(subject)) throw wrong(`${name} is no subject such as image.resize`);
+  if (!isServiceName(subject)) throw wrong(`${name} is not a subject such as image.resize`);
   const { delivery = "at-most-once", attempts } = options;
   if (delivery !== "at-most-once" && delivery !== "at-least-once")
     throw wrong(`${name}.delivery is ${JSON.stringify(delivery)}; use "at-most-once" or "at-least-once"`);
   const hasLease = options.lease !== undefined || options.leaseMs !== undefined;
   const lease = timeOption(`jobs option ${name}.`, options, "lease", AT_LEAST_ONCE_LEASE_MS);
   if (delivery === "at-most-once") {
-    if (attempts !== undefined) throw wrong(`${name}.attempts is for a delivery at-least-once`);
+    if (attempts !== undefined) throw wrong(`${name}.attempts needs delivery: at-least-once`);
     return { attempts: 1, leaseMs: hasLease ? lease : undefined };
   }
   return {

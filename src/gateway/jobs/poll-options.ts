@@ -34,7 +34,7 @@ export function pollOptionsOf(
   const form = formFor(headerOf(rawHeaders, "accept"), compat ?? "json");
   const max = numberOf(parameters, "max", 1, MAX_JOBS);
   if (form === "raw" && max !== undefined)
-    throw badRequest("max gives an array, which application/octet-stream has no place for");
+    throw badRequest("max returns an array, which application/octet-stream cannot carry");
   const wait = Math.min(durationOf(parameters, "wait") ?? waitMs, maxWaitMs);
   const retriesOnErrors = compat === "astrohub" && form === "astrohub" && !isNext;
   return { form, max, waitMs: wait, leaseMs: leaseOf(parameters), isNext, retriesOnErrors };
@@ -50,13 +50,13 @@ export function nextOptionsOf(
   if (next === "1") return pollOptionsOf(call, parameters, settings, true);
   if (next !== undefined) throw badRequest("next must be 1");
   const stray = POLL_PARAMETERS.find((name) => parameters.has(name));
-  if (stray !== undefined) throw badRequest(`${stray} is for the next job: say next=1, too`);
+  if (stray !== undefined) throw badRequest(`${stray} is for the next job: add next=1`);
   return undefined;
 }
 
 /** The lease a worker asks for, at least a millisecond. Throws `BAD_REQUEST`. */
 export function leaseOf(parameters: PollParameters): number | undefined {
   const leaseMs = durationOf(parameters, "lease");
-  if (leaseMs === 0) throw badRequest("a lease of no time is none");
+  if (leaseMs === 0) throw badRequest("lease must be greater than 0");
   return leaseMs;
 }

@@ -17,10 +17,10 @@ export function parametersOf(query: string, names: readonly string[], ignoresOth
   for (const [name, value] of new URLSearchParams(query)) {
     if (!names.includes(name)) {
       if (ignoresOthers) continue;
-      const known = names.length === 0 ? "there are none here" : `known: ${names.join(", ")}`;
+      const known = names.length === 0 ? "this call has no parameters" : `known: ${names.join(", ")}`;
       throw badRequest(`unknown parameter ${JSON.stringify(name.slice(0, 64))}; ${known}`);
     }
-    if (parameters.has(name)) throw badRequest(`the parameter ${name} is there twice`);
+    if (parameters.has(name)) throw badRequest(`the parameter ${name} occurs twice`);
     parameters.set(name, value);
   }
   return parameters;

@@ -10,8 +10,10 @@ const TOO_MANY = Object.freeze(failure("IN_FLIGHT_FULL", "too many services are 
 const TOO_MANY_OF_CALLER = Object.freeze(
   failure("IN_FLIGHT_FULL", "too many services are polled by this caller"),
 );
-const DISPLACED = Object.freeze(failure("NO_RESPONDERS", "nobody polls the service, and others are polled"));
-const UNPOLLED = Object.freeze(failure("NO_RESPONDERS", "nobody polls the service any longer"));
+const DISPLACED = Object.freeze(
+  failure("NO_RESPONDERS", "no worker polls the service, and other services needed its place"),
+);
+const UNPOLLED = Object.freeze(failure("NO_RESPONDERS", "no worker polls the service any longer"));
 
 /**
  * The services that can be polled. One that is configured is there from the beginning and stays; any other begins with its
@@ -140,6 +142,6 @@ function checkDelivery({ supports }: Engine, subject: string, { attempts }: Pull
   const name = `services[${JSON.stringify(subject)}].delivery`;
   throw LintelError.of(
     "OPTION_UNSUPPORTED",
-    `jobs option ${name} is "at-least-once", and the engine of this hub hands a request out once; use "at-most-once"`,
+    `jobs option ${name} is "at-least-once", but this hub's engine hands a request out only once; use "at-most-once"`,
   );
 }

@@ -312,7 +312,7 @@ export class NativeConnection
     // Not now: who publishes is in the middle of handing the same message to others.
     this.#options.flusher.schedule({
       flush: () =>
-        this.session.fail(failure("SLOW_CONSUMER", "a subscription that must not miss anything did")),
+        this.session.fail(failure("SLOW_CONSUMER", 'a subscription with overflow "disconnect" fell behind')),
     });
   }
 

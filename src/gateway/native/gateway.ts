@@ -165,7 +165,9 @@ export class NativeGateway implements Gateway {
     const ofCaller = sessions.takenBy(share.caller) >= sessions.share;
     for (const [session, other] of this.#greeting) {
       if (ofCaller && other.caller !== share.caller) continue;
-      session.session.abort(failure("TOO_MANY", "it has not greeted, and others want its place"));
+      session.session.abort(
+        failure("TOO_MANY", "the session has not sent its greeting, and another one needs its place"),
+      );
       return share.takeSession();
     }
     return false;
@@ -174,7 +176,9 @@ export class NativeGateway implements Gateway {
   #refusal(): Failure {
     const { taken, limit } = this.#shares.sessions;
     const text =
-      taken < limit ? "one caller cannot have all sessions of this hub" : `this hub takes ${limit} sessions`;
+      taken < limit
+        ? "this caller has its share of the hub's sessions"
+        : `this hub is at its limit of ${limit} sessions`;
     return failure("TOO_MANY", text);
   }
 

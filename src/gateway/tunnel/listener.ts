@@ -108,7 +108,7 @@ export class Tunnel implements Listening, AsyncDisposable {
         failure(
           "TOO_MANY",
           isFull
-            ? `there are ${maxConnections} connections already`
+            ? `this end is at its limit of ${maxConnections} connections`
             : `${caller} has its share of the connections`,
         ),
         name,

@@ -60,7 +60,7 @@ export class SocketStream implements StreamEvents, PumpSource {
       socket.setTimeout(idleTimeoutMs, () => this.#idle());
     }
     if (maxDurationMs !== Infinity) {
-      const why = expired("TIME_UP", `the connection has had its ${maxDurationMs / 1000} s`);
+      const why = expired("TIME_UP", `the connection has reached its limit of ${maxDurationMs / 1000} s`);
       this.#timer = setTimeout(() => this.abort(why), maxDurationMs);
     }
     end.listen(this);
@@ -152,7 +152,7 @@ export class SocketStream implements StreamEvents, PumpSource {
   }
 
   #idle(): void {
-    this.abort(expired("IDLE", `nothing was sent either way for ${this.#idleTimeoutMs / 1000} s`));
+    this.abort(expired("IDLE", `nothing was sent in either direction for ${this.#idleTimeoutMs / 1000} s`));
   }
 }
 

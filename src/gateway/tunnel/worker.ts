@@ -121,10 +121,10 @@ export class Exposure implements Worker, AsyncDisposable {
   ): Promise<[Socket, StreamEnd]> {
     const [end] = streams;
     if (end === undefined || streams.length > 1 || !isDuplex(end))
-      throw new LintelError("invalid_argument", "this subject takes one byte stream that flows both ways");
+      throw new LintelError("invalid_argument", "this subject needs one byte stream in both directions");
     const { maxConnections, connectTimeoutMs } = this.#connections.limits;
     if (this.#connections.size > maxConnections)
-      throw LintelError.of("TOO_MANY", `the target has its ${maxConnections} connections`);
+      throw LintelError.of("TOO_MANY", `the target is at its limit of ${maxConnections} connections`);
     const socket = connect({ ...this.#target, allowHalfOpen: true, noDelay: true, keepAlive: true });
     // A request whose time is up is canceled, which ends the dial: the tunnel says so, whichever timer is the first.
     const ownTimeout = timeoutMs > connectTimeoutMs ? { timeoutMs: connectTimeoutMs } : {};

@@ -56,7 +56,7 @@ export class Attachment implements AsyncDisposable {
   discard(): void {
     if (this.#state !== "whole") return;
     this.#state = "gone";
-    this.#end.reset(LintelError.of("CALLER_GONE", "nobody takes it").toFailure());
+    this.#end.reset(LintelError.of("CALLER_GONE", "it was not taken").toFailure());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -74,7 +74,7 @@ export class Attachment implements AsyncDisposable {
     if (this.#state !== "whole") {
       throw new LintelError(
         "failed_precondition",
-        this.#state === "taken" ? "the attachment was taken" : "the attachment was sent on, or given up",
+        this.#state === "taken" ? "the attachment was taken" : "the attachment was passed on, or discarded",
       );
     }
     this.#state = state;

@@ -151,7 +151,7 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
   }
 
   #open(): { port: Port; values: Values } {
-    if (this.#gone) throw new LintelError("failed_precondition", "the channel was sent to somebody else");
+    if (this.#gone) throw new LintelError("failed_precondition", "the channel was passed on");
     if (this.#port === undefined) {
       this.#port = new Port(this.#end, this.#values, this.#holder);
       if (this.#onAbort !== undefined) this.#port.closed.catch(this.#onAbort);

@@ -54,7 +54,7 @@ export class OutgoingStreams {
   /** Takes a stream along. Returns its place. */
   add(stream: unknown): number {
     if (!isStream(stream) || typeof stream !== "object" || stream === null)
-      throw new LintelError("invalid_argument", "what is to be carried is no stream");
+      throw new LintelError("invalid_argument", "only streams can be carried");
     if (this.#streams.has(stream))
       throw new LintelError("invalid_argument", "a message carries the same stream twice");
     if (this.#streams.size >= MAX_STREAMS_PER_MESSAGE)

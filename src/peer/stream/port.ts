@@ -110,7 +110,7 @@ export class Port implements StreamEvents, PumpSource, OpenStream {
     const message = this.#arrived.take();
     if (message !== undefined) return taker.resolve(this.#account(message));
     if (!this.#receiving) return taker.resolve(undefined);
-    if (this.#awaiting !== undefined) return taker.reject(new TypeError("somebody reads from it already"));
+    if (this.#awaiting !== undefined) return taker.reject(new TypeError("it already has a reader"));
     this.#awaiting = taker;
     return undefined;
   }
@@ -147,7 +147,10 @@ export class Port implements StreamEvents, PumpSource, OpenStream {
       }
     } else if (this.#line.length >= MAX_LINE) {
       return Promise.reject(
-        LintelError.of("SLOW_CONSUMER", "the other end does not keep up, and nobody waits for what is sent"),
+        LintelError.of(
+          "SLOW_CONSUMER",
+          "the other end does not keep up, and send() was called without awaiting it",
+        ),
       );
     }
     return new Promise((resolve, reject) => {

@@ -34,7 +34,7 @@ export class RetryableStream implements StreamEvents {
   next(): StreamEnd {
     const kept = this.#kept;
     if (kept === undefined)
-      throw new LintelError("failed_precondition", "somebody may have begun to read the stream");
+      throw new LintelError("failed_precondition", "the stream may have been read already");
     const before = this.#near;
     const [far, near] = createStream(this.#end, this.#attached());
     this.#kept = new ReceiveQueue(this.#end.messages);

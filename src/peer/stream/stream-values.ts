@@ -80,7 +80,10 @@ export class StreamValues implements Values {
       let message: Message;
       if (isStream(value)) {
         if (more.length > 0)
-          throw new LintelError("invalid_argument", "the value is a stream, and there are others");
+          throw new LintelError(
+            "invalid_argument",
+            "the value is a stream, and the message carries further streams",
+          );
         carried.add(value);
         message = make(undefined, ROOT_LINE);
       } else {
@@ -235,7 +238,7 @@ function restore(
     const index = Number(object[REFERENCE]); // codecs of text have no numbers
     const found = Number.isInteger(index) && index >= 0 ? stream(index) : undefined;
     if (found === undefined)
-      throw LintelError.of("BAD_PAYLOAD", `the value refers to a stream that is not there`);
+      throw LintelError.of("BAD_PAYLOAD", `the value refers to a stream that the message does not carry`);
     return found;
   }
   for (const key of keys) {

@@ -225,9 +225,9 @@ export class DescriptorChannels {
   admit(token: string, passing: DescriptorPassing | undefined): Failure | undefined {
     const lane = this.#lanes.get(token);
     if (lane === undefined || passing === undefined)
-      return failure("BAD_FRAME", "LANE shows no token of a session that is open");
+      return failure("BAD_FRAME", "LANE has no token of an open session");
     try {
-      return lane.accept(passing) ? undefined : failure("BAD_FRAME", "the session has its lane already");
+      return lane.accept(passing) ? undefined : failure("BAD_FRAME", "the session already has its lane");
     } catch {
       return failure("TOO_MANY", "this process has too many descriptors open");
     }

@@ -99,7 +99,8 @@ export class SessionAttachments {
   /** TAKE: the other end asks for what a stream of ours stands for. */
   taken(stream: AttachedStream, { aux }: FrameHeader): string | undefined {
     const attached = this.#offered.get(stream.number);
-    if (attached === undefined) return `TAKE for stream ${stream.number}, which offers nothing (any more)`;
+    if (attached === undefined)
+      return `TAKE for stream ${stream.number}, which has no attachment (any longer)`;
     this.#offered.delete(stream.number);
     const { lane } = this.#options;
     if ((aux & DESCRIPTOR) === 0 || lane === undefined || !this.#canPass) {
@@ -114,7 +115,7 @@ export class SessionAttachments {
   /** BYTES: what was asked for comes as bytes. */
   bytesFollow(stream: AttachedStream): string | undefined {
     const taking = this.#taking.get(stream.number);
-    if (taking === undefined) return `BYTES for stream ${stream.number}, which nobody has taken`;
+    if (taking === undefined) return `BYTES for stream ${stream.number}, which was not taken`;
     this.#taking.delete(stream.number);
     taking.comes({ way: "bytes" });
     return undefined;
@@ -125,7 +126,7 @@ export class SessionAttachments {
     const taking = this.#taking.get(number);
     if (taking === undefined) {
       passed.close();
-      return isOver ? undefined : `PASS for stream ${number}, which nobody has taken`;
+      return isOver ? undefined : `PASS for stream ${number}, which was not taken`;
     }
     this.#taking.delete(number);
     taking.stream.handedOver();

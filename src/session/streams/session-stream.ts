@@ -235,7 +235,7 @@ export class SessionStream implements StreamEnd, OpenStream, AttachedStream, Bor
   }
 
   bypassUsed(): string | undefined {
-    if (!this.#receiving || this.messages) return `BYPASS on stream ${this.number}, which takes no bytes`;
+    if (!this.#receiving || this.messages) return `BYPASS on stream ${this.number}, which accepts no bytes`;
     if (this.#in?.isUsed === true) return `BYPASS on stream ${this.number} twice`;
     if (this.#in === undefined) this.bypassLost();
     else this.#in.use();

@@ -138,7 +138,7 @@ export class SessionStreams implements StreamCarrier {
       throw LintelError.of("TOO_MANY", `a message carries ${MAX_STREAMS_PER_MESSAGE} streams at most`);
     }
     if (this.#own + ends.length > this.#ownLimit) {
-      throw LintelError.of("TOO_MANY", `the other end takes ${this.#ownLimit} streams at a time`);
+      throw LintelError.of("TOO_MANY", `the other end allows ${this.#ownLimit} streams at a time`);
     }
     if (this.#nextOwn + 2 * ends.length > MAX_NUMBER) {
       throw LintelError.of("TOO_MANY", "this session has used up its streams");

@@ -107,7 +107,7 @@ export class PolledSocket implements DescriptorSocket {
   }
 
   open(handler: DescriptorSocketHandler): void {
-    if (this.#handler !== undefined) throw new TypeError("somebody listens to this socket already");
+    if (this.#handler !== undefined) throw new TypeError("this socket already has a listener");
     this.#handler = handler;
     if (this.#state === "over") this.#tell();
     if (this.#state === "waiting") this.#state = "open";

@@ -106,9 +106,11 @@ export class Http1Acceptor {
     if (headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0") {
       return refuse("BAD_REQUEST", "the request that opens a connection has no body");
     }
-    if (this.#isClosed) return refuse("DRAINING", "this listener takes nothing new");
+    if (this.#isClosed) return refuse("DRAINING", "this listener is shutting down");
     if (this.size >= this.#maxConnections) {
-      return refuse("TOO_MANY", `this listener takes ${this.#maxConnections} connections`, { status: 503 });
+      return refuse("TOO_MANY", `this listener is at its limit of ${this.#maxConnections} connections`, {
+        status: 503,
+      });
     }
     return undefined;
   }
@@ -121,7 +123,7 @@ export class Http1Acceptor {
     }
     const method = target.offset === undefined ? "DELETE" : "POST";
     if (request.method !== method) {
-      const detail = "connections end by DELETE, uploads are POST";
+      const detail = "use DELETE to end a connection, and POST for uploads";
       answerRefusal(response, refuse("METHOD_NOT_ALLOWED", detail, { headers: { allow: method } }));
     } else if (target.offset === undefined) {
       request.resume();
@@ -135,7 +137,7 @@ export class Http1Acceptor {
   #upload(request: IncomingMessage, response: ServerResponse, to: AcceptedConnection, offset: number): void {
     const tooLarge = (): void => {
       const headers = { [RECEIVED]: String(to.received) };
-      const detail = `an upload has ${this.#maxUpload} bytes at the most`;
+      const detail = `an upload may have at most ${this.#maxUpload} bytes`;
       answerRefusal(response, refuse("TOO_LARGE", detail, { headers }));
     };
     if (offset !== to.received) {

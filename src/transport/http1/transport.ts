@@ -81,7 +81,7 @@ async function listen(
   server.on("request", (request, response) => {
     if (isClosed) response.shouldKeepAlive = false;
     if (!acceptor.handle(request, response, accept))
-      answerRefusal(response, refuseWith("not_found", "there is nothing at this path"));
+      answerRefusal(response, refuseWith("not_found", "there is no session endpoint at this path"));
   });
   return listenAt(server, {
     url,

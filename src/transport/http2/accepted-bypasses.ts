@@ -32,7 +32,7 @@ class AcceptedBypasses implements Bypasses {
   /** Why the stream becomes no bypass; undefined when it has become one. */
   take(stream: ServerHttp2Stream, sends: boolean, number: number): Refusal | undefined {
     if (this.#streams.size >= MAX_BYPASSES)
-      return refuse("TOO_MANY", `a session has ${MAX_BYPASSES} bypasses`);
+      return refuse("TOO_MANY", `a session may have at most ${MAX_BYPASSES} bypasses`);
     this.#streams.add(stream);
     stream.on("close", () => this.#streams.delete(stream));
     const bypass = new Http2Bypass(stream, sends, () =>

@@ -123,9 +123,11 @@ export class Http2Acceptor {
     }
     if (type !== CONTENT_TYPE)
       return refuse("BAD_REQUEST", `a session over HTTP/2 is ${CONTENT_TYPE}`, { status: 415 });
-    if (this.#isClosed) return refuse("DRAINING", "this listener takes nothing new");
+    if (this.#isClosed) return refuse("DRAINING", "this listener is shutting down");
     if (this.size >= this.#maxConnections) {
-      return refuse("TOO_MANY", `this listener takes ${this.#maxConnections} connections`, { status: 503 });
+      return refuse("TOO_MANY", `this listener is at its limit of ${this.#maxConnections} connections`, {
+        status: 503,
+      });
     }
     return undefined;
   }

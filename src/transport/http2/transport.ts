@@ -77,7 +77,7 @@ async function listen(
   });
   server.on("stream", (stream, headers) => {
     if (acceptor.handle(stream, headers, accept)) return;
-    answerRefusal(stream, refuseWith("not_found", "there is nothing at this path"));
+    answerRefusal(stream, refuseWith("not_found", "there is no session endpoint at this path"));
   });
   return listenAt(server, {
     url,

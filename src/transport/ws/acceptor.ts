@@ -66,7 +66,7 @@ export function pathOf(request: IncomingMessage): string {
 
 /** The answer for a path where nothing is. */
 export function noSuchPath(path: string): Refusal {
-  return refuseWith("not_found", `there is nothing at ${path} here`);
+  return refuseWith("not_found", `there is nothing at ${path}`);
 }
 
 /** The answer for a request that asks for no WebSocket, where there is nothing else. */
@@ -96,7 +96,7 @@ function objection(
     headers.upgrade?.toLowerCase() !== "websocket" ||
     headers["sec-websocket-version"] !== WEB_SOCKET_VERSION
   ) {
-    return upgradeRequired(`only WebSocket, version ${WEB_SOCKET_VERSION}, is spoken here`);
+    return upgradeRequired(`only WebSocket, version ${WEB_SOCKET_VERSION}, is supported`);
   }
   const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((protocol) => protocol.trim());
   if (!offered.includes(SESSION_PROTOCOL))

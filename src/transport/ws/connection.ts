@@ -124,7 +124,7 @@ export class WsConnection implements Connection {
 
   #received(data: RawData, isBinary: boolean): void {
     if (this.#websocket.readyState !== WebSocket.OPEN) return; // it was closed for what came before
-    if (!isBinary) return this.#websocket.close(1003, "only binary messages are taken here");
+    if (!isBinary) return this.#websocket.close(1003, "only binary messages are accepted");
     const bytes = data as Buffer; // what binary messages are, unless another form is asked for
     if (bytes.length > 0) this.#handler?.data(bytes, true);
   }

@@ -121,7 +121,7 @@ export class StreamedAnswers implements StreamOwner {
 function streamOf(answer: Message): StreamEnd | Failure {
   const [end, ...others] = answer.streams!;
   if (!isRoot(answer) || end === undefined || others.length > 0) {
-    return badAnswer("a stream can be sent over HTTP only if it is the answer's whole value");
+    return badAnswer("a stream can only be sent over HTTP if it is the whole answer");
   }
   if (end.receives && !end.sends) return end;
   return badAnswer("a stream that is written to, or a channel, cannot be sent over HTTP");
@@ -155,7 +155,8 @@ function bytes(
 ): Plan | Failure {
   const length = findHeader(block, "content-length");
   const isFinal = target?.mode === "app";
-  if (length !== undefined && !isLength(length)) return badAnswer("its content-length is no number of bytes");
+  if (length !== undefined && !isLength(length))
+    return badAnswer("its content-length is not a number of bytes");
   if (!typed && !isFinal && status !== 204 && status !== 304)
     headers.push("Content-Type", "application/octet-stream");
   if (length !== undefined && status !== 204) headers.push("Content-Length", length);
