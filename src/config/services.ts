@@ -121,7 +121,8 @@ const workField = checked(
     ["subject", "command"],
   ),
   ({ lines, stream, type }, findings) => {
-    if (lines === true && type !== undefined) findings.add("type cannot be used with lines, whose answers are always JSON");
+    if (lines === true && type !== undefined)
+      findings.add("type cannot be used with lines, whose answers are always JSON");
     if (lines === true && stream === true) findings.add("lines and stream exclude each other");
   },
 );
@@ -249,8 +250,8 @@ function checkAll(
   if (names.length > MAX_SERVICES) findings.add(`more than ${MAX_SERVICES} services`);
   for (const [name, fields] of Object.entries(all)) {
     if (!NAME.test(name)) {
-      const form = "a-z, then a-z, 0-9, - or _, at most 32 in all";
-      findings.add(`"${name}" is not a service's name: ${form}`, [name], true);
+      const form = "a-z, then a-z, 0-9, - or _, at most 32 characters";
+      findings.add(`"${name}" is not a legal service name: ${form}`, [name], true);
       continue;
     }
     const trouble = typeof fields === "object" && fields !== null ? programTrouble(fields) : undefined;
@@ -270,7 +271,7 @@ function programTrouble(fields: ServiceFields): string | undefined {
   const hasSubject = "subject" in fields;
   if (hasSubject === (present[0] === "app")) return undefined;
   return hasSubject
-    ? `: "subject" goes with "app"; say what it serves with "subjects"`
+    ? `: "subject" is only for "app"; use "subjects" to say what a service serves`
     : `: "app" needs "subject"`;
 }
 

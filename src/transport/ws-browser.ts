@@ -45,7 +45,7 @@ export function createBrowserTransport(
     },
 
     listen(url) {
-      return Promise.reject(new TypeError(`a browser cannot listen on ${url}`));
+      return Promise.reject(new TypeError(`nothing can listen on ${url} in a browser`));
     },
   };
 }

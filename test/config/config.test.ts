@@ -129,7 +129,7 @@ jobs:
     'lintel.yaml:3:11: compat must be one of astrohub, not "astro"',
     'lintel.yaml:5:5: jobs option services["a..b"] is not a subject such as image.resize',
     'lintel.yaml:6:5: jobs option services["_inbox"] is not a subject such as image.resize',
-    'lintel.yaml:7:5: jobs option services["mail"].attempts is for a delivery at-least-once',
+    'lintel.yaml:7:5: jobs option services["mail"].attempts needs delivery: at-least-once',
     'lintel.yaml:8:23: delivery must be one of at-most-once, at-least-once, not "twice"',
   ]);
   assert.deepEqual(await problems("jobs: 5"), ["lintel.yaml:1:7: jobs must be true or false, not 5"]);
