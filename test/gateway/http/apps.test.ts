@@ -93,7 +93,7 @@ test("paths that programs read differently reach no app", async (context) => {
 
 test("routes that make no sense are refused", () => {
   const wrong: readonly (readonly [Partial<RouteOptions>, RegExp])[] = [
-    [{ path: "/shop/{rest...}" }, /an app has everything below its path/],
+    [{ path: "/shop/{rest...}" }, /an app gets everything below its path/],
     [{ body: "stream" }, /leave body out/],
     [{ mode: "request", body: "some" as "whole" }, /body is "some"; use "whole" or "stream"/],
     [{ mode: "request", bodyLimit: 5 }, /bodyLimit needs body "stream" or mode "app"/],

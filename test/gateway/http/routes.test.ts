@@ -177,7 +177,7 @@ test("routes that are wrong say which and why", async () => {
     [[{ path: "/a", subject: "a", fallback: { headers: { "a b": "1" } } }], /illegal name or value/],
     [[{ path: "/a", subject: "a", fallback: { headers: { a: "1\n" } } }], /illegal name or value/],
     [[{ path: "/a", subject: "a", fallback: { headers: { Connection: "close" } } }], /set by the gateway/],
-    [[{ path: "/a", subject: "a", fallback: { body: cyclic } }], /no JSON value/],
+    [[{ path: "/a", subject: "a", fallback: { body: cyclic } }], /not a JSON value/],
     [[good, good], /route 2 \(\/a\) takes the same requests as route 1 \(\/a\)/],
     [
       [
