@@ -284,7 +284,7 @@ test("limits: connections, idle time, time in all", async () => {
     await lineEcho(one);
     await (await dial(harness.tunnel.port)).closed();
     await harness.nearErrors.some();
-    assert.match(harness.nearErrors.texts[0]!, /: the target has its 1 connections$/);
+    assert.match(harness.nearErrors.texts[0]!, /: the target is at its limit of 1 connections$/);
     await lineEcho(one);
   }
   for (const [options, reason] of [
