@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parsePrefer } from "../../../src/gateway/http/prefer.ts";
-import type { Clock } from "../../../src/runtime/clock.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { until } from "../../house/until.ts";
 import { failure } from "../../../src/message/failure.ts";
 import { openGateway, RawCaller, reasonOf, text } from "./harness.ts";
 
@@ -92,7 +93,7 @@ test("leaving after 202 cancels nothing, DELETE does", async (context) => {
 });
 
 test("with wait, only what takes longer becomes an answer for later", async (context) => {
-  const clock = new ManualClock();
+  const clock = new FakeClock();
   const gateway = await openGateway(context, { clock });
   const service = gateway.serve("x", () => undefined);
   const prefer = { headers: { prefer: "respond-async, wait=5" } };
@@ -113,11 +114,19 @@ test("with wait, only what takes longer becomes an answer for later", async (con
   );
   const third = await service.next();
   gone.close();
-  assert.equal(await service.canceled(), third.number);
+  // Whether it is still there is asked after some milliseconds, and by the clock.
+  let canceled: unknown;
+  void service.canceled().then((number) => (canceled = number));
+  await until(() => {
+    clock.advance(1);
+    return canceled !== undefined;
+  });
+  assert.equal(canceled, third.number);
+  assert.equal(gateway.records.at(-1)?.reason, "CALLER_GONE");
 });
 
 test("answers are kept for a bounded time, number and size", async (context) => {
-  const clock = new ManualClock();
+  const clock = new FakeClock();
   const gateway = await openGateway(context, {
     clock,
     asyncAnswers: { max: 3, keepMs: 1_000, maxBytes: 10 },
@@ -139,7 +148,7 @@ test("answers are kept for a bounded time, number and size", async (context) => 
   assert.deepEqual(await Promise.all(answers.map(look)), [404, 404, 200, 200]);
   clock.advance(600);
   assert.deepEqual(await Promise.all(answers.map(look)), [404, 404, 404, 404]);
-  assert.equal(clock.timers, 0);
+  assert.equal(clock.pending, 0);
 });
 
 test("unknown answers, methods and paths of the gateway's own", async (context) => {
@@ -155,36 +164,3 @@ test("unknown answers, methods and paths of the gateway's own", async (context) 
   assert.equal(options.status, 204);
   assert.equal(jobs.length, 0);
 });
-
-/** Time that passes when it is told to. */
-class ManualClock implements Clock {
-  #now = 0;
-  readonly #timers = new Map<object, { at: number; callback: () => void }>();
-
-  get timers(): number {
-    return this.#timers.size;
-  }
-
-  now(): number {
-    return this.#now;
-  }
-
-  after(delayMs: number, callback: () => void): object {
-    const timer = {};
-    this.#timers.set(timer, { at: this.#now + delayMs, callback });
-    return timer;
-  }
-
-  clear(timer: unknown): void {
-    this.#timers.delete(timer as object);
-  }
-
-  advance(ms: number): void {
-    this.#now += ms;
-    for (const [timer, { at, callback }] of this.#timers) {
-      if (at > this.#now) continue;
-      this.#timers.delete(timer);
-      callback();
-    }
-  }
-}
