@@ -186,9 +186,9 @@ test("the deadline is for the beginning of the answer", async (context) => {
       response.on("close", () => left.give());
       if (request.url === "/never") return;
       response.writeHead(200).flushHeaders();
-      setTimeout(() => response.end("late"), 1_200);
+      setTimeout(() => response.end("late"), 1_100);
     },
-    { route: { timeout: 400 } },
+    { route: { timeout: 1_000 } },
   );
   const late = await fetch(`${url}/late`);
   assert.equal(await late.text(), "late");
@@ -259,19 +259,22 @@ test("setTimeout of a response ends one that takes too long", async (context) =>
 
 test("close waits for answers under way, and cuts off what takes too long", async (context) => {
   const asked = signal();
+  const closing = signal();
   const { url, service } = await behindHub(
     context,
     (request: IncomingMessage, response: ServerResponse) => {
       if (request.url === "/endless") return void response.write("on and on");
       asked.give();
-      setTimeout(() => response.end("done"), 100);
+      void closing.came.then(() => response.end("done"));
     },
-    { service: { graceMs: 300 } },
+    { service: { graceMs: 1_000 } },
   );
   const endless = await fetch(`${url}/endless`);
   const soon = fetch(`${url}/soon`);
   await asked.came;
-  await service.close();
+  const closed = service.close();
+  closing.give();
+  await closed;
   assert.equal(await (await soon).text(), "done");
   await assert.rejects(endless.text());
   assert.equal((await fetch(url)).status, 503);

@@ -9,6 +9,7 @@ import type { Peer } from "../../src/peer/peer.ts";
 import { blocksOf, readDocument } from "../docs/markdown.ts";
 import { KillableHub } from "./hub.ts";
 import { Notes, PageServer, launchChromium, openPage, type Tab } from "./pages.ts";
+import { refusalOf } from "../house/refusal.ts";
 
 // Functions given to `evaluate` run in the page, where these are.
 declare const lintel: Tab["lintel"];
@@ -234,11 +235,20 @@ describe("in Chromium", { timeout: 120_000 }, () => {
     for (const origin of [stranger.origin, alike]) {
       const { page } = await openPage(browser, origin);
       const refusal = page.waitForEvent("console", (line) => line.text().includes("WebSocket"));
-      const error = await page.evaluate(async (url) => {
-        const failed = await lintel.connect(url, { timeoutMs: 300 }).catch((reason: unknown) => reason);
-        const { reason, retryable, message } = failed as InstanceType<Tab["lintel"]["LintelError"]>;
-        return { reason, retryable, message };
-      }, hub.session);
+      const error = await refusalOf((timeoutMs) =>
+        page
+          .evaluate(
+            async ([url, patience]) => {
+              const failed = await lintel
+                .connect(url, { timeoutMs: patience })
+                .catch((reason: unknown) => reason);
+              const { reason, message } = failed as InstanceType<Tab["lintel"]["LintelError"]>;
+              return { reason, message };
+            },
+            [hub.session, timeoutMs] as const,
+          )
+          .then((told) => Promise.reject(Object.assign(new Error(told.message), told))),
+      );
       assert.equal(error.reason, "NOT_CONNECTED");
       assert.match(error.message, /no WebSocket to ws:/);
       assert.match((await refusal).text(), /Unexpected response code: 403/);
@@ -301,7 +311,7 @@ describe("in Chromium", { timeout: 120_000 }, () => {
   });
 
   test("a tab whose timers stand still goes on serving, and its requests end at their deadlines", async () => {
-    const limits = { heartbeat: 100, heartbeatTimeout: 500 };
+    const limits = { heartbeat: 100, heartbeatTimeout: 5_000 };
     const listen = [{ url: "ws://127.0.0.1:0/lintel", origins: [pages.origin] }];
     await using lively = await createHub({ http: false, listen, limits });
     const { page, notes } = await openPage(browser, pages.origin, () => {

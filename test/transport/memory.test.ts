@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TransportRegistry, connect, createHub, type Hub } from "../../src/index.ts";
 import * as memory from "../../src/transport/memory.ts";
+import { refusalOf } from "../house/refusal.ts";
 
 const SILENT = { http: false, listen: [] as string[] } as const;
 
@@ -94,10 +95,9 @@ test("a name is taken once, and free again whatever ended the one who had it", a
 });
 
 test("nobody listens: the error names the URL", async () => {
-  await assert.rejects(connect("memory:nobody", { timeoutMs: 50 }), {
-    reason: "NOT_CONNECTED",
-    message: /nothing in this process listens on memory:nobody/,
-  });
+  const { reason, message } = await refusalOf((timeoutMs) => connect("memory:nobody", { timeoutMs }));
+  assert.equal(reason, "NOT_CONNECTED");
+  assert.match(message, /nothing in this process listens on memory:nobody/);
 });
 
 for (const url of ["memory:", "memory://", "memory:a b", "memory:/x", "memory: "]) {
