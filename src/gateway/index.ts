@@ -5,11 +5,23 @@ export { requestBytes, type BytesAnswer, type BytesRequest } from "./request-byt
 export type { PortPlace, PortSessions, SharedPort } from "./shared-port.ts";
 export type { Admission, Admitted } from "../access/admission.ts";
 export type { Access, Credentials, Principal, Verb } from "../access/access.ts";
-export type { Engine } from "../engine/engine.ts";
-export type { Registration, Route, Sink, Subscriber, Subscription, Worker } from "../message/delivery.ts";
+export { checkServe, checkSubscribe, type CheckedService } from "../engine/check-options.ts";
+export type { Engine, EngineSupports } from "../engine/engine.ts";
+export type {
+  Capacity,
+  Registration,
+  Route,
+  ServeOptions,
+  Sink,
+  SubscribeOptions,
+  Subscriber,
+  Subscription,
+  Worker,
+} from "../message/delivery.ts";
 export { LintelError, failure, type Failure } from "../message/failure.ts";
 export type { Limits } from "../message/limits.ts";
 export { Format, Message } from "../message/message.ts";
 export type { Origin } from "../message/origin.ts";
 export type { Observer } from "../observe/observer.ts";
+export type { Clock } from "../runtime/clock.ts";
 export type { Section } from "../schema/section.ts";

@@ -4,6 +4,7 @@ import { isGatewayKind } from "../gateway/kind.ts";
 import { checkBuiltInOptions } from "../gateway/registry.ts";
 import { LintelError } from "../message/failure.ts";
 import { aFunction, checkOptions, list, object, text, type Check } from "../message/options.ts";
+import { anEngine } from "./hub-engine.ts";
 import { anObserver } from "../observe/combine.ts";
 import { checkLimits } from "../peer/checks.ts";
 
@@ -15,6 +16,7 @@ const anAccess: Check = (value) => {
 };
 
 const CONFIG: Readonly<Record<string, Check>> = {
+  engine: anEngine,
   tls: object("{ cert, key }"),
   gateways: list,
   access: anAccess,

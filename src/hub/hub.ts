@@ -2,7 +2,7 @@ import type { Access } from "../access/access.ts";
 import { createAdmission } from "../access/admission.ts";
 import type { BrokerStats } from "../broker/stats.ts";
 import { codecsOf } from "../codec/codecs.ts";
-import { LocalEngine } from "../engine/local/local-engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Counters, GatewayContext, GatewayEntry, GatewayKind } from "../gateway/gateway.ts";
 import {
   builtInMembers,
@@ -24,10 +24,11 @@ import { checkDrain } from "../peer/checks.ts";
 import { EnginePeer, reportToStderr, type EnginePeerOptions } from "../peer/engine-peer.ts";
 import { nodeObjects } from "../peer/node-objects.ts";
 import type { CodecOptions, DrainOptions, Peer } from "../peer/peer.ts";
-import { STREAM_GRACE_MS } from "../stream/open-streams.ts";
+import { OpenStreams, STREAM_GRACE_MS } from "../stream/open-streams.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { checkEntries, checkHubConfig, entryOf } from "./check-options.ts";
 import { GatewayList, type OpenGateway } from "./gateway-list.ts";
+import { openEngine, type EngineAt, type HubEngine } from "./hub-engine.ts";
 import { LoopWatch, type LoopDelay } from "./loop-delay.ts";
 import { MemoryRelief, processMemory } from "./memory-relief.ts";
 
@@ -45,6 +46,11 @@ export interface HubConfig extends BuiltInOptions, CodecOptions, Callbacks {
   /** Who gets in, and who may do what. Default: everybody, everything. What the hub's own process does is not asked about. */
   readonly access?: Access;
   readonly limits?: Partial<Limits>;
+  /**
+   * What routes the messages: the URL of another hub, which all gateways are then in front of, or an engine of your own, which
+   * the hub drains and closes. Default: a broker in this process. docs/guides/engines.md
+   */
+  readonly engine?: string | EngineAt | Engine;
   /** Shown to peers that connect. Default "lintel". */
   readonly name?: string;
   /** Told of every outcome, publication, session and registration: `docs/guides/observing.md`. */
@@ -87,9 +93,18 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     [observerOf(config), config.observer],
     reportFirst((error, method) => onError(error, `observer.${method}`)),
   );
-  const engine = new LocalEngine({ limits, observer });
+  const { transports } = config;
+  const openStreams = new OpenStreams();
+  const engine = await openEngine(config.engine, {
+    limits,
+    observer,
+    name,
+    transports,
+    onError,
+    openStreams,
+  });
   const gateways = new GatewayList(onError);
-  const options = { timeoutMs: limits.timeout, codecs, objects: nodeObjects, onError };
+  const options = { timeoutMs: limits.timeout, codecs, objects: nodeObjects, onError, open: openStreams };
   const hub = new RunningHub(engine, gateways, options);
   const admission = createAdmission(engine, { access: config.access, limits, observer, onError });
   const port = new SharedPort();
@@ -114,13 +129,13 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
 const LAST_WORDS_MS = 1_000;
 
 class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
-  readonly #engine: LocalEngine;
+  readonly #engine: HubEngine;
   readonly #gateways: GatewayList;
   readonly #relief: MemoryRelief;
   readonly #loop = new LoopWatch();
   #ending: Promise<void> | undefined;
 
-  constructor(engine: LocalEngine, gateways: GatewayList, options: EnginePeerOptions) {
+  constructor(engine: HubEngine, gateways: GatewayList, options: EnginePeerOptions) {
     super(engine, options);
     this.#engine = engine;
     this.#gateways = gateways;

@@ -1,4 +1,5 @@
 /** Every engine is held to the same suite. */
+import { CountingEngine } from "../../src/engine/counting-engine.ts";
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import { RemoteEngine } from "../../src/engine/remote/remote-engine.ts";
 import { engineSuite, type EnginePair } from "../../src/testing/index.ts";
@@ -10,7 +11,13 @@ function openLocal(limits: Partial<Limits> = {}): EnginePair {
   return { callers: engine, workers: engine, close: () => engine.close() };
 }
 
+function openCounted(limits: Partial<Limits> = {}): EnginePair {
+  const engine = new CountingEngine(new LocalEngine({ limits }), { settled: () => undefined });
+  return { callers: engine, workers: engine, close: () => engine.close() };
+}
+
 engineSuite("local", { open: () => openLocal(), openWith: openLocal });
+engineSuite("local, counted from outside", { open: () => openCounted(), openWith: openCounted });
 
 for (const listen of ["tcp://127.0.0.1:0", "ws://127.0.0.1:0"])
   engineSuite(`remote, through a hub at ${listen}`, {

@@ -180,12 +180,13 @@ export class RemoteEngine implements Engine {
     return this.#publishing.wait(session.outbox);
   }
 
-  request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number): number {
+  request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number, now?: number): number {
     const { session } = this.#link;
     const target = route as OutBinding;
     if (session === undefined || this.#state !== "open" || !(timeoutMs > 0))
       return this.#outgoing.refuse(target, request, timeoutMs, sink, tag, this.#objection());
-    const timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
+    let timeout = timeoutMs < MAX_TIMEOUT ? timeoutMs : MAX_TIMEOUT;
+    if (now !== undefined) timeout = Math.max(0, timeout - (this.clock.now() - now));
     return this.#outgoing.request(session, target, request, timeout, sink, tag);
   }
 
