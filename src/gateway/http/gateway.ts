@@ -6,7 +6,7 @@ import { AccessRule } from "../../transport/origins.ts";
 import { SESSION_PATH } from "../../transport/session-protocol.ts";
 import { renewTls, serverTls } from "../../transport/tls-options.ts";
 import type { TlsOptions } from "../../transport/transport.ts";
-import type { Counters, Gateway, GatewayContext } from "../gateway.ts";
+import type { Gateway, GatewayContext } from "../gateway.ts";
 import type { HttpApi } from "../http-api.ts";
 import type { PortSessions } from "../shared-port.ts";
 import { BodyBudget } from "./body-limit.ts";
@@ -14,6 +14,7 @@ import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "./embedded.ts
 import type { Certificates } from "./node-server.ts";
 import type { HttpOptions } from "./options.ts";
 import type { HttpDependencies, HttpListening } from "./port.ts";
+import type { HttpStats } from "./stats.ts";
 
 export class HttpGateway implements Gateway {
   readonly name = "http";
@@ -68,7 +69,7 @@ export class HttpGateway implements Gateway {
     return url;
   }
 
-  stats(): Counters {
+  stats(): HttpStats {
     return { connections: this.#port?.connections ?? 0 };
   }
 
