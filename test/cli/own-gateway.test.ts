@@ -31,7 +31,7 @@ async function urlOf(hub: Running, name: string): Promise<string> {
 }
 
 test("serve opens the gateway of the guide's file, prints its URL, and drains it", async () => {
-  const [block] = blocksOf(readDocument("docs/guides/gateways.md")).filter(
+  const block = blocksOf(readDocument("docs/guides/gateways.md")).find(
     ({ mark }) => mark === "config: lines",
   );
   const source = `http: false\nlisten: [tcp://127.0.0.1:0]\n${block!.text.replace("7000", "0")}\n`;

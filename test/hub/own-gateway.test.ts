@@ -197,7 +197,7 @@ test("certificates are given to the gateway whose URL it is", async () => {
   });
   await using hub = await createHub({ ...CLOSED, gateways: [secure] });
   hub.reloadTls("secure://here", {});
-  assert.throws(() => hub.reloadTls("other://there", {}), /is no URL of this hub/);
+  assert.throws(() => hub.reloadTls("other://there", {}), /is not a URL of this hub/);
   assert.deepEqual(given, ["secure://here", "other://there"]);
 });
 
