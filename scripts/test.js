@@ -18,7 +18,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const patterns = process.argv.slice(2);
 
 // Node 24 applies the limit to each test; 20 and 22 know only a limit for a whole file.
-const limit = Number(process.versions.node.split(".")[0]) >= 24 ? 60_000 : 180_000;
+const limit = Number(process.versions.node.split(".")[0]) >= 24 ? 120_000 : 600_000;
 // A file that leaves a timer or a socket open keeps its process alive: a run in which nothing happens any more is stopped.
 const SILENCE_MS = 180_000;
 const AT_ONCE = 2;
