@@ -1,5 +1,16 @@
+/** What connections over TLS and requests of HTTP tell of who is at their other end. */
 import { TLSSocket } from "node:tls";
-import type { PeerCertificate } from "../message/peer-identity.ts";
+import { bearerToken, type PeerCertificate, type PeerIdentity } from "../message/peer-identity.ts";
+
+/** What a request tells that becomes a connection; found out when it is called. */
+export function identityOf(request: {
+  readonly headers: { readonly authorization?: string | undefined };
+  readonly socket: unknown;
+}): () => PeerIdentity {
+  const { headers, socket } = request;
+  const { authorization } = headers; // the rest of the request is not kept
+  return () => ({ token: bearerToken(authorization), certificate: certificateOf(socket) });
+}
 
 /** The certificate of whoever is at the other end of a socket; undefined when there is none, or it was not verified. */
 export function certificateOf(socket: unknown): PeerCertificate | undefined {

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { PeerIdentity } from "../message/peer-identity.ts";
 import { copyOf } from "../message/bytes.ts";
 import { SlicedWork } from "../runtime/sliced-work.ts";
 import { SocketReads, takeOver, unsentOf } from "./socket-reads.ts";
@@ -14,6 +15,8 @@ export interface SocketConnectionOptions {
    * needs no copy. One that is never done at once, as with TLS, would ask to wait every time.
    */
   readonly window?: number;
+  /** What is proven of the other end; called when somebody asks. */
+  readonly identify?: (() => PeerIdentity) | undefined;
   /** Says for people what an error of the socket means. */
   readonly explain?: (error: Error) => Error;
   /** How descriptors get to the other end, if they can. */
@@ -37,6 +40,7 @@ export class SocketConnection implements Connection {
   readonly remote: string;
   readonly sendBoth?: (bytes: Uint8Array, body: Uint8Array) => boolean;
   readonly descriptors: DescriptorPassing | undefined;
+  readonly #identify: (() => PeerIdentity) | undefined;
   readonly #socket: Socket;
   readonly #window: number;
   readonly #reads: SocketReads | undefined;
@@ -51,9 +55,18 @@ export class SocketConnection implements Connection {
 
   constructor(
     socket: Socket,
-    { remote, window = 0, explain = (error) => error, reads, descriptors, closing }: SocketConnectionOptions,
+    {
+      remote,
+      window = 0,
+      identify,
+      explain = (error) => error,
+      reads,
+      descriptors,
+      closing,
+    }: SocketConnectionOptions,
   ) {
     this.#socket = socket;
+    this.#identify = identify;
     this.#window = window;
     this.#reads = reads;
     this.#closing = closing;
@@ -72,12 +85,22 @@ export class SocketConnection implements Connection {
     remote: string,
     descriptors?: (socket: Socket) => DescriptorPassing | undefined,
     closing?: SlicedWork,
+    identify?: (socket: Socket) => PeerIdentity,
   ): SocketConnection {
     const reads = new SocketReads(buffer);
     const reading = takeOver(socket, reads);
-    if (reading === undefined)
-      return new SocketConnection(socket, { remote, descriptors: descriptors?.(socket), closing });
-    return new SocketConnection(reading, { remote, reads, descriptors: descriptors?.(reading), closing });
+    const used = reading ?? socket;
+    return new SocketConnection(used, {
+      remote,
+      reads: reading === undefined ? undefined : reads,
+      descriptors: descriptors?.(used),
+      closing,
+      identify: identify && ((): PeerIdentity => identify(used)),
+    });
+  }
+
+  get identity(): PeerIdentity | undefined {
+    return this.#identify?.();
   }
 
   open(handler: ConnectionHandler): void {

@@ -1,6 +1,8 @@
 import { connect, createServer, type TLSSocket } from "node:tls";
 import type { AddressInfo } from "node:net";
 import type { SlicedWork } from "../runtime/sliced-work.ts";
+import type { PeerIdentity } from "../message/peer-identity.ts";
+import { certificateOf } from "./peer-certificate.ts";
 import { formatAddress, parseAddress, refuseOptions } from "./address.ts";
 import { HANDSHAKE_TIMEOUT_MS, SESSION_PROTOCOL } from "./session-protocol.ts";
 import { dialSocket, listenOn, stopListening } from "./sockets.ts";
@@ -71,5 +73,6 @@ export const tls: Transport = {
 
 function accepted(socket: TLSSocket, closing: SlicedWork): Connection {
   const remote = `tls://${formatAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0)}`;
-  return new SocketConnection(socket, { remote, window: TLS_WINDOW, closing });
+  const identify = (): PeerIdentity => ({ certificate: certificateOf(socket) });
+  return new SocketConnection(socket, { remote, window: TLS_WINDOW, closing, identify });
 }

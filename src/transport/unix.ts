@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from "node:net";
 import { refuseOptions } from "./address.ts";
-import { adoptCopy, closeDescriptor, dialDescriptors } from "./descriptors/endpoints.ts";
+import { adoptCopy, closeDescriptor, dialDescriptors, peerOf } from "./descriptors/endpoints.ts";
 import { canPassDescriptors } from "./descriptors/libc.ts";
 import { dialSocket, listenOn, stopListening } from "./sockets.ts";
 import { SocketConnection, closeInSlices } from "./socket-connection.ts";
@@ -68,7 +68,9 @@ export const unix: Transport = {
     const buffer = readBuffer();
     const closing = closeInSlices();
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
-      accept(SocketConnection.accepted(socket, buffer, url, accepted, closing)),
+      accept(
+        SocketConnection.accepted(socket, buffer, url, accepted, closing, (used) => ({ unix: peerOf(used) })),
+      ),
     );
     await listenOn(server, { path });
     return { url: `unix://${path}`, close: () => stopListening(server) };

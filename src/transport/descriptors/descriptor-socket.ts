@@ -2,6 +2,7 @@
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
 import { LintelError } from "../../message/failure.ts";
+import type { UnixPeer } from "../../message/peer-identity.ts";
 import { libc, systemError, type Libc, type Watch } from "./libc.ts";
 import { MAX_BYTES, MAX_DESCRIPTORS, incomingMessage, outgoingMessage } from "./socket-message.ts";
 
@@ -38,6 +39,8 @@ export interface DescriptorSocketHandler {
 }
 
 export interface DescriptorSocket {
+  /** The process at the other end; undefined when it cannot be told. */
+  readonly peer: UnixPeer | undefined;
   /** Starts the flow of events. Called once; what arrives before waits in the system. */
   open(handler: DescriptorSocketHandler): void;
   /**
@@ -104,6 +107,10 @@ export class PolledSocket implements DescriptorSocket {
   constructor(fd: number) {
     this.#fd = fd;
     this.#watch = this.#libc.watch(fd, (failed) => this.#ready(failed));
+  }
+
+  get peer(): UnixPeer | undefined {
+    return this.#state === "over" ? undefined : this.#libc.peerOf(this.#fd);
   }
 
   open(handler: DescriptorSocketHandler): void {

@@ -2,12 +2,13 @@
 import { chmodSync, closeSync, fchmodSync, unlinkSync } from "node:fs";
 import type { Socket } from "node:net";
 import { constants } from "node:os";
+import type { UnixPeer } from "../../message/peer-identity.ts";
 import { attempt } from "../dialing.ts";
 import { handleOf } from "../socket-reads.ts";
 import type { DialOptions, Listener } from "../transport.ts";
 import { checkPath, removeStale } from "../unix-path.ts";
 import { PolledSocket, type DescriptorSocket } from "./descriptor-socket.ts";
-import { AF_UNIX, libc, systemError } from "./libc.ts";
+import { AF_UNIX, canPassDescriptors, libc, systemError } from "./libc.ts";
 
 const { EAGAIN, EINTR, EMFILE, ENFILE } = constants.errno;
 
@@ -141,6 +142,12 @@ export function socketPair(): [number, number] {
 }
 
 /** Closes a descriptor that nothing else owns. */
+/** The process at the other end of a unix socket of Node's; undefined where the platform does not tell. */
+export function peerOf(socket: Socket): UnixPeer | undefined {
+  const fd = handleOf(socket)?.fd;
+  return fd === undefined || fd < 0 || !canPassDescriptors() ? undefined : libc().peerOf(fd);
+}
+
 export function closeDescriptor(fd: number): void {
   closeSync(fd);
 }

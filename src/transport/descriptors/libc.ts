@@ -4,6 +4,7 @@ import { getSystemErrorName } from "node:util";
 import { isMainThread } from "node:worker_threads";
 import type * as Koffi from "koffi";
 import { LintelError } from "../../message/failure.ts";
+import type { UnixPeer } from "../../message/peer-identity.ts";
 
 /** Constants of Linux, the same on x64 and arm64. */
 export const AF_UNIX = 1;
@@ -19,6 +20,7 @@ const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x8_0000;
 const F_DUPFD_CLOEXEC = 1030;
 const SO_SNDBUF = 7;
+const SO_PEERCRED = 17;
 
 /** Tells when a descriptor is ready. Its loop goes on for as long as something is watched for. */
 export interface Watch {
@@ -46,6 +48,8 @@ export interface Libc {
   /** The other end reads to an end, this one may still receive. */
   endSending(fd: number): number;
   limitSending(fd: number, bytes: number): number;
+  /** The process at the other end of a unix socket, as it was when the two were connected. */
+  peerOf(fd: number): UnixPeer | undefined;
   errno(): number;
   /** Memory that stays where it is, for as long as the process lasts. */
   allocate(size: number): { readonly address: bigint; readonly memory: ArrayBuffer };
@@ -112,6 +116,7 @@ function load(): Libc {
   const shutdown = library.func("int shutdown(int, int)");
   const fcntl = library.func("int fcntl(int, int, ...)");
   const setsockopt = library.func("int setsockopt(int, int, int, const void *, unsigned int)");
+  const getsockopt = library.func("int getsockopt(int, int, int, _Out_ int *, _Inout_ unsigned int *)");
   const sendmsg = library.func("long sendmsg(int, void *, int)");
   const recvmsg = library.func("long recvmsg(int, void *, int)");
   return {
@@ -129,6 +134,12 @@ function load(): Libc {
     duplicate: (fd) => fcntl(fd, F_DUPFD_CLOEXEC, "int", 0) as number,
     endSending: (fd) => shutdown(fd, SHUT_WR) as number,
     limitSending: (fd, bytes) => setsockopt(fd, SOL_SOCKET, SO_SNDBUF, Int32Array.of(bytes), 4) as number,
+    peerOf: (fd) => {
+      const peer: [pid: number, uid: number, gid: number] = [0, 0, 0];
+      if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, [peer.length * 4]) !== 0) return undefined;
+      const [pid, uid, gid] = peer;
+      return { pid, uid: uid >>> 0, gid: gid >>> 0 };
+    },
     errno: () => koffi.errno(),
     allocate: (size) => {
       const pointer: unknown = koffi.alloc("uint8_t", size);

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { PeerIdentity } from "../../message/peer-identity.ts";
 import { ConnectionEnd } from "../connection-end.ts";
 import { SendWindow } from "../send-window.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
@@ -9,6 +10,7 @@ export type UploadOutcome = "taken" | "too large";
 /** The accepting end: a response that does not end carries bytes down, requests of their own bring bytes up. */
 export class AcceptedConnection implements Connection {
   readonly remote: string;
+  readonly #identify: () => PeerIdentity;
   readonly #response: ServerResponse;
   readonly #end = new ConnectionEnd();
   readonly #window: SendWindow;
@@ -22,7 +24,8 @@ export class AcceptedConnection implements Connection {
   #onOpen: (() => void) | undefined;
 
   /** `onOver` is called before the handler hears that the connection is over. */
-  constructor(response: ServerResponse, remote: string, onOver: () => void) {
+  constructor(response: ServerResponse, remote: string, identify: () => PeerIdentity, onOver: () => void) {
+    this.#identify = identify;
     this.remote = remote;
     this.#response = response;
     this.#window = new SendWindow(response, () => this.#end.drained());
@@ -32,6 +35,10 @@ export class AcceptedConnection implements Connection {
       onOver();
       this.#end.over(this.#isLeaving ? undefined : new Error("the download was cut off"));
     });
+  }
+
+  get identity(): PeerIdentity {
+    return this.#identify();
   }
 
   open(handler: ConnectionHandler): void {

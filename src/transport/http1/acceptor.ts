@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TLSSocket } from "node:tls";
+import { identityOf } from "../peer-certificate.ts";
 import { remoteOf } from "../address.ts";
 import { AccessRule, cluesOf } from "../origins.ts";
 import { answerRefusal, refusalOf, refuse, refuseWith, type Refusal } from "../problem.ts";
@@ -82,7 +83,8 @@ export class Http1Acceptor {
     if (refusal !== undefined) return answerRefusal(response, refusal);
     const id = newId();
     const scheme = (request.socket as TLSSocket).encrypted ? "http1s" : "http1";
-    const connection = new AcceptedConnection(response, remoteOf(scheme, request.socket), () => {
+    const remote = remoteOf(scheme, request.socket);
+    const connection = new AcceptedConnection(response, remote, identityOf(request), () => {
       if (this.#connections.delete(id) && this.#connections.size === 0) this.#onEmpty();
     });
     this.#connections.set(id, connection);

@@ -5,6 +5,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { TLSSocket } from "node:tls";
+import { identityOf } from "../peer-certificate.ts";
 import { remoteOf } from "../address.ts";
 import { AccessRule, ANYWHERE, cluesOf, type ListenerAddress } from "../origins.ts";
 import { refusalOf, refuse, type Refusal } from "../problem.ts";
@@ -90,7 +91,7 @@ export class Http2Acceptor {
       "x-accel-buffering": "no",
     });
     stream.write(PREAMBLE);
-    const connection = this.#connection(stream);
+    const connection = this.#connection(stream, headers);
     // A reset in this turn would overtake the answer, and the dialer would take it for a refusal.
     setImmediate(() => {
       if (!stream.destroyed) accept(connection);
@@ -98,7 +99,7 @@ export class Http2Acceptor {
     return true;
   }
 
-  #connection(stream: ServerHttp2Stream): Connection {
+  #connection(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Connection {
     const { session } = stream;
     const socket = session?.socket as TLSSocket | undefined;
     const remote = remoteOf(socket?.encrypted === true ? "h2" : "h2c", socket);
@@ -108,7 +109,7 @@ export class Http2Acceptor {
       this.#streams.delete(stream);
       begun?.close();
     };
-    return new StreamConnection(stream, remote, begun?.bypasses, onOver);
+    return new StreamConnection(stream, remote, begun?.bypasses, onOver, identityOf({ headers, socket }));
   }
 
   /** Refuses new connections. Those that are open stay. */

@@ -1,4 +1,5 @@
 import { constants, type Http2Stream } from "node:http2";
+import type { PeerIdentity } from "../../message/peer-identity.ts";
 import { ConnectionEnd } from "../connection-end.ts";
 import { SendWindow } from "../send-window.ts";
 import type { Connection, ConnectionHandler, Bypasses } from "../transport.ts";
@@ -7,6 +8,7 @@ import type { Connection, ConnectionHandler, Bypasses } from "../transport.ts";
 export class StreamConnection implements Connection {
   readonly remote: string;
   readonly bypasses: Bypasses | undefined;
+  readonly #identify: (() => PeerIdentity) | undefined;
   readonly #stream: Http2Stream;
   readonly #end = new ConnectionEnd();
   readonly #window: SendWindow;
@@ -15,7 +17,14 @@ export class StreamConnection implements Connection {
   #isLeaving = false;
 
   /** `onOver` is called before the handler hears that the connection is over. */
-  constructor(stream: Http2Stream, remote: string, bypasses: Bypasses | undefined, onOver: () => void) {
+  constructor(
+    stream: Http2Stream,
+    remote: string,
+    bypasses: Bypasses | undefined,
+    onOver: () => void,
+    identify?: () => PeerIdentity,
+  ) {
+    this.#identify = identify;
     this.remote = remote;
     this.bypasses = bypasses;
     this.#stream = stream;
@@ -27,6 +36,10 @@ export class StreamConnection implements Connection {
       onOver();
       this.#end.over(this.#isLeaving ? undefined : (this.#error ?? lost(stream)));
     });
+  }
+
+  get identity(): PeerIdentity | undefined {
+    return this.#identify?.();
   }
 
   open(handler: ConnectionHandler): void {

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
+import { identityOf } from "../peer-certificate.ts";
 import { remoteOf } from "../address.ts";
 import { AccessRule, cluesOf } from "../origins.ts";
 import { refusalOf, refuse, refuseWith, writeRefusal, type Refusal } from "../problem.ts";
@@ -53,7 +54,7 @@ export function createWsAcceptor({ access = new AccessRule(), path }: WsAcceptor
         // Before the listener of `ws`, which gets the same chunk; nothing has been read yet.
         const unmasker = new Unmasker();
         socket.prependListener("data", (chunk: Buffer) => unmasker.unmask(chunk));
-        accept(new WsConnection(websocket, { remote, socket, framer }));
+        accept(new WsConnection(websocket, { remote, identify: identityOf(request), socket, framer }));
       });
     },
   };

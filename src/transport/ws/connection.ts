@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { WebSocket, type RawData } from "ws";
 import { viewOf } from "../../message/bytes.ts";
+import type { PeerIdentity } from "../../message/peer-identity.ts";
 import { unsentOf } from "../socket-reads.ts";
 import type { Connection, ConnectionHandler } from "../transport.ts";
 import { MAX_MESSAGE, WS_WINDOW, closeError } from "../ws-limits.ts";
@@ -32,6 +33,8 @@ export const WS_SETTINGS: {
 export interface WsConnectionOptions {
   /** Who is at the other end. */
   readonly remote: string;
+  /** What is proven of who is there; called when somebody asks. */
+  readonly identify?: (() => PeerIdentity) | undefined;
   /** What the WebSocket speaks through. */
   readonly socket: Duplex;
   /** Writes the messages; it may be shared. */
@@ -46,6 +49,7 @@ export interface WsConnectionOptions {
  */
 export class WsConnection implements Connection {
   readonly remote: string;
+  readonly #identify: (() => PeerIdentity) | undefined;
   readonly #websocket: WebSocket;
   readonly #socket: Duplex;
   readonly #framer: WsFramer;
@@ -60,7 +64,8 @@ export class WsConnection implements Connection {
   };
 
   /** The WebSocket must be open. Nothing is read until `open`. */
-  constructor(websocket: WebSocket, { remote, socket, framer }: WsConnectionOptions) {
+  constructor(websocket: WebSocket, { remote, identify, socket, framer }: WsConnectionOptions) {
+    this.#identify = identify;
     this.#websocket = websocket;
     this.#socket = socket;
     this.#framer = framer;
@@ -75,6 +80,10 @@ export class WsConnection implements Connection {
       this.#over = true;
       this.#tellOver();
     });
+  }
+
+  get identity(): PeerIdentity | undefined {
+    return this.#identify?.();
   }
 
   open(handler: ConnectionHandler): void {
