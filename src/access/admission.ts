@@ -1,6 +1,6 @@
 /** Where credentials become a principal, and an engine that lets it do what it may. */
 import type { Engine } from "../engine/engine.ts";
-import { LintelError, failure, type Failure } from "../message/failure.ts";
+import { LintelError, failure, toFailure, type Failure } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import type { Observer } from "../observe/observer.ts";
 import { isSame, type Access, type Credentials, type Principal, type Verb } from "./access.ts";
@@ -66,6 +66,20 @@ export function openAdmission(engine: Engine): Admission {
     watch: () => ignore,
   };
   return { isOpen: true, everyone, admit: () => everyone };
+}
+
+/** As `admit`, and never throws or rejects: a failure says why the other end is not let in. */
+export function tryAdmit(
+  admission: Admission,
+  credentials: Credentials,
+): Admitted | Failure | Promise<Admitted | Failure> {
+  const refusal = (error: unknown): Failure => toFailure(error, failure("ACCESS_UNAVAILABLE"));
+  try {
+    const admitted = admission.admit(credentials);
+    return admitted instanceof Promise ? admitted.catch(refusal) : admitted;
+  } catch (error) {
+    return refusal(error);
+  }
 }
 
 class CheckedAdmission implements Admission {

@@ -2,6 +2,7 @@ import { LintelError, failure, toFailure, type Failure } from "../../message/fai
 import type { StreamEnd } from "../../message/message.ts";
 import type { Origin } from "../../message/origin.ts";
 import { adoptSocket, closeDescriptor, socketPair } from "../../transport/descriptors/endpoints.ts";
+import type { Admitted } from "../../access/admission.ts";
 import { errorOf } from "./arguments.ts";
 import { isSocket, streamOf, type InUse } from "./file-bridge.ts";
 import { MessageSocket } from "./message-socket.ts";
@@ -13,10 +14,12 @@ export type { InUse };
 /** The attachments of one connection, however deep they are nested: how many may be in use, and which are. */
 export class Attachments {
   readonly site: BeamContext;
+  /** Who is at the other end, once it was let in. */
+  admitted: Admitted;
   /** Who counts for what comes over the connection. */
   readonly caller: string;
   /** Where its messages and its workers come from, for observers. */
-  readonly origin: Origin;
+  origin: Origin;
   readonly #inUse = new Set<InUse>();
   readonly #onEmpty: () => void;
   readonly #reported = new Set<string>();
@@ -24,9 +27,16 @@ export class Attachments {
   /** `onEmpty` is called whenever the last one has ended. */
   constructor(site: BeamContext, onEmpty: () => void) {
     this.site = site;
+    this.admitted = site.admission.everyone;
     this.caller = site.nextCaller();
     this.origin = { gateway: "beam", remote: this.caller, principal: undefined };
     this.#onEmpty = onEmpty;
+  }
+
+  /** It is known who is at the other end. */
+  admit(admitted: Admitted): void {
+    this.admitted = admitted;
+    this.origin = { ...this.origin, principal: admitted.principal };
   }
 
   get size(): number {

@@ -62,7 +62,17 @@ export class BeamCall implements Sink, BridgeOwner {
     this.#deadline = engine.clock.now() + settings.timeoutMs;
     this.#link.open(this.#bridge);
     this.#bridge.start();
-    this.#request(far);
+    const decision = this.#attachments.admitted.check("open", this.#route.subject);
+    if (!(decision instanceof Promise)) return this.#begin(far, decision);
+    void decision.then((why) => this.#begin(far, why));
+    return undefined;
+  }
+
+  /** Offers the channel, unless it may not be opened: an answer is all that comes then. */
+  #begin(far: StreamEnd, why: Failure | undefined): void {
+    if (this.#state !== "waiting") return far.discard(failure("CALLER_GONE"));
+    if (why !== undefined) far.discard(why);
+    return this.#request(why === undefined ? far : undefined);
   }
 
   // Sink
@@ -117,13 +127,13 @@ export class BeamCall implements Sink, BridgeOwner {
 
   /** The caller has left, or the channel has come to its end. */
   over(): void {
-    if (this.#state === "waiting") this.#attachments.site.engine.cancel(this.#handle);
+    if (this.#state === "waiting") this.#attachments.admitted.engine.cancel(this.#handle);
     this.#state = "over";
     this.#tell();
   }
 
   #request(far: StreamEnd | undefined): void {
-    const { engine } = this.#attachments.site;
+    const { engine } = this.#attachments.admitted;
     const request = requestOf(this.#message);
     if (far !== undefined) {
       request.head = OFFER_LINES + request.headText();

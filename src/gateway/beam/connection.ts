@@ -1,3 +1,4 @@
+import { tryAdmit, type Admitted } from "../../access/admission.ts";
 import type { Failure } from "../../message/failure.ts";
 import type { DescriptorSocket } from "../../transport/descriptors/descriptor-socket.ts";
 import { closeDescriptor } from "../../transport/descriptors/endpoints.ts";
@@ -21,13 +22,16 @@ export interface ConnectionEvents {
 export class BeamConnection implements MessageSocketEvents {
   readonly #site: BeamContext;
   readonly #events: ConnectionEvents;
+  readonly #socket: DescriptorSocket;
   readonly #link: MessageSocket;
+  #unwatch: (() => void) | undefined;
   readonly #attachments: Attachments;
   readonly #intake: BeamDispatcher;
   #isClosed = false;
   #isSilent = true;
 
   constructor(socket: DescriptorSocket, site: BeamContext, events: ConnectionEvents) {
+    this.#socket = socket;
     this.#site = site;
     this.#events = events;
     this.#link = new MessageSocket(socket, site.settings.messageLimit, () => undefined);
@@ -44,14 +48,36 @@ export class BeamConnection implements MessageSocketEvents {
     return this.#intake.isIdle;
   }
 
+  /** Reads what comes once it is known who is there (B-7). */
   open(): void {
+    const { admission } = this.#site;
+    if (admission.isOpen) return this.#become(admission.everyone);
+    const credentials = { gateway: "beam", remote: this.#site.settings.path, unix: this.#socket.peer };
+    const admitted = tryAdmit(admission, credentials);
+    if (!(admitted instanceof Promise)) return this.#become(admitted);
+    void admitted.then((known) => this.#become(known));
+    return undefined;
+  }
+
+  #become(admitted: Admitted | Failure): void {
+    if (this.#isClosed) return undefined; // it had to give way meanwhile
     this.#link.open(this);
+    if ("code" in admitted) {
+      this.#site.stats.refused++;
+      this.#attachments.report(admitted, "a connection of beam");
+      return this.abort(admitted);
+    }
+    this.#attachments.admit(admitted);
+    this.#unwatch = admitted.watch((why) => this.abort(why));
+    return undefined;
   }
 
   /** Ends it, and everything that came over it. */
   abort(why: Failure): void {
+    this.#isClosed = true;
     this.#link.abort(why);
     this.#attachments.abort(why);
+    this.#settle();
   }
 
   // LinkEvents
@@ -84,6 +110,8 @@ export class BeamConnection implements MessageSocketEvents {
 
   #settle(): void {
     if (this.#intake.isIdle) this.#events.idle();
-    if (this.#isClosed && this.#intake.isIdle && this.#attachments.size === 0) this.#events.over();
+    if (!this.#isClosed || !this.#intake.isIdle || this.#attachments.size > 0) return;
+    this.#unwatch?.();
+    this.#events.over();
   }
 }

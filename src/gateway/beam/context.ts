@@ -1,3 +1,4 @@
+import type { Admission } from "../../access/admission.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import type { ReadBudget } from "../../stream/read-window.ts";
@@ -8,6 +9,8 @@ import type { BeamStats } from "./stats.ts";
 /** What all connections of a gateway share. */
 export class BeamContext {
   readonly engine: Engine;
+  /** Who gets in. */
+  readonly admission: Admission;
   readonly settings: BeamSettings;
   readonly budget: ReadBudget;
   readonly stats: BeamStats = {
@@ -24,8 +27,9 @@ export class BeamContext {
 
   #callers = 0;
 
-  constructor(engine: Engine, settings: BeamSettings, budget: ReadBudget) {
+  constructor(engine: Engine, admission: Admission, settings: BeamSettings, budget: ReadBudget) {
     this.engine = engine;
+    this.admission = admission;
     this.settings = settings;
     this.budget = budget;
   }

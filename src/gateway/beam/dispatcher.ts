@@ -98,7 +98,8 @@ export class BeamDispatcher implements Sink {
   }
 
   #send(message: BeamMessage, subject: string, link: MessageSocket, stream?: StreamEnd): void {
-    const { engine, settings } = this.#attachments.site;
+    const { engine } = this.#attachments.admitted;
+    const { settings } = this.#attachments.site;
     const route = engine.route(subject);
     this.#pending++;
     if (stream !== undefined) {
@@ -124,7 +125,7 @@ export class BeamDispatcher implements Sink {
   }
 
   #call(message: BeamMessage, subject: string, link: MessageSocket): void {
-    const route = this.#attachments.site.engine.route(subject);
+    const route = this.#attachments.admitted.engine.route(subject);
     this.#calls++;
     const call = new BeamCall(message, route, link, this.#attachments, () => {
       this.#calls--;

@@ -29,10 +29,10 @@ export class BeamGateway implements Gateway {
   #listener: Listener | undefined;
   #onIdle: (() => void)[] = [];
 
-  constructor({ engine, limits, onError }: GatewayContext, options: BeamOptions) {
+  constructor({ engine, admission, limits, onError }: GatewayContext, options: BeamOptions) {
     const { timeout: timeoutMs, payload: messageLimit } = limits;
     const settings = beamSettings({ timeoutMs, messageLimit, onError, ...options });
-    this.#site = new BeamContext(engine, settings, new ReadBudget());
+    this.#site = new BeamContext(engine, admission, settings, new ReadBudget());
   }
 
   async listen(): Promise<void> {

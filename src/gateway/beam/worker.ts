@@ -107,7 +107,8 @@ class Service implements Worker {
   readonly #on: ServiceEvents;
 
   constructor(pattern: string, link: MessageSocket, attachments: Attachments, on: ServiceEvents) {
-    const { engine, settings } = attachments.site;
+    const { engine } = attachments.admitted;
+    const { settings } = attachments.site;
     this.#link = link;
     this.#attachments = attachments;
     this.origin = attachments.origin;

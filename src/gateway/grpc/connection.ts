@@ -1,4 +1,5 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Admitted } from "../../access/admission.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import { MAX_TIMEOUT } from "../../message/limits.ts";
@@ -43,6 +44,9 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
   readonly #call: GrpcCall;
   readonly #site: GrpcContext;
   readonly origin: Origin;
+  /** Who is at the other end. */
+  readonly #admitted: Admitted;
+  #unwatch: (() => void) | undefined;
   /** Who counts for its registrations. */
   readonly #caller: string;
   readonly #onOver: () => void;
@@ -53,11 +57,12 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
   #isOver = false;
 
   /** `onOver` is called once, when the call is closed. */
-  constructor(call: GrpcCall, site: GrpcContext, caller: string, onOver: () => void) {
+  constructor(call: GrpcCall, site: GrpcContext, admitted: Admitted, caller: string, onOver: () => void) {
+    this.#admitted = admitted;
     this.#call = call;
     this.#site = site;
     this.#caller = caller;
-    this.origin = { gateway: "grpc", remote: caller, principal: undefined };
+    this.origin = { gateway: "grpc", remote: caller, principal: admitted.principal };
     this.#onOver = onOver;
     this.#watch = new Watchdog(site.engine.clock, () =>
       this.end(failure("HEARTBEAT_LOST", "the worker missed the heartbeat that it had announced")),
@@ -66,6 +71,7 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
 
   open(): void {
     this.#call.open(this);
+    this.#unwatch = this.#admitted.watch((why) => this.end(why)); // W-8
   }
 
   goaway(why: Failure): void {
@@ -169,7 +175,7 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
       const why = failureFor("already_exists", `registration ${number} already exists`);
       return this.#reject({ case: "registration", value: number }, why); // W-11
     }
-    const { engine } = this.#site;
+    const { engine } = this.#admitted;
     const objection = this.#objection(pattern, queue);
     if (objection !== undefined) return this.#refuse(number, objection); // W-12
     const asked = { number, pattern, queue, room: this.#roomOf(room) };
@@ -291,6 +297,7 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#watch.stop();
+    this.#unwatch?.();
     const workers = [...this.#workers.values()];
     this.#workers.clear();
     this.#site.registrations.give(this.#caller, workers.length);

@@ -7,6 +7,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
+import { openAdmission, tryAdmit, type Admission, type Admitted } from "../../access/admission.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { callerAt } from "../../message/caller.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
@@ -19,6 +20,7 @@ import { StreamFloods } from "../../transport/http2/stream-floods.ts";
 import { HANDSHAKE_TIMEOUT_MS } from "../../transport/session-protocol.ts";
 import { stopListening } from "../../transport/sockets.ts";
 import type { Listener, TlsOptions } from "../../transport/transport.ts";
+import { identityOf } from "../../transport/peer-certificate.ts";
 import { AccessRule, cluesOf } from "../../transport/origins.ts";
 import { listenAt, secureFor } from "../../transport/web-listener.ts";
 import type { Gateway, GatewayContext } from "../gateway.ts";
@@ -41,12 +43,15 @@ const IDLE_MS = 60_000;
 /** Connections have this long to end by themselves when the gateway is closed. Milliseconds. */
 const CLOSING_MS = 1_000;
 
+/** Begins a call: given who has made it, who counts for it, and what is to be called when it is over. */
+type Begin = (admitted: Admitted, caller: string, over: () => void) => void;
+
 /** Opens the gateway. Rejects with `invalid_argument` for options that are wrong, and with the system's errors of listening. */
 export async function openGrpc(
-  { engine, limits, tls }: GatewayContext,
+  { engine, admission, limits, tls }: GatewayContext,
   options: GrpcOptions,
 ): Promise<GrpcGateway> {
-  const gateway = new GrpcGateway(engine, grpcSettings({ tls: tls ?? false, ...options }, limits));
+  const gateway = new GrpcGateway(engine, grpcSettings({ tls: tls ?? false, ...options }, limits), admission);
   await gateway.listen();
   return gateway;
 }
@@ -56,6 +61,7 @@ export class GrpcGateway implements Gateway, GrpcContext {
   readonly closesAfterEngine = true;
   readonly engine: Engine;
   readonly limits: GrpcLimits;
+  readonly #admission: Admission;
   readonly counters: GrpcStats = { workers: 0, jobs: 0, refused: 0, rejected: 0, malformed: 0 };
   readonly #settings: GrpcSettings;
   readonly #sessions = new Set<ServerHttp2Session>();
@@ -70,8 +76,9 @@ export class GrpcGateway implements Gateway, GrpcContext {
   #refusal: Failure | undefined;
   #onEmpty: (() => void) | undefined;
 
-  constructor(engine: Engine, settings: GrpcSettings) {
+  constructor(engine: Engine, settings: GrpcSettings, admission: Admission = openAdmission(engine)) {
     this.engine = engine;
+    this.#admission = admission;
     this.limits = settings.limits;
     this.#settings = settings;
     const { callerShare = DEFAULT_LIMITS.callerShare } = settings.limits;
@@ -185,34 +192,54 @@ export class GrpcGateway implements Gateway, GrpcContext {
     } else if (method !== "POST" || !GRPC.test(type)) {
       stream.respond({ ":status": method === "POST" ? 415 : 405 }, { endStream: true });
     } else if (path === WORK) {
-      this.#admit(stream, (caller, over) => this.#work(stream, caller, over));
+      this.#take(stream, headers, (admitted, caller, over) => this.#work(stream, admitted, caller, over));
     } else if (REFLECTION.test(path)) {
-      this.#admit(stream, (_caller, over) => this.#reflect(stream, over));
+      this.#take(stream, headers, (_admitted, _caller, over) => this.#reflect(stream, over));
     } else {
       answerStatus(stream, new LintelError("unimplemented", "there is no such method").toFailure());
     }
   }
 
-  /** `begin` is given who counts for the call, and what is to be called when it is over. */
-  #admit(stream: ServerHttp2Stream, begin: (caller: string, over: () => void) => void): void {
-    const caller = callerAt(stream.session?.socket?.remoteAddress);
-    if (this.#refusal === undefined && this.#calls.take(caller, 1))
-      return begin(caller, () => this.#calls.give(caller, 1));
-    this.counters.refused++;
-    const { taken } = this.#calls;
-    return answerStatus(
-      stream,
-      this.#refusal ?? failure("TOO_MANY", `the limit of ${taken} calls is reached`),
-    ); // W-5
+  /** Takes a call, if there is room for it and its caller is let in. Nothing is read before. */
+  #take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, begin: Begin): void {
+    const socket = stream.session?.socket;
+    const caller = callerAt(socket?.remoteAddress);
+    if (this.#refusal !== undefined || !this.#calls.take(caller, 1)) {
+      const { taken } = this.#calls;
+      return this.#refuse(
+        stream,
+        this.#refusal ?? failure("TOO_MANY", `the limit of ${taken} calls is reached`),
+      ); // W-5
+    }
+    const over = (): void => this.#calls.give(caller, 1);
+    const decided = (admitted: Admitted | Failure): void => {
+      const why = "code" in admitted ? admitted : this.#refusal;
+      if (why === undefined && !stream.closed) return begin(admitted as Admitted, caller, over); // it is no failure
+      over();
+      if (!stream.closed && why !== undefined) this.#refuse(stream, why); // W-8
+      return undefined;
+    };
+    if (this.#admission.isOpen) return decided(this.#admission.everyone);
+    const remote = socket?.remoteAddress ?? "unknown";
+    const credentials = { gateway: this.name, remote, ...identityOf({ headers, socket })() };
+    const admitted = tryAdmit(this.#admission, credentials);
+    if (!(admitted instanceof Promise)) return decided(admitted);
+    void admitted.then(decided);
+    return undefined;
   }
 
-  #work(stream: ServerHttp2Stream, caller: string, over: () => void): void {
+  #refuse(stream: ServerHttp2Stream, why: Failure): void {
+    this.counters.refused++;
+    answerStatus(stream, why);
+  }
+
+  #work(stream: ServerHttp2Stream, admitted: Admitted, caller: string, over: () => void): void {
     const { counters, limits } = this;
     const bounds = {
       message: limits.payload + limits.headers + BESIDES,
       window: limits.sessionBuffer / 8,
     };
-    const worker = new WorkerConnection(new GrpcCall(stream, bounds), this, caller, () => {
+    const worker = new WorkerConnection(new GrpcCall(stream, bounds), this, admitted, caller, () => {
       this.#workers.delete(worker);
       counters.workers--;
       over();

@@ -1,6 +1,6 @@
 /** Finds out who has sent a request, before anything is done for it. */
-import type { Admission, Admitted } from "../../access/admission.ts";
-import { failure, toFailure, type Failure } from "../../message/failure.ts";
+import { tryAdmit, type Admission, type Admitted } from "../../access/admission.ts";
+import { failure, type Failure } from "../../message/failure.ts";
 import { bearerToken } from "../../message/peer-identity.ts";
 import type { Exchange } from "./connection.ts";
 
@@ -29,17 +29,10 @@ export class Authentication {
     const authorization = authorizationOf(exchange.request.rawHeaders);
     if (typeof authorization !== "string" && authorization !== undefined) return authorization;
     const credentials = { gateway: GATEWAY, remote, certificate, token: bearerToken(authorization) };
-    try {
-      const admitted = this.#admission.admit(credentials);
-      if (!(admitted instanceof Promise)) return admitted;
-      admitted.then(
-        (known) => this.#known(exchange, known),
-        (error: unknown) => this.#known(exchange, toFailure(error, failure("ACCESS_UNAVAILABLE"))),
-      );
-      return undefined;
-    } catch (error) {
-      return toFailure(error, failure("ACCESS_UNAVAILABLE"));
-    }
+    const admitted = tryAdmit(this.#admission, credentials);
+    if (!(admitted instanceof Promise)) return admitted;
+    void admitted.then((known) => this.#known(exchange, known));
+    return undefined;
   }
 
   #known(exchange: Exchange, admission: Admitted | Failure): void {

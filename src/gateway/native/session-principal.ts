@@ -1,6 +1,6 @@
-import type { Admission, Admitted } from "../../access/admission.ts";
+import { tryAdmit, type Admission, type Admitted } from "../../access/admission.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { LintelError, toFailure, type Failure } from "../../message/failure.ts";
+import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Origin } from "../../message/origin.ts";
 import type { Connection } from "../../transport/transport.ts";
 
@@ -43,13 +43,10 @@ export class SessionPrincipal {
   readonly admit = (token: string | undefined): Failure | undefined | Promise<Failure | undefined> => {
     const { identity, remote } = this.#connection;
     const credentials = { gateway: GATEWAY, remote, ...identity, token: token ?? identity?.token };
-    try {
-      const admitted = this.#admission.admit(credentials);
-      if (!(admitted instanceof Promise)) return this.#become(admitted);
-      return admitted.then((known) => this.#become(known), toFailure);
-    } catch (error) {
-      return toFailure(error);
-    }
+    const admitted = tryAdmit(this.#admission, credentials);
+    return admitted instanceof Promise
+      ? admitted.then((known) => this.#become(known))
+      : this.#become(admitted);
   };
 
   /** Subscribes where subscriptions are shared, if it may; `isWanted` is asked when that was not known at once. */
@@ -68,10 +65,12 @@ export class SessionPrincipal {
     this.#unwatch?.();
   }
 
-  #become(admitted: Admitted): undefined {
+  #become(admitted: Admitted | Failure): Failure | undefined {
+    if ("code" in admitted) return admitted;
     this.#admitted = admitted;
     this.#origin = undefined;
     this.engine = admitted.engine;
     if (!this.#isOver) this.#unwatch = admitted.watch(this.#onEnded);
+    return undefined;
   }
 }

@@ -1,4 +1,5 @@
 /** Tunnels that begin at the hub itself: ports whose connections lead to whoever exposes a subject. */
+import type { LintelError } from "../../message/failure.ts";
 import { MAX_TIMEOUT } from "../../message/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Gateway, GatewayContext } from "../gateway.ts";
@@ -11,18 +12,17 @@ import type { TunnelStats } from "./stats.ts";
  * listening.
  */
 export async function openTunnels(
-  { engine, limits, clock, onError }: GatewayContext,
+  { engine, admission, limits, clock, onError }: GatewayContext,
   options: TunnelEntrance | readonly TunnelEntrance[],
 ): Promise<TunnelGateway> {
   const { callerShare } = limits;
   const gateway = new TunnelGateway(clock);
   try {
     for (const { entrance, limits: own } of entrancesOf(options)) {
-      const tunnel = new Tunnel(engine, entrance.subject, {
-        callerShare,
-        onError: (error, connection) => onError(error, `a tunnel's connection from ${connection}`),
-        ...own,
-      });
+      const reported = (error: LintelError, connection: string): void =>
+        onError(error, `a tunnel's connection from ${connection}`);
+      const settings = { callerShare, onError: reported, ...own };
+      const tunnel = new Tunnel(engine, entrance.subject, settings, admission);
       gateway.tunnels.push(await tunnel.listen(entrance));
     }
   } catch (error) {

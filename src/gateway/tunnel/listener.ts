@@ -1,5 +1,6 @@
 /** The near end of a tunnel: a listener, of which every connection is a request that carries it as a stream. */
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { openAdmission, tryAdmit, type Admission, type Admitted } from "../../access/admission.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Route, Sink } from "../../message/delivery.ts";
 import { callerOfSession } from "../../message/caller.ts";
@@ -22,7 +23,7 @@ const NOTHING = new Uint8Array(0);
 
 /** A listener whose connections lead to whoever serves a subject. */
 export class Tunnel implements Listening, AsyncDisposable {
-  readonly #engine: Engine;
+  readonly #admission: Admission;
   readonly #route: Route;
   readonly #connections: Connections;
   readonly #server: Server;
@@ -33,8 +34,14 @@ export class Tunnel implements Listening, AsyncDisposable {
   #host = "";
   #port = 0;
 
-  constructor(engine: Engine, subject: string, options: TunnelOptions) {
-    this.#engine = engine;
+  /** With an admission each connection is let in first; without one, whose engine it is has been. */
+  constructor(
+    engine: Engine,
+    subject: string,
+    options: TunnelOptions,
+    admission: Admission = openAdmission(engine),
+  ) {
+    this.#admission = admission;
     this.#route = engine.route(subject);
     this.#connections = new Connections(options);
     const { maxConnections, callerShare } = this.#connections.limits;
@@ -96,7 +103,7 @@ export class Tunnel implements Listening, AsyncDisposable {
   }
 
   #accept(socket: Socket): void {
-    const { maxConnections, connectTimeoutMs } = this.#connections.limits;
+    const { maxConnections } = this.#connections.limits;
     const name = formatAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
     this.#accepted++;
     const caller = callerOfSession(`tcp://${name}`, this.#accepted);
@@ -115,16 +122,42 @@ export class Tunnel implements Listening, AsyncDisposable {
       );
       return;
     }
+    if (this.#admission.isOpen) return this.#begin(socket, name, caller, this.#admission.everyone);
+    const admitted = tryAdmit(this.#admission, { gateway: "tunnel", remote: name });
+    if (!(admitted instanceof Promise)) return this.#decided(socket, name, caller, admitted);
+    const onError = (): void => undefined; // 'close' follows
+    socket.on("error", onError);
+    void admitted.then((known) => {
+      socket.off("error", onError);
+      this.#decided(socket, name, caller, this.#server.listening ? known : failure("DRAINING"));
+    });
+    return undefined;
+  }
+
+  /** It is known whose connection it is, or why it is nobody's. Nothing was read of it. */
+  #decided(socket: Socket, name: string, caller: string, admitted: Admitted | Failure): void {
+    if (!("code" in admitted) && !socket.destroyed) return this.#begin(socket, name, caller, admitted);
+    this.#callers.give(caller, 1);
+    if ("code" in admitted) this.#connections.report(admitted, name);
+    socket.on("error", () => undefined); // it is gone either way
+    return cutOff(socket);
+  }
+
+  #begin(socket: Socket, name: string, caller: string, admitted: Admitted): void {
+    const { engine } = admitted;
     const [near, far] = createStream(DUPLEX);
     const request = Message.ofBytes(NOTHING, ROOT_LINE, Format.typed); // for handlers that are no exposures
     request.streams = [far];
-    const call = new Call({ gateway: "tunnel", remote: `tcp://${name}`, principal: undefined });
+    const { connectTimeoutMs } = this.#connections.limits;
+    const call = new Call({ gateway: "tunnel", remote: `tcp://${name}`, principal: admitted.principal });
     const closed = (): void => {
+      unwatch();
       this.#callers.give(caller, 1);
-      this.#engine.cancel(call.handle);
+      engine.cancel(call.handle);
     };
     call.connection = this.#connections.add(socket, near, name, closed);
-    call.handle = this.#engine.request(this.#route, request, connectTimeoutMs, call, 0);
+    const unwatch = admitted.watch((why) => call.connection?.abort(why));
+    call.handle = engine.request(this.#route, request, connectTimeoutMs, call, 0);
   }
 }
 

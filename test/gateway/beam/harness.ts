@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import type { Admission } from "../../../src/access/admission.ts";
 import { openBeam, type BeamGateway } from "../../../src/gateway/beam/gateway.ts";
 import type { BeamOptions } from "../../../src/gateway/beam/options.ts";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
@@ -43,14 +44,15 @@ export async function openGateway(
   options: Partial<BeamOptions> = {},
   original: OriginalPeer = (shared ??= new OriginalPeer()),
   limits: Partial<Limits> = {},
+  given: { readonly engine?: LocalEngine; readonly admission?: Admission } = {},
 ): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), "lintel-beam-"));
   const path = join(folder, "beam.sock");
-  const engine = new LocalEngine({ limits });
+  const { engine = new LocalEngine({ limits }), ...context } = given;
   const peer = new EnginePeer(engine, { onError: () => undefined });
   const reported: string[] = [];
   const onError = (error: LintelError): void => void reported.push(error.reason);
-  const gateway = await openBeam(contextOf(engine), { path, onError, ...options });
+  const gateway = await openBeam(contextOf(engine, context), { path, onError, ...options });
   const connect = (): Promise<OriginalEnd> => original.connect(path);
   const connection = await connect();
   return {

@@ -663,6 +663,10 @@ export const Worker: GenService<{
    * W-6   The hub does not read from a worker that does not read: messages wait at the worker, by the flow control of HTTP/2.
    * W-7   Fields and messages that a hub does not know are passed over. A FromWorker without a message says only that the
    *       worker is alive.
+   * W-8   A hub that asks for credentials takes them from the metadata `authorization: Bearer TOKEN`, or from the certificate of
+   *       the client, and answers nothing before it knows whose they are. It ends a call without valid ones, and a call whose
+   *       credentials expire or are revoked, with UNAUTHENTICATED. A Register for what they do not allow is Refused with
+   *       PERMISSION_DENIED.
    *
    * @generated from rpc lintel.v1.Worker.Work
    */
