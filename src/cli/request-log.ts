@@ -1,5 +1,5 @@
 /** One line for each HTTP request of a hub. */
-import type { RequestRecord } from "../gateway/http/options.ts";
+import type { RequestRecord } from "../observe/observer.ts";
 import { paint, printable } from "./paint.ts";
 
 export type LogFormat = "text" | "json" | "off";

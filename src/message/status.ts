@@ -219,6 +219,11 @@ export function httpStatus(failure: { readonly code: Code; readonly reason: stri
   return CODE_ROWS[failure.code].http;
 }
 
+/** True for a reason that Lintel itself gives. */
+export function isOwnReason(reason: string): reason is Reason {
+  return REASON_ROWS.has(reason);
+}
+
 const REASON = /^[A-Z0-9_]{1,64}$/;
 
 /** True for text that may be a reason, Lintel's or a handler's own. */

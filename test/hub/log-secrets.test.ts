@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, test, type TestContext } from "node:test";
-import type { RequestRecord } from "../../src/gateway/http/options.ts";
+import type { RequestRecord } from "../../src/observe/observer.ts";
 import { connect, createHub, type Hub } from "../../src/index.ts";
 import { RawCaller } from "../gateway/http/harness.ts";
 import { lintel } from "../cli/cli-process.ts";

@@ -8,6 +8,7 @@ import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import type { BodyBudget } from "./body-limit.ts";
 import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
+import type { Origin } from "../../message/origin.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import { badAnswer, headOf } from "./encode.ts";
@@ -47,6 +48,11 @@ const TOO_MANY = Object.freeze(failure("IN_FLIGHT_FULL", "too many answers are w
 const SHARE_FULL = Object.freeze(
   failure("IN_FLIGHT_FULL", "too many answers are waiting for this caller to fetch them"),
 );
+
+/** True when `start` has asked no engine, because too many answers are kept. */
+export function wasNotAsked(started: string | Failure): boolean {
+  return started === TOO_MANY || started === SHARE_FULL;
+}
 
 export class AsyncAnswers implements Sink {
   readonly #clock: Clock;
@@ -146,8 +152,8 @@ export class AsyncAnswers implements Sink {
     this.#forget(entry);
     if (entry.outcome === undefined) {
       this.#bodies.give(entry.caller, entry.held);
+      entry.admitted.engine.cancel(entry.handle); // before its origin is forgotten
       this.#slots.remove(entry.tag);
-      entry.admitted.engine.cancel(entry.handle);
     }
     return true;
   }
@@ -171,6 +177,11 @@ export class AsyncAnswers implements Sink {
 
   failed(tag: number, failed: Failure): void {
     this.#ended(tag, failed, failed.details?.length ?? 0);
+  }
+
+  originOf(tag: number): Origin {
+    const { caller, admitted } = this.#slots.get(tag)!;
+    return { gateway: "http", remote: caller, principal: admitted.principal };
   }
 
   callerOf(tag: number): string {

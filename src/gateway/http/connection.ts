@@ -2,6 +2,7 @@
 import type { Admitted } from "../../access/admission.ts";
 import { callerAt } from "../../message/caller.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
+import type { Origin } from "../../message/origin.ts";
 import type { PeerCertificate } from "../../message/peer-identity.ts";
 import type { ListenerAddress } from "../../transport/origins.ts";
 import type { Delivery, HttpCall } from "../http-api.ts";
@@ -148,6 +149,8 @@ export class Exchange {
   prefer: string | undefined;
   /** Value of the Preference-Applied header. */
   applied: string | undefined;
+  /** An engine was asked: it tells of the outcome. */
+  isAsked = false;
   /** Number of the request at the gateway's sink, -1 when it has none. */
   tag = -1;
   /** Number of the request at the engine. */
@@ -174,6 +177,13 @@ export class Exchange {
     this.expectsContinue = expectsContinue;
     this.startedAt = startedAt;
     this.before = connection.last;
+  }
+
+  /** Where it comes from, for observers. */
+  get origin(): Origin {
+    const { admission, connection } = this;
+    const principal = admission === undefined || "code" in admission ? undefined : admission.principal;
+    return { gateway: "http", remote: connection.driver.remote, principal };
   }
 
   /** Who has sent it. To be asked for once it was let in. */

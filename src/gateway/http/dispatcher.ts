@@ -5,6 +5,7 @@ import type { Sink } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { Message } from "../../message/message.ts";
 import { FOREIGN_ORIGIN } from "../../transport/origins.ts";
+import type { Origin } from "../../message/origin.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import { OWN_PATHS, serveAnswers } from "./answers-endpoint.ts";
 import { ApiCall } from "./api-call.ts";
@@ -78,7 +79,7 @@ export class Dispatcher implements Sink {
       if (connection.state === "taken") connection.driver.cut(); // its answer would wait behind what may have no end
       return; // it comes after one that was refused
     }
-    const startedAt = this.#settings.onRequest === undefined ? 0 : this.#settings.clock.now();
+    const startedAt = this.#settings.observer?.httpRequest === undefined ? 0 : this.#settings.clock.now();
     const exchange = new Exchange(connection, request, response, url, expectsContinue, startedAt);
     connection.arrived(exchange);
     if (connection.hasRoom(this.#settings.maxPipelined)) return this.#begin(exchange);
@@ -192,14 +193,18 @@ export class Dispatcher implements Sink {
     }
   }
 
+  originOf(tag: number): Origin {
+    return this.#running.get(tag)!.origin;
+  }
+
   callerOf(tag: number): string {
     return this.#running.get(tag)!.connection.caller;
   }
 
   #withdraw(exchange: Exchange): void {
     if (exchange.tag >= 0) {
+      exchange.admitted.engine.cancel(exchange.handle); // before its origin is forgotten
       this.#running.remove(exchange.tag);
-      exchange.admitted.engine.cancel(exchange.handle);
     }
     if (exchange.answerId !== undefined) this.#answers.drop(exchange.answerId);
   }
@@ -252,9 +257,12 @@ export class Dispatcher implements Sink {
     const method = request.method!;
     const isSomewhere = "byMethod" in resolution;
     const target = isSomewhere ? (resolution.byMethod.get(method) ?? resolution.any) : undefined;
-    const most = target !== undefined && "mode" in target ? target.bodyLimit : bodyLimit;
-    if (bodyLength > most) return this.responder.refuse(exchange, BODY_TOO_LARGE);
-    if (this.#refusal !== undefined) return this.responder.refuse(exchange, this.#refusal);
+    const wanted = target !== undefined && "mode" in target ? target : undefined;
+    const refusal = bodyLength > (wanted?.bodyLimit ?? bodyLimit) ? BODY_TOO_LARGE : this.#refusal;
+    if (refusal !== undefined) {
+      if (this.#router.apiAt(head.path) === undefined) exchange.target = wanted; // what is said of it names its subject
+      return this.responder.refuse(exchange, refusal);
+    }
     if (!isSomewhere) return this.#early(exchange, resolution);
     if (method === "TRACE" || target === undefined || (resolution.routed && method === "OPTIONS")) {
       if (method !== "OPTIONS" || !resolution.byMethod.has(method))
@@ -266,8 +274,8 @@ export class Dispatcher implements Sink {
     const streams = bodyLength > target.wholeUpTo || (bodyLength < 0 && target.wholeUpTo < bodyLimit);
     const length = streams && bodyLength >= 0 ? `content-length:${bodyLength}\n` : "";
     const block = head.blockFor(method, target, exchange.connection.driver, length);
-    if (block === undefined) return this.responder.refuse(exchange, failure("HEADERS_TOO_LARGE"));
     exchange.target = target;
+    if (block === undefined) return this.responder.refuse(exchange, failure("HEADERS_TOO_LARGE"));
     exchange.head = block;
     if (target.mode !== "app") exchange.prefer = head.prefer;
     if (streams) this.#sendStream(exchange, target);
@@ -366,6 +374,7 @@ export class Dispatcher implements Sink {
     }
     const tag = this.#running.add(exchange);
     exchange.tag = tag;
+    exchange.isAsked = true;
     const handle = exchange.admitted.engine.request(target.route, message, timeoutMs, this, tag);
     if (exchange.tag === tag) exchange.handle = handle;
   }

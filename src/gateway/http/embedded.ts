@@ -73,7 +73,7 @@ export class EmbeddedGateway implements HttpHandler {
   /** Throws `invalid_argument` for options that are wrong. */
   constructor(engine: Engine, options: HandlerOptions, fittings: HttpDependencies) {
     const { sessions, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
-    this.#settings = settingsOf(options);
+    this.#settings = settingsOf(options, fittings.observer);
     this.#dispatcher = new Dispatcher(engine, this.#settings, bodies, fittings);
     this.#base = baseOf(options);
     this.#sessions = sessions;

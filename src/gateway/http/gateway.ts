@@ -53,10 +53,11 @@ export class HttpGateway implements Gateway {
     if (this.#port !== undefined) throw new LintelError("already_exists", "the HTTP gateway is already open");
     const { openHttp } = await import("./port.ts");
     const sessions = this.#sessionsOf(options, "", true);
-    const { engine, admission, port, tls: shared = false } = this.#context;
+    const { engine, admission, observer, port, tls: shared = false } = this.#context;
     const { tls = shared } = options;
     const fittings: HttpDependencies = {
       admission,
+      observer,
       bodies: this.#bodies,
       answers: this.#answers,
       apis: port.apis,
@@ -114,9 +115,10 @@ export class HttpGateway implements Gateway {
   async #embed(options: HandlerOptions): Promise<EmbeddedGateway> {
     const { EmbeddedGateway } = await import("./embedded.ts");
     const sessions = this.#sessionsOf(options, options.path === "/" ? "" : (options.path ?? ""), false);
-    const { engine, admission } = this.#context;
+    const { engine, admission, observer } = this.#context;
     const fittings = {
       admission,
+      observer,
       bodies: this.#bodies,
       answers: this.#answers,
       ...(options.jobs === true ? { apis: this.#jobsApis(), apisFirst: true } : {}),

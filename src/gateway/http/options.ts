@@ -5,24 +5,11 @@ import { DEFAULT_LIMITS, MAX_HEADERS } from "../../message/limits.ts";
 import { bytesOf, shown, wholeNumber, timeOption, type OldNames } from "../../message/options.ts";
 import type { Duration, Size } from "../../message/quantity.ts";
 import { HOST_PORT_FORM, parseHostPort, type HostPort } from "../../transport/host-port.ts";
+import { combineObservers } from "../../observe/combine.ts";
+import type { Observer, RequestRecord } from "../../observe/observer.ts";
 import { AccessRule } from "../../transport/origins.ts";
 import type { TlsOptions } from "../../transport/transport.ts";
 import type { RouteOptions } from "./route-options.ts";
-
-/** One finished request, for a log. `path` has no query: what is in a query may be secret. */
-export interface RequestRecord {
-  /** Empty when the bytes that came were no HTTP request. */
-  readonly method: string;
-  readonly path: string;
-  /** Undefined when the request was refused before it had one. */
-  readonly subject: string | undefined;
-  /** Status sent; 499 when the caller left before there was an answer. */
-  readonly status: number;
-  /** Reason of the failure; undefined when the request was answered. */
-  readonly reason: string | undefined;
-  /** From the request's headers to the answer. */
-  readonly ms: number;
-}
 
 /** Bounds on answers that are kept for `Prefer: respond-async`. */
 export interface AsyncAnswersFileOptions {
@@ -133,7 +120,8 @@ export interface HttpSettings {
   readonly streamIdleMs: number;
   readonly streamGraceMs: number;
   readonly access: AccessRule;
-  readonly onRequest: ((record: RequestRecord) => void) | undefined;
+  /** Hears of requests; the option `onRequest` is one of those that it tells. */
+  readonly observer: Observer | undefined;
   readonly onFault: ((error: unknown) => void) | undefined;
   readonly clock: Clock;
 }
@@ -144,7 +132,7 @@ const KIB = 1_024;
  * Fills in defaults. Throws `invalid_argument` for a number out of range, naming the option, and a TypeError for origins and
  * hosts that are none.
  */
-export function settingsOf(options: HttpOptions): HttpSettings {
+export function settingsOf(options: HttpOptions, observer?: Observer): HttpSettings {
   const kept = options.asyncAnswers ?? {};
   const time = (name: Renamed, otherwise: number, least?: number): number =>
     timeOption("http option ", options, name, otherwise, least);
@@ -172,7 +160,7 @@ export function settingsOf(options: HttpOptions): HttpSettings {
     streamIdleMs: time("streamIdle", 0, 0),
     streamGraceMs: time("streamGrace", 5_000, 0),
     access: new AccessRule({ origins: options.origins, hosts: options.hosts, hasPages: true }),
-    onRequest: options.onRequest,
+    observer: observerOf(options, observer),
     onFault: options.onFault,
     clock: options.clock ?? systemClock,
   };
@@ -195,3 +183,12 @@ const whole = (name: string, value: number, most = 2 ** 31 - 1, least = 1): numb
 
 const size = (name: string, value: Size, least: number, most: number): number =>
   bytesOf(`http option ${name}`, value, least, most);
+
+/** Hears of all that happens, and `onRequest` with it, whose errors go to `onFault`. */
+function observerOf(
+  { onRequest, onFault }: HttpOptions,
+  observer: Observer | undefined,
+): Observer | undefined {
+  if (onRequest === undefined) return observer;
+  return combineObservers([observer, { httpRequest: onRequest }], (error) => onFault?.(error));
+}

@@ -10,6 +10,7 @@ import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import { ANYWHERE } from "../../transport/origins.ts";
 import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
 import type { TlsOptions } from "../../transport/transport.ts";
+import type { Observer } from "../../observe/observer.ts";
 import type { Listening } from "../gateway.ts";
 import type { HttpApi } from "../http-api.ts";
 import { BodyBudget } from "./body-limit.ts";
@@ -34,6 +35,8 @@ const STRAY_LINE_END = Object.freeze(
 
 /** What a gateway works with besides an engine. */
 export interface HttpDependencies extends ResponderOptions {
+  /** Hears of requests. */
+  readonly observer?: Observer | undefined;
   /** Who gets in. Default: everybody. */
   readonly admission?: Admission;
   /** All APIs precede routes for every path. Default false: each says so of itself. */
@@ -62,7 +65,7 @@ export async function openHttp(
   options: HttpOptions = {},
   fittings: HttpDependencies = {},
 ): Promise<HttpListening> {
-  const door = new HttpPort(engine, settingsOf(options), fittings);
+  const door = new HttpPort(engine, settingsOf(options, fittings.observer), fittings);
   await door.listen();
   return door;
 }

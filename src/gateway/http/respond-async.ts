@@ -1,7 +1,7 @@
 /** Answers for callers that come back for them: `Prefer: respond-async`. */
 import { Message } from "../../message/message.ts";
 import { answerPath } from "./answers-endpoint.ts";
-import type { AsyncAnswers } from "./async-answers.ts";
+import { wasNotAsked, type AsyncAnswers } from "./async-answers.ts";
 import type { Exchange } from "./connection.ts";
 import type { Responder } from "./responder.ts";
 import type { Target } from "./router.ts";
@@ -18,6 +18,7 @@ export function respondAsync(
 ): void {
   const { held, connection, admitted } = exchange;
   const id = answers.start(target.route, message, target.timeoutMs, held, connection.caller, admitted);
+  exchange.isAsked = !wasNotAsked(id);
   if (typeof id !== "string") return responder.fail(exchange, id);
   exchange.held = 0;
   exchange.answerId = id;

@@ -1,6 +1,9 @@
 /** Writes responses: an exchange ends here, once. */
-import { LintelError, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import { isOwnReason } from "../../message/status.ts";
 import type { Message } from "../../message/message.ts";
+import type { RequestRecord } from "../../observe/observer.ts";
+import { refusedRequest } from "../../observe/request-watch.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import { deferToEndOfTick } from "../../runtime/defer-to-end-of-tick.ts";
 import { responseOf } from "./encode.ts";
@@ -11,7 +14,7 @@ import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import { SharedBound } from "../../collections/shared-bound.ts";
 import { UnreadAnswers } from "./unread-answers.ts";
 import { logPath } from "./log-path.ts";
-import type { HttpSettings, RequestRecord } from "./options.ts";
+import type { HttpSettings } from "./options.ts";
 import { problemOf } from "./problem.ts";
 import type { ReadyAnswer } from "./route-options.ts";
 
@@ -212,7 +215,18 @@ export class Responder {
     exchange.upload?.stop();
     this.giveBody(exchange);
     exchange.connection.remove(exchange);
-    if (this.#settings.onRequest !== undefined) this.#log(exchange, status, reason);
+    const { observer } = this.#settings;
+    if (observer?.httpRequest !== undefined) this.#log(exchange, status, reason);
+    if (observer?.settled !== undefined && !exchange.isAsked) this.#tellRefused(exchange, reason);
+  }
+
+  /** A request for a subject that no engine was asked for: its body is too large, or did not come. */
+  #tellRefused({ target, origin }: Exchange, reason: string | undefined): void {
+    if (target === undefined || target.mode === "publish" || reason === undefined) return;
+    const why = isOwnReason(reason) ? failure(reason) : DEFECT;
+    this.#settings.observer?.settled?.(
+      refusedRequest(target.route.subject, origin, target.timeoutMs, { ...why, reason }),
+    );
   }
 
   #write(
@@ -299,13 +313,9 @@ export class Responder {
     });
   }
 
-  /** Hands a record to whoever wants it; what a log throws must not end a request, or the process. */
+  /** Hands a record to whoever wants it. */
   record(record: RequestRecord): void {
-    try {
-      this.#settings.onRequest?.(record);
-    } catch (error) {
-      this.#settings.onFault?.(error);
-    }
+    this.#settings.observer?.httpRequest?.(record);
   }
 }
 

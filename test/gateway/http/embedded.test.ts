@@ -7,7 +7,7 @@ import { describe, test, type TestContext } from "node:test";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import { attach } from "../../../src/gateway/http/attach.ts";
 import { EmbeddedGateway, type HandlerOptions } from "../../../src/gateway/http/embedded.ts";
-import type { RequestRecord } from "../../../src/gateway/http/options.ts";
+import type { RequestRecord } from "../../../src/observe/observer.ts";
 import { failure } from "../../../src/message/failure.ts";
 import { Format, Message } from "../../../src/message/message.ts";
 import {
