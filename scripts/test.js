@@ -9,6 +9,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
@@ -21,7 +22,8 @@ const patterns = process.argv.slice(2);
 const limit = Number(process.versions.node.split(".")[0]) >= 24 ? 120_000 : 600_000;
 // A file that leaves a timer or a socket open keeps its process alive: a run in which nothing happens any more is stopped.
 const SILENCE_MS = 180_000;
-const AT_ONCE = 2;
+/** Files that run at a time: one more than there are processors, since most files wait for something half of their time. */
+const AT_ONCE = availableParallelism() + 1;
 const SLOWEST = 10;
 
 /** @returns {string[]} paths of the compiled files of the tests that match the patterns, in a stable order */
