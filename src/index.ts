@@ -1,6 +1,6 @@
 export { connect, type ConnectOptions } from "./peer/connect.ts";
 export { createHub, type Hub, type HubConfig, type HubStats } from "./hub/hub.ts";
-export type { EngineAt } from "./hub/hub-engine.ts";
+export type { EngineAt } from "./engine/engine-at.ts";
 export type { HubListener } from "./gateway/native/listeners.ts";
 export type { BeamOptions, PlainMode } from "./gateway/beam/options.ts";
 export type { BeamStats } from "./gateway/beam/stats.ts";

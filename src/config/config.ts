@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { GatewayEntry, GatewayKind } from "../gateway/gateway.ts";
 import type { BuiltInOptions } from "../gateway/registry.ts";
+import type { EngineAt } from "../engine/engine-at.ts";
 import { LintelError } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import type { OptionFlag, StandardSchema } from "../schema/section.ts";
@@ -23,6 +24,7 @@ import { EXTENSION, ValueReader, unknownKey } from "./values.ts";
 /** What the configuration says, in the form a hub takes. */
 export interface FileConfig extends Omit<BuiltInOptions, "transports"> {
   readonly tls?: TlsOptions;
+  readonly engine?: EngineAt;
   readonly limits?: Partial<Limits>;
   /** The user's gateways. */
   readonly gateways?: readonly GatewayEntry[];

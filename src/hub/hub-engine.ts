@@ -1,9 +1,10 @@
 /** What routes the messages of a hub: its own broker, another hub, or an engine of the user's. */
 import type { BrokerStats } from "../broker/stats.ts";
 import { CountingEngine } from "../engine/counting-engine.ts";
+import type { EngineAt } from "../engine/engine-at.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LocalEngine } from "../engine/local/local-engine.ts";
-import { RemoteEngine, type RemoteEngineOptions } from "../engine/remote/remote-engine.ts";
+import { RemoteEngine } from "../engine/remote/remote-engine.ts";
 import { LintelError } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import type { Check } from "../message/options.ts";
@@ -12,17 +13,6 @@ import type { Observer } from "../observe/observer.ts";
 import { sideChannels } from "../session/side-channels/side-channels.ts";
 import type { OpenStreams } from "../stream/open-streams.ts";
 import { TransportRegistry } from "../transport/registry.ts";
-import type { TlsOptions } from "../transport/transport.ts";
-
-/** Another hub. */
-export interface EngineAt {
-  /** Where its native sessions connect: `tcp://other:4500`. */
-  readonly url: string;
-  /** Certificates for the connection to it. */
-  readonly tls?: TlsOptions;
-  /** Shows it who this hub is, as `token` of `connect`. */
-  readonly token?: RemoteEngineOptions["token"];
-}
 
 /** An engine, and what it counts. */
 export interface HubEngine extends Engine {

@@ -2,6 +2,7 @@ import type { Access } from "../access/access.ts";
 import { createAdmission } from "../access/admission.ts";
 import type { BrokerStats } from "../broker/stats.ts";
 import { codecsOf } from "../codec/codecs.ts";
+import type { EngineAt } from "../engine/engine-at.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Counters, GatewayContext, GatewayEntry, GatewayKind } from "../gateway/gateway.ts";
 import {
@@ -28,7 +29,7 @@ import { OpenStreams, STREAM_GRACE_MS } from "../stream/open-streams.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { checkEntries, checkHubConfig, entryOf } from "./check-options.ts";
 import { GatewayList, type OpenGateway } from "./gateway-list.ts";
-import { openEngine, type EngineAt, type HubEngine } from "./hub-engine.ts";
+import { openEngine, type HubEngine } from "./hub-engine.ts";
 import { LoopWatch, type LoopDelay } from "./loop-delay.ts";
 import { MemoryRelief, processMemory } from "./memory-relief.ts";
 

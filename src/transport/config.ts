@@ -68,6 +68,31 @@ interface ServerTlsOptions {
   readonly requireClientCert?: boolean;
 }
 
+/** The part of `TlsOptions` that is for dialing. */
+type DialTlsOptions = { readonly [K in "ca" | "cert" | "key" | "serverName"]?: string };
+
+/** Certificates for a connection to somebody else. */
+export function dialTls(): Field<TlsOptions> {
+  const pem = (): Field<string> => hinted(text(readPem), { isPath: true });
+  const fields = map<DialTlsOptions>("tls", {
+    ca: option("file with the authorities that may have signed the other end's certificate", pem()),
+    cert: option("file with this end's certificate, if the other end requires one", pem()),
+    key: option("file with its private key", pem()),
+    serverName: option("the name in the other end's certificate, if it is not the host of the URL", text()),
+  });
+  return turned(fields, ({ serverName, ...files }, findings) => {
+    if ((files.cert === undefined) !== (files.key === undefined)) {
+      findings.add("cert and key go together");
+      return undefined;
+    }
+    const texts = Object.entries(files).map(([name, file]) => [name, readPem(file)]);
+    return {
+      ...Object.fromEntries(texts),
+      ...(serverName === undefined ? {} : { serverName }),
+    };
+  });
+}
+
 /** Certificates. Each is PEM text as in code, or the path of a file that has it. */
 export function tls(): Field<TlsOptions> {
   const pem = (): Field<string> => hinted(text(readPem), { isPath: true });

@@ -1,0 +1,39 @@
+/** The `engine` of the configuration, and a hub that is started with it. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseConfig } from "../../src/config/config.ts";
+import { connect, createHub } from "../../src/index.ts";
+import { start } from "../cli/cli-process.ts";
+
+const FILE = "lintel.yaml";
+
+test("another hub is a URL or a map, in the file and in variables", async () => {
+  const whole = `engine:\n  url: tls://other:4500\n  token: secret\n  tls: { serverName: hub }\n`;
+  const at = { url: "tls://other:4500", token: "secret", tls: { serverName: "hub" } };
+  assert.deepEqual(await parseConfig(whole, FILE), { engine: at });
+  const url = "tcp://other:4500";
+  assert.deepEqual(await parseConfig(`engine: ${url}`, FILE), { engine: { url } });
+  for (const name of ["LINTEL_ENGINE", "LINTEL_ENGINE_URL"])
+    assert.deepEqual(await parseConfig("", FILE, { environment: { [name]: url } }), { engine: { url } });
+});
+
+test("what is no hub is refused at its place", async () => {
+  for (const [text, problem] of [
+    ["engine: 4500", /lintel\.yaml:1:9: .*the URL of a hub, or a map/],
+    ["engine: { token: x }", /lintel\.yaml:1:9: .*url/],
+    ["engine: { url: 'tcp://a:1', urls: 1 }", /has no key "urls"; did you mean "url"\?/],
+    ["engine: { url: 'tls://a:1', tls: { cert: '-----BEGIN' } }", /cert and key go together/],
+  ] as const)
+    await assert.rejects(parseConfig(text, FILE), { reason: "BAD_CONFIG", message: problem });
+});
+
+test("lintel serve --engine URL is a hub in front of another", async () => {
+  await using back = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"] });
+  await back.serve("greet", (name) => `hello ${String(name)}`);
+  const listen = ["--http", "off", "--listen", "tcp://127.0.0.1:0"];
+  await using front = start(["serve", "--engine", back.urls[0]!, ...listen, "--log", "json"]);
+  const [line] = await front.prints(/^.*listening.*$/m);
+  const banner = JSON.parse(line) as { listen: string[] };
+  await using peer = await connect(banner.listen[0]!);
+  assert.equal(await peer.request("greet", "Ada"), "hello Ada");
+});
