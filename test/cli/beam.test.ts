@@ -25,7 +25,7 @@ doorTest("serve --beam opens the gateway, says so, and tells of messages that ca
   assert.deepEqual([kind, reason], ["error", "NO_RESPONDERS"]);
   await connection.send("bad name");
   await hub.prints(
-    /the message "bad name" failed: LintelError: "bad name" is no name of a subject here/,
+    /the message "bad name" failed: LintelError: "bad name" is not a legal subject/,
     "stderr",
   );
   assert.equal((await hub.stop("SIGTERM")).exit, 0);

@@ -76,8 +76,8 @@ test("without them it says which are missing and how they are given", async () =
     lintel([...args, "--hub", hub.urls[0]!], { cwd }),
     lintel([...args, "--hub", guarded, ...AUTHORITY], { cwd }),
   ]);
-  assert.match(authority.stderr, /NOT_CONNECTED: .* give the certificate that does as tls\.ca/);
-  assert.match(certificate.stderr, /NOT_CONNECTED: .* give one as tls\.cert and tls\.key/);
+  assert.match(authority.stderr, /NOT_CONNECTED: .* pass the authority.s certificate as tls\.ca/);
+  assert.match(certificate.stderr, /NOT_CONNECTED: .* pass one as tls\.cert and tls\.key/);
   for (const { exit, stderr } of [authority, certificate]) {
     assert.equal(exit, 3);
     assert.match(stderr, /\n {2}.*--tls-ca FILE gives tls\.ca, --tls-cert FILE and --tls-key FILE give/);

@@ -88,7 +88,7 @@ const REFUSED: readonly [args: string[], stderr: RegExp][] = [
   ],
   [["work", "a", "--", "/etc/passwd"], /^lintel: COMMAND_NOT_FOUND: cannot start "\/etc\/passwd"/],
   [["work", "a", "--lines", "--stream", "--", "cat"], /^lintel: USAGE: --stream starts a process for every/],
-  [["work", "a", "--lines", "--type", "a/b", "--", "cat"], /^lintel: USAGE: --type is not for --lines/],
+  [["work", "a", "--lines", "--type", "a/b", "--", "cat"], /^lintel: USAGE: --type cannot be used with --lines/],
   [["expose", "a.*", "127.0.0.1:1"], /"a\.\*" is not a subject/],
   [["expose", "a", "5432"], /It must be HOST:PORT or unix:PATH/],
   [["expose", "a", "127.0.0.1:0"], /It must be HOST:PORT or unix:PATH/],
@@ -104,7 +104,7 @@ const REFUSED: readonly [args: string[], stderr: RegExp][] = [
   [["logs", "a", "--lines", "some"], /It must be a whole number/],
   [["up", "--config", "/nonexistent.yaml"], /^lintel: NO_CONFIG: cannot read \/nonexistent\.yaml/],
   [["serve", "--http", "nonsense:port"], /It must be off or HOST:PORT/],
-  [["serve", "--listen", "4500"], /It must be a URL such as/],
+  [["serve", "--listen", "4500"], /is not a URL such as/],
   [["serve", "--log", "xml"], /Allowed choices are text, json, off/],
   [["serve", "--config", "/nonexistent.yaml"], /^lintel: NO_CONFIG: cannot read \/nonexistent\.yaml/],
 ];
