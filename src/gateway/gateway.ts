@@ -105,15 +105,3 @@ export interface GatewayEntry<Options = unknown> {
   readonly kind: GatewayKind<Options>;
   readonly options?: Options;
 }
-
-/** Something that listens at one URL: a part of a gateway. */
-export interface Listening {
-  /** Where it is reached, with the port it really has: `http://127.0.0.1:8500`. */
-  readonly url: string;
-  /** Uses other certificates from the next connection on, where connections have any. Throws when they are wrong. */
-  reload?(tls: TlsOptions): void;
-  /** Accepts nothing new, finishes what is under way, then resolves. */
-  drain(): Promise<void>;
-  /** Ends at once. */
-  close(): Promise<void>;
-}

@@ -76,8 +76,7 @@ export class HttpGateway implements Gateway {
 
   /** Other certificates, if this is the URL of the port and it has any; else false. */
   reload(url: string, tls: TlsOptions): boolean {
-    if (this.#port?.reload === undefined || (url !== this.#port.url && url !== this.#sessionUrl))
-      return false;
+    if (this.#port === undefined || (url !== this.#port.url && url !== this.#sessionUrl)) return false;
     this.#port.reload(tls);
     return true;
   }

@@ -11,7 +11,6 @@ import { ANYWHERE } from "../../transport/origins.ts";
 import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
 import type { TlsOptions } from "../../transport/transport.ts";
 import type { Observer } from "../../observe/observer.ts";
-import type { Listening } from "../gateway.ts";
 import type { HttpApi } from "../http-api.ts";
 import { BodyBudget } from "./body-limit.ts";
 import { failureOfClientError, type ClientError } from "./client-error.ts";
@@ -49,11 +48,20 @@ export interface HttpDependencies extends ResponderOptions {
   readonly secure?: Certificates;
 }
 
-export interface HttpListening extends Listening {
+/** A port that is open. */
+export interface HttpListening {
+  /** Where it is reached, with the port it really has: `http://127.0.0.1:8500`. */
+  readonly url: string;
   /** Connections that are open, without those that have become sessions. */
   readonly connections: number;
+  /** Uses other certificates from the next connection on. Throws when they are wrong, or it has none. */
+  reload(tls: TlsOptions): void;
+  /** Accepts nothing new, finishes what is under way, then resolves. */
+  drain(): Promise<void>;
   /** Ends every request that is under way, and tells its caller why. */
   abandon(why: Failure): void;
+  /** Ends at once. */
+  close(): Promise<void>;
 }
 
 /**

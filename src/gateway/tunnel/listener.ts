@@ -12,7 +12,6 @@ import { createStream } from "../../stream/stream-pair.ts";
 import { ROOT_LINE, discardStreams } from "../../stream/stream.ts";
 import { formatAddress } from "../../transport/address.ts";
 import { cutOff, listenOn, stopListening } from "../../transport/sockets.ts";
-import type { Listening } from "../gateway.ts";
 import { Connections } from "./connections.ts";
 import type { Entrance, TunnelOptions } from "./options.ts";
 import type { SocketStream } from "./socket-stream.ts";
@@ -22,7 +21,7 @@ const DUPLEX: StreamShape = { receives: true, sends: true, messages: false };
 const NOTHING = new Uint8Array(0);
 
 /** A listener whose connections lead to whoever serves a subject. */
-export class Tunnel implements Listening, AsyncDisposable {
+export class Tunnel implements AsyncDisposable {
   readonly #admission: Admission;
   readonly #route: Route;
   readonly #connections: Connections;

@@ -3,10 +3,9 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
-import type { Listening } from "../../../src/gateway/gateway.ts";
 import type { HttpOptions } from "../../../src/gateway/http/options.ts";
 import type { RequestRecord } from "../../../src/observe/observer.ts";
-import { openHttp, type HttpDependencies } from "../../../src/gateway/http/port.ts";
+import { openHttp, type HttpDependencies, type HttpListening } from "../../../src/gateway/http/port.ts";
 import type { Registration } from "../../../src/message/delivery.ts";
 import type { Failure } from "../../../src/message/failure.ts";
 import { Format, Message } from "../../../src/message/message.ts";
@@ -34,7 +33,7 @@ export interface Service {
 
 export interface Gateway {
   readonly engine: LocalEngine;
-  readonly listening: Listening;
+  readonly listening: HttpListening;
   readonly url: string;
   readonly port: number;
   readonly records: RequestRecord[];

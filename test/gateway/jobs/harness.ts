@@ -3,11 +3,10 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import type { Engine } from "../../../src/engine/engine.ts";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
-import type { Listening } from "../../../src/gateway/gateway.ts";
 import type { BodyBudget } from "../../../src/gateway/http/body-limit.ts";
 import type { HttpOptions } from "../../../src/gateway/http/options.ts";
 import type { RequestRecord } from "../../../src/observe/observer.ts";
-import { openHttp } from "../../../src/gateway/http/port.ts";
+import { openHttp, type HttpListening } from "../../../src/gateway/http/port.ts";
 import { JobsGateway } from "../../../src/gateway/jobs/gateway.ts";
 import type { JobsOptions } from "../../../src/gateway/jobs/options.ts";
 import type { Limits } from "../../../src/message/limits.ts";
@@ -37,7 +36,7 @@ export interface HarnessOptions {
 export interface Harness {
   readonly engine: LocalEngine;
   readonly gateway: JobsGateway;
-  readonly listening: Listening;
+  readonly listening: HttpListening;
   readonly records: readonly RequestRecord[];
   readonly port: number;
   /** A request for a service. */
