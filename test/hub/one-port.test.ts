@@ -200,7 +200,7 @@ test("an offer of another protocol than WebSocket is passed over, body and all",
 });
 
 test("nothing may follow the request that opens a download, and uploads are bounded by themselves", async (context) => {
-  const hub = await start(context, { bodyLimit: 10, stallMs: 100 });
+  const hub = await start(context, { bodyLimit: 10, stallMs: 400 });
   const open =
     "POST /.lintel/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/lintel.v1+http1\r\n" +
     "Content-Length: 0\r\n\r\n";
@@ -210,7 +210,7 @@ test("nothing may follow the request that opens a download, and uploads are boun
   const worker = await join(context, at(hub, "http1"));
   await worker.serve("echo", (value) => value);
   assert.equal(await worker.request("echo", "x".repeat(100_000)), "x".repeat(100_000));
-  await worker.serve("slow", (value) => new Promise((resolve) => setTimeout(() => resolve(value), 300)));
+  await worker.serve("slow", (value) => new Promise((resolve) => setTimeout(() => resolve(value), 800)));
   assert.equal(
     await worker.request("slow", 1),
     1,

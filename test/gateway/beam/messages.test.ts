@@ -149,7 +149,7 @@ doorTest("B-21: key-value pairs are the payload, both ways, where the worker rea
 });
 
 doorTest("B-33: failures are `error` messages: text, code, reason", async () => {
-  await using harness = await openGateway({ timeoutMs: 300 });
+  await using harness = await openGateway({ timeoutMs: 1_000 });
   await harness.peer.serve("broken", () => {
     throw new LintelError("not_found", "no such thing", { reason: "NO_SUCH_THING" });
   });

@@ -89,7 +89,7 @@ doorTest(
 );
 
 doorTest("B-55: a caller that only waits has a deadline, one that goes on sending has not", async () => {
-  await using harness = await openGateway({ timeoutMs: 400 });
+  await using harness = await openGateway({ timeoutMs: 1_000 });
   const worker = await register(harness, "wait");
   const waiting = await harness.connection.attach("R", "wait");
   const sending = await harness.connection.attach("W", "wait", "log");

@@ -106,7 +106,7 @@ test("W-80, W-81: who promises to be heard of, and is not, is lost", async () =>
 });
 
 test("W-82: a connection that falls silent is cut off, and its workers are lost", async () => {
-  await using harness = await openGateway({}, { heartbeat: 100, heartbeatTimeout: 1_000 });
+  await using harness = await openGateway({}, { heartbeat: 100, heartbeatTimeout: 1_500 });
   const { host } = new URL(harness.gateway.url);
   let isCut = false;
   const between = createServer((near) => {

@@ -185,10 +185,10 @@ test("close ends streams at once", async (context) => {
 });
 
 test("a stream goes on past the timeout of its request, which is for the head", async (context) => {
-  const harness = await openHarness(context, { timeoutMs: 150 });
+  const harness = await openHarness(context, { timeoutMs: 1_000 });
   const caller = new RawCaller(harness.port).send("GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n");
   await until(() => caller.received.includes("data: 0"));
-  await harness.settled(/^nothing/);
+  await harness.settled(/^nothing/, 1_100);
   harness.tell("tick");
   await until(() => caller.received.includes("data: 1"));
   caller.close();
