@@ -15,7 +15,7 @@ const NO_BYTES = new Uint8Array(0);
 /** Where answers go: what a registration offers. */
 export interface AnswerOwner {
   readonly streams: SharedByStreams;
-  /** False when nobody waits for it any longer. */
+  /** False if it is no longer wanted. */
   reply(job: number, message: Message): boolean;
   fail(job: number, why: Failure): boolean;
   /** The caller could not be sent the answer as the app made it. */
@@ -43,7 +43,7 @@ export class Answer {
     this.#owner = owner;
   }
 
-  /** Called when nobody waits for it any longer: the caller has left, or the deadline passed. */
+  /** Called when it is no longer wanted: the caller has left, or the deadline passed. */
   onGone(then: (why: Failure) => void): void {
     this.#onGone.push(then);
   }
@@ -95,7 +95,7 @@ export class Answer {
     this.#end();
   }
 
-  /** Nobody waits for it any longer. */
+  /** It is no longer wanted. */
   gone(why: Failure): void {
     if (this.state === "over") return;
     this.#port?.abort(why);

@@ -16,7 +16,7 @@ const CRLF = Buffer.from("\r\n");
 const NO_ANSWER = Object.freeze(failure("BAD_ANSWER", "the app closed the connection without an answer"));
 const HALF_ANSWER = Object.freeze(failure("SOURCE_FAILED", "the app broke off its answer"));
 
-/** Who owns sockets learns what becomes of them. */
+/** The owner of sockets, which is told what happens to them. */
 export interface AppSocketOwner {
   readonly streams: SharedByStreams;
   /** The exchange is over: the socket can take another one. */
@@ -48,7 +48,7 @@ export class AppSocket extends Duplex {
   /** Where the body of the request comes from, when it comes in pieces. */
   #in: Port | undefined;
   #isReading = false;
-  /** Bytes of the body that are still to come; undefined when nobody knows. */
+  /** Bytes of the body that are still to come; undefined if it is unknown. */
   #left: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -211,7 +211,7 @@ export class AppSocket extends Duplex {
     this.#timer?.refresh();
     if (this.#answer === undefined) {
       if (!this.#hasEnded) this.#distrust(this.#reader.excess());
-      return done(); // what nobody has asked for
+      return done(); // data that was not asked for
     }
     try {
       for (const chunk of chunks) this.#reader.feed(chunk);
@@ -280,7 +280,7 @@ export class AppSocket extends Duplex {
     });
   }
 
-  /** What the app writes is not what it has said: the caller hears of it, if it can, and so does who runs the app. */
+  /** What the app writes is not what it has said: the caller is told, if possible, and so is `onError` of the app. */
   #distrust(error: unknown): void {
     if (this.#reader.isHttp) this.#owner.unsent(error); // else the app speaks something else, and knows
     this.#answer?.fail(toFailure(error));

@@ -7,7 +7,7 @@ import type { AppRequest } from "./request.ts";
 
 export type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
 
-/** Told of errors nobody else learns of. */
+/** Called with errors that reach nobody else. */
 export type OnError = (error: unknown, where: string) => void;
 
 /** What serves requests; the service behind a subject owns one. */

@@ -21,7 +21,7 @@ export interface AppRequest {
   /** Names in lower case, and values; without those that frame the message. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Uint8Array | StreamEnd | undefined;
-  /** Bytes of the body; undefined when nobody knows yet. */
+  /** Bytes of the body; undefined while it is unknown. */
   readonly length: number | undefined;
 }
 

@@ -64,7 +64,7 @@ export class HttpService implements Worker, AnswerOwner, AsyncDisposable {
       "listener" in app
         ? new ListenerApp(app.listener, streams, report)
         : new FetchApp(app.fetch, streams, report);
-    this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`
+    this.#over.promise.catch(() => undefined); // code that needs to know uses `closed`
     const onEnded = (why: Failure): void => this.#over.reject(LintelError.from(why));
     this.#registration = engine.serve(subject, this, { queue, concurrency, onEnded });
   }

@@ -15,7 +15,7 @@ import { takeFrom, type Member, type QueueGroup } from "./queue-group.ts";
 import type { BrokerRoute } from "./routes.ts";
 import type { BrokerStats, EndCounter } from "./stats.ts";
 
-/** A way to end, and who is told of it. */
+/** A way to end, and which sides are told. */
 export interface Ending {
   readonly counter: EndCounter;
   /** The worker that has it is told that nobody waits for its answer any longer. */
@@ -63,7 +63,7 @@ export interface SettlementOptions {
 }
 
 export class Settlement {
-  /** Undefined when nobody observes requests. */
+  /** Undefined without an observer of requests. */
   readonly watch: RequestWatch | undefined;
   readonly #stats: BrokerStats;
   readonly #table: DeadlineTable<InFlight>;

@@ -10,7 +10,7 @@ interface Wish {
 const MAX_WISHES = 32;
 const WEIGHT = /^q=([01](?:\.\d{0,3})?)$/;
 
-/** What somebody accepts. */
+/** The content types that an `accept` header prefers. */
 export class Wishes {
   readonly #wishes: readonly Wish[];
 

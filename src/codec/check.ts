@@ -1,4 +1,4 @@
-/** What is given as a codec must be one: whoever gives something else is told what to write. */
+/** Checks that a value passed as a codec is one, and says what to write if it is not. */
 import type { Check } from "../message/options.ts";
 import type { Codec } from "./codec.ts";
 

@@ -19,7 +19,7 @@ export const json: Codec = {
   },
 
   encode(value) {
-    return stringify(value) ?? "null"; // as deep as it is: who reads it counts, and looking twice would cost much
+    return stringify(value) ?? "null"; // at any depth: the reader checks it, and checking twice would cost much
   },
 
   decode(bytes, start, end) {
@@ -59,7 +59,7 @@ function refusal(error: unknown): LintelError {
   return unwritable("JSON", error instanceof Error ? error.message : String(error), error);
 }
 
-/** `key` is what the value has in the object or array it is in, for those who ask. */
+/** `key` is what the value has in its object or array, which `toJSON` may ask for. */
 function copyJson(value: unknown, key: string | number, depth: number): unknown {
   if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
   if (typeof value === "number") return Number.isFinite(value) ? (value === 0 ? 0 : value) : null; // no NaN, no Infinity, no -0

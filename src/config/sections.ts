@@ -100,5 +100,5 @@ const TLS: Section = {
     },
     { flag: "--tls-key <file>", about: "private key of the certificate, in PEM", path: ["tls", "key"] },
   ],
-  variable: "LINTEL_HUB_TLS", // LINTEL_TLS_CERT and its like are of those who connect to a hub
+  variable: "LINTEL_HUB_TLS", // LINTEL_TLS_CERT and similar are for clients that connect to a hub
 };

@@ -178,7 +178,7 @@ export class CountingEngine implements Engine, Sink {
     return row?.sink.originOf?.(row.tag) ?? IN_PROCESS;
   }
 
-  /** Ends a request. It is counted before anybody hears of the end, and observers hear of it last. */
+  /** Ends a request. It is counted before anything is called, and observers are called last. */
   #end(id: number, row: Counted, counter: EndCounter, why: Failure | undefined, tell: () => void): void {
     const told = this.#watch?.end(row, row.subject, row.sink, row.tag, 0, why);
     this.#requests.delete(id);

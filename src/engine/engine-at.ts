@@ -7,6 +7,6 @@ export interface EngineAt {
   readonly url: string;
   /** Certificates for the connection to it. */
   readonly tls?: TlsOptions;
-  /** Shows it who this hub is, as `token` of `connect`. */
+  /** The token that identifies this hub, as in `connect`. */
   readonly token?: Token;
 }

@@ -5,7 +5,7 @@
  * This file is the contract, with the duties of an engine numbered E-1 to E-31 in the order in which a reader needs them:
  * subjects, requests, workers, publications, streams, ends. `Sink`, `Worker`, `Subscriber`, `Registration` and the options are
  * in `message/delivery.ts`. `engineSuite` of `lintel/testing` tests each duty, and docs/guides/engines.md explains them to
- * those who write an engine.
+ * authors of engines.
  */
 import type { Clock } from "../runtime/clock.ts";
 import type {
@@ -58,7 +58,7 @@ export interface Engine {
   /**
    * Prepares a literal subject. Throws `BAD_SUBJECT` for everything else, wildcards too.
    *
-   * E-5: A route stays good as long as its engine, whoever registers or leaves. Routes can be made in every state of the engine.
+   * E-5: A route stays valid as long as its engine, whatever registers or leaves. Routes can be made in every state of the engine.
    */
   route(subject: string): Route;
 
@@ -67,7 +67,7 @@ export interface Engine {
    *
    * E-6: The sink hears exactly one outcome for the tag, `answered` or `failed`, possibly before this returns. A handle of 0 is
    * returned exactly when the outcome is known already.
-   * E-7: The request goes to one worker: to the most specific pattern that somebody serves (a literal token before `*`, `*`
+   * E-7: The request goes to one worker: to the most specific pattern that is served (a literal token before `*`, `*`
    * before `>`), and there to one queue group. Without a worker it fails at once as `NO_RESPONDERS`, and without a connection as
    * `NOT_CONNECTED`.
    * E-8: A request whose time is up is not executed, wherever it waits. At the deadline the sink hears `DEADLINE`, and so does
@@ -127,7 +127,7 @@ export interface Engine {
    * Sends a publication to every subscriber. Throws `NOT_CONNECTED`, `CLOSED`, and `SLOW_CONSUMER` where the promise was not
    * waited for and too much is waiting.
    *
-   * E-25: It does not matter whether anybody hears it. A promise is returned only to slow the publisher down; it always
+   * E-25: It does not matter whether there is a subscriber. A promise is returned only to slow the publisher down; it always
    * resolves, also when the engine closes.
    */
   publish(route: Route, publication: Message): Promise<void> | undefined;

@@ -88,7 +88,7 @@ export class HeldJobs<J = never> {
     return isTaken;
   }
 
-  /** Gives a job back, as `Capacity.release` does. When nobody is left to take it, it fails for the reason `otherwise`. */
+  /** Gives a job back, as `Capacity.release` does. If no worker is left to take it, it fails for the reason `otherwise`. */
   release(job: number, request: Message, executed: boolean, otherwise: Failure): void {
     this.take(job); // first, because it may come back at once, by the same number
     if (this.capacity?.release(job, request, executed) !== true) this.#registration!.fail(job, otherwise);

@@ -50,7 +50,7 @@ export interface Gateway {
   reload?(url: string, tls: TlsOptions): boolean;
   /**
    * Accepts nothing new. Resolves when every request that came in here has its outcome, as far as the engine does not know
-   * of it. Connections stay open for those who need them to answer.
+   * of it. Connections stay open for answers that still need them.
    */
   drain(): Promise<void>;
   /** Resolves when no stream through it is open, at the latest after `graceMs`. */
@@ -69,7 +69,7 @@ export interface GatewayContext {
   readonly engine: Engine;
   /** Gives credentials a principal, and an engine that lets it do what it may. */
   readonly admission: Admission;
-  /** Told of what only the gateway knows of; the engine tells it of every outcome. Undefined: nobody observes. */
+  /** Told of what only the gateway knows of; the engine tells it of every outcome. Undefined without an observer. */
   readonly observer: Observer | undefined;
   readonly limits: Limits;
   readonly clock: Clock;
@@ -79,7 +79,7 @@ export interface GatewayContext {
   readonly port: SharedPort;
   /** Tells the hub's owner of an error that no caller hears of. `where` says what failed. */
   readonly onError: (error: unknown, where: string) => void;
-  /** The hub's name, for protocols that show one to those who connect. */
+  /** The hub's name, for protocols that show one to their clients. */
   readonly name: string;
 }
 

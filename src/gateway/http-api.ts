@@ -13,7 +13,7 @@ export interface HttpApi {
   /** True while callers have to reach the port though it drains. */
   readonly needsPort: boolean;
   /**
-   * The subject that a path, without its query, stands for: POST asks whoever serves it, as with a route. A failure when the
+   * The subject that a path, without its query, stands for: POST sends a request to a worker of it, as with a route. A failure when the
    * path cannot name one; undefined for paths that are not the API's. What is returned for a path stays the same.
    * Left out when no path of the API names a subject.
    */
@@ -38,11 +38,11 @@ export interface HttpCall {
   /** Names and values in turn. */
   readonly rawHeaders: readonly string[];
   readonly body: Uint8Array;
-  /** Who counts for it. */
+  /** The caller it counts for. */
   readonly caller: string;
-  /** Who has sent it. */
+  /** The principal that sent it. */
   readonly admitted: Admitted;
-  /** False when an answer would not reach anybody, or while nobody knows whether it would. */
+  /** False if an answer would not reach the caller, or while that is unknown. */
   readonly isOpen: boolean;
   /** Called when `isOpen` has changed since the caller has ended its side: it may have left, or it has not. */
   onChanged: (() => void) | undefined;
@@ -63,8 +63,8 @@ export interface Delivery {
   /** The connection has taken all of it. */
   taken(): void;
   /**
-   * Nobody can have read all of it: the connection ended before it took the whole answer. Follows only from that; a
-   * connection that is reset after it took an answer says nothing about who has read it.
+   * The caller cannot have read all of it: the connection ended before it took the whole answer. Only that proves it; a
+   * connection that is reset after it took an answer says nothing about whether it was read.
    */
   lost(): void;
 }

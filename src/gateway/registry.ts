@@ -46,7 +46,7 @@ export interface BuiltInOptions {
   readonly beam?: BeamOptions;
   /** The gateway for workers that speak gRPC. Default: none. */
   readonly grpc?: GrpcOptions;
-  /** TCP ports, each of which leads to whoever exposes a subject: one or several. Default: none. */
+  /** TCP ports, each of which leads to the worker that exposes a subject: one or several. Default: none. */
   readonly tunnel?: TunnelEntrance | readonly TunnelEntrance[];
   /** Transports besides, or instead of, those that come along. */
   readonly transports?: TransportRegistry;
@@ -78,7 +78,7 @@ export interface BuiltInMembers {
    */
   listen(at: string | ListenAt): Promise<HubListener>;
   /**
-   * Opens the HTTP gateway of a hub that was created with `http: false`, for those who want their workers there first.
+   * Opens the HTTP gateway of a hub that was created with `http: false`, so that workers can be there before the first request.
    * Resolves with its URL; rejects as `createHub` does.
    */
   openHttp(options?: HttpOptions): Promise<string>;

@@ -18,7 +18,7 @@ export interface PortSessions {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
 }
 
-/** One port or handler of HTTP, as those who put sessions on it see it. */
+/** One port or handler of HTTP, as the code that puts sessions on it sees it. */
 export interface PortPlace {
   /** What the paths begin with: empty for the root. */
   readonly base: string;

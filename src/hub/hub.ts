@@ -44,7 +44,7 @@ export interface HubConfig extends BuiltInOptions, CodecOptions, Callbacks {
    * URLs of `listen` that are encrypted, and the gRPC gateway.
    */
   readonly tls?: TlsOptions;
-  /** Who gets in, and who may do what. Default: everybody, everything. What the hub's own process does is not asked about. */
+  /** Decides which callers are admitted, and what they may do. Default: all callers, everything. The hub's own process is not checked. */
   readonly access?: Access;
   readonly limits?: Partial<Limits>;
   /**
@@ -61,7 +61,7 @@ export interface HubConfig extends BuiltInOptions, CodecOptions, Callbacks {
 
 export interface HubStats extends Readonly<BrokerStats>, BuiltInStats {
   readonly inFlight: number;
-  /** How late the event loop of the hub's process was since the last time that anybody asked for the stats. Milliseconds. */
+  /** How late the event loop of the hub's process was since the last call of `stats()`. Milliseconds. */
   readonly loopDelay: LoopDelay;
   /** Bytes of requests that are kept, of at most `limits.queueBytes`. */
   readonly keptBytes: number;

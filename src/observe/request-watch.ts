@@ -1,4 +1,4 @@
-/** Measures requests from when they come until they end, and tells of each. There is one only where somebody observes. */
+/** Measures requests from arrival to outcome, and reports each. It exists only if there is an observer. */
 import type { Sink } from "../message/delivery.ts";
 import type { Failure } from "../message/failure.ts";
 import type { Message } from "../message/message.ts";
@@ -14,7 +14,7 @@ interface Notes {
   since: number;
   queuedMs: number;
   workerMs: number;
-  /** Who has it, or had it last. */
+  /** The worker that has it, or had it last. */
   worker: Origin | undefined;
   isHeld: boolean;
 }

@@ -50,7 +50,7 @@ export class HandlerService implements Service, Worker {
     this.#onError = onError;
     this.#values = values;
     this.#clock = engine.clock;
-    this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`, and onError is told
+    this.#over.promise.catch(() => undefined); // code that needs to know uses `closed`, and onError is told
     const { queue, concurrency, raw = false } = options;
     this.#isRaw = raw;
     const onEnded = (why: Failure): void => this.#ended(why);

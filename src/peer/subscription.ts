@@ -39,7 +39,7 @@ export class ListenerSubscription implements Subscription, Subscriber {
     this.#codecs = codecs;
     const overflow = checkOverflow(options.overflow ?? "drop-newest");
     this.#inbox = new Inbox(overflow);
-    this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`, and onError is told
+    this.#over.promise.catch(() => undefined); // code that needs to know uses `closed`, and onError is told
     const onEnded = (why: Failure): void => this.#fail(LintelError.from(why));
     this.#subscription = engine.subscribe(pattern, this, { overflow, onEnded });
   }

@@ -12,7 +12,7 @@ export const NO_JITTER: Random = () => 1;
 
 /**
  * Milliseconds to wait after so many failures in a row, from 1: the wait doubles with each of them, and half of it is random,
- * so that many who failed together do not try again as one.
+ * so that many that failed together do not all try again at once.
  */
 export function backoffMs({ firstMs, lastMs }: BackoffLimits, failures: number, random: Random): number {
   const longest = Math.min(firstMs * 2 ** Math.min(failures - 1, 30), lastMs);

@@ -36,7 +36,7 @@ export interface ControlStatus {
 
 /** What takes orders. */
 export interface ControlListener {
-  /** Lets those who follow logs have the last lines, and ends. */
+  /** Sends the last lines to the followers of logs, and ends. */
   close(): Promise<void>;
 }
 

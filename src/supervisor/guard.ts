@@ -1,6 +1,6 @@
 /**
  * A process that outlives its maker to end what it has left behind: `kill -9` leaves no chance to do that oneself. It
- * waits for the end of its stdin, a pipe that the kernel closes with whoever holds the other end.
+ * waits for the end of its stdin, a pipe that the kernel closes when the process at the other end is gone.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";

@@ -29,7 +29,7 @@ export type InstanceState =
   /** Has ended well, and is not started again. */
   | "ended";
 
-/** What may follow what. The last three stay until somebody starts the service anew. */
+/** What may follow what. The last three stay until the service is started again. */
 const TRANSITIONS: Readonly<Record<InstanceState, readonly InstanceState[]>> = {
   waiting: ["starting", "stopped"],
   starting: ["ready", "stopping"],
@@ -201,7 +201,7 @@ export class Instance {
       output,
       pause(LAST_OUTPUT_MS, undefined, { signal: over.signal }).catch(() => undefined),
     ]);
-    for (const pipe of [stdout, stderr]) pipe.destroy(); // somebody may hold them open for ever
+    for (const pipe of [stdout, stderr]) pipe.destroy(); // another process may hold them open forever
     await output;
     over.abort();
     this.#pid = undefined;

@@ -2,7 +2,7 @@
 export interface LogLine {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** Who wrote it, such as `greet.1`. */
+  /** The instance that wrote it, such as `greet.1`. */
   readonly instance: string;
   readonly stream: "stdout" | "stderr";
   /** Without its line end; bytes that are no UTF-8 are replaced. May contain control characters. */

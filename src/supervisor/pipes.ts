@@ -56,7 +56,7 @@ export class PipeSource {
     this.ready = this.#refill();
   }
 
-  /** So many pipes; undefined where they cannot be had, or not now. Whoever takes them closes them. */
+  /** So many pipes; undefined if they cannot be made, or not now. The caller closes them. */
   take(count: number): Promise<Pipe[] | undefined> {
     if (this.#isUseless || this.#isClosed) return Promise.resolve(undefined);
     return new Promise((resolve) => {
@@ -66,7 +66,7 @@ export class PipeSource {
     });
   }
 
-  /** Closes the pipes that nobody has taken, and ends the shell. */
+  /** Closes the pipes that were not taken, and ends the shell. */
   close(): void {
     this.#isClosed = true;
     this.#shell?.stdin?.end();
@@ -80,7 +80,7 @@ export class PipeSource {
     }
   }
 
-  /** Those who wait go without. */
+  /** Programs that wait for pipes get none. */
   #giveUp(): void {
     for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
     if (!this.#isUseless && !this.#isClosed) return;
@@ -118,7 +118,7 @@ export class PipeSource {
       if (!isExhaustion(error) || (await ask(shell)) !== "made") this.#dropShell();
       return undefined;
     }
-    if ((await ask(shell)) === "made") return made; // only now nobody else has an end of them
+    if ((await ask(shell)) === "made") return made; // only now no other process has an end of them
     for (const { readEnd, writeEnd } of made) closeAll([readEnd, writeEnd]);
     return this.#dropShell();
   }

@@ -59,7 +59,7 @@ async function belongs(pid: number, { group, mark }: Kin): Promise<boolean> {
   return `\0${environment}`.includes(`\0${mark}`);
 }
 
-/** Sends a signal; false when nobody is there to get it. */
+/** Sends a signal; false if the process is gone. */
 export function sendSignal(target: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(target, signal);

@@ -1,6 +1,6 @@
 import type { RestartPolicy } from "../config/services.ts";
 
-/** Who has run this long has started well: failures before that count no more. Milliseconds. */
+/** After this much uptime the restart count begins again at zero. Milliseconds. */
 export const STEADY_MS = 10_000;
 
 /** How one life of an instance went. */

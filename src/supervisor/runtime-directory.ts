@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { LintelError } from "../message/failure.ts";
 import { endProcesses, sendSignal, statusOf } from "./processes.ts";
 
-/** Who holds a directory. */
+/** The process that holds a directory. */
 interface Holder {
   readonly pid: number;
   /** Of the process, so that another with its number is not taken for it. Empty where the system does not tell. */
@@ -109,7 +109,7 @@ async function makePrivate(path: string): Promise<void> {
   throw new LintelError("failed_precondition", text, { reason: "NOT_PRIVATE" });
 }
 
-/** Writes the lock, which nobody sees before it is whole. Resolves with who held it and is dead, if anybody. */
+/** Writes the lock, which becomes visible only when it is complete. Resolves with the dead process that held it, if any. */
 async function lock(path: string, holder: Holder): Promise<Holder | undefined> {
   const file = join(path, LOCK);
   const own = `${file}.${holder.run}`;
@@ -118,7 +118,7 @@ async function lock(path: string, holder: Holder): Promise<Holder | undefined> {
     if (await links(own, file)) return undefined;
     const before = await holderOf(file);
     if (before !== undefined && (await isAlive(before))) throw alreadyRunning(before);
-    // Moved away rather than removed: of two who find it dead only one moves it, and sees what it has moved.
+    // Moved away rather than removed: if two processes find it dead, only one moves it, and sees what it has moved.
     const dead = `${own}.dead`;
     await rename(file, dead).catch(() => undefined);
     const moved = await holderOf(dead);
@@ -139,13 +139,13 @@ async function links(from: string, to: string): Promise<boolean> {
     await link(from, to);
     return true;
   } catch (error) {
-    // Without what is to be linked, somebody else has it and has tidied up.
+    // If the file to be linked is gone, another process holds the lock and has cleaned up.
     if (["EEXIST", "ENOENT"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
     throw error;
   }
 }
 
-/** Undefined when there is no lock, or none that can be read: it is written whole, so that is nobody's. */
+/** Undefined if there is no lock, or none that can be read: locks are written whole, so such a lock belongs to no process. */
 async function holderOf(file: string): Promise<Holder | undefined> {
   try {
     const { pid, started, run } = JSON.parse(await readFile(file, "utf8")) as Partial<Holder>;

@@ -1,20 +1,20 @@
-/** A service: as many instances as its definition says, or as somebody has asked for since. */
+/** A service: as many instances as its definition says, or as the last `scale` asked for. */
 import type { ServiceDefinition } from "../config/services.ts";
 import type { HubListener } from "../gateway/native/listeners.ts";
 import { Instance, type InstanceOptions, type InstanceStatus } from "./instance.ts";
 import { LogRing, type LogLine } from "./log-ring.ts";
 
-/** What services need of whoever starts them. */
+/** What services need from the code that starts them. */
 export interface Surroundings extends Pick<
   InstanceOptions,
   "run" | "httpUrl" | "pipes" | "readiness" | "onState"
 > {
   /** What starts the command line of Lintel: a program and its first arguments. */
   readonly lintel: readonly string[];
-  /** Opens a socket of the hub that nobody else has. */
+  /** Opens a socket of the hub for this instance alone. */
   readonly openListener: () => Promise<HubListener>;
   readonly onLine: (line: LogLine) => void;
-  /** Told of changes that failed and that nobody waits for. */
+  /** Called with failed changes that nothing awaits. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -109,7 +109,7 @@ export class Service {
 
   #inTurn(change: () => Promise<void>): Promise<void> {
     const done = this.#turn.then(change);
-    this.#turn = done.catch(() => undefined); // whoever asked for it is told
+    this.#turn = done.catch(() => undefined); // the caller gets the error
     return done;
   }
 

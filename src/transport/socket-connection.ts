@@ -8,7 +8,7 @@ import type { Connection, ConnectionHandler, DescriptorPassing } from "./transpo
 const NOTHING = new Uint8Array(0);
 
 export interface SocketConnectionOptions {
-  /** Who is at the other end. */
+  /** The principal at the other end. */
   readonly remote: string;
   /**
    * Bytes that may be under way as copies before `send` asks to wait. Default 0: a write that the system takes at once

@@ -24,9 +24,6 @@ doorTest("serve --beam opens the gateway, says so, and tells of messages that ca
   const [kind, , , reason] = (await (await connection.attach("R", "print")).hears()) ?? [];
   assert.deepEqual([kind, reason], ["error", "NO_RESPONDERS"]);
   await connection.send("bad name");
-  await hub.prints(
-    /the message "bad name" failed: LintelError: "bad name" is not a legal subject/,
-    "stderr",
-  );
+  await hub.prints(/the message "bad name" failed: LintelError: "bad name" is not a legal subject/, "stderr");
   assert.equal((await hub.stop("SIGTERM")).exit, 0);
 });

@@ -88,7 +88,10 @@ const REFUSED: readonly [args: string[], stderr: RegExp][] = [
   ],
   [["work", "a", "--", "/etc/passwd"], /^lintel: COMMAND_NOT_FOUND: cannot start "\/etc\/passwd"/],
   [["work", "a", "--lines", "--stream", "--", "cat"], /^lintel: USAGE: --stream starts a process for every/],
-  [["work", "a", "--lines", "--type", "a/b", "--", "cat"], /^lintel: USAGE: --type cannot be used with --lines/],
+  [
+    ["work", "a", "--lines", "--type", "a/b", "--", "cat"],
+    /^lintel: USAGE: --type cannot be used with --lines/,
+  ],
   [["expose", "a.*", "127.0.0.1:1"], /"a\.\*" is not a subject/],
   [["expose", "a", "5432"], /It must be HOST:PORT or unix:PATH/],
   [["expose", "a", "127.0.0.1:0"], /It must be HOST:PORT or unix:PATH/],

@@ -33,7 +33,7 @@ const UNIMPLEMENTED: Failure = Object.freeze(
 /** What arrives from the hub: outcomes of requests made here, and requests and publications for what is served here. */
 export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
   readonly #options: DispatchOptions;
-  /** Somebody observes how long requests take. */
+  /** An observer measures how long requests take. */
   readonly #timesReplies: boolean;
 
   constructor(options: DispatchOptions) {

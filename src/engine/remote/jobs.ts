@@ -47,7 +47,7 @@ export class Jobs {
     return this.#table.size;
   }
 
-  /** Answers that came when nobody waited for them any more. */
+  /** Answers that came when they were no longer wanted. */
   get late(): number {
     return this.#late;
   }

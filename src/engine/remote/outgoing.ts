@@ -22,9 +22,9 @@ export interface Waiting extends Pending, Watched {
   subject: string;
 }
 
-/** A way to end, and who is told of it. */
+/** A way to end, and which sides are told. */
 interface Ending {
-  /** The hub is told that nobody waits for the answer any longer. */
+  /** The hub is told that the answer is no longer wanted. */
   readonly tellsHub: boolean;
   /** The sink is told. It is not where its caller has withdrawn the request. */
   readonly tellsSink: boolean;
@@ -47,7 +47,7 @@ export interface OutgoingOptions {
   /** One has ended. */
   readonly onReleased: () => void;
   readonly observer: Observer | undefined;
-  /** Who executes the requests, for observers: the hub at the other end. */
+  /** The worker that observers see: the hub at the other end. */
   readonly origin: Origin;
 }
 
@@ -59,7 +59,7 @@ export class Outgoing {
   readonly table: DeadlineTable<Waiting>;
   readonly #options: OutgoingOptions;
   readonly #unsent: Unsent<UnsentRequest>;
-  /** Undefined when nobody observes requests. */
+  /** Undefined without an observer of requests. */
   readonly #watch: RequestWatch | undefined;
 
   constructor(options: OutgoingOptions) {
@@ -166,7 +166,7 @@ export class Outgoing {
     if (!this.#unsent.add(id, { route, message })) throw LintelError.from(failure("IN_FLIGHT_FULL"));
   }
 
-  /** Ends a request, with its answer or for a reason. Its row is free before anybody hears of it. */
+  /** Ends a request, with its answer or for a reason. Its row is free before anything is called. */
   #settle(row: Waiting, how: Ending, why: Failure | undefined, answer?: Message, now?: number): void {
     const watch = this.#watch;
     const { id, tag } = row;

@@ -29,7 +29,7 @@ export class PublishBackpressure {
     return this.#writable.promise;
   }
 
-  /** There is room again, or nobody to wait for. */
+  /** There is room again, or nothing to wait for. */
   release(): void {
     this.#writable?.resolve();
     this.#writable = undefined;

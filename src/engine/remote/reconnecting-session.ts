@@ -31,7 +31,7 @@ const MAX_ATTEMPTS = 8;
  */
 export type ReconnectingState = "connecting" | "connected" | "closed";
 
-/** Shows a hub who this end is: a text, or a function that is asked for it before each attempt to connect. */
+/** The token of this end: a text, or a function that returns it before each attempt to connect. */
 export type Token = string | (() => string | Promise<string>);
 
 const TOKEN = /^[!-~]{1,8192}$/;
@@ -65,7 +65,7 @@ export interface ReconnectingSessionOptions {
   readonly onGoaway: (why: Failure) => void;
   /** Asked before each attempt. */
   readonly token: Token | undefined;
-  /** Nothing will be tried again: a TypeError for a URL that is not of its transport's form, else why the hub lets nobody in. */
+  /** Nothing will be tried again: a TypeError for a URL that is not of its transport's form, else why the hub refuses. */
   readonly onGivenUp: (error: TypeError | LintelError) => void;
   readonly onState: (state: ReconnectingState, why: Failure | undefined) => void;
 }
@@ -87,7 +87,7 @@ export class ReconnectingSession {
   #failures = 0;
   #timer: unknown;
   #over: (() => void)[] = [];
-  /** Why the last attempt failed, for those who wait for the first. */
+  /** Why the last attempt failed, for callers that wait for the first connection. */
   lastFailure: Failure | undefined;
 
   constructor(options: ReconnectingSessionOptions) {

@@ -17,7 +17,7 @@ export interface Incoming {
   readonly route: Route;
   /** For requests: the service. */
   readonly service: ServiceEntry | undefined;
-  /** For publications: who listens, as of `version`. */
+  /** For publications: the subscribers, as of `version`. */
   subscribers: readonly Subscriber[];
   version: number;
 }
@@ -107,7 +107,7 @@ export class Registrations {
     return this.#removeSubscription(number);
   }
 
-  /** The session is gone: nobody will confirm any more. */
+  /** The session is gone: no confirmation will arrive. */
   lost(): void {
     for (const number of this.#leaving) this.#removeService(number);
     this.#leaving.clear();
@@ -143,7 +143,7 @@ export class Registrations {
     if (entry?.accepted === true) entry.onEnded?.(why);
   }
 
-  /** The hub has ended the session because it did not keep up: who must not miss anything has missed something. */
+  /** The hub has ended the session because it did not keep up: subscriptions with overflow "disconnect" have missed something. */
   cutOff(why: Failure): boolean {
     const strict = [...this.#subscriptions.values()].filter(
       ({ overflow, accepted }) => accepted && overflow === "disconnect",
@@ -206,7 +206,7 @@ export class Registrations {
     const number = this.#next;
     this.#next = (number + 1) >>> 0 || 1;
     const { promise: ready, ...settle } = defer();
-    ready.catch(() => undefined); // whoever waits for it handles it; who does not wait must not be killed by it
+    ready.catch(() => undefined); // code that awaits it handles it; without that it must not end the process
     return { number, pattern, ready, settle, accepted: false, onEnded };
   }
 }

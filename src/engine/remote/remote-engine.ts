@@ -42,7 +42,7 @@ export interface RemoteEngineOptions extends Pick<SessionOptions<never>, "sideCh
   readonly tls?: TlsOptions;
   readonly random?: Random;
   /**
-   * Shows the hub who this is. A function is asked before each attempt to connect, so that a token may be renewed. A hub
+   * The token shown to the hub. A function is called before each attempt to connect, so that a token may be renewed. A hub
    * that refuses it is not dialed again.
    */
   readonly token?: Token;
@@ -78,7 +78,7 @@ export class RemoteEngine implements Engine {
   #routes = new Map<string, OutBinding>();
   readonly #onSessionEnded: (why: Failure) => void;
   #state: "open" | "draining" | "closed" = "open";
-  /** Why there is no session, while there is none: the hub cannot be reached, or it lets nobody in with these credentials. */
+  /** Why there is no session, while there is none: the hub cannot be reached, or it refuses these credentials. */
   #absent: Failure = failure("NOT_CONNECTED");
   readonly #publishing: PublishBackpressure;
   #onIdle: (() => void)[] = [];
@@ -148,7 +148,7 @@ export class RemoteEngine implements Engine {
 
   /**
    * Resolves when the link is open for the first time, or the next time if it is down, and when the engine is closed.
-   * Rejects with a TypeError when the URL is not of its transport's form, and with what the hub said when it lets nobody in
+   * Rejects with a TypeError when the URL is not of its transport's form, and with the hub's failure if it refuses
    * with these credentials.
    */
   connected(): Promise<void> {
@@ -350,7 +350,7 @@ export class RemoteEngine implements Engine {
     for (const waiter of waiters) waiter.reject(error);
     if (error instanceof TypeError) return;
     this.#absent = error.toFailure();
-    if (waiters.length === 0) this.#onSessionEnded(this.#absent); // else whoever connects is told
+    if (waiters.length === 0) this.#onSessionEnded(this.#absent); // else `connect` rejects
     this.#registered.refuseAll(this.#absent);
     this.#idle();
   }

@@ -14,9 +14,9 @@ export type { InUse };
 /** The attachments of one connection, however deep they are nested: how many may be in use, and which are. */
 export class Attachments {
   readonly site: BeamContext;
-  /** Who is at the other end, once it was let in. */
+  /** The principal at the other end, once it is admitted. */
   admitted: Admitted;
-  /** Who counts for what comes over the connection. */
+  /** The caller that everything on the connection counts for. */
   readonly caller: string;
   /** Where its messages and its workers come from, for observers. */
   origin: Origin;
@@ -33,7 +33,7 @@ export class Attachments {
     this.#onEmpty = onEmpty;
   }
 
-  /** It is known who is at the other end. */
+  /** The principal at the other end is known. */
   admit(admitted: Admitted): void {
     this.admitted = admitted;
     this.origin = { ...this.origin, principal: admitted.principal };
@@ -63,7 +63,7 @@ export class Attachments {
     }
   }
 
-  /** Tells whoever holds the other end of an attachment that its message has come to nothing, if there is room to. */
+  /** Tells the other end of an attachment that its message has failed, if there is room. */
   refuse(descriptor: number, why: Failure, generation: Generation): void {
     this.site.stats.refused++;
     if (!isSocket(descriptor)) {
@@ -111,7 +111,7 @@ export class Attachments {
     for (const one of this.#inUse) one.abort(why);
   }
 
-  /** Tells of a failure nobody else hears of. Each reason once: who fails often must not fill the log. */
+  /** Reports a failure that reaches nobody else. Each reason once, so that frequent failures do not fill the log. */
   report(why: Failure, where: string): void {
     if (this.#reported.has(why.reason) || this.#reported.size >= MAX_REPORTED) return;
     this.#reported.add(why.reason);

@@ -97,7 +97,7 @@ export class BeamCall implements Sink, BridgeOwner {
 
   failed(_tag: number, why: Failure): void {
     if (this.#state !== "waiting") return;
-    // Whoever cannot take the channel resets it for that reason, before it fails the request or at once behind.
+    // An end that cannot take the channel resets it for that reason, just before or after it fails the request.
     if (why.reason === UNSUPPORTED && this.#reset === undefined) queueMicrotask(() => this.#end(why));
     else this.#end(why);
   }

@@ -15,7 +15,7 @@ import { ByteBridge } from "./byte-bridge.ts";
 const CHANNEL = { receives: true, sends: true, messages: true };
 const GONE = Object.freeze(failure("CALLER_GONE", "the other end of the channel has left"));
 
-/** Who holds the bridge. */
+/** The owner of the bridge. */
 export interface BridgeOwner {
   /** Asked of every message that arrives from the peer, and of their end; false, and nothing is made of it. */
   admits(message: BeamMessage | undefined): boolean;
@@ -49,7 +49,7 @@ export class ChannelBridge implements MessageSocketEvents, StreamEvents, PumpSou
   // From the hub to the peer.
   #receiving: boolean;
 
-  /** `owner` is left out where nobody cares; `form` makes messages of what the hub's side sends. */
+  /** `owner` may be left out; `form` turns what the hub's side sends into messages. */
   constructor(
     link: MessageSocket,
     end: StreamEnd,
@@ -115,7 +115,7 @@ export class ChannelBridge implements MessageSocketEvents, StreamEvents, PumpSou
   closed(why: Failure | undefined): void {
     if (why?.code === "invalid_argument") this.#attachments.site.stats.malformed++;
     this.#linkOver = true;
-    // What has come up to its end must still be read: who sends and leaves is heard. A reset would overtake it.
+    // What has come up to its end must still be read: data sent before leaving is delivered. A reset would overtake it.
     const isHeard = this.#hasSent && !this.#isAnswered;
     const isClean = why === undefined && this.#inputEnded && (isHeard || !this.#receiving);
     if (!this.#isOver && !isClean) {
@@ -206,7 +206,7 @@ export class ChannelBridge implements MessageSocketEvents, StreamEvents, PumpSou
     this.#isOver = true;
     this.#window.close();
     this.#pump.stop(GONE);
-    this.#link.resume(); // or nobody would see it end
+    this.#link.resume(); // or its end would go unnoticed
   }
 }
 

@@ -16,7 +16,7 @@ export interface ConnectionEvents {
 }
 
 /**
- * One connection of a peer. What came over it lives on when it is closed: who has sent a message and leaves may still read
+ * One connection of a peer. What came over it outlives it: a program that has sent a message and leaves may still read
  * the answer from its own end of the attachment (B-37).
  */
 export class BeamConnection implements MessageSocketEvents {
@@ -48,7 +48,7 @@ export class BeamConnection implements MessageSocketEvents {
     return this.#intake.isIdle;
   }
 
-  /** Reads what comes once it is known who is there (B-7). */
+  /** Reads data once the principal is known (B-7). */
   open(): void {
     const { admission } = this.#site;
     if (admission.isOpen) return this.#become(admission.everyone);

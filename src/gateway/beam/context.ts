@@ -9,7 +9,7 @@ import type { BeamStats } from "./stats.ts";
 /** What all connections of a gateway share. */
 export class BeamContext {
   readonly engine: Engine;
-  /** Who gets in. */
+  /** Decides which callers are admitted. */
   readonly admission: Admission;
   readonly settings: BeamSettings;
   readonly budget: ReadBudget;
@@ -34,7 +34,7 @@ export class BeamContext {
     this.budget = budget;
   }
 
-  /** Each connection is a caller of its own: who uses the socket has no address. */
+  /** Each connection is a caller of its own, because programs on the socket have no address. */
   nextCaller(): string {
     this.#callers++;
     return `beam ${this.#callers}`;

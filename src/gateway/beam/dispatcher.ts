@@ -45,7 +45,7 @@ export class BeamDispatcher implements Sink {
     return this.#pending === 0 && this.#calls === 0;
   }
 
-  /** Takes a message that came over a link. `own` has the patterns that whoever sends it serves itself. */
+  /** Takes a message that came over a link. `own` has the patterns that its sender serves itself. */
   take(
     message: BeamMessage,
     attachment: number | undefined,

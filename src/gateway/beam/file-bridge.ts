@@ -138,7 +138,7 @@ class FileSource implements StreamEvents, PumpSource, InUse {
     // likewise
   }
 
-  /** All was sent, or nobody wants the rest, or there is none to be had. */
+  /** Everything was sent, or the rest is not wanted or not available. */
   #finish(why: Failure | undefined): void {
     if (this.#isOver || (why === undefined && this.#pump.isOpen)) return;
     this.#isOver = true;

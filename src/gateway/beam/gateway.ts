@@ -80,7 +80,7 @@ export class BeamGateway implements Gateway {
       "TOO_MANY",
       `the limit of ${settings.maxConnections} connections is reached`,
     );
-    // Who has connected and says nothing keeps nobody out: the oldest gives way.
+    // Silent connections keep no others out: a new one replaces the oldest silent one.
     if (this.#connections.size >= settings.maxConnections)
       [...this.#connections].find(({ isSilent }) => isSilent)?.abort(why);
     if (this.#connections.size >= settings.maxConnections) {

@@ -9,7 +9,7 @@ import type { MessageSocket, MessageSocketEvents } from "./message-socket.ts";
 import type { BeamMessage } from "./message.ts";
 import { ACCEPTED_LINE, isOffer } from "./opening.ts";
 
-/** Ends the request. False when nobody waits for it any more. */
+/** Ends the request. False if its outcome is no longer wanted. */
 export interface Outcome {
   answer(message: Message): boolean;
   fail(why: Failure): void;
@@ -45,7 +45,7 @@ export class BeamJob implements MessageSocketEvents, BridgeOwner {
     return this.#bridge.start();
   }
 
-  /** Nobody waits for it. */
+  /** Its outcome is no longer wanted. */
   cancel(): void {
     this.#isDone = true;
     this.#bridge?.detach(failure("CALLER_GONE"));

@@ -75,7 +75,7 @@ export class MessageSocket implements DescriptorSocketHandler, FrameSink {
     this.#socket.open(this);
   }
 
-  /** From now on somebody else holds it. */
+  /** From now on it has another owner. */
   handOver(events: MessageSocketEvents): void {
     this.#events = events;
   }

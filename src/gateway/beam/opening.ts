@@ -3,7 +3,7 @@ import { findHeader, headerLine } from "../../message/headers.ts";
 import type { Message } from "../../message/message.ts";
 
 const OPEN = ":open";
-/** An answer without a channel is welcome, too: who asks does not know which of the two it is to be. */
+/** An answer without a channel is equally welcome, because the requester does not know which of the two it will get. */
 const OFFER = ":offer";
 
 /** Of a request that offers its first stream as a channel. */

@@ -14,7 +14,7 @@ export type PlainMode = (typeof PLAIN_MODES)[number];
 export interface BeamFileOptions {
   /** Where the socket is made. */
   readonly path: string;
-  /** Permissions of the socket, as a number or in octal digits: who may write to it may connect. Default "0600". */
+  /** Permissions of the socket, as a number or in octal digits: programs that may write to it may connect. Default "0600". */
   readonly mode?: number | string;
   /** Subjects begin with it: with `legacy`, a message `print` goes to `legacy.print`. Default: none. */
   readonly prefix?: string;

@@ -6,11 +6,11 @@ export type BeamStats = {
   attachments: number;
   /** Messages that came on connections. */
   messages: number;
-  /** Messages without an attachment that came to nothing: nobody served them, the worker failed, and so on. */
+  /** Messages without an attachment that failed: there was no worker, the worker failed, and so on. */
   lost: number;
   /** Messages and attachments that were refused: names that are no subject, too many attachments, and so on. */
   refused: number;
-  /** Messages on attachments that nobody took any more. */
+  /** Messages on attachments that were no longer in use. */
   dropped: number;
   /** Connections and attachments that were ended because their bytes break the format. */
   malformed: number;

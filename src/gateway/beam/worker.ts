@@ -81,7 +81,7 @@ export class BeamWorker implements MessageSocketEvents {
   #sent(): void {
     if (this.#link.isReady) return;
     for (const service of this.#services) service.pause();
-    // Who was given something is resumed last the next time.
+    // A worker that just got a request is resumed last the next time.
     this.#services.push(...this.#services.splice(0, 1));
   }
 

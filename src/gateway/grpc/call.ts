@@ -14,7 +14,7 @@ export interface GrpcCallEvents {
   failed(why: Failure): void;
   /** What was sent has been taken, after `isFull` was true. */
   drained(): void;
-  /** The call is over, whoever ended it; called once. */
+  /** The call is over, whichever end ended it; called once. */
   closed(): void;
 }
 

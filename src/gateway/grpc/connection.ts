@@ -44,10 +44,10 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
   readonly #call: GrpcCall;
   readonly #site: GrpcContext;
   readonly origin: Origin;
-  /** Who is at the other end. */
+  /** The principal at the other end. */
   readonly #admitted: Admitted;
   #unwatch: (() => void) | undefined;
-  /** Who counts for its registrations. */
+  /** The caller that its registrations count for. */
   readonly #caller: string;
   readonly #onOver: () => void;
   readonly #watch: Watchdog;

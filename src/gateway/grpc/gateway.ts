@@ -43,7 +43,7 @@ const IDLE_MS = 60_000;
 /** Connections have this long to end by themselves when the gateway is closed. Milliseconds. */
 const CLOSING_MS = 1_000;
 
-/** Begins a call: given who has made it, who counts for it, and what is to be called when it is over. */
+/** Begins a call: gets its principal, the caller it counts for, and a function to call when it is over. */
 type Begin = (admitted: Admitted, caller: string, over: () => void) => void;
 
 /** Opens the gateway. Rejects with `invalid_argument` for options that are wrong, and with the system's errors of listening. */
@@ -169,7 +169,7 @@ export class GrpcGateway implements Gateway, GrpcContext {
         before = bytesRead();
         session.ping((error) => error ?? heartbeat.heard());
       },
-      // Where the way is slow a ping waits behind the jobs; whoever takes them in says so, if nothing else.
+      // Where the way is slow a ping waits behind the jobs; reading them is a sign of life too.
       lost: () => (bytesRead() === before ? session.destroy() : heartbeat.start()),
     });
     session.on("close", () => {

@@ -23,9 +23,9 @@ export type Watcher = (outcome: Outcome | undefined) => void;
 
 interface Entry {
   readonly id: string;
-  /** Who counts for it. */
+  /** The caller it counts for. */
   readonly caller: string;
-  /** Who has asked, and may fetch it. */
+  /** The principal that made the request, and may fetch the answer. */
   readonly admitted: Admitted;
   /** Undefined while pending. */
   outcome: Outcome | undefined;
@@ -39,7 +39,7 @@ interface Entry {
   timer: unknown;
 }
 
-/** 144 random bits: whoever knows an id was told it. */
+/** 144 random bits, so that ids cannot be guessed. */
 const ID_BYTES = 18;
 /** Handle of a request that is being made: no engine gives it. */
 const STARTING = -1;

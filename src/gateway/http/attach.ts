@@ -26,7 +26,7 @@ export function attach(server: Server, gateway: EmbeddedGateway): () => void {
   };
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (gateway.upgrade(request, socket, head)) return;
-    // Others who listen know which upgrades are theirs. Without them node would have passed the offer over.
+    // Other listeners know which upgrades are theirs. Without them node would have ignored the offer.
     if (server.listenerCount("upgrade") === 1) serveWithoutUpgrade(server, request, socket, head);
   };
   server.emit = filtered;
@@ -34,7 +34,7 @@ export function attach(server: Server, gateway: EmbeddedGateway): () => void {
   return () => {
     attached = false;
     server.off("upgrade", onUpgrade);
-    if (server.emit !== filtered) return; // somebody has come in between: it stays, and lets everything through
+    if (server.emit !== filtered) return; // other code has replaced it in the meantime: ours stays, and lets everything through
     if (before === undefined) Reflect.deleteProperty(server, "emit");
     else Object.defineProperty(server, "emit", before);
   };

@@ -1,4 +1,4 @@
-/** Finds out who has sent a request, before anything is done for it. */
+/** Finds out the principal of a request, before anything is done for it. */
 import { tryAdmit, type Admission, type Admitted } from "../../access/admission.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { bearerToken } from "../../message/peer-identity.ts";
@@ -17,7 +17,7 @@ export class Authentication {
     this.#again = again;
   }
 
-  /** Who has sent it, or why that is not known; undefined while the access is still being asked. */
+  /** The principal that sent it, or why it is unknown; undefined while the access check runs. */
   of(exchange: Exchange): Admitted | Failure | undefined {
     const { everyone, isOpen } = this.#admission;
     if (isOpen) return everyone;
@@ -42,7 +42,7 @@ export class Authentication {
   }
 }
 
-/** Two of them could be read as one by us and as the other by whoever stands before us. */
+/** Two of them could be read as one by us and as the other by a proxy in front of us. */
 function authorizationOf(rawHeaders: readonly string[]): string | Failure | undefined {
   let found: string | undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {

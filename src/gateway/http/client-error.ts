@@ -10,7 +10,7 @@ export interface ClientError extends Error {
 const CR = 13;
 const SPACE = 32;
 
-/** The failure to answer with; undefined when there is nobody to answer, or an answer is on its way already. */
+/** The failure to answer with; undefined if the caller is gone, or an answer is already on its way. */
 export function failureOfClientError(error: ClientError): Failure | undefined {
   const { code } = error;
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") return failure("REQUEST_TIMEOUT");

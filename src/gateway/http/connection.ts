@@ -51,7 +51,7 @@ export interface Outgoing {
 /** A request body that comes in as a stream. */
 export interface IncomingStream {
   readonly exchange: Exchange;
-  /** True when it is the caller who keeps everybody waiting. */
+  /** True if the other side waits for the caller. */
   readonly isAwaited: boolean;
   /** The exchange is over: what is still to come is dropped. */
   stop(): void;
@@ -66,7 +66,7 @@ const UNREAD_MARK = 1_048_576;
 export interface ConnectionDriver {
   /** Where the gateway's own paths begin for the caller: empty, or the path under which an app has it. */
   readonly base: string;
-  /** False when what is sent would not reach anybody. */
+  /** False if what is sent would not reach the caller. */
   readonly isOpen: boolean;
   /** Where the caller has connected to. */
   readonly at: ListenerAddress;
@@ -126,10 +126,10 @@ export class Exchange {
   readonly expectsContinue: boolean;
   /** The response that goes out before this one. */
   before: Outgoing | undefined;
-  /** By the gateway's clock; 0 when nobody asks for it. */
+  /** By the gateway's clock; 0 if it is not needed. */
   readonly startedAt: number;
   state: "arrived" | "receiving" | "running" | "streaming" | "done" = "arrived";
-  /** Who has sent it, or why that is not known. Undefined until it was asked. */
+  /** The principal that sent it, or why it is unknown. Undefined before the check. */
   admission: Admitted | Failure | undefined;
   path = "";
   head = "";
@@ -186,7 +186,7 @@ export class Exchange {
     return { gateway: "http", remote: connection.driver.remote, principal };
   }
 
-  /** Who has sent it. To be asked for once it was let in. */
+  /** The principal that sent it. Use it only after admission. */
   get admitted(): Admitted {
     if (this.admission === undefined || "code" in this.admission)
       throw new LintelError("internal", "a request is answered before its sender was let in");
@@ -213,7 +213,7 @@ export class HttpConnection {
   readonly pending: Exchange[] = [];
   /** Exchanges that have arrived and not begun. At the most what one read of the socket can hold: it is paused then. */
   readonly waiting: Exchange[] = [];
-  /** Responses that are decided and wait for the end of the turn: the caller is not the one who is slow. */
+  /** Responses that are decided and wait for the end of the turn: the caller is not the slow side. */
   unsent = 0;
   /** Bytes of whole answers that wait for the caller to read. */
   unread = 0;
@@ -235,7 +235,7 @@ export class HttpConnection {
     this.driver = line;
   }
 
-  /** Who counts for what comes over it. */
+  /** The caller that everything on it counts for. */
   get caller(): string {
     this.#caller ??= callerAt(this.driver.remote);
     return this.#caller;

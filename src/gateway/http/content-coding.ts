@@ -49,7 +49,7 @@ export function decodeBody(
   then: (outcome: Uint8Array | Failure) => void,
 ): void {
   const { caller } = exchange.connection;
-  // As much as it may become: nobody knows how much it will be.
+  // The most it may become, because its real size is unknown.
   const more = Math.max(0, most - exchange.held);
   if (!bodies.take(caller, more)) return then(BODIES_FULL);
   exchange.held += more;

@@ -173,7 +173,7 @@ export class HeadReader {
     );
   }
 
-  /** The header block for who answers at a target, with a line of the body's length besides. */
+  /** The header block for the worker of a target, with an additional line for the body's length. */
   blockFor(method: string, target: BlockTarget, line: ConnectionDriver, length: string): string | undefined {
     const { mode, params, base } = target;
     if (mode !== "app") return this.block(method, params, "", length);

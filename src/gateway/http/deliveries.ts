@@ -1,4 +1,4 @@
-/** What becomes of responses that somebody wants to know the fate of. */
+/** Finds out whether responses were delivered, for code that needs to know. */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Delivery } from "../http-api.ts";
@@ -17,7 +17,7 @@ interface Watched {
 
 /**
  * Responses that a connection has not taken yet. A response is lost only if part of it was never handed to the system:
- * nobody can have read all of it then. Nothing that happens later proves as much. A client that has read a response may
+ * the caller cannot have read all of it then. Nothing that happens later proves as much. A client that has read a response may
  * reset the connection, and over TLS most do so by closing it.
  */
 export class Deliveries {
@@ -27,7 +27,7 @@ export class Deliveries {
 
   /**
    * `isExact`: what is written to the socket is handed to the system at once, or counts as its `writableLength`. Over TLS a
-   * socket tells a turn of the loop late what it has sent; in a server of somebody else's there may be more between.
+   * socket tells a turn of the loop late what it has sent; in an app's own server there may be more in between.
    */
   constructor(socket: Socket, isExact: boolean) {
     this.#socket = socket;

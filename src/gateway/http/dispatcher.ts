@@ -34,7 +34,7 @@ const NOWHERE: Failure = failure("BAD_REQUEST");
 
 type DispatcherOptions = ResponderOptions & {
   readonly apisFirst?: boolean;
-  /** Who gets in. Default: everybody. */
+  /** Decides which callers are admitted. Default: all. */
   readonly admission?: Admission;
 };
 
@@ -154,7 +154,7 @@ export class Dispatcher implements Sink {
     this.responder.refuse(exchange, why);
   }
 
-  /** Answers that are streams get a time of grace. To be followed by `drained`, when nobody is left. */
+  /** Answers that are streams get a time of grace. Follow it with `drained`, which resolves when no caller is left. */
   drain(): void {
     this.#streams.drain();
   }
@@ -282,7 +282,7 @@ export class Dispatcher implements Sink {
     else this.#begun(exchange, bodyLength);
   }
 
-  /** It is known now who has sent it. Others may have been examined meanwhile. */
+  /** Its principal is now known. Other requests may have been examined in the meantime. */
   #resume(exchange: Exchange): void {
     try {
       this.#examine(exchange);
@@ -345,7 +345,7 @@ export class Dispatcher implements Sink {
     if (exchange.expectsContinue) exchange.response.writeContinue();
   }
 
-  /** To who answers it, with its body. */
+  /** Passes it on to be answered, with its body. */
   #handOn(exchange: Exchange, body: Uint8Array): void {
     const { call, target } = exchange;
     exchange.state = "running";

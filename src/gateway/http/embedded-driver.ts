@@ -1,4 +1,4 @@
-/** The line of a request that a server of somebody else's has received: one request, and nothing of its connection. */
+/** The driver of a request that an app's own server has received: one request, without access to its connection. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../runtime/clock.ts";
 import type { AccessRule, ListenerAddress } from "../../transport/origins.ts";
@@ -73,7 +73,7 @@ export class EmbeddedDriver implements ConnectionDriver {
   }
 
   ended(): void {
-    // the server answers nobody who has ended its side
+    // the server does not answer a caller that has ended its side
   }
 
   watch(_response: Outgoing, delivery: Delivery): void {

@@ -1,4 +1,4 @@
-/** The HTTP gateway inside somebody else's server: the same dispatcher, behind functions that an app calls. */
+/** The HTTP gateway inside an app's own server: the same dispatcher, behind functions that the app calls. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Engine } from "../../engine/engine.ts";
@@ -108,7 +108,7 @@ export class EmbeddedGateway implements HttpHandler {
       const onGone = (): void => {
         this.#dispatcher.left(connection);
         outgoing.fail(LintelError.of("CALLER_GONE"));
-        resolve(new Response(null, { status: 499 })); // nobody reads it
+        resolve(new Response(null, { status: 499 })); // it is not read
       };
       const incoming = new FetchRequest(request, url, onGone);
       const outgoing = new FetchResponse(request.method === "HEAD", { resolve, onOver, onGone });
@@ -138,7 +138,7 @@ export class EmbeddedGateway implements HttpHandler {
       return dispatcher.refuse(connection, request, response, target, UNKNOWN_EXPECTATION, 417);
     if (!hasLostBody(request)) {
       dispatcher.arrive(connection, request, response, target, expectsContinue);
-      if (connection.state === "taken") this.#ended(connection); // a session, which nobody waits for here
+      if (connection.state === "taken") this.#ended(connection); // a session, which is not awaited here
       return;
     }
     const error = bodyIsGone(dispatcher.responder.logPath(url));
@@ -211,7 +211,7 @@ function baseOf({ path = "/" }: HandlerOptions): string {
   throw new LintelError("invalid_argument", text);
 }
 
-/** True when somebody has read the body before. */
+/** True if the body has been read before. */
 function hasLostBody({ headers, readableDidRead }: IncomingMessage): boolean {
   if (!readableDidRead) return false;
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;

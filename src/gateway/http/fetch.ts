@@ -6,7 +6,7 @@ import type { Delivery } from "../http-api.ts";
 import type { Incoming, ConnectionDriver, Outgoing } from "./connection.ts";
 import type { Problem } from "./problem.ts";
 
-/** A request whose body is read when somebody listens for it. */
+/** A request whose body is read when it gets a listener. */
 export class FetchRequest implements Incoming {
   readonly method: string;
   readonly httpVersionMajor = 1;
@@ -106,7 +106,7 @@ export interface FetchOutcome {
   readonly resolve: (response: Response) => void;
   /** Its body is, too, or never will be. */
   readonly onOver: () => void;
-  /** Nobody reads its body any more. */
+  /** Its body is no longer read. */
   readonly onGone: () => void;
 }
 
@@ -137,7 +137,7 @@ export class FetchResponse implements Outgoing {
   }
 
   writeContinue(): void {
-    // whoever has received the request has seen to that
+    // the server that received the request has done that
   }
 
   writeHead(status: number, headers: readonly string[]): void {
@@ -207,7 +207,7 @@ function latin1Of(text: string | Uint8Array): Uint8Array {
   return typeof text === "string" ? Buffer.from(text, "latin1") : text;
 }
 
-/** The line of a request that has been received by somebody else, who has not told by what means. */
+/** The driver of a request that other code has received in an unknown way. */
 export class FetchDriver implements ConnectionDriver {
   readonly base: string;
   readonly remote: undefined;
@@ -222,7 +222,7 @@ export class FetchDriver implements ConnectionDriver {
   }
 
   get isOpen(): boolean {
-    return true; // who aborts it is told to have left
+    return true; // an abort counts as leaving
   }
 
   pause(): void {

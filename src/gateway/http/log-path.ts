@@ -1,7 +1,7 @@
 /** Paths as a log may show them. */
 
 const AUTHORITY = /^[a-z][a-z0-9+.-]*:\/\/[^/]*/i;
-/** Below these the hub hands out ids, and who knows one may fetch an answer or write into a session. */
+/** Below these paths the hub hands out ids, with which one may fetch an answer or write into a session. */
 const OWN = /(\/\.lintel\/[a-z]+\/).+$/is;
 
 /**
@@ -22,6 +22,6 @@ function decode(path: string): string {
   try {
     return decodeURIComponent(path);
   } catch {
-    return path; // what it stands for nobody can say
+    return path; // it stands for nothing known
   }
 }

@@ -15,7 +15,7 @@ import type { RouteOptions } from "./route-options.ts";
 export interface AsyncAnswersFileOptions {
   /** Answers pending or kept. Past it: 503 `IN_FLIGHT_FULL`. Default 4,096. */
   readonly max?: number;
-  /** How long an answer nobody fetches is kept. Default 60 s. */
+  /** How long an answer is kept to be fetched. Default 60 s. */
   readonly keep?: Duration;
   /** Size of all kept answers. Past it the oldest are dropped, those of the same caller first. Default 64 MiB. */
   readonly maxBytes?: Size;
@@ -55,7 +55,7 @@ export interface HttpFileOptions {
   readonly callerShare?: number;
   /** Certificates: the port then speaks HTTPS. `false` for none where the hub has some. Default: those of the hub. */
   readonly tls?: TlsOptions | false;
-  /** An event stream that is quiet gets a comment this often, so that nobody on the way takes it for dead. Default 15 s. */
+  /** An event stream that is quiet gets a comment this often, so that no proxy takes it for dead. Default 15 s. */
   readonly sseKeepAlive?: Duration;
   /** A streamed answer is aborted when its worker sends nothing for this long. Default 0: never. */
   readonly streamIdle?: Duration;
@@ -93,7 +93,7 @@ export interface HttpOptions extends HttpFileOptions, OldNames<Renamed> {
   readonly port?: number;
   /** Called once for every request that has ended. */
   readonly onRequest?: (record: RequestRecord) => void;
-  /** Called for errors nobody else hears of: a defect in the gateway, or the listening socket's. */
+  /** Called with errors that reach nobody else: a defect in the gateway, or an error of the listening socket. */
   readonly onFault?: (error: unknown) => void;
   readonly clock?: Clock;
 }

@@ -93,7 +93,7 @@ function takesPreflight({ byMethod, any }: Resolution): boolean {
 }
 
 /**
- * True for a link to a web app that somebody has followed on a foreign page: the browser then shows the app instead of the
+ * True for a link to a web app on a foreign page that a user has followed: the browser then shows the app instead of the
  * page. Browsers do not say where they come from to names without TLS; there the app itself decides, as on a port of its own.
  */
 function isLink({ method, rawHeaders }: Incoming, { byMethod, any }: Resolution): boolean {

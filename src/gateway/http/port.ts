@@ -36,7 +36,7 @@ const STRAY_LINE_END = Object.freeze(
 export interface HttpDependencies extends ResponderOptions {
   /** Hears of requests. */
   readonly observer?: Observer | undefined;
-  /** Who gets in. Default: everybody. */
+  /** Decides which callers are admitted. Default: all. */
   readonly admission?: Admission;
   /** All APIs precede routes for every path. Default false: each says so of itself. */
   readonly apisFirst?: boolean;
@@ -155,7 +155,7 @@ class HttpPort implements HttpListening {
     this.#secure.renew(this.#server as unknown as TlsServer, tls); // it is one where there are certificates
   }
 
-  /** Resolves when every caller has its answer. The port stays open for those who need it, until `close`. */
+  /** Resolves when every caller has its answer. The port stays open for sessions that need it, until `close`. */
   drain(): Promise<void> {
     const { responder } = this.#dispatcher;
     if (this.#leaving === undefined) {
@@ -360,7 +360,7 @@ class HttpPort implements HttpListening {
     });
   }
 
-  /** False when a connection that is quiet waits for nobody but the caller. */
+  /** False if a quiet connection waits only for the caller. */
   #isHeardOf({ upload, pending, unsent }: HttpConnection, socket: Socket): boolean {
     if (unsent > 0) return true; // its timer begins anew with the response
     if (upload?.isAwaited === true && upload.exchange.state === "running") {

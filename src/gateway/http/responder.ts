@@ -30,7 +30,7 @@ const FALLBACK_REASONS: ReadonlySet<string> = new Set([
   "HEARTBEAT_LOST",
 ]);
 
-/** What the caller hears of an error that is nobody's but ours. */
+/** What the caller gets for a defect of the hub itself. */
 const DEFECT: Failure = {
   code: "internal",
   reason: "INTERNAL",
@@ -66,7 +66,7 @@ export class Responder {
   readonly #freed: (connection: HttpConnection) => void;
   readonly #atEndOfTurn = deferToEndOfTick();
   /**
-   * Responses that go out at the end of this turn of the loop, one right after the other: who reads them is awake for all of
+   * Responses that go out at the end of this turn of the loop, one right after the other: the reader is awake for all of
    * them then, and waking is what costs.
    */
   #whole: Whole[] = [];
@@ -167,7 +167,7 @@ export class Responder {
     if (state === "done") return;
     this.end(exchange, state === "streaming" ? status : 499, reason);
     if (connection.state !== "open") return;
-    // Its head may have been written before anybody knew that it would be the last.
+    // Its head may have been written before it was known to be the last.
     if (this.draining && connection.last === response) connection.driver.end(response, true);
     this.#freed(connection);
   }
@@ -313,7 +313,7 @@ export class Responder {
     });
   }
 
-  /** Hands a record to whoever wants it. */
+  /** Passes a record to `onRequest`. */
   record(record: RequestRecord): void {
     this.#settings.observer?.httpRequest?.(record);
   }

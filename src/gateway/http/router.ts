@@ -195,7 +195,7 @@ export class Router {
   }
 }
 
-/** Who wrote such a route meant the paths it names; one for every path is not about those of an API. */
+/** Such a route is meant for the paths it names; a route for every path is not meant for those of an API. */
 function beginsLiterally({ segments }: RouteSpec): boolean {
   return segments[0]?.kind === "literal";
 }

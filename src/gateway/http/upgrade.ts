@@ -1,4 +1,4 @@
-/** Requests with an `Upgrade` header, which node treats differently as soon as anybody listens for them. */
+/** Requests with an `Upgrade` header, which node treats differently as soon as there is a listener for them. */
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { namedByConnection } from "./hop-by-hop.ts";
@@ -9,7 +9,7 @@ export function asksForWebSocket({ headers }: IncomingMessage): boolean {
 }
 
 /**
- * Serves a request as if it had asked for no upgrade, which is what node does when nobody listens: to HTTP/2, say, which
+ * Serves a request as if it had asked for no upgrade, which is what node does without a listener: to HTTP/2, for example, which
  * some clients always offer. Node has let go of the socket, so the request is written down again, without the offer, and
  * given back to the server with all that follows it.
  */

@@ -18,7 +18,7 @@ const ANSWERED = Object.freeze(failure("CALLER_GONE", "the request has ended bef
  * | state   | meaning                                            | next              |
  * |---------|----------------------------------------------------|-------------------|
  * | flowing | it comes in, or waits for credit                   | dropped, complete |
- * | dropped | nobody wants the rest: read so that the caller gets to read its answer | complete |
+ * | dropped | the rest is not wanted; it is read so that the caller can read its answer | complete |
  * | complete| all has come in, or nothing more will              |                   |
  */
 export class Upload implements IncomingStream, StreamEvents, PumpSource {
@@ -44,7 +44,7 @@ export class Upload implements IncomingStream, StreamEvents, PumpSource {
     this.#onTooLarge = onTooLarge;
   }
 
-  /** True when it is the caller who keeps everybody waiting. */
+  /** True if the other side waits for the caller. */
   get isAwaited(): boolean {
     return this.#state === "flowing" && this.#pump.isIdle;
   }

@@ -53,7 +53,7 @@ export function answerOf(
   return Message.ofBytes(body, `${head}${headerLine("content-type", type)}`, Format.typed);
 }
 
-/** What a body is that nobody has given a type. */
+/** How a body without a content type is read. */
 function formatOf(body: Uint8Array): Format {
   const [first] = body;
   if (first === undefined || first === BRACE || first === BRACKET) return Format.typed;

@@ -119,7 +119,7 @@ export class JobsGateway implements Gateway, HttpApi {
       polls: share(maxPolls),
       refusal: () => this.#refusal,
       due: (poll) => {
-        // One turn later: whoever has left by now is seen leaving before its job is written.
+        // One turn later: a worker that has left by now is noticed before its job is written.
         if (this.#due.length === 0) atEndOfTurn(() => atEndOfTurn(() => this.#send()));
         this.#due.push(poll);
       },
@@ -152,7 +152,7 @@ export class JobsGateway implements Gateway, HttpApi {
   logPath(path: string): string {
     const [, id, verb] = JOB_PATH.exec(path) ?? [];
     if (id === undefined) return path;
-    return verb !== undefined && VERBS.has(verb) ? `${JOBS}/*/${verb}` : `${JOBS}/*`; // who reads a log could use the id
+    return verb !== undefined && VERBS.has(verb) ? `${JOBS}/*/${verb}` : `${JOBS}/*`; // a reader of the log could use the id
   }
 
   take(call: HttpCall): void {

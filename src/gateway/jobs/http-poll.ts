@@ -39,7 +39,7 @@ const ENOUGH_BYTES = 4_194_304;
  * |---------|-----------------------------------------------------|-----------------------------------------------|
  * | waiting | it has no job                                       | due, over (time is up, caller gone, refused)  |
  * | due     | it has jobs, which go out at the end of the next turn | over, waiting (all of them were withdrawn)    |
- * | over    | answered, or nobody is there                        |                                               |
+ * | over    | answered, or the worker has left                    |                                               |
  */
 export class HttpPoll implements Poll, Delivery {
   room: number;

@@ -11,7 +11,7 @@ interface Lease extends Pending {
 
 export interface JobTableOptions {
   readonly clock: Clock;
-  /** Ids nobody can guess, none twice. */
+  /** Ids that cannot be guessed, none twice. */
   readonly newId: () => string;
   /** Ids of jobs that have ended, kept to tell why; the oldest are forgotten. */
   readonly remembered: number;
@@ -50,7 +50,7 @@ export class JobTable {
   /** The job that was given this id, which may have ended; undefined when there was none, or it is forgotten. */
   find(id: string): Job | undefined {
     const job = this.#jobs.get(id);
-    return job?.state === "ready" ? undefined : job; // an id that was never given to anybody
+    return job?.state === "ready" ? undefined : job; // an id that was never handed out
   }
 
   add(owner: JobOwner, number: number, request: Message, deadline: number, attempt: number): Job {

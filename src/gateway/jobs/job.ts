@@ -50,7 +50,7 @@ export const NEXT_STATES: Readonly<Record<JobState, readonly JobState[]>> = {
   withdrawn: [],
 };
 
-/** Who has given a job out, and ends it. */
+/** The owner of a job, which handed it out and ends it. */
 export interface JobOwner {
   readonly subject: string;
   /** Answers a job that is out. False when the engine waits for it no longer. */
@@ -66,7 +66,7 @@ export interface JobOwner {
 }
 
 export interface Job {
-  /** Unguessable: who knows it was given the job. */
+  /** Cannot be guessed: only the worker that got the job knows it. */
   readonly id: string;
   readonly owner: JobOwner;
   /** The engine's number for it. */
@@ -92,8 +92,8 @@ export function isOut(job: Job): boolean {
 }
 
 /**
- * Answers a job that is out. Returns why the worker's call has failed: nobody waits for the answer, or it cannot be sent to
- * the caller, who hears of `BAD_ANSWER` then. To the worker that is a mistake in what it has sent.
+ * Answers a job that is out. Returns why the worker's call has failed: the answer is no longer wanted, or cannot be sent to
+ * the caller, which then gets `BAD_ANSWER`. For the worker that is a mistake in its call.
  */
 export function answerJob(job: Job, answer: Message): Failure | undefined {
   let unsent: Failure | undefined;

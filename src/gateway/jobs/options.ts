@@ -5,7 +5,7 @@ import type { Duration } from "../../message/quantity.ts";
 import { isSubject } from "../../message/subject.ts";
 import type { PullServiceOptions } from "./worker.ts";
 
-/** A service whose requests may be pulled, known before anybody polls. */
+/** A service whose requests may be pulled, known before the first poll. */
 export interface JobServiceFileOptions {
   /**
    * What becomes of a request whose worker is lost, also of workers that are sent theirs. `at-most-once` fails it as
@@ -22,10 +22,10 @@ export interface JobServiceOptions extends JobServiceFileOptions, OldNames<"leas
 
 /** What files, variables and flags can say too. Times are milliseconds or text such as "5s". */
 export interface JobsFileOptions {
-  /** Services that keep a queue even if nobody polls, by their subjects. */
+  /** Services that keep a queue even without a poll, by their subjects. */
   readonly services?: Readonly<Record<string, JobServiceOptions>>;
   /**
-   * `astrohub`: jobs look as AstroHub's do unless a poll asks otherwise, and requests wait for services that nobody has
+   * `astrohub`: jobs look as AstroHub's do unless a poll asks otherwise, and requests wait for services that were never
    * polled yet.
    */
   readonly compat?: "astrohub";
@@ -53,7 +53,7 @@ export type PollListener = (event: "polled" | "left", subject: string) => void;
 
 /** What the gateway is opened with. */
 export interface OpenJobsOptions {
-  /** Undefined when nobody has said anything of it: then its paths give way to routes for every path. */
+  /** Undefined if it was not configured: then routes for every path win over its paths. */
   readonly jobs?: true | JobsOptions | undefined;
 }
 

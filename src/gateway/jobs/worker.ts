@@ -27,12 +27,12 @@ export interface PullServiceOptions {
   readonly leaseMs: number | undefined;
 }
 
-/** Polls of one service are one worker of the engine, whoever makes them. */
+/** All polls of one service are one worker of the engine. */
 const POLLS: Origin = Object.freeze({ gateway: "jobs", remote: undefined, principal: undefined });
 
 /**
  * The workers that poll for one subject, as one member of its queue group: it takes as many requests at a time as the polls
- * that wait have room for. While nobody polls it takes none, and keeps the queue.
+ * that wait have room for. While there is no poll it takes none, and keeps the queue.
  */
 export class PullWorker implements Worker, JobOwner {
   readonly keepsRequests = true;
@@ -71,7 +71,7 @@ export class PullWorker implements Worker, JobOwner {
     this.#jobs.resize(0);
   }
 
-  /** True while nobody polls and no job is out. */
+  /** True while there is no poll and no job is out. */
   get isIdle(): boolean {
     return this.#polls.size === 0 && this.#jobs.size === 0;
   }

@@ -27,7 +27,7 @@ export class PullWorkers {
   readonly #configured = new Map<string, PullWorker>();
   /** The others, the one asked for last at the end. */
   readonly #polled = new Map<string, PullWorker>();
-  /** Who has begun them, and how many there are. */
+  /** The callers that have begun them, and how many there are. */
   readonly #callers = new Map<string, string>();
   readonly #bound: SharedBound;
   #sweep: unknown;
@@ -62,7 +62,7 @@ export class PullWorkers {
   }
 
   /**
-   * The service, which begins now if it has to. Where there are too many it takes the place of one that nobody polls: of the
+   * The service, which begins now if it has to. Where there are too many it takes the place of one without a poll: of the
    * same caller's, if that has too many by itself. A failure when all are polled.
    */
   open(subject: string, caller: string): PullWorker | Failure {

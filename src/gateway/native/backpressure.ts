@@ -69,7 +69,7 @@ export class Backpressure {
     this.#full.awaited(route)?.holdBack(this);
   }
 
-  /** The session answers a request, while there is no room: it waits with more if whoever asked is full. */
+  /** The session answers a request, while there is no room: it waits as well if the caller's session is full. */
   replied(reply: () => void): void {
     this.#full.lastCaller = undefined;
     reply();
@@ -81,7 +81,7 @@ export class Backpressure {
     this.#heldBack.add(other.#session.pressure);
   }
 
-  /** Nobody waits for this session any more. */
+  /** Nothing waits for this session any longer. */
   end(): void {
     this.#full.waiting -= this.#counted;
     this.#counted = 0;

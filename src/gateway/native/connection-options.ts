@@ -17,7 +17,7 @@ import type { SessionShare } from "./session-shares.ts";
 import type { PublicationDrops } from "./slow-consumer.ts";
 
 export interface ConnectionOptions {
-  /** Who gets in. */
+  /** Decides which callers are admitted. */
   readonly admission: Admission;
   readonly engine: Engine;
   readonly fanOut: FanOut;
@@ -28,7 +28,7 @@ export interface ConnectionOptions {
   readonly endings: SlicedWork;
   readonly clock: Clock;
   readonly name: string;
-  /** Who counts for what it asks, and its part of what all sessions share. */
+  /** The caller its requests count for, and its part of what all sessions share. */
   readonly share: SessionShare;
   /** Called when the other end has greeted. */
   readonly onGreeted?: (() => void) | undefined;

@@ -54,7 +54,7 @@ export class NativeConnection
   readonly #slow: SlowConsumer;
   /** The engine counts deadlines by the clock of the session. */
   readonly #sharesClock: boolean;
-  /** Somebody observes how long requests take. */
+  /** An observer measures how long requests take. */
   readonly #timesReplies: boolean;
   readonly #fullSessions: FullSessions<Backpressure>;
   readonly #backpressure: Backpressure;
@@ -309,7 +309,7 @@ export class NativeConnection
   endSlow(): void {
     if (this.wantedNoGaps) return;
     this.wantedNoGaps = true;
-    // Not now: who publishes is in the middle of handing the same message to others.
+    // Not now: the publisher is in the middle of passing the same message to others.
     this.#options.flusher.schedule({
       flush: () =>
         this.session.fail(failure("SLOW_CONSUMER", 'a subscription with overflow "disconnect" fell behind')),

@@ -20,7 +20,7 @@ export interface FanOutTarget {
   missed(feed: Feed, count: number): void;
 }
 
-/** A subject somebody publishes on, and the sessions that listen. */
+/** A subject with publications, and the sessions that subscribe to it. */
 export interface Feed {
   readonly route: Route;
   readonly number: number;

@@ -26,11 +26,11 @@ import { PublicationDrops } from "./slow-consumer.ts";
 import { sessionStats, type SessionStats } from "./stats.ts";
 
 export interface NativeGatewayOptions extends Omit<NativeOptions, "listen"> {
-  /** Shown to those who connect. */
+  /** Shown to clients that connect. */
   readonly name?: string;
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
-  /** Who gets in. Default: everybody. */
+  /** Decides which callers are admitted. Default: all. */
   readonly admission?: Admission;
   readonly observer?: Observer | undefined;
   /** For URLs that take certificates and have none of their own. */
@@ -159,7 +159,7 @@ export class NativeGateway implements Gateway {
     else if (!isTaken) session.session.fail(this.#refusal());
   }
 
-  /** Those who have not greeted, and may never do so, keep nobody out: the oldest gives way. */
+  /** Sessions that have not sent their greeting keep no others out: a new one replaces the oldest of them. */
   #makeRoom(share: SessionShare): boolean {
     const { sessions } = this.#shares;
     const ofCaller = sessions.takenBy(share.caller) >= sessions.share;

@@ -6,7 +6,7 @@ import type { Connection } from "../../transport/transport.ts";
 
 const GATEWAY = "native";
 
-/** Who is at the other end of a session, and what it may do. */
+/** The principal at the other end of a session, and what it may do. */
 export class SessionPrincipal {
   /** What all it asks for goes to. */
   engine: Engine;

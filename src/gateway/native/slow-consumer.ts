@@ -1,4 +1,4 @@
-/** What becomes of the publications for one session that does not keep up (P-61), and who is told (P-65). */
+/** Handles the publications for one session that does not keep up (P-61), and reports drops (P-65). */
 import type { Overflow } from "../../message/overflow.ts";
 import type { DropCause, Observer } from "../../observe/observer.ts";
 import type { Outbox } from "../../session/outbox.ts";
@@ -8,7 +8,7 @@ import type { Feed } from "./feed.ts";
 /** Causes that a hub itself can have. */
 export type OwnDropCause = Exclude<DropCause, "upstream">;
 
-/** Counts publications that were not sent, for all sessions of a gateway, and tells who observes. */
+/** Counts publications that were not sent, for all sessions of a gateway, and tells the observer. */
 export class PublicationDrops {
   readonly counts: Record<OwnDropCause, number> = { newest: 0, oldest: 0, "too-large": 0, untaken: 0 };
   readonly #observer: Observer | undefined;

@@ -11,7 +11,7 @@ interface WaitingRun {
   readonly feed: Feed;
   readonly targets: readonly FanOutTarget[];
   readonly policies: Feed["policies"];
-  /** The frames, which nobody writes to any more, and how many they are. */
+  /** The frames, which are no longer written to, and how many they are. */
   readonly frames: Uint8Array;
   readonly count: number;
   /** What a session has to take for it: sizes of its one frame, or 0 where all take it. */

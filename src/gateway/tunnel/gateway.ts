@@ -1,4 +1,4 @@
-/** Tunnels that begin at the hub itself: ports whose connections lead to whoever exposes a subject. */
+/** Tunnels that begin at the hub itself: ports whose connections lead to the worker that exposes a subject. */
 import type { LintelError } from "../../message/failure.ts";
 import { MAX_TIMEOUT } from "../../message/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";

@@ -20,7 +20,7 @@ const LOOPBACK = "127.0.0.1";
 const DUPLEX: StreamShape = { receives: true, sends: true, messages: false };
 const NOTHING = new Uint8Array(0);
 
-/** A listener whose connections lead to whoever serves a subject. */
+/** A listener whose connections lead to a worker of a subject. */
 export class Tunnel implements AsyncDisposable {
   readonly #admission: Admission;
   readonly #route: Route;
@@ -70,7 +70,7 @@ export class Tunnel implements AsyncDisposable {
     return this.#port;
   }
 
-  /** Connections that are open, those included that nobody has answered yet. */
+  /** Connections that are open, including those not answered yet. */
   get connections(): number {
     return this.#connections.size;
   }
@@ -133,7 +133,7 @@ export class Tunnel implements AsyncDisposable {
     return undefined;
   }
 
-  /** It is known whose connection it is, or why it is nobody's. Nothing was read of it. */
+  /** The connection's principal is known, or why it has none. Nothing was read from it yet. */
   #decided(socket: Socket, name: string, caller: string, admitted: Admitted | Failure): void {
     if (!("code" in admitted) && !socket.destroyed) return this.#begin(socket, name, caller, admitted);
     this.#callers.give(caller, 1);

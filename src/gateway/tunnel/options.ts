@@ -33,15 +33,15 @@ export interface TunnelOptions extends Partial<TunnelLimits> {
 /** Where a tunnel begins, and the subject it leads to. */
 export interface Entrance {
   readonly subject: string;
-  /** Default 127.0.0.1. Whoever reaches the address reaches the target. */
+  /** Default 127.0.0.1. Anybody who can reach the address can reach the target. */
   readonly host?: string;
   /** 0 takes a free one. */
   readonly port: number;
 }
 
-/** A port of a hub itself that leads to whoever exposes a subject. */
+/** A port of the hub itself that leads to the worker that exposes a subject. */
 export interface TunnelEntrance {
-  /** Address to listen on: `HOST:PORT`, or a port alone (then on 127.0.0.1). Whoever reaches it reaches the target. */
+  /** Address to listen on: `HOST:PORT`, or a port alone (then on 127.0.0.1). Anybody who can reach it can reach the target. */
   readonly listen: string | number;
   /** What is exposed, such as `db.main`. */
   readonly subject: string;

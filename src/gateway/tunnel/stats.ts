@@ -1,5 +1,5 @@
 /** What the gateway of tunnels counts. */
 export type TunnelStats = {
-  /** Connections that are open, those included that nobody has answered yet. */
+  /** Connections that are open, including those not answered yet. */
   readonly connections: number;
 };

@@ -40,7 +40,7 @@ export class Exposure implements Worker, AsyncDisposable {
     this.#target = target;
     this.#name = "path" in target ? target.path : formatAddress(target.host, target.port);
     this.#connections = new Connections(options);
-    this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`
+    this.#over.promise.catch(() => undefined); // code that needs to know uses `closed`
     const onEnded = (why: Failure): void => this.#over.reject(LintelError.from(why));
     this.#ready = this.#jobs.join(engine.serve(engine.route(subject).subject, this, { queue, onEnded }));
   }
@@ -107,7 +107,7 @@ export class Exposure implements Worker, AsyncDisposable {
     } catch (error) {
       const why = toFailure(error, unreachable(error));
       for (const end of streams) end.reset(why);
-      if (!this.#jobs.fail(job, why)) return; // nobody waits for it: the caller has left
+      if (!this.#jobs.fail(job, why)) return; // the caller has left
       const detail = error instanceof Error && error.message !== "" ? error.message : why.message;
       this.#connections.report({ ...why, message: detail }, this.#name);
     }
@@ -132,7 +132,7 @@ export class Exposure implements Worker, AsyncDisposable {
   }
 }
 
-/** What the caller hears: where the target is concerns nobody but its owner. */
+/** What the caller gets. The target's address is known to its owner only. */
 function unreachable(error: unknown): Failure {
   const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
   const message = `the target cannot be reached${code}`;

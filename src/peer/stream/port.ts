@@ -75,7 +75,7 @@ export class Port implements StreamEvents, PumpSource, OpenStream {
     this.#arrived = new ReceiveQueue(end.messages);
     this.#receiving = end.receives;
     this.#pump = new CreditPump(end, this);
-    this.#over.promise.catch(() => undefined); // who wants to know looks at `closed`
+    this.#over.promise.catch(() => undefined); // code that needs to know uses `closed`
     end.listen(this);
   }
 

@@ -31,7 +31,7 @@ export const WS_SETTINGS: {
 };
 
 export interface WsConnectionOptions {
-  /** Who is at the other end. */
+  /** The principal at the other end. */
   readonly remote: string;
   /** What is proven of who is there; called when somebody asks. */
   readonly identify?: (() => PeerIdentity) | undefined;

@@ -59,7 +59,10 @@ test("W-5: a harness that is full refuses a call, and takes one again when anoth
   const call = harness.call();
   await call.register("work");
   const { code, reason, details } = await harness.call().ended();
-  assert.deepEqual([code, reason, details], ["RESOURCE_EXHAUSTED", "TOO_MANY", "the limit of 1 calls is reached"]);
+  assert.deepEqual(
+    [code, reason, details],
+    ["RESOURCE_EXHAUSTED", "TOO_MANY", "the limit of 1 calls is reached"],
+  );
   call.does("finish");
   await call.ended();
   await harness.call().register("work");

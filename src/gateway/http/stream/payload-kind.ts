@@ -3,7 +3,7 @@ import { builtInFor } from "../../../codec/values.ts";
 import { findHeader } from "../../../message/headers.ts";
 import { Format, type Message } from "../../../message/message.ts";
 
-/** What a payload is, by its format and content type: nobody looks into it. */
+/** What a payload is, by its format and content type, without reading it. */
 export function payloadKind(message: Message): "json" | "text" | "bytes" | "other" {
   if (message.format === Format.text) return "text";
   if (message.format === Format.bytes) return "bytes";

@@ -5,7 +5,7 @@ import { badAnswer, isHeaderField } from "../encode.ts";
 import { isHopByHop } from "../hop-by-hop.ts";
 import type { StreamForm } from "./form.ts";
 
-/** Fields that a trailer must not have: who forwards the head has acted upon them (RFC 9110, section 6.5.1). */
+/** Fields that a trailer must not have: proxies that forward the head have already acted on them (RFC 9110, section 6.5.1). */
 const HEAD_ONLY = new Set(["content-length", "content-type", "content-encoding", "host", "set-cookie"]);
 
 const MAX_TRAILERS = 100;

@@ -17,7 +17,7 @@ const PIECE_COST = 1_024;
 
 const IDLE = Object.freeze(failure("DEADLINE", "the answer's stream was silent for too long"));
 
-/** Who answers the exchange. */
+/** The owner of the exchange. */
 export interface StreamOwner {
   /** The head is to be written. */
   opened(answer: StreamedAnswer): void;
@@ -229,7 +229,7 @@ export class StreamedAnswer implements StreamEvents {
     const { response } = this.exchange;
     const now = clock.now();
     if (response.writableNeedDrain) {
-      this.#heardAt = this.#saidAt = now; // it is the caller who is slow
+      this.#heardAt = this.#saidAt = now; // the caller is the slow side
     } else if (streamIdleMs > 0 && now - this.#heardAt >= streamIdleMs) {
       return this.abort(IDLE);
     } else if (this.#form.comment !== undefined && now - this.#saidAt >= sseKeepAliveMs) {

@@ -163,7 +163,7 @@ function bytes(
   return { status, headers, form: new ByteForm(length === undefined ? undefined : Number(length), isFinal) };
 }
 
-/** A sequence of values takes the form that the caller likes better. Nobody on the way may keep or collect it. */
+/** A sequence of values takes the format that the caller prefers. Proxies must not cache or buffer it. */
 function sequence(given: readonly string[], exchange: Exchange): Omit<Plan, "status"> {
   const wishes = new Wishes(acceptOf(exchange.request.rawHeaders) || EVENTS);
   const asLines = wishes.weightOf(LINES) > wishes.weightOf(EVENTS);
