@@ -21,7 +21,7 @@ async function ask(url: string, line: string): Promise<string> {
   const socket = connect(Number(new URL(url).port), "127.0.0.1").setEncoding("utf8");
   socket.write(`${line}\n`);
   const [answer] = (await once(socket, "data")) as [string];
-  socket.end();
+  socket.destroy();
   return answer;
 }
 
