@@ -4,6 +4,7 @@ import { DeadlineTable } from "../../collections/deadline-table.ts";
 import { isSame } from "../../access/access.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
+import type { Observer } from "../../observe/observer.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
 import { deferToEndOfTick } from "../../runtime/defer-to-end-of-tick.ts";
@@ -20,7 +21,6 @@ import {
   type JobsOptions,
   type JobsSettings,
   type OpenJobsOptions,
-  type PollListener,
 } from "./options.ts";
 import { badRequest, parametersOf, type PollParameters } from "./poll-parameters.ts";
 import {
@@ -61,9 +61,8 @@ export function openJobs(
   { engine, observer, limits, port }: GatewayContext,
   { jobs }: OpenJobsOptions,
 ): JobsGateway {
-  const onPoll: PollListener = (event, subject) => observer?.poll?.({ event, subject });
   const options = jobs === true ? {} : jobs;
-  const gateway = new JobsGateway(engine, options, onPoll, limits.callerShare, jobs !== undefined);
+  const gateway = new JobsGateway(engine, options, observer, limits.callerShare, jobs !== undefined);
   port.addApi(gateway);
   return gateway;
 }
@@ -76,7 +75,7 @@ export class JobsGateway implements Gateway, HttpApi {
   readonly #settings: JobsSettings;
   readonly #table: JobTable;
   readonly #services: PullWorkers;
-  readonly #onPoll: PollListener | undefined;
+  readonly #observer: Observer | undefined;
   readonly #host: PollHost;
   /** Polls that have jobs. */
   #due: HttpPoll[] = [];
@@ -87,7 +86,7 @@ export class JobsGateway implements Gateway, HttpApi {
   constructor(
     engine: Engine,
     options: JobsOptions = {},
-    onPoll?: PollListener,
+    observer?: Observer,
     callerShare: number = DEFAULT_LIMITS.callerShare,
     precedesRoutes = false,
   ) {
@@ -95,11 +94,11 @@ export class JobsGateway implements Gateway, HttpApi {
     this.precedesRoutes = precedesRoutes;
     this.#settings = jobsSettings(options);
     this.#table = new JobTable({ clock, newId: randomUUID, remembered: REMEMBERED });
-    this.#onPoll = onPoll;
+    this.#observer = observer;
     const { maxPolls, maxServices } = this.#settings;
     const share = (limit: number): SharedBound =>
       new SharedBound(limit, shareOf(limit, callerShare, LEAST_SHARE));
-    this.#services = new PullWorkers(engine, this.#table, this.#settings, onPoll, share(maxServices));
+    this.#services = new PullWorkers(engine, this.#table, this.#settings, observer, share(maxServices));
     const atEndOfTurn = deferToEndOfTick();
     const waits = new DeadlineTable<Wait>(
       clock,
@@ -235,7 +234,7 @@ export class JobsGateway implements Gateway, HttpApi {
     const poll = new HttpPoll(this.#host, service, call, options);
     if (!poll.begin())
       return this.#host.polls.taken < this.#settings.maxPolls ? TOO_MANY_OF_CALLER : TOO_MANY_POLLS;
-    this.#onPoll?.("polled", subject);
+    this.#observer?.poll?.({ event: "polled", subject });
     return undefined;
   }
 

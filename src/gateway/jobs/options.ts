@@ -45,12 +45,6 @@ export interface JobsOptions extends JobsFileOptions, OldNames<"wait" | "maxWait
   readonly services?: Readonly<Record<string, JobServiceOptions>>;
 }
 
-/**
- * Hears that a worker asks for jobs of a subject, each time it does; and that the subject is given up, since no worker was
- * heard of for the linger time. A subject that is configured is never given up.
- */
-export type PollListener = (event: "polled" | "left", subject: string) => void;
-
 /** What the gateway is opened with. */
 export interface OpenJobsOptions {
   /** Undefined if it was not configured: then routes for every path win over its paths. */

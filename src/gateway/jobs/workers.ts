@@ -1,8 +1,9 @@
 import type { Engine } from "../../engine/engine.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { SharedBound } from "../../collections/shared-bound.ts";
+import type { Observer } from "../../observe/observer.ts";
 import type { JobTable } from "./job-table.ts";
-import type { JobsSettings, PollListener } from "./options.ts";
+import type { JobsSettings } from "./options.ts";
 import { PullWorker, type PullServiceOptions } from "./worker.ts";
 
 const AT_MOST_ONCE: PullServiceOptions = { attempts: 1, leaseMs: undefined };
@@ -23,7 +24,7 @@ export class PullWorkers {
   readonly #engine: Engine;
   readonly #table: JobTable;
   readonly #settings: JobsSettings;
-  readonly #onPoll: PollListener | undefined;
+  readonly #observer: Observer | undefined;
   readonly #configured = new Map<string, PullWorker>();
   /** The others, the one asked for last at the end. */
   readonly #polled = new Map<string, PullWorker>();
@@ -37,14 +38,14 @@ export class PullWorkers {
     engine: Engine,
     table: JobTable,
     settings: JobsSettings,
-    onPoll: PollListener | undefined,
+    observer: Observer | undefined,
     bound: SharedBound,
   ) {
     this.#bound = bound;
     this.#engine = engine;
     this.#table = table;
     this.#settings = settings;
-    this.#onPoll = onPoll;
+    this.#observer = observer;
     for (const [subject, options] of settings.services) {
       checkDelivery(engine, subject, options);
       this.#begin(this.#configured, subject, options);
@@ -119,7 +120,7 @@ export class PullWorkers {
     if (among === this.#polled) this.#forget(service.subject);
     else among.delete(service.subject);
     service.leave(why);
-    if (among === this.#polled) this.#onPoll?.("left", service.subject);
+    if (among === this.#polled) this.#observer?.poll?.({ event: "left", subject: service.subject });
   }
 
   /** Looks often enough that a service is given up within one and a quarter of the linger time. */
