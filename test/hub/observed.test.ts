@@ -97,7 +97,7 @@ test("sessions, registrations, publications, polls and HTTP requests are told of
   void hub.publish("news", 1);
   assert.equal((await fetch(`${hub.httpUrl}/service/b/jobs?wait=1ms`)).status, 204);
   await service.close();
-  subscription.close();
+  await subscription.close();
   await peer.close();
   await until(() => told.others.some((line) => line.startsWith("closed")), "the session is over");
   assert.deepEqual(told.others, [
