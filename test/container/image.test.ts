@@ -20,8 +20,8 @@ interface Step {
   readonly text: string;
 }
 
-/** The harnesses of the Dockerfile, each with its instructions. */
-const harnesses = read("Dockerfile")
+/** The stages of the Dockerfile, each with its instructions. */
+const stages = read("Dockerfile")
   .replaceAll(/^\s*#.*\n/gm, "")
   .replaceAll(/\\\n/g, " ")
   .split("\n")
@@ -35,7 +35,7 @@ const harnesses = read("Dockerfile")
     all.at(-1)!.push(step);
     return all;
   }, []);
-const image = harnesses.at(-1)!;
+const image = stages.at(-1)!;
 
 const last = (instruction: string): string =>
   image.findLast((step) => step.instruction === instruction)?.text ?? "";
@@ -56,7 +56,7 @@ const compose = parse(read("compose.yaml"), { merge: true }) as { services: Reco
 const { hub: hubService, nats, ...workers } = compose.services;
 
 test("what the Dockerfile copies exists, and .dockerignore lets it in and nothing else", () => {
-  const copied = harnesses
+  const copied = stages
     .flat()
     .filter(({ instruction, text }) => instruction === "COPY" && !text.startsWith("--from="))
     .flatMap(({ words }) => words.slice(0, -1));
@@ -67,13 +67,13 @@ test("what the Dockerfile copies exists, and .dockerignore lets it in and nothin
   assert.deepEqual(allowed.toSorted(), [...needed].toSorted());
 });
 
-test("harnesses take from each other what is there, on a Node that tests run on", () => {
+test("stages take from each other what is there, on a Node that tests run on", () => {
   const [, tested = ""] = /for version in ([\d ]+); do/.exec(read(".ci/run")) ?? [];
-  for (const harness of harnesses) {
-    const [, major = ""] = /^node:(\d+)-slim\b/.exec(harness[0]!.text) ?? [];
-    assert.ok(tested.split(" ").includes(major), harness[0]!.text);
+  for (const stage of stages) {
+    const [, major = ""] = /^node:(\d+)-slim\b/.exec(stage[0]!.text) ?? [];
+    assert.ok(tested.split(" ").includes(major), stage[0]!.text);
   }
-  const names = new Set(harnesses.map(([from]) => / AS (\w+)$/.exec(from!.text)?.[1]));
+  const names = new Set(stages.map(([from]) => / AS (\w+)$/.exec(from!.text)?.[1]));
   for (const { text } of image) {
     const [, from] = /^--from=(\w+)/.exec(text) ?? [];
     assert.ok(from === undefined || names.has(from), text);

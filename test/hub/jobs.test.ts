@@ -14,7 +14,7 @@ import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
 import { createMemoryTransport } from "../../src/transport/memory.ts";
 import { TransportRegistry } from "../../src/transport/registry.ts";
 import { RawCaller } from "../gateway/http/harness.ts";
-import { stageOn, type GivenJob } from "../gateway/jobs/harness.ts";
+import { harnessOn, type GivenJob } from "../gateway/jobs/harness.ts";
 import { until } from "../house/until.ts";
 import { pathOf } from "../house/provide.ts";
 import { root } from "../house/root.ts";
@@ -192,7 +192,7 @@ test("the gateway works in front of a hub that is elsewhere", async (context) =>
     await native.close();
     await local.close();
   });
-  const harness = await stageOn(context, engine, local, { jobs: { services: { a: {} } } });
+  const harness = await harnessOn(context, engine, local, { jobs: { services: { a: {} } } });
   await until(() => local.stats.requests === 0);
   const asked = [harness.ask("a", "1"), harness.ask("a", "2")];
   await harness.inFlight(2);

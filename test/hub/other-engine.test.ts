@@ -8,7 +8,7 @@ import { connect, createHub, type Hub, type HubConfig } from "../../src/index.ts
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import type { RegistrationEvent, SettledRequest } from "../../src/observe/observer.ts";
 import { RawCall, said } from "../gateway/grpc/raw-call.ts";
-import { doorTest } from "../gateway/beam/harness.ts";
+import { gatewayTest } from "../gateway/beam/harness.ts";
 import { OriginalPeer } from "../gateway/beam/original-peer.ts";
 import { until } from "../house/until.ts";
 
@@ -126,7 +126,7 @@ test("workers over gRPC at one hub answer callers of the other; credit, which it
   assert.equal(await asked, "done");
 });
 
-doorTest("callers and workers over beam at one hub reach those of the other", async () => {
+gatewayTest("callers and workers over beam at one hub reach those of the other", async () => {
   const folder = mkdtempSync(join(tmpdir(), "lintel-two-hubs-"));
   after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "beam.sock");

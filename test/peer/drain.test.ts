@@ -13,7 +13,7 @@ const GRACE_MS = 3_600_000;
 /** On a bypass the sender does not see how far its reader is. */
 const STOPPED = "an answer whose reader has stopped";
 
-interface Site {
+interface Endpoints {
   readonly worker: Peer;
   readonly caller: Peer;
   /** What must not be collected meanwhile. */
@@ -29,7 +29,7 @@ function endless(): Readable {
   });
 }
 
-const keeping = ({ kept, worker }: Site): Promise<unknown> =>
+const keeping = ({ kept, worker }: Endpoints): Promise<unknown> =>
   worker.serve("s", (value) => {
     kept.push(value);
     return 1;
@@ -44,17 +44,17 @@ before(async () => {
 });
 after(() => void target.close());
 
-const STATES: Readonly<Record<string, (site: Site) => Promise<unknown>>> = {
-  "a request's stream, unread": async (site) => {
-    await keeping(site);
-    await site.caller.request("s", endless());
+const STATES: Readonly<Record<string, (ends: Endpoints) => Promise<unknown>>> = {
+  "a request's stream, unread": async (ends) => {
+    await keeping(ends);
+    await ends.caller.request("s", endless());
   },
-  "a request's values, unread": async (site) => {
-    await keeping(site);
+  "a request's values, unread": async (ends) => {
+    await keeping(ends);
     const values = async function* (): AsyncGenerator<number> {
       for (let n = 0; ; n++) yield await Promise.resolve(n);
     };
-    await site.caller.request("s", { values: values() });
+    await ends.caller.request("s", { values: values() });
   },
   "an answer, unread": async ({ worker, caller, kept }) => {
     await worker.serve("s", () => endless());
@@ -74,14 +74,14 @@ const STATES: Readonly<Record<string, (site: Site) => Promise<unknown>>> = {
     await worker.serve("s", () => endless());
     await (await caller.request<ReadableStream>("s")).cancel();
   },
-  "a stream to write to, to which nobody writes": async (site) => {
-    await keeping(site);
-    await site.caller.request("s", new WritableStream());
+  "a stream to write to, to which nobody writes": async (ends) => {
+    await keeping(ends);
+    await ends.caller.request("s", new WritableStream());
   },
-  "a duplex stream that nobody uses": async (site) => {
-    await keeping(site);
+  "a duplex stream that nobody uses": async (ends) => {
+    await keeping(ends);
     const duplex = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
-    await site.caller.request("s", duplex);
+    await ends.caller.request("s", duplex);
   },
   "a channel whose handler has returned": async ({ worker, caller, kept }) => {
     await worker.serve("s", (_value, context) => void context.accept());
@@ -110,11 +110,11 @@ const STATES: Readonly<Record<string, (site: Site) => Promise<unknown>>> = {
     kept.push(channel);
     void channel.send("nobody reads it");
   },
-  "a channel in a value": async (site) => {
-    await keeping(site);
-    const [near, far] = site.caller.createChannel();
-    await site.caller.request("s", { far });
-    site.kept.push(near);
+  "a channel in a value": async (ends) => {
+    await keeping(ends);
+    const [near, far] = ends.caller.createChannel();
+    await ends.caller.request("s", { far });
+    ends.kept.push(near);
     void near.send("nobody reads it");
   },
   "a channel in a message on a channel": async ({ worker, caller, kept }) => {
@@ -137,9 +137,9 @@ const STATES: Readonly<Record<string, (site: Site) => Promise<unknown>>> = {
     void near.send(1);
     await Promise.resolve();
   },
-  "an attachment that nobody takes": async (site) => {
-    await keeping(site);
-    await site.caller.request("s", attachment(await dialed(), { fallback: "stream" }));
+  "an attachment that nobody takes": async (ends) => {
+    await keeping(ends);
+    await ends.caller.request("s", attachment(await dialed(), { fallback: "stream" }));
   },
   "an attachment that was taken and is not read": async ({ worker, caller, kept }) => {
     await worker.serve("s", async (value) => {
@@ -178,7 +178,7 @@ const PLACES = ["caller", "worker", "hub", "a caller in the hub"] as const;
 async function drains(
   url: string,
   place: (typeof PLACES)[number],
-  state: (site: Site) => Promise<unknown>,
+  state: (ends: Endpoints) => Promise<unknown>,
 ): Promise<void> {
   const onError = (): void => undefined;
   const hub: Hub = await createHub({ http: false, listen: [url], onError });
@@ -193,7 +193,7 @@ async function drains(
   assert.ok(Array.isArray(kept));
 }
 
-const WAITS: Readonly<Record<string, (site: Site) => Promise<() => Promise<unknown>>>> = {
+const WAITS: Readonly<Record<string, (ends: Endpoints) => Promise<() => Promise<unknown>>>> = {
   "an answer that is read, and comes slowly": async ({ worker, caller }) => {
     await worker.serve("s", async function* () {
       for (let n = 0; n < 2; n++) {

@@ -23,7 +23,7 @@ interface BypassHarness extends Harness {
 }
 
 /** A session with a request that carries stream 1, opened by the other end, both ways. */
-async function stageOf(role: "acceptor" | "dialer", options: HarnessOptions = {}): Promise<BypassHarness> {
+async function harnessOf(role: "acceptor" | "dialer", options: HarnessOptions = {}): Promise<BypassHarness> {
   const bypasses = new HandBypasses();
   const harness = await openHarness({ greeting: GREETING, role, bypasses, ...options });
   const number = role === "acceptor" ? 1 : 2;
@@ -58,10 +58,10 @@ async function breaks(harness: Harness, ...sent: Buffer[]): Promise<void> {
 
 describe("sending", () => {
   test("P-131: bypasses are announced where there are some, and none is asked for where the other end has none", async () => {
-    const { raw } = await stageOf("acceptor");
+    const { raw } = await harnessOf("acceptor");
     assert.equal(sayings(await raw.next(FrameType.welcome))["max-bypasses"], "5");
     const { "max-bypasses": _none, ...others } = GREETING;
-    const without = await stageOf("acceptor", { greeting: others });
+    const without = await harnessOf("acceptor", { greeting: others });
     await fill(without, 1);
     assert.equal(without.raw.of(FrameType.bypass).length, 0);
     assert.equal(without.bypasses.onBypass(1, false, new HandBypass()), false);
@@ -69,7 +69,7 @@ describe("sending", () => {
   });
 
   test("P-132: a dialer opens a bypass for a stream that has sent a lot, and says when it uses it", async () => {
-    const harness = await stageOf("dialer");
+    const harness = await harnessOf("dialer");
     const { bypasses, raw, owner } = harness;
     const end = await fill(harness, 2);
     assert.deepEqual(
@@ -98,7 +98,7 @@ describe("sending", () => {
   });
 
   test("P-133: an acceptor asks for a bypass once, and uses the one that comes", async () => {
-    const harness = await stageOf("acceptor");
+    const harness = await harnessOf("acceptor");
     const { bypasses, raw } = harness;
     const unasked = new HandBypass();
     assert.equal(bypasses.onBypass(1, true, unasked), false);
@@ -121,7 +121,7 @@ describe("sending", () => {
   });
 
   test("P-134: a bypass that is full grants nothing until there is room; CREDIT that crossed BYPASS counts for nothing", async () => {
-    const harness = await stageOf("dialer");
+    const harness = await harnessOf("dialer");
     const { bypasses, raw, owner } = harness;
     const end = await fill(harness, 2);
     const mine = new HandBypass();
@@ -140,7 +140,7 @@ describe("sending", () => {
   });
 
   test("P-136: a bypass that is lost resets its stream; after END nobody minds", async () => {
-    const harness = await stageOf("dialer");
+    const harness = await harnessOf("dialer");
     const end = await fill(harness, 2);
     const mine = new HandBypass();
     harness.bypasses.asked[0]!.opened(mine);
@@ -150,7 +150,7 @@ describe("sending", () => {
     assert.equal(sayings(await harness.raw.next(FrameType.reset))["reason"], "CONNECTION_LOST");
     assert.equal(harness.session.streams.size, 0);
 
-    const other = await stageOf("dialer");
+    const other = await harnessOf("dialer");
     const ending = await fill(other, 2);
     const theirs = new HandBypass();
     other.bypasses.asked[0]!.opened(theirs);
@@ -161,7 +161,7 @@ describe("sending", () => {
   });
 
   test("a bypass that comes too late, for a stream that has ended, is given up", async () => {
-    const harness = await stageOf("dialer");
+    const harness = await harnessOf("dialer");
     const end = await fill(harness, 2);
     end.end();
     const late = new HandBypass();
@@ -175,7 +175,7 @@ describe("sending", () => {
 describe("receiving", () => {
   /** Stream 1, whose bypass is there. */
   const receiving = async (): Promise<BypassHarness & { readonly bypass: HandBypass }> => {
-    const harness = await stageOf("acceptor");
+    const harness = await harnessOf("acceptor");
     const theirs = new HandBypass();
     assert.equal(harness.bypasses.onBypass(1, false, theirs), true);
     assert.equal(theirs.going, false, "P-134: nothing is read before BYPASS");
@@ -230,14 +230,14 @@ describe("receiving", () => {
       assert.equal(owner.last("reset")!["reason"], "CONNECTION_LOST", order);
       assert.equal(owner.count("end"), 0);
     }
-    const never = await stageOf("acceptor");
+    const never = await harnessOf("acceptor");
     never.raw.send(bypass(1, USED));
     await settled();
     assert.equal(never.owner.last("reset")!["reason"], "CONNECTION_LOST", "a bypass that is not there");
   });
 
   test("P-133: a dialer opens the bypass that is wanted; BYPASS may come before it is there", async () => {
-    const harness = await stageOf("dialer");
+    const harness = await harnessOf("dialer");
     const { raw, bypasses, owner } = harness;
     raw.send(bypass(2, WANTED), bypass(2, USED));
     await settled();
@@ -284,7 +284,7 @@ describe("receiving", () => {
       assert.equal(harness.bypass.state, "aborted");
       assert.equal(harness.bypasses.onBypass(1, false, new HandBypass()), false, "the session is over");
     }
-    const channel = await stageOf("acceptor");
+    const channel = await harnessOf("acceptor");
     channel.raw.send(
       frameBytes({ type: FrameType.open, target: 3, aux: 7 }),
       frameBytes({ type: FrameType.request, target: 1, id: 2, flags: 4, body: timeoutPrefix(1_000) }),
@@ -299,7 +299,7 @@ describe("receiving", () => {
   });
 
   test("P-137: no more bypasses than both ends take", async () => {
-    const harness = await stageOf("dialer");
+    const harness = await harnessOf("dialer");
     const { raw, bypasses, owner, session } = harness;
     for (let count = 0; count < 4; count++) {
       const [, far] = createStream({ sends: true, receives: true, messages: false });

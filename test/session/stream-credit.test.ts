@@ -15,12 +15,12 @@ import {
   data,
   holder,
   open,
-  stageOf,
+  harnessOf,
   taking,
 } from "./stream-harness.ts";
 
 test("P-114: a sender of bytes has the credit it was granted and no byte more", async () => {
-  const harness = await stageOf({ limits: { payload: 65_536 } }, open(1), taking(1));
+  const harness = await harnessOf({ limits: { payload: 65_536 } }, open(1), taking(1));
   harness.raw.send(data(1, Buffer.alloc(10_000)), data(1, Buffer.alloc(6_384)));
   await settled();
   harness.owner.streams.get(1)!.grant(100);
@@ -33,13 +33,13 @@ test("P-114: a sender of bytes has the credit it was granted and no byte more", 
 });
 
 test("P-114: a message may overdraw the credit once, and empty ones are not free", async () => {
-  const large = await stageOf({ limits: { payload: 65_536 } }, open(1, CHANNEL), taking(1));
+  const large = await harnessOf({ limits: { payload: 65_536 } }, open(1, CHANNEL), taking(1));
   large.raw.send(data(1, Buffer.alloc(60_000)));
   await settled();
   assert.equal(large.owner.count("data"), 1);
   large.owner.streams.get(1)!.grant(60_000 + 256 - 16_384);
   await closesWith(large, "BAD_FRAME", data(1, ""));
-  const small = await stageOf({}, open(1, CHANNEL), taking(1));
+  const small = await harnessOf({}, open(1, CHANNEL), taking(1));
   small.raw.send(...Array.from({ length: 64 }, () => data(1, "")));
   await settled();
   assert.equal(small.owner.count("data"), 64);
@@ -47,7 +47,7 @@ test("P-114: a message may overdraw the credit once, and empty ones are not free
 });
 
 test("P-114: CREDIT without end is added up while nobody listens, and harms nobody", async () => {
-  const { raw, session, owner } = await stageOf({}, open(1));
+  const { raw, session, owner } = await harnessOf({}, open(1));
   const before = process.memoryUsage().heapUsed;
   const flood = Buffer.concat(Array.from({ length: 1_000 }, () => control(FrameType.credit, 1, 0x7fff_ffff)));
   for (let round = 0; round < 100; round++) raw.send(flood);
@@ -64,7 +64,7 @@ test("P-114: CREDIT without end is added up while nobody listens, and harms nobo
 });
 
 test("single bytes that nobody has read yet are joined", async () => {
-  const { raw, owner } = await stageOf({}, open(1));
+  const { raw, owner } = await harnessOf({}, open(1));
   const all = Buffer.from(Array.from({ length: 16_384 }, (_, index) => index % 251));
   raw.send(Buffer.concat([...all].map((byte) => data(1, Uint8Array.of(byte)))), taking(1));
   await settled();
@@ -92,7 +92,7 @@ const SHARED = 33_554_432;
 test("P-118: what all streams may send ahead is bounded; as some is sent, the rest of the credit is handed on", async () => {
   const count = 40;
   const greeting = { ...GREETING, "max-payload": String(MIB), "max-streams": String(count) };
-  const { session, raw } = await stageOf({ greeting, deaf: true });
+  const { session, raw } = await harnessOf({ greeting, deaf: true });
   const ignore = (): void => undefined;
   raw.connection.open({ data: ignore, drained: ignore, closed: ignore });
   const streams = senders(session, count);
@@ -116,7 +116,7 @@ test("P-118: what all streams may send ahead is bounded; as some is sent, the re
 });
 
 test("P-118: a stream that ends gives back what it did not send; one that is granted too much gets its share", async () => {
-  const { session, raw } = await stageOf();
+  const { session, raw } = await harnessOf();
   const [greedy, other] = senders(session, 2);
   raw.send(control(FrameType.credit, 2, 0x7fff_ffff), control(FrameType.credit, 4, MIB));
   await settled();
@@ -130,7 +130,7 @@ test("P-118: a stream that ends gives back what it did not send; one that is gra
 });
 
 test("P-117: bytes that wait for streams are no failure to read, not even when the streams are over", async () => {
-  const { session } = await stageOf({ deaf: true, greeting: { ...GREETING, "max-streams": "100" } });
+  const { session } = await harnessOf({ deaf: true, greeting: { ...GREETING, "max-streams": "100" } });
   const streams = senders(session, 100);
   // As if each had been granted a window.
   const chunk = Message.ofBytes(new Uint8Array(MIB / 4));

@@ -28,7 +28,7 @@ export function control(type: number, target: number, id = 0): Buffer {
 }
 
 /** A session that accepted, and at the other end bytes by hand. */
-export async function stageOf(options: HarnessOptions = {}, ...sent: Buffer[]): Promise<Harness> {
+export async function harnessOf(options: HarnessOptions = {}, ...sent: Buffer[]): Promise<Harness> {
   const harness = await openHarness({ greeting: GREETING, ...options });
   harness.raw.send(bindBytes(1, "a"), ...sent);
   await settled();

@@ -15,7 +15,7 @@ import {
   data,
   holder,
   open,
-  stageOf,
+  harnessOf,
   taking,
 } from "./stream-harness.ts";
 
@@ -31,14 +31,21 @@ test("P-110: an end that has not said that it takes streams is opened none", asy
 });
 
 test("P-110: an end whose limit is 0 says nothing of streams, and is opened none", async () => {
-  const harness = await stageOf({ limits: { streams: 0 } });
+  const harness = await harnessOf({ limits: { streams: 0 } });
   const welcome = await harness.raw.next(FrameType.welcome);
   assert.equal(sayings(welcome)["max-streams"], undefined);
   await closesWith(harness, "BAD_FRAME", open(1));
 });
 
 test("P-111: an acceptor opens even numbers, in order; the places of streams are those of their OPENs", async () => {
-  const { session, raw, owner } = await stageOf({}, open(1), open(3, CHANNEL), taking(1), open(5), taking(2));
+  const { session, raw, owner } = await harnessOf(
+    {},
+    open(1),
+    open(3, CHANNEL),
+    taking(1),
+    open(5),
+    taking(2),
+  );
   assert.deepEqual(
     owner.events.filter(({ event }) => event === "request").map(({ streams }) => streams),
     [[1, 3], [5]],
@@ -57,7 +64,7 @@ test("P-111: an acceptor opens even numbers, in order; the places of streams are
 });
 
 test("P-112: as many streams as were announced, and no more; one that has ended makes room", async () => {
-  const harness = await stageOf({ limits: { streams: 2 } }, open(1), open(3), taking(1));
+  const harness = await harnessOf({ limits: { streams: 2 } }, open(1), open(3), taking(1));
   harness.raw.send(control(FrameType.reset, 1), open(5), taking(2));
   await settled();
   assert.equal(harness.session.state, "open");
@@ -66,13 +73,13 @@ test("P-112: as many streams as were announced, and no more; one that has ended 
 });
 
 test("P-112: a flood of OPENs for one message ends the session", async () => {
-  const harness = await stageOf({}, ...Array.from({ length: 256 }, (_, index) => open(2 * index + 1)));
+  const harness = await harnessOf({}, ...Array.from({ length: 256 }, (_, index) => open(2 * index + 1)));
   assert.equal(harness.session.state, "open");
   await closesWith(harness, "BAD_FRAME", open(513));
 });
 
 test("P-112: messages over the other end's limit, or with 257 streams, are refused here", async () => {
-  const { session, raw } = await stageOf();
+  const { session, raw } = await harnessOf();
   const many = (count: number): Message =>
     carrying(
       ...Array.from(
@@ -90,7 +97,7 @@ test("P-112: messages over the other end's limit, or with 257 streams, are refus
 });
 
 test("P-113: frames for a stream that is over are ignored, and the streams they carry are reset", async () => {
-  const { raw, session, owner } = await stageOf({}, open(1, CHANNEL), taking(1));
+  const { raw, session, owner } = await harnessOf({}, open(1, CHANNEL), taking(1));
   owner.streams.get(1)!.reset(failure("CALLER_GONE"));
   raw.send(
     open(3),
@@ -110,13 +117,13 @@ test("P-113: frames for a stream that is over are ignored, and the streams they 
 });
 
 test("P-115: a RESET before the message withdraws its stream", async () => {
-  const { owner, session } = await stageOf({}, open(1), open(3), control(FrameType.reset, 1), taking(1));
+  const { owner, session } = await harnessOf({}, open(1), open(3), control(FrameType.reset, 1), taking(1));
   assert.deepEqual(owner.last("request")?.["streams"], [3]);
   assert.equal(session.streams.size, 1);
 });
 
 test("P-115: a message that cannot be sent resets what was opened for it", async () => {
-  const { session, raw, owner } = await stageOf();
+  const { session, raw, owner } = await harnessOf();
   const [near, far] = createStream({ sends: true, receives: true, messages: false });
   const message = carrying(far);
   message.bytes = new Uint8Array(1_001);
@@ -138,7 +145,7 @@ test("P-115: a message that cannot be sent resets what was opened for it", async
 });
 
 test("P-115: what has happened to a stream while its message waited comes after the message", async () => {
-  const { session, raw } = await stageOf();
+  const { session, raw } = await harnessOf();
   const [source, first] = createStream({ sends: true, receives: false, messages: false });
   const [, second] = createStream({ sends: true, receives: false, messages: false });
   source.send(Message.ofBytes(Buffer.from("early")));
@@ -155,7 +162,7 @@ test("P-115: what has happened to a stream while its message waited comes after 
 });
 
 test("P-115: code that makes a payload cannot put a message between another and its OPENs", async () => {
-  const { session, raw } = await stageOf();
+  const { session, raw } = await harnessOf();
   const stream = (): StreamEnd => createStream({ sends: true, receives: false, messages: false })[1];
   const encoder = {
     encode: () => {
@@ -180,7 +187,7 @@ test("P-115: code that makes a payload cannot put a message between another and 
 
 test("P-117: the streams of a session that ends are reset, and CLOSE is the last it says", async () => {
   for (const end of ["fail", "lost"] as const) {
-    const { session, raw, owner } = await stageOf({}, open(1), open(3), taking(1));
+    const { session, raw, owner } = await harnessOf({}, open(1), open(3), taking(1));
     // Whoever hears of one lets go of the other.
     const [near, far] = createStream({ sends: true, receives: true, messages: false });
     session.reply(0, 1, carrying(far));
@@ -207,7 +214,7 @@ test("P-117: the streams of a session that ends are reset, and CLOSE is the last
 });
 
 test("bytes go out in frames that the other end takes", async () => {
-  const { session, raw } = await stageOf();
+  const { session, raw } = await harnessOf();
   const [near, far] = createStream({ sends: true, receives: false, messages: false });
   session.reply(0, 1, carrying(far));
   near.send(Message.ofBytes(Buffer.alloc(2_500, "z")));

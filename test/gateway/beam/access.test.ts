@@ -7,7 +7,7 @@ import { DEFAULT_LIMITS } from "../../../src/message/limits.ts";
 import { LintelError } from "../../../src/message/failure.ts";
 import { TestAccess, type TestAccessOptions } from "../../../src/testing/test-access.ts";
 import { until } from "../../house/until.ts";
-import { doorTest, openGateway, type Gateway } from "./harness.ts";
+import { gatewayTest, openGateway, type Gateway } from "./harness.ts";
 
 /** A gateway whose first connection was just made, and a service and a subscriber that see everything. */
 async function open(
@@ -29,7 +29,7 @@ async function open(
 const allowing = (allows: TestAccessOptions["allows"]): TestAccess =>
   new TestAccess(allows === undefined ? {} : { allows });
 
-doorTest("B-7: the process at the other end is shown, and ended when it is not let in", async () => {
+gatewayTest("B-7: the process at the other end is shown, and ended when it is not let in", async () => {
   const access = allowing(() => true);
   const authenticate = access.authenticate.bind(access);
   let isIn = false;
@@ -52,7 +52,7 @@ doorTest("B-7: the process at the other end is shown, and ended when it is not l
   assert.equal(harness.gateway.stats().connections, 1);
 });
 
-doorTest("B-7: what is not allowed is refused, and nobody hears of it", async () => {
+gatewayTest("B-7: what is not allowed is refused, and nobody hears of it", async () => {
   for (const plain of ["request", "publish"] as const) {
     const access = allowing(() => false);
     await using harness = await open(access, { plain });
@@ -70,7 +70,7 @@ doorTest("B-7: what is not allowed is refused, and nobody hears of it", async ()
   }
 });
 
-doorTest("B-7: a request that may be made is, without a channel that may not be opened", async () => {
+gatewayTest("B-7: a request that may be made is, without a channel that may not be opened", async () => {
   await using harness = await open(allowing((verb) => verb === "request"));
   const seen: unknown[] = [];
   await harness.peer.serve("only.here", (value, context) => {
@@ -82,7 +82,7 @@ doorTest("B-7: a request that may be made is, without a channel that may not be 
   assert.deepEqual(seen, [undefined, 0]);
 });
 
-doorTest("B-7: nothing is read before it is known who is there, and what may be done", async () => {
+gatewayTest("B-7: nothing is read before it is known who is there, and what may be done", async () => {
   const access = new TestAccess({ allows: () => true, isSlow: true });
   await using harness = await open(access);
   const end = await harness.connection.attach("RW", "echo", "x");
@@ -96,7 +96,7 @@ doorTest("B-7: nothing is read before it is known who is there, and what may be 
   assert.deepEqual(await end.hears(), ["set", "x"]);
 });
 
-doorTest(
+gatewayTest(
   "B-7: a connection is ended with all that came over it when its credentials are revoked",
   async () => {
     const access = allowing((_verb, subject) => subject === "work");

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { LintelError } from "../../../src/message/failure.ts";
 import { discardStreams } from "../../../src/stream/stream.ts";
 import { OriginalPeer } from "./original-peer.ts";
-import { doorTest, openDescriptors, openGateway } from "./harness.ts";
+import { gatewayTest, openDescriptors, openGateway } from "./harness.ts";
 import { until } from "../../house/until.ts";
 
-doorTest(
+gatewayTest(
   "B-36: a caller that leaves fires the handler's signal, also when it had ended its input before",
   async () => {
     await using harness = await openGateway();
@@ -29,7 +29,7 @@ doorTest(
   },
 );
 
-doorTest("B-36: so does a caller that is killed", async () => {
+gatewayTest("B-36: so does a caller that is killed", async () => {
   await using harness = await openGateway({}, new OriginalPeer());
   let gone = false;
   await harness.peer.serve("slow", (_args, { signal }) => {
@@ -45,7 +45,7 @@ doorTest("B-36: so does a caller that is killed", async () => {
   assert.equal(harness.gateway.stats().attachments, 0);
 });
 
-doorTest(
+gatewayTest(
   "B-45: who leaves without having sent anything ends the channel, who has sent is heard to the end",
   async () => {
     await using harness = await openGateway();
@@ -81,7 +81,7 @@ doorTest(
   },
 );
 
-doorTest(
+gatewayTest(
   "B-45, B-46: a source in the hub that never waits is stopped when its reader is killed",
   async () => {
     await using harness = await openGateway();
@@ -111,7 +111,7 @@ doorTest(
   },
 );
 
-doorTest("B-45: a channel the handler aborts ends with an `error` message", async () => {
+gatewayTest("B-45: a channel the handler aborts ends with an `error` message", async () => {
   await using harness = await openGateway();
   await harness.peer.serve("talk", (_args, context) => {
     context.accept().abort(new LintelError("aborted", "enough", { reason: "ENOUGH" }));
@@ -121,7 +121,7 @@ doorTest("B-45: a channel the handler aborts ends with an `error` message", asyn
   assert.equal(await aborted.hears(), undefined);
 });
 
-doorTest("B-32: a worker that takes no channels just answers", async () => {
+gatewayTest("B-32: a worker that takes no channels just answers", async () => {
   await using harness = await openGateway();
   const { engine } = harness;
   const unsupported = LintelError.of("STREAMS_UNSUPPORTED").toFailure();
@@ -147,7 +147,7 @@ doorTest("B-32: a worker that takes no channels just answers", async () => {
   }
 });
 
-doorTest("B-32: a handler that fails for want of streams elsewhere is not called again", async () => {
+gatewayTest("B-32: a handler that fails for want of streams elsewhere is not called again", async () => {
   await using harness = await openGateway();
   let calls = 0;
   await harness.peer.serve("nested", () => {
@@ -166,7 +166,7 @@ doorTest("B-32: a handler that fails for want of streams elsewhere is not called
   assert.equal(calls, 2);
 });
 
-doorTest("B-60: a hub that drains takes nothing new, and lets what is under way be answered", async () => {
+gatewayTest("B-60: a hub that drains takes nothing new, and lets what is under way be answered", async () => {
   await using harness = await openGateway();
   let answer: (value: string) => void = () => undefined;
   await harness.peer.serve("later", () => new Promise<string>((resolve) => (answer = resolve)));
@@ -183,7 +183,7 @@ doorTest("B-60: a hub that drains takes nothing new, and lets what is under way 
   await draining;
 });
 
-doorTest("B-60: a hub that closes ends everything at once", async () => {
+gatewayTest("B-60: a hub that closes ends everything at once", async () => {
   await using harness = await openGateway();
   await harness.peer.serve("talk", async (_args, context) => {
     for await (const _ of context.accept());
@@ -196,7 +196,7 @@ doorTest("B-60: a hub that closes ends everything at once", async () => {
   assert.equal(harness.gateway.stats().attachments, 0);
 });
 
-doorTest("B-61: no descriptor stays, however things end", async () => {
+gatewayTest("B-61: no descriptor stays, however things end", async () => {
   await using harness = await openGateway({}, new OriginalPeer());
   await harness.peer.serve("echo", (args) => args);
   await harness.peer.serve("stuck", () => new Promise(() => undefined));

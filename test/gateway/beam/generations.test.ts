@@ -14,7 +14,7 @@ import {
 } from "../../../src/gateway/beam/message.ts";
 import type { Context } from "../../../src/peer/context.ts";
 import { root } from "../../house/root.ts";
-import { doorTest, openGateway, type Gateway } from "./harness.ts";
+import { gatewayTest, openGateway, type Gateway } from "./harness.ts";
 import { until } from "../../house/until.ts";
 
 interface Said {
@@ -56,7 +56,7 @@ async function serve(harness: Gateway, taken: string[]): Promise<void> {
   });
 }
 
-doorTest(
+gatewayTest(
   "a program of the first generation: answers, keys, bytes, streams, pipes, files, and as a worker",
   async () => {
     await using harness = await openGateway();

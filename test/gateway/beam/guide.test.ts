@@ -7,12 +7,12 @@ import { after } from "node:test";
 import { Running } from "../../cli/cli-process.ts";
 import { blocksOf, readDocument } from "../../docs/markdown.ts";
 import { root } from "../../house/root.ts";
-import { doorTest } from "./harness.ts";
+import { gatewayTest } from "./harness.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lintel-beam-guide-"));
 after(() => rmSync(folder, { recursive: true }));
 
-doorTest("the guide's client prints what the guide says", async () => {
+gatewayTest("the guide's client prints what the guide says", async () => {
   const blocks = blocksOf(readDocument("docs/guides/beam.md"));
   const [hub, client, output] = ["example: hub, keeps running", "example: client", "output"].map((wanted) => {
     const block = blocks.find(({ mark }) => mark === wanted);

@@ -17,7 +17,7 @@ import { OriginalPeer, type OriginalEnd } from "./original-peer.ts";
 const skip = canPassDescriptors() ? false : "descriptors are passed on Linux with koffi installed";
 
 /** A test that needs a gateway. */
-export function doorTest(name: string, run: () => Promise<void>): void {
+export function gatewayTest(name: string, run: () => Promise<void>): void {
   void test(name, { skip }, run);
 }
 

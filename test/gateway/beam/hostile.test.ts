@@ -9,7 +9,7 @@ import { encodeFrame } from "../../../src/gateway/beam/message.ts";
 import { LintelError } from "../../../src/message/failure.ts";
 import { contextOf } from "../context.ts";
 import { root } from "../../house/root.ts";
-import { doorTest, openDescriptors, openGateway } from "./harness.ts";
+import { gatewayTest, openDescriptors, openGateway } from "./harness.ts";
 import { until } from "../../house/until.ts";
 
 const { malformed } = JSON.parse(readFileSync(join(root, "spec/vectors/beam/messages.json"), "utf8")) as {
@@ -17,7 +17,7 @@ const { malformed } = JSON.parse(readFileSync(join(root, "spec/vectors/beam/mess
 };
 
 describe("B-6: what breaks the format ends its connection, closes what came with it, and nobody hears of it", () => {
-  doorTest(
+  gatewayTest(
     "the malformed vectors, with descriptors and without, on connections and on attachments",
     async () => {
       await using harness = await openGateway({ maxConnections: 1_000 });
@@ -49,7 +49,7 @@ describe("B-6: what breaks the format ends its connection, closes what came with
     },
   );
 
-  doorTest("B-5: descriptors that no frame takes", async () => {
+  gatewayTest("B-5: descriptors that no frame takes", async () => {
     await using harness = await openGateway();
     await until(() => harness.gateway.stats().connections === 1, "the connection");
     const before = openDescriptors();
@@ -64,7 +64,7 @@ describe("B-6: what breaks the format ends its connection, closes what came with
     assert.equal(harness.gateway.stats().malformed, 1);
   });
 
-  doorTest(
+  gatewayTest(
     "attachments that are no sockets, pipes or files are closed, and the connection goes on",
     async () => {
       await using harness = await openGateway();
@@ -87,7 +87,7 @@ describe("B-6: what breaks the format ends its connection, closes what came with
   );
 });
 
-doorTest("B-47: attachments past the limit are told so, and those in use go on", async () => {
+gatewayTest("B-47: attachments past the limit are told so, and those in use go on", async () => {
   await using harness = await openGateway({ maxAttachments: 3 });
   await harness.peer.serve("echo", async (_args, context) => {
     const channel = context.accept();
@@ -107,7 +107,7 @@ doorTest("B-47: attachments past the limit are told so, and those in use go on",
   assert.deepEqual(await fifth.hears(), ["hello"]);
 });
 
-doorTest("B-48: connections past the limit are closed", async () => {
+gatewayTest("B-48: connections past the limit are closed", async () => {
   await using harness = await openGateway({ maxConnections: 2 });
   const second = await harness.connect();
   // Those that say nothing would give way.
@@ -120,7 +120,7 @@ doorTest("B-48: connections past the limit are closed", async () => {
   assert.equal((await (await fourth.attach("R", "nobody")).hears())?.[3], "NO_RESPONDERS");
 });
 
-doorTest(
+gatewayTest(
   "B-38: who has too many messages without an attachment under way waits, and loses none",
   async () => {
     await using harness = await openGateway({ maxPending: 4 });
@@ -144,14 +144,14 @@ doorTest(
   },
 );
 
-doorTest("B-62: the socket is for its owner alone unless told otherwise", async () => {
+gatewayTest("B-62: the socket is for its owner alone unless told otherwise", async () => {
   await using harness = await openGateway();
   assert.equal(statSync(harness.path).mode & 0o777, 0o600);
   await using other = await openGateway({ mode: 0o660 });
   assert.equal(statSync(other.path).mode & 0o777, 0o660);
 });
 
-doorTest("options that are wrong are refused, with what is allowed", async () => {
+gatewayTest("options that are wrong are refused, with what is allowed", async () => {
   const engine = new LocalEngine();
   const wrong = [
     { path: "" },
@@ -177,12 +177,16 @@ doorTest("options that are wrong are refused, with what is allowed", async () =>
   await assert.rejects(openBeam(contextOf(engine), { path: "/nowhere/beam.sock" }), { code: "ENOENT" });
 });
 
-doorTest("B-47: who cannot be told that it was refused, for its socket is full, holds nothing", async () => {
-  await using harness = await openGateway({ maxAttachments: 2 });
-  await until(() => harness.gateway.stats().connections === 1, "the connection");
-  const before = openDescriptors();
-  for (let count = 0; count < 20; count++) await harness.connection.raw(encodeFrame("a b", [], true), "full");
-  await until(() => harness.gateway.stats().refused === 20, "twenty refusals");
-  assert.equal(harness.gateway.stats().attachments, 0);
-  assert.ok(openDescriptors() <= before);
-});
+gatewayTest(
+  "B-47: who cannot be told that it was refused, for its socket is full, holds nothing",
+  async () => {
+    await using harness = await openGateway({ maxAttachments: 2 });
+    await until(() => harness.gateway.stats().connections === 1, "the connection");
+    const before = openDescriptors();
+    for (let count = 0; count < 20; count++)
+      await harness.connection.raw(encodeFrame("a b", [], true), "full");
+    await until(() => harness.gateway.stats().refused === 20, "twenty refusals");
+    assert.equal(harness.gateway.stats().attachments, 0);
+    assert.ok(openDescriptors() <= before);
+  },
+);

@@ -4,10 +4,10 @@ import { kv } from "../../../src/codec/index.ts";
 import { LintelError } from "../../../src/message/failure.ts";
 import { EnginePeer } from "../../../src/peer/engine-peer.ts";
 import { Codecs } from "../../../src/codec/codecs.ts";
-import { doorTest, openGateway } from "./harness.ts";
+import { gatewayTest, openGateway } from "./harness.ts";
 import { until } from "../../house/until.ts";
 
-doorTest("B-20, B-30: a message without an attachment goes to one worker, by its name", async () => {
+gatewayTest("B-20, B-30: a message without an attachment goes to one worker, by its name", async () => {
   await using harness = await openGateway();
   const printed: unknown[] = [];
   await harness.peer.serve("print", (args) => void printed.push(args));
@@ -17,7 +17,7 @@ doorTest("B-20, B-30: a message without an attachment goes to one worker, by its
   assert.equal(harness.gateway.stats().messages, 1);
 });
 
-doorTest("B-31: R: the answer is written on the attachment, which then ends", async () => {
+gatewayTest("B-31: R: the answer is written on the attachment, which then ends", async () => {
   await using harness = await openGateway();
   await harness.peer.serve("greet", ([name]: string[]) => [`hello ${name}`, "how are you"]);
   const end = await harness.connection.attach("R", "greet", "Ada");
@@ -25,7 +25,7 @@ doorTest("B-31: R: the answer is written on the attachment, which then ends", as
   assert.equal(await end.hears(), undefined);
 });
 
-doorTest("B-40: W: the handler reads what the sender sends on, up to its end", async () => {
+gatewayTest("B-40: W: the handler reads what the sender sends on, up to its end", async () => {
   await using harness = await openGateway();
   const heard: unknown[] = [];
   await harness.peer.serve("log", async (_args, context) => {
@@ -40,7 +40,7 @@ doorTest("B-40: W: the handler reads what the sender sends on, up to its end", a
   assert.deepEqual(heard, [["line", "one"], ["line", "two"], "end"]);
 });
 
-doorTest("B-40: RW: a conversation, each way until its own end", async () => {
+gatewayTest("B-40: RW: a conversation, each way until its own end", async () => {
   await using harness = await openGateway();
   await harness.peer.serve("sum", async (_args, context) => {
     const channel = context.accept();
@@ -65,7 +65,7 @@ doorTest("B-40: RW: a conversation, each way until its own end", async () => {
   assert.equal(await end.hears(), undefined);
 });
 
-doorTest("B-42: channels in messages on channels, three deep, both ways", async () => {
+gatewayTest("B-42: channels in messages on channels, three deep, both ways", async () => {
   await using harness = await openGateway();
   await harness.peer.serve("deep", async (_args, context) => {
     const first = context.accept();
@@ -91,7 +91,7 @@ doorTest("B-42: channels in messages on channels, three deep, both ways", async 
   assert.equal(await third.hears(), undefined);
 });
 
-doorTest("B-22, B-23: what answers carry", async () => {
+gatewayTest("B-22, B-23: what answers carry", async () => {
   await using harness = await openGateway();
   const answers: Record<string, unknown> = {
     nothing: undefined,
@@ -123,7 +123,7 @@ doorTest("B-22, B-23: what answers carry", async () => {
   }
 });
 
-doorTest("B-24: an answer may have a name of its own", async () => {
+gatewayTest("B-24: an answer may have a name of its own", async () => {
   await using harness = await openGateway();
   await harness.peer.serve("connect", (_args, context) => {
     context.reply.headers[":name"] = "connected";
@@ -133,7 +133,7 @@ doorTest("B-24: an answer may have a name of its own", async () => {
   assert.deepEqual(await end.hears(), ["connected", "here"]);
 });
 
-doorTest("B-21: key-value pairs are the payload, both ways, where the worker reads them", async () => {
+gatewayTest("B-21: key-value pairs are the payload, both ways, where the worker reads them", async () => {
   await using harness = await openGateway();
   const worker = new EnginePeer(harness.engine, { codecs: new Codecs([kv]) });
   const heard: unknown[] = [];
@@ -148,7 +148,7 @@ doorTest("B-21: key-value pairs are the payload, both ways, where the worker rea
   assert.equal((await wrong.hears())?.[2], "invalid_argument");
 });
 
-doorTest("B-33: failures are `error` messages: text, code, reason", async () => {
+gatewayTest("B-33: failures are `error` messages: text, code, reason", async () => {
   await using harness = await openGateway({ timeoutMs: 1_000 });
   await harness.peer.serve("broken", () => {
     throw new LintelError("not_found", "no such thing", { reason: "NO_SUCH_THING" });
@@ -168,7 +168,7 @@ doorTest("B-33: failures are `error` messages: text, code, reason", async () => 
   }
 });
 
-doorTest("B-25: names that are no subject are refused, and nobody hears of them", async () => {
+gatewayTest("B-25: names that are no subject are refused, and nobody hears of them", async () => {
   await using harness = await openGateway();
   const heard: string[] = [];
   await harness.peer.serve(">", (_args, context) => void heard.push(context.subject));
@@ -205,14 +205,14 @@ doorTest("B-25: names that are no subject are refused, and nobody hears of them"
   assert.deepEqual(harness.reported, ["BAD_SUBJECT"], "once for a connection");
 });
 
-doorTest("B-26: with a prefix all names stay below it", async () => {
+gatewayTest("B-26: with a prefix all names stay below it", async () => {
   await using harness = await openGateway({ prefix: "legacy.tools" });
   await harness.peer.serve("print", () => "outside");
   await harness.peer.serve("legacy.tools.print", () => "inside");
   assert.deepEqual(await (await harness.connection.attach("R", "print")).hears(), ["set", "inside"]);
 });
 
-doorTest("B-34: messages without an attachment may be publications, to all who subscribe", async () => {
+gatewayTest("B-34: messages without an attachment may be publications, to all who subscribe", async () => {
   await using harness = await openGateway({ plain: "publish" });
   const heard: unknown[] = [];
   for (const pattern of ["log", "log", "*"])
@@ -226,7 +226,7 @@ doorTest("B-34: messages without an attachment may be publications, to all who s
   ]);
 });
 
-doorTest(
+gatewayTest(
   "B-35: what comes to nothing without an attachment is counted, and told once for each reason",
   async () => {
     await using harness = await openGateway();
@@ -236,19 +236,22 @@ doorTest(
   },
 );
 
-doorTest("B-37: who sends and leaves is heard all the same, and its answer can still be read", async () => {
-  await using harness = await openGateway();
-  const printed: unknown[] = [];
-  let answer: (value: string) => void = () => undefined;
-  await harness.peer.serve("print", (args) => void printed.push(args));
-  await harness.peer.serve("later", () => new Promise<string>((resolve) => (answer = resolve)));
-  const other = await harness.connect();
-  const end = await other.attach("R", "later");
-  await other.send("print", "bye");
-  await other.close();
-  await until(() => printed.length === 1, "the message");
-  assert.equal(harness.gateway.stats().connections, 2, "it counts for as long as its attachment is in use");
-  answer("still here");
-  assert.deepEqual(await end.hears(), ["set", "still here"]);
-  await until(() => harness.gateway.stats().connections === 1, "the end of the connection");
-});
+gatewayTest(
+  "B-37: who sends and leaves is heard all the same, and its answer can still be read",
+  async () => {
+    await using harness = await openGateway();
+    const printed: unknown[] = [];
+    let answer: (value: string) => void = () => undefined;
+    await harness.peer.serve("print", (args) => void printed.push(args));
+    await harness.peer.serve("later", () => new Promise<string>((resolve) => (answer = resolve)));
+    const other = await harness.connect();
+    const end = await other.attach("R", "later");
+    await other.send("print", "bye");
+    await other.close();
+    await until(() => printed.length === 1, "the message");
+    assert.equal(harness.gateway.stats().connections, 2, "it counts for as long as its attachment is in use");
+    answer("still here");
+    assert.deepEqual(await end.hears(), ["set", "still here"]);
+    await until(() => harness.gateway.stats().connections === 1, "the end of the connection");
+  },
+);

@@ -1,13 +1,13 @@
 /** One connection of beam leaves room for the others. */
 import assert from "node:assert/strict";
-import { doorTest, openGateway } from "./harness.ts";
+import { gatewayTest, openGateway } from "./harness.ts";
 import { until } from "../../house/until.ts";
 
 const LIMITS = { queueBytes: 400_000, payload: 100_000, headers: 1_000, concurrency: 1 };
 /** Two of these, with the stream that each may be answered on, are what one caller may have waiting. */
 const LARGE = "x".repeat(30_000);
 
-doorTest("a connection keeps its share of the queue's bytes waiting, and others get in", async () => {
+gatewayTest("a connection keeps its share of the queue's bytes waiting, and others get in", async () => {
   await using gateway = await openGateway({}, undefined, LIMITS);
   const free: (() => void)[] = [];
   await gateway.peer.serve("busy", () => new Promise<string>((resolve) => free.push(() => resolve("done"))));
@@ -28,7 +28,7 @@ doorTest("a connection keeps its share of the queue's bytes waiting, and others 
   assert.equal(gateway.engine.keptBytes, 0);
 });
 
-doorTest("a connection that has sent nothing gives way to another", async () => {
+gatewayTest("a connection that has sent nothing gives way to another", async () => {
   await using gateway = await openGateway({ maxConnections: 2 });
   await gateway.peer.serve("greet", () => "hello");
   await gateway.connection.attach("R", "greet");

@@ -1,12 +1,12 @@
 /** Answers that are streams, or have one, and how fast what flows may flow. */
 import assert from "node:assert/strict";
 import type { LintelError } from "../../../src/message/failure.ts";
-import { doorTest, openGateway } from "./harness.ts";
+import { gatewayTest, openGateway } from "./harness.ts";
 import { until } from "../../house/until.ts";
 
 const CHUNK = 65_536;
 
-doorTest("B-43: each value of a sequence is a message on the attachment", async () => {
+gatewayTest("B-43: each value of a sequence is a message on the attachment", async () => {
   await using harness = await openGateway();
   await harness.peer.serve("count", async function* ([to]: string[]) {
     for (let number = 1; number <= Number(to); number++) yield [String(number), "of", to];
@@ -19,7 +19,7 @@ doorTest("B-43: each value of a sequence is a message on the attachment", async 
   assert.equal(await end.hears(), undefined);
 });
 
-doorTest("B-43: a sequence that fails ends with an `error` message", async () => {
+gatewayTest("B-43: a sequence that fails ends with an `error` message", async () => {
   await using harness = await openGateway();
   await harness.peer.serve("count", async function* () {
     yield ["1"];
@@ -33,7 +33,7 @@ doorTest("B-43: a sequence that fails ends with an `error` message", async () =>
   assert.equal(await end.hears(), undefined);
 });
 
-doorTest("B-44, B-46: a stream of bytes in an answer is attached to it, in constant memory", async () => {
+gatewayTest("B-44, B-46: a stream of bytes in an answer is attached to it, in constant memory", async () => {
   await using harness = await openGateway();
   const chunks = 512; // 32 MiB
   let made = 0;
@@ -64,7 +64,7 @@ doorTest("B-44, B-46: a stream of bytes in an answer is attached to it, in const
   assert.ok(furthest < 4_000_000, `the worker was ${furthest} bytes ahead of the reader`);
 });
 
-doorTest("B-44: a stream that is the whole answer comes with `ack`", async () => {
+gatewayTest("B-44: a stream that is the whole answer comes with `ack`", async () => {
   await using harness = await openGateway();
   await harness.peer.serve("file", () => new Blob(["hello"]).stream());
   const end = await harness.connection.attach("R", "file");
@@ -73,7 +73,7 @@ doorTest("B-44: a stream that is the whole answer comes with `ack`", async () =>
   assert.equal((await answer.attached!.read()).text, "hello");
 });
 
-doorTest("B-44: a channel in an answer is attached to it, and works when the call is over", async () => {
+gatewayTest("B-44: a channel in an answer is attached to it, and works when the call is over", async () => {
   await using harness = await openGateway();
   await harness.peer.serve("spawn", ([name]: string[]) => {
     const [near, far] = harness.peer.createChannel();
@@ -94,7 +94,7 @@ doorTest("B-44: a channel in an answer is attached to it, and works when the cal
   assert.equal(await channel.hears(), undefined);
 });
 
-doorTest(
+gatewayTest(
   "B-46: bytes are read from an attachment, and a handler that writes ends with its reader",
   async () => {
     await using harness = await openGateway();
@@ -128,7 +128,7 @@ doorTest(
   },
 );
 
-doorTest("B-49: two streams do not fit a message: the caller is told, the streams are ended", async () => {
+gatewayTest("B-49: two streams do not fit a message: the caller is told, the streams are ended", async () => {
   await using harness = await openGateway();
   let stopped = 0;
   const source = (): ReadableStream => new ReadableStream({ cancel: () => void stopped++ });
@@ -139,32 +139,35 @@ doorTest("B-49: two streams do not fit a message: the caller is told, the stream
   await until(() => harness.gateway.stats().attachments === 0, "no attachment in use");
 });
 
-doorTest("B-41: a handler that does not read holds the sender back, and goes on when it reads", async () => {
-  await using harness = await openGateway();
-  let read: () => void = () => undefined;
-  const mayRead = new Promise<void>((resolve) => (read = resolve));
-  let count = 0;
-  await harness.peer.serve("slow", async (_args, context) => {
-    const channel = context.accept();
-    await mayRead;
-    for await (const _ of channel) count++;
-  });
-  const end = await harness.connection.attach("W", "slow");
-  const text = "x".repeat(10_000);
-  let sent = false;
-  const sending = end.sendTimes(1_000, "line", text).then(() => (sent = true));
-  const before = process.memoryUsage().rss;
-  const other = await harness.connection.attach("R", "nobody"); // another call is not held back
-  assert.equal((await other.hears())?.[3], "NO_RESPONDERS");
-  assert.equal(sent, false, "10 MB do not fit the buffers between the two");
-  assert.ok(process.memoryUsage().rss - before < 50_000_000);
-  read();
-  await sending;
-  await end.half();
-  await until(() => count === 1_000, "all messages");
-});
+gatewayTest(
+  "B-41: a handler that does not read holds the sender back, and goes on when it reads",
+  async () => {
+    await using harness = await openGateway();
+    let read: () => void = () => undefined;
+    const mayRead = new Promise<void>((resolve) => (read = resolve));
+    let count = 0;
+    await harness.peer.serve("slow", async (_args, context) => {
+      const channel = context.accept();
+      await mayRead;
+      for await (const _ of channel) count++;
+    });
+    const end = await harness.connection.attach("W", "slow");
+    const text = "x".repeat(10_000);
+    let sent = false;
+    const sending = end.sendTimes(1_000, "line", text).then(() => (sent = true));
+    const before = process.memoryUsage().rss;
+    const other = await harness.connection.attach("R", "nobody"); // another call is not held back
+    assert.equal((await other.hears())?.[3], "NO_RESPONDERS");
+    assert.equal(sent, false, "10 MB do not fit the buffers between the two");
+    assert.ok(process.memoryUsage().rss - before < 50_000_000);
+    read();
+    await sending;
+    await end.half();
+    await until(() => count === 1_000, "all messages");
+  },
+);
 
-doorTest("B-41: a peer that does not read holds the handler back", async () => {
+gatewayTest("B-41: a peer that does not read holds the handler back", async () => {
   await using harness = await openGateway();
   let sent = 0;
   const text = "x".repeat(10_000);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { LintelError } from "../../../src/message/failure.ts";
 import { OriginalPeer, type OriginalEnd } from "./original-peer.ts";
-import { doorTest, openDescriptors, openGateway, type Gateway } from "./harness.ts";
+import { gatewayTest, openDescriptors, openGateway, type Gateway } from "./harness.ts";
 import { until } from "../../house/until.ts";
 
 /** Has the peer register, and waits until the hub knows. */
@@ -13,29 +13,32 @@ async function register(harness: Gateway, ...patterns: string[]): Promise<Origin
   return worker;
 }
 
-doorTest("B-51, B-52: requests come as messages with an attachment, on which they are answered", async () => {
-  await using harness = await openGateway();
-  const worker = await register(harness, "tools.*");
-  const cases: [value: unknown, args: string[]][] = [
-    [
-      ["a", "b"],
-      ["a", "b"],
-    ],
-    ["text", ["text"]],
-    [undefined, []],
-    [{ a: 1 }, ['{"a":1}']],
-  ];
-  for (const [value, args] of cases) {
-    const answering = harness.peer.request("tools.run", value);
-    const request = await worker.receive();
-    assert.deepEqual(request?.message, ["tools.run", ...args]);
-    await request.attached!.send("set", "done", ...args);
-    assert.deepEqual(await answering, ["done", ...args]);
-    assert.equal(await request.attached!.hears(), undefined);
-  }
-});
+gatewayTest(
+  "B-51, B-52: requests come as messages with an attachment, on which they are answered",
+  async () => {
+    await using harness = await openGateway();
+    const worker = await register(harness, "tools.*");
+    const cases: [value: unknown, args: string[]][] = [
+      [
+        ["a", "b"],
+        ["a", "b"],
+      ],
+      ["text", ["text"]],
+      [undefined, []],
+      [{ a: 1 }, ['{"a":1}']],
+    ];
+    for (const [value, args] of cases) {
+      const answering = harness.peer.request("tools.run", value);
+      const request = await worker.receive();
+      assert.deepEqual(request?.message, ["tools.run", ...args]);
+      await request.attached!.send("set", "done", ...args);
+      assert.deepEqual(await answering, ["done", ...args]);
+      assert.equal(await request.attached!.hears(), undefined);
+    }
+  },
+);
 
-doorTest("B-54: answers: nothing, a name of their own, pairs, errors, none at all", async () => {
+gatewayTest("B-54: answers: nothing, a name of their own, pairs, errors, none at all", async () => {
   await using harness = await openGateway();
   const worker = await register(harness, "ask");
   const ask = async (...answer: string[]): Promise<unknown> => {
@@ -60,7 +63,7 @@ doorTest("B-54: answers: nothing, a name of their own, pairs, errors, none at al
   assert.equal(((await ask()) as LintelError).reason, "WORKER_LOST");
 });
 
-doorTest(
+gatewayTest(
   "B-55: one peer calls another through the hub: names, attachments and modes pass as they are",
   async () => {
     await using harness = await openGateway();
@@ -88,7 +91,7 @@ doorTest(
   },
 );
 
-doorTest("B-55: a caller that only waits has a deadline, one that goes on sending has not", async () => {
+gatewayTest("B-55: a caller that only waits has a deadline, one that goes on sending has not", async () => {
   await using harness = await openGateway({ timeoutMs: 1_000 });
   const worker = await register(harness, "wait");
   const waiting = await harness.connection.attach("R", "wait");
@@ -102,7 +105,7 @@ doorTest("B-55: a caller that only waits has a deadline, one that goes on sendin
   assert.deepEqual(await second!.attached!.hears(), ["line", "2"]);
 });
 
-doorTest("B-55: a peer of the hub opens a channel to a worker", async () => {
+gatewayTest("B-55: a peer of the hub opens a channel to a worker", async () => {
   await using harness = await openGateway();
   const worker = await register(harness, "talk");
   const channel = await harness.peer.open("talk", ["hello"]);
@@ -118,7 +121,7 @@ doorTest("B-55: a peer of the hub opens a channel to a worker", async () => {
   assert.equal((await channel.receive()).done, true);
 });
 
-doorTest("B-56: other streams than a channel do not fit a request to a worker", async () => {
+gatewayTest("B-56: other streams than a channel do not fit a request to a worker", async () => {
   await using harness = await openGateway();
   await register(harness, "upload");
   await assert.rejects(harness.peer.request("upload", { file: new Blob(["x"]).stream() }), {
@@ -126,7 +129,7 @@ doorTest("B-56: other streams than a channel do not fit a request to a worker", 
   });
 });
 
-doorTest("B-53: what a worker passes on does not come back to it", async () => {
+gatewayTest("B-53: what a worker passes on does not come back to it", async () => {
   await using harness = await openGateway();
   await harness.peer.serve("known", () => "from another");
   const worker = await register(harness); // for everything
@@ -139,7 +142,7 @@ doorTest("B-53: what a worker passes on does not come back to it", async () => {
   assert.equal(await harness.peer.request("known"), "from another");
 });
 
-doorTest("B-53: a worker asks others over what it has registered with", async () => {
+gatewayTest("B-53: a worker asks others over what it has registered with", async () => {
   await using harness = await openGateway();
   await harness.peer.serve("add", (numbers: string[]) =>
     String(numbers.reduce((sum, number) => sum + Number(number), 0)),
@@ -149,7 +152,7 @@ doorTest("B-53: a worker asks others over what it has registered with", async ()
   assert.deepEqual(await asked.hears(), ["set", "3"]);
 });
 
-doorTest("B-57: a worker that leaves is asked no more, and may still answer what it holds", async () => {
+gatewayTest("B-57: a worker that leaves is asked no more, and may still answer what it holds", async () => {
   await using harness = await openGateway();
   const worker = await register(harness, "ask");
   const answering = harness.peer.request("ask");
@@ -161,7 +164,7 @@ doorTest("B-57: a worker that leaves is asked no more, and may still answer what
   assert.deepEqual(await answering, ["late"]);
 });
 
-doorTest("B-57: a worker that is killed fails what it holds at once", async () => {
+gatewayTest("B-57: a worker that is killed fails what it holds at once", async () => {
   await using harness = await openGateway({}, new OriginalPeer());
   const worker = await register(harness, "ask");
   const answering = assert.rejects(harness.peer.request("ask"), { reason: "WORKER_LOST", retryable: false });
@@ -176,7 +179,7 @@ doorTest("B-57: a worker that is killed fails what it holds at once", async () =
   await assert.rejects(harness.peer.request("ask"), { reason: "NO_RESPONDERS" });
 });
 
-doorTest(
+gatewayTest(
   "B-58: names a worker cannot have are refused, and so is a registration without an attachment",
   async () => {
     await using harness = await openGateway({ prefix: "legacy" });
@@ -196,7 +199,7 @@ doorTest(
   },
 );
 
-doorTest(
+gatewayTest(
   "B-59: the workers of a connection serve so many patterns, and others when they have left",
   async () => {
     await using harness = await openGateway();
@@ -214,14 +217,14 @@ doorTest(
   },
 );
 
-doorTest("B-58: a harness without workers takes `register` for a name like any other", async () => {
+gatewayTest("B-58: a gateway without workers takes `register` for a name like any other", async () => {
   await using harness = await openGateway({ workers: false });
   await harness.peer.serve("register", (args) => args);
   const end = await harness.connection.attach("R", "register", "all");
   assert.deepEqual(await end.hears(), ["set", "all"]);
 });
 
-doorTest("B-61: requests to workers leave no descriptor behind", async () => {
+gatewayTest("B-61: requests to workers leave no descriptor behind", async () => {
   await using harness = await openGateway();
   const worker = await register(harness, "ask");
   const before = openDescriptors();
@@ -240,7 +243,7 @@ doorTest("B-61: requests to workers leave no descriptor behind", async () => {
   );
 });
 
-doorTest(
+gatewayTest(
   "requests for a worker that reads one at a time wait in their queue, however large they are",
   async () => {
     await using harness = await openGateway({ messageLimit: 1_048_576 });

@@ -54,7 +54,7 @@ test("W-3, W-12: a hub that drains has what it accepted answered, and then ends 
   assert.deepEqual([code, reason], ["UNAVAILABLE", "DRAINING"]);
 });
 
-test("W-5: a harness that is full refuses a call, and takes one again when another has ended", async () => {
+test("W-5: a gateway that is full refuses a call, and takes one again when another has ended", async () => {
   await using harness = await openGateway({ maxStreams: 1 });
   const call = harness.call();
   await call.register("work");

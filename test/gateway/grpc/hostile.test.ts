@@ -19,7 +19,7 @@ function answerWith(fields: Uint8Array): Uint8Array {
 
 test("W-4: messages that cannot be read end the call, and its worker is lost", async () => {
   await using harness = await openGateway({}, { payload: 10_000, headers: 1_000 });
-  const wrong: [ends: string, bytes: Uint8Array][] = [
+  const wrong: [ending: string, bytes: Uint8Array][] = [
     ["12 UNIMPLEMENTED", framed(BYTES, 1)],
     ["3 BAD_FRAME", framed(BYTES, 2)],
     ["3 BAD_FRAME", framed(new Uint8Array([255, 255, 255]))],
@@ -29,14 +29,14 @@ test("W-4: messages that cannot be read end the call, and its worker is lost", a
     ["8 TOO_LARGE", framed(new Uint8Array(0), 0, 76_537)],
     ["8 TOO_LARGE", framed(new Uint8Array(0), 0, 0xffffffff)],
   ];
-  for (const [ends, bytes] of wrong) {
+  for (const [ending, bytes] of wrong) {
     await using call = new RawCall(harness.gateway.url).listen();
     call.stream.write(REGISTER);
     await until(() => call.heard.length === 1, "the registration");
     const lost = assert.rejects(harness.peer.request("work"), { reason: "WORKER_LOST" });
     await until(() => call.heard.length === 2, "the job");
     call.stream.write(bytes);
-    assert.equal(await call.ended(), ends);
+    assert.equal(await call.ended(), ending);
     await lost;
   }
   await using cut = new RawCall(harness.gateway.url).listen();
@@ -135,7 +135,7 @@ test("W-2: a worker that does not read is lost at once, however it goes", async 
   await until(() => harness.gateway.stats().workers === 0, "the end of the calls");
 });
 
-test("W-5: a harness that drains says so on its connections, where calls go on and no new ones begin", async () => {
+test("W-5: a gateway that drains says so on its connections, where calls go on and no new ones begin", async () => {
   await using harness = await openGateway();
   await using call = new RawCall(harness.gateway.url).listen();
   call.stream.write(REGISTER);

@@ -71,12 +71,12 @@ test("the service, its file by name and by what is in it, and nothing else", asy
 
 test("what is no request of reflection ends its call", async () => {
   await using harness = await openGateway();
-  for (const [ends, bytes] of [
+  for (const [ending, bytes] of [
     ["3 BAD_FRAME", framed(new Uint8Array([0x22, 0x7f]))],
     ["8 TOO_LARGE", framed(new Uint8Array(5_000))],
   ] as const) {
     await using call = new RawCall(harness.gateway.url, { ":path": PATH }).listen();
     call.stream.write(bytes);
-    assert.equal(await call.ended(), ends);
+    assert.equal(await call.ended(), ending);
   }
 });

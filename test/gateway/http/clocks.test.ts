@@ -6,7 +6,7 @@ import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
-import { stageOn, type Harness } from "../jobs/harness.ts";
+import { harnessOn, type Harness } from "../jobs/harness.ts";
 import { RawCaller, serveOn } from "./harness.ts";
 
 const SAME_MS = 2_000;
@@ -32,7 +32,7 @@ async function waitingFor(context: TestContext, request: string): Promise<Tickin
   const sockets = serverSockets(context);
   const clock = new FakeClock();
   const engine = new LocalEngine({ clock });
-  const harness = await stageOn(context, engine, engine, {
+  const harness = await harnessOn(context, engine, engine, {
     jobs: { services: { held: {} }, waitMs: SAME_MS },
     http: { clock, timeoutMs: SAME_MS },
   });
@@ -95,7 +95,7 @@ test("a request that comes as its idle connection times out is answered", async 
 test("with one value for the stall time, the timeout and the wait, every caller hears", async (context) => {
   const engine = new LocalEngine();
   const ms = 60;
-  const harness = await stageOn(context, engine, engine, {
+  const harness = await harnessOn(context, engine, engine, {
     jobs: { services: { held: {} }, waitMs: ms },
     http: { timeoutMs: ms, stallMs: ms },
   });

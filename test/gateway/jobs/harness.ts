@@ -67,11 +67,11 @@ const CURL = { "content-type": "application/x-www-form-urlencoded" };
 /** The test closes it, and fails when the gateway had a defect. */
 export async function openHarness(context: TestContext, options: HarnessOptions = {}): Promise<Harness> {
   const engine = new LocalEngine(options.limits === undefined ? {} : { limits: options.limits });
-  return stageOn(context, engine, engine, options);
+  return harnessOn(context, engine, engine, options);
 }
 
 /** The same in front of an engine that leads to `local`. */
-export async function stageOn(
+export async function harnessOn(
   context: TestContext,
   engine: Engine,
   local: LocalEngine,

@@ -7,7 +7,7 @@ import { formatHeaders } from "../../../src/message/headers.ts";
 import { Format, Message } from "../../../src/message/message.ts";
 import { createStream } from "../../../src/stream/stream-pair.ts";
 import { json, serveOn, text } from "../http/harness.ts";
-import { openHarness, problemOf, stageOn, type GivenJob } from "./harness.ts";
+import { openHarness, problemOf, harnessOn, type GivenJob } from "./harness.ts";
 import { until } from "../../house/until.ts";
 
 test("a poll waits for a job, and the answer to the job is the answer to the request", async (context) => {
@@ -118,7 +118,7 @@ test("a service that the engine has refused is begun anew by the next poll", asy
       };
     },
   });
-  const harness = await stageOn(context, engine, local, { jobs: { services: { known: {} } } });
+  const harness = await harnessOn(context, engine, local, { jobs: { services: { known: {} } } });
   assert.deepEqual(await problemOf(await harness.call("/service/polled/jobs")), [429, "TOO_MANY"]);
   for (const service of ["known", "polled"]) {
     const polling = harness.poll(service);
