@@ -1,8 +1,8 @@
-/** Who may do what: the interface a hub asks, and the words it asks with. */
+/** Who may do what: the interface that a hub calls, and its vocabulary. */
 import type { PeerCertificate, UnixPeer } from "../message/peer-identity.ts";
 
 /**
- * What somebody wants to do.
+ * What a principal wants to do.
  *
  * | verb      | with                       | asked when                                                       |
  * |-----------|----------------------------|------------------------------------------------------------------|
@@ -16,7 +16,7 @@ import type { PeerCertificate, UnixPeer } from "../message/peer-identity.ts";
 export type Verb = "request" | "publish" | "subscribe" | "serve" | "open" | "admin";
 
 /**
- * Somebody who was authenticated. Two principals count as the same if they are the same object, or plain objects with
+ * An authenticated identity. Two principals count as the same if they are the same object, or plain objects with
  * these four members alone and the same values: what was decided for one then holds for the other. An `Access` whose
  * decisions depend on more puts it in a member of its own, and returns the same object for the same credentials where it
  * wants decisions to be remembered from one HTTP request to the next.
@@ -30,12 +30,12 @@ export interface Principal {
   readonly expiresAt?: number | undefined;
 }
 
-/** True for principals that stand for the same somebody, whatever credentials each has shown. */
+/** True for principals with the same identity, whatever credentials each has shown. */
 export function isSame(one: Principal, other: Principal): boolean {
   return one === other || (one.id === other.id && one.tenant === other.tenant);
 }
 
-/** What a caller, worker or peer shows. Nobody has vouched for `token` yet; what a connection proves is proven. */
+/** What a caller, worker or peer shows. `token` is not verified yet; what a connection proves is proven. */
 export interface Credentials {
   /** The gateway it came to: `native`, `http`, `grpc`, `beam`, `tunnel`, or the name of your own. */
   readonly gateway: string;
@@ -50,7 +50,7 @@ export interface Credentials {
 }
 
 /**
- * Decides who gets in, and who may do what. A hub asks `authenticate` before it welcomes a session, a gRPC call, a
+ * Decides who is admitted, and who may do what. A hub calls `authenticate` before it welcomes a session, a gRPC call, a
  * connection of beam or of a tunnel, and for each HTTP request; and `may` once for each principal, verb and subject. It
  * gives either of them 5 seconds (`limits.helloTimeout`) to answer.
  */

@@ -9,7 +9,7 @@ import { GuardedEngine } from "./guarded-engine.ts";
 import { EVERYONE, openAccess } from "./open-access.ts";
 import { WaitingRequests } from "./waiting-requests.ts";
 
-/** Somebody who was let in. Whoever acts for it does so through `engine`, and through nothing else. */
+/** An admitted principal. Code that acts for it does so through `engine`, and through nothing else. */
 export interface Admitted {
   readonly principal: Principal;
   /** Where everybody is let in, the hub's own engine; else one that checks every verb. */
@@ -25,9 +25,9 @@ export interface Admitted {
 
 /** The one place where gateways get principals from. */
 export interface Admission {
-  /** True when nobody is asked for anything: `admit` returns `everyone`, at once. */
+  /** True if there are no checks: `admit` returns `everyone`, at once. */
   readonly isOpen: boolean;
-  /** Whoever was not admitted. Where credentials are asked for it may do nothing, and its engine makes routes alone. */
+  /** A caller that was not admitted. If credentials are required it may do nothing, and its engine only makes routes. */
   readonly everyone: Admitted;
   /**
    * Throws or rejects with a LintelError, mostly `UNAUTHENTICATED`, for credentials that are not good. Never takes longer
@@ -177,7 +177,7 @@ class CheckedAdmission implements Admission {
     }
   }
 
-  /** An `Access` is somebody else's code: what it returns is looked at. */
+  /** An `Access` is user code, so its results are checked. */
   #checked(principal: Principal, credentials: Credentials): Principal {
     const { id, tenant, role } = (principal ?? {}) as Partial<Principal>;
     if (typeof id === "string" && typeof tenant === "string" && typeof role === "string") return principal;

@@ -57,7 +57,7 @@ export class Decisions {
     this.#options = options;
   }
 
-  /** True while somebody wants to hear of its end. */
+  /** True while something waits for its end. */
   get isUsed(): boolean {
     return this.#onEnded.size > 0;
   }
@@ -112,7 +112,7 @@ export class Decisions {
 
   #ask(remembered: Remembered, verb: Verb, subject: string): Decision | Promise<Decision> {
     const { access } = this.#options;
-    let answer: unknown; // it is somebody else's code: what is not true is no
+    let answer: unknown; // it is user code: anything but true means no
     try {
       answer = access.may(this.principal, verb, subject);
     } catch (error) {

@@ -1,9 +1,9 @@
 import type { Access, Principal } from "./access.ts";
 
-/** Whoever is not asked for credentials. */
+/** The principal of callers that need no credentials. */
 export const EVERYONE: Principal = Object.freeze({ id: "everyone", tenant: "main", role: "everyone" });
 
-/** Lets everybody in, and everybody do everything. A hub that is given no other asks nobody anything. */
+/** Admits every caller and allows everything. It is the default of a hub. */
 export const openAccess: Access = {
   authenticate: () => EVERYONE,
   may: () => true,

@@ -18,7 +18,7 @@ interface Waiting {
 export class OrderedPublications {
   readonly #engine: Engine;
   readonly #room: WaitingRequests;
-  /** Who counts for their bytes. */
+  /** The caller that their bytes count for. */
   readonly #caller: string;
   #waiting: Waiting[] = [];
 

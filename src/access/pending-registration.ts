@@ -36,7 +36,7 @@ export class PendingSubscription implements Subscription {
         this.#subscription = subscription;
       },
     );
-    this.ready.catch(() => undefined); // whoever waits for it handles it
+    this.ready.catch(() => undefined); // code that awaits it handles it
   }
 
   close(): void {
@@ -68,7 +68,7 @@ export class PendingRegistration implements Registration {
         if (this.#concurrency !== undefined) registration.capacity?.resize(this.#concurrency);
       },
     );
-    this.ready.catch(() => undefined); // whoever waits for it handles it
+    this.ready.catch(() => undefined); // code that awaits it handles it
   }
 
   reply(job: number, answer: Message, now?: number): boolean {

@@ -123,7 +123,7 @@ export class WaitingRequests {
   }
 }
 
-/** One of them; when it has been made it stands between the engine and whoever hears of its outcome. */
+/** One of them; once made, it stands between the engine and the sink of its outcome. */
 class WaitingRequest implements Sink {
   readonly route: Route;
   /** Set while it waits. */

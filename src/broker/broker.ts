@@ -1,4 +1,4 @@
-/** The broker: who gets which message, and one outcome for every request. It knows no sockets; time comes from outside. */
+/** The broker decides who gets which message, and gives every request one outcome. It knows no sockets; the clock is injected. */
 import type { Clock } from "../runtime/clock.ts";
 import type {
   Registration,
@@ -349,7 +349,7 @@ export class Broker {
     this.#abandon(group);
   }
 
-  /** Nobody is left to serve what waits: it was not executed, so it fails as having no responders. */
+  /** No worker is left for the waiting requests. They were not executed, so they fail with NO_RESPONDERS. */
   #abandon(group: QueueGroup): void {
     if (group.waitingCount === 0) return;
     this.#endings.run(() => {

@@ -11,7 +11,7 @@ import type { Pending } from "../collections/deadline-table.ts";
  *
  * | state   | meaning                       | next                                                      |
  * |---------|-------------------------------|-----------------------------------------------------------|
- * | queued  | waits for a free worker       | held, or ended: deadline, canceled, nobody left to serve  |
+ * | queued  | waits for a free worker       | held, or ended: deadline, canceled, no worker left        |
  * | held    | a worker executes it          | ended: answered, failed, deadline, canceled, worker lost; |
  * |         |                               | queued again: released, or lost in a group that retries   |
  *

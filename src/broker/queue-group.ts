@@ -14,7 +14,7 @@ export interface Member {
   aside: number;
   /** False once it leaves: it gets nothing new. */
   serving: boolean;
-  /** The requests it holds, as a list: who is lost ends its own and looks at no others. */
+  /** The requests it holds, as a list, so that a lost worker ends its own without a search. */
   oldest?: Held | undefined;
   newest?: Held | undefined;
 }

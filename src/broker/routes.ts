@@ -16,7 +16,7 @@ export interface BrokerRoute extends Route {
 const CACHE_SIZE = 65_536;
 const READY = Promise.resolve();
 
-/** Who is interested in what. */
+/** Which workers and subscribers match which subjects. */
 export class RoutingTable {
   readonly #subscribers: PatternTrie<Subscriber> = new PatternTrie();
   readonly #groups: PatternTrie<QueueGroup> = new PatternTrie();

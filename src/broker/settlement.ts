@@ -18,7 +18,7 @@ import type { BrokerStats, EndCounter } from "./stats.ts";
 /** A way to end, and which sides are told. */
 export interface Ending {
   readonly counter: EndCounter;
-  /** The worker that has it is told that nobody waits for its answer any longer. */
+  /** The worker that has it is told that its answer is no longer wanted. */
   readonly tellsWorker: boolean;
   /** The sink is told. It is not where its caller has withdrawn the request. */
   readonly tellsSink: boolean;
@@ -82,7 +82,7 @@ export class Settlement {
   }
 
   /**
-   * Ends a request, with its answer or for a reason. Its row is free before anybody hears of it: whatever they do, a second
+   * Ends a request, with its answer or for a reason. Its row is free before anything is called: whatever the callbacks do, a second
    * outcome finds nothing. `now` is the time, where it is known.
    */
   settle(row: InFlight, how: Ending, why: Failure | undefined, answer?: Message, now?: number): void {

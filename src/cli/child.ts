@@ -26,7 +26,7 @@ export class RunningProgram {
   readonly stdin: Writable;
   /** What the program has written until its end. */
   readonly stdout: Readable;
-  /** What anybody writes to it. */
+  /** Everything that is written to it. */
   readonly stderr: Readable;
   /** Resolves when the program has ended, and what it has written before has been read from the pipes. */
   readonly finished: Promise<ProgramEnd>;
@@ -47,7 +47,7 @@ export class RunningProgram {
     this.finished = this.#exited.then(async (end) => {
       stdin.destroy();
       await Promise.all([output.finish(), readUp(stderr), this.#ending]);
-      for (const pipe of [stdout, stderr]) pipe.unref(); // a process left behind keeps nobody here
+      for (const pipe of [stdout, stderr]) pipe.unref(); // a process left behind does not keep this one alive
       return end;
     });
   }
@@ -103,7 +103,7 @@ class ProgramOutput extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
-    if (!this.#hasEnded) this.#source.destroy(); // nobody wants the rest
+    if (!this.#hasEnded) this.#source.destroy(); // the rest is not wanted
     this.#hasEnded = true;
     callback(error);
   }
@@ -155,7 +155,7 @@ export function describeEnd({ code, signal }: ProgramEnd): string {
   return signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
 }
 
-/** Rejects with `COMMAND_NOT_FOUND` when the command cannot be started, before anybody relies on it. */
+/** Rejects with `COMMAND_NOT_FOUND` when the command cannot be started, before anything relies on it. */
 export async function checkProgram({ command }: Program): Promise<void> {
   if (!HAS_GROUPS) return; // Windows has rules of its own for what can be started
   const hint = await problemOf({ command, env: process.env });

@@ -4,7 +4,7 @@ import type { Peer } from "../peer/peer.ts";
 import { CliError, Exit, usage } from "./failure.ts";
 import { isEncrypted, type HubFlags } from "./hub-flags.ts";
 
-/** One-shot commands give up on a hub this soon: nobody waits long to learn that none runs. */
+/** One-shot commands give up on a hub this soon, so that the user learns quickly that none runs. */
 export const SHORT_WAIT_MS = 2_000;
 
 /**
@@ -46,7 +46,7 @@ async function hintFor(url: string): Promise<string> {
   return `${another}; --tls-ca FILE gives tls.ca, --tls-cert FILE and --tls-key FILE give tls.cert and tls.key`;
 }
 
-/** A line for whoever runs the command, apart from its output. */
+/** A line for the user of the command, on stderr. */
 export function note(text: string): void {
   process.stderr.write(`lintel: ${text}\n`);
 }

@@ -2,7 +2,7 @@
 import { run } from "./program.ts";
 import { dropUnread } from "./unread-output.ts";
 
-// Whoever read the output has left: no failure of what a command does, and hubs and workers go on without it.
+// If the reader of the output has left, the command does not fail; hubs and workers continue without it.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 dropUnread(process.stderr, (lines) => `lintel: ${lines} lines were dropped here: nobody read them\n`);
 

@@ -47,7 +47,7 @@ export class ManifestWatch {
     this.check(); // it may have changed since it was read
   }
 
-  /** Reads the file soon; when somebody has `asked`, it is told also if nothing has changed. */
+  /** Reads the file soon; if a reload was `asked` for, it reports even if nothing has changed. */
   check(asked = false): void {
     this.#isAsked ||= asked;
     this.#read = undefined;

@@ -7,11 +7,11 @@ export class Output {
   /** `stop` fires when the command is to end, whether or not what was written is read. */
   constructor(stop: AbortSignal) {
     this.#stop = stop;
-    // EPIPE: whoever read it has left.
+    // EPIPE: the reader has left.
     this.#stream.on("error", () => this.#gone.abort());
   }
 
-  /** Fires when nobody reads any more. */
+  /** Fires when the reader has left. */
   get gone(): AbortSignal {
     return this.#gone.signal;
   }

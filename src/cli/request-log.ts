@@ -30,7 +30,7 @@ export function textLine({ method, path, subject, status, reason, ms }: RequestR
   return `${parts.join(" ")}\n`;
 }
 
-/** Stands where lines are missing because nobody read them. */
+/** Printed where lines are missing because they were not read. */
 export function droppedLine(format: LogFormat, lines: number, at: Date): string {
   if (format === "json") return `${JSON.stringify({ time: at.toISOString(), event: "dropped", lines })}\n`;
   return `${at.toISOString().slice(11, 23)} ${lines} lines were dropped here: nobody read them\n`;

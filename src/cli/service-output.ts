@@ -26,7 +26,7 @@ export class ServiceOutput {
     this.#waiting += line;
   }
 
-  /** One line on a state that somebody at the terminal wants to know of; undefined for others. */
+  /** One line about a state that matters to the user at the terminal; undefined for others. */
   event({ instance, state, pid, why }: InstanceStatus): string | undefined {
     switch (state) {
       case "starting":

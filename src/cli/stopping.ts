@@ -56,7 +56,7 @@ export class Stopping implements Disposable {
   };
 }
 
-/** Ends the process, once its exit code is known, should there still be output that nobody reads. */
+/** Ends the process, once its exit code is known, even if there is unread output. */
 function leaveUnread(): void {
   const leave = (): void => (process.exitCode === undefined ? leaveUnread() : process.exit());
   setTimeout(leave, FLUSH_MS).unref();

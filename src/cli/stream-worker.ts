@@ -94,7 +94,7 @@ class Run {
     });
   }
 
-  /** Ends the program, whose answer fails. Nobody reads it any more. */
+  /** Ends the program, whose answer fails. Its output is no longer read. */
   stop(why: unknown): void {
     if (this.#state !== "running") return;
     this.#state = "stopped";

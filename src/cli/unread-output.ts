@@ -1,4 +1,4 @@
-/** Output that nobody reads must neither fill the memory nor keep the process. */
+/** Unread output must neither fill the memory nor keep the process alive. */
 
 /** What may wait for a reader before more is dropped. Bytes. */
 const MAX_WAITING = 1_048_576;

@@ -131,7 +131,7 @@ export class Codecs implements KnownCodecs {
 
 const CODEC_OPTIONS: Readonly<Record<string, Check>> = { codec: isCodec, codecs: areCodecs };
 
-/** The codecs a peer was given, or the built-in ones. Throws `invalid_argument` for what is none; `call` is who was given them. */
+/** The codecs a peer was given, or the built-in ones. Throws `invalid_argument` for anything else; `call` is the function that received them. */
 export function codecsOf(
   options: { readonly codec?: Codec; readonly codecs?: readonly Codec[] },
   call: string,

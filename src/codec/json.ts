@@ -65,7 +65,7 @@ function copyJson(value: unknown, key: string | number, depth: number): unknown 
   if (typeof value === "number") return Number.isFinite(value) ? (value === 0 ? 0 : value) : null; // no NaN, no Infinity, no -0
   if (typeof value === "object") return copyObject(value, key, depth);
   if (value === undefined || typeof value === "symbol") return NOTHING;
-  return parseBack(value, key, depth); // a function or BigInt, which somebody may have given a toJSON
+  return parseBack(value, key, depth); // a function or BigInt, which may have been given a toJSON
 }
 
 function copyObject(value: object, key: string | number, depth: number): unknown {

@@ -9,7 +9,7 @@ export interface Pending {
   deadline: number;
 }
 
-/** The highest number of a row. Higher ones are left to whoever keeps requests in front of an engine. */
+/** The highest number of a row. Higher ones are for code that keeps requests in front of an engine. */
 export const LAST_NUMBER = 0xefff_ffff;
 const FIRST_CAPACITY = 256;
 /** Timers closer together than this are not worth arming one by one. */
@@ -23,7 +23,7 @@ const NEWER = 0x8000_0000;
  * Requests that wait for their outcome, by number, each with a deadline.
  *
  * Numbers count up and a row stands at `number & mask`, so that finding one is an array access and a number comes back
- * only after four thousand million others (`LAST_NUMBER`): an answer that arrives late finds nothing, never somebody else's request.
+ * only after four thousand million others (`LAST_NUMBER`): a late answer finds nothing, never another request.
  * One timer serves all deadlines: it is armed for the earliest one and then all of them are looked through, which costs
  * less than a timer, or a place in a wheel, for each request. They stand in an array of their own for that.
  */

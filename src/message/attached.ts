@@ -1,5 +1,5 @@
 /**
- * Sockets and files that a message carries. Each is a stream that stands for it: whoever receives the message takes it, as
+ * Sockets and files that a message carries. Each is a stream that stands for it: the receiver of the message takes it, as
  * the thing itself where that can be handed over, as its bytes where the sender lets them flow instead.
  */
 export type AttachedKind = "socket" | "file";
@@ -26,7 +26,7 @@ export type Handover =
   /** The bytes flow through the stream from now on. */
   | { readonly way: "bytes" };
 
-/** An open descriptor, which whoever holds this must close. */
+/** An open descriptor, which the owner of this object must close. */
 export interface Passed {
   readonly way: "descriptor";
   readonly descriptor: number;

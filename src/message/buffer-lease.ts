@@ -10,7 +10,7 @@ export class BufferLease {
   #isKept = false;
   #isTaken = false;
 
-  /** `isOffered`: whoever wants to keep the bytes may take them. */
+  /** `isOffered`: code that wants to keep the bytes may take them. */
   constructor(bytes: Uint8Array, isOffered = false) {
     this.#bytes = bytes;
     this.#memory = bytes.buffer;
@@ -18,7 +18,7 @@ export class BufferLease {
     this.#isOffered = isOffered;
   }
 
-  /** True when the bytes were taken: nobody else may write to them any more. */
+  /** True if the bytes were taken: they must not be written to any more. */
   get isTaken(): boolean {
     return this.#isTaken;
   }

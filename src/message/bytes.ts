@@ -44,7 +44,7 @@ export function sizeOf(bytes: unknown): number {
 }
 
 /**
- * The bytes of a chunk that somebody put into a stream of bytes: any part of any memory as it is, text as UTF-8. Throws a
+ * The bytes of a chunk written to a stream of bytes: any part of any memory as it is, text as UTF-8. Throws a
  * `TypeError`, as the streams of Fetch do, for everything else, and for memory that was given away.
  */
 export function bytesOf(chunk: unknown): Uint8Array {

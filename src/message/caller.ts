@@ -1,5 +1,5 @@
 /**
- * Who counts as one caller where callers share a bound. As long as callers do not say who they are, that is an address: the
+ * Who counts as one caller where callers share a bound. As long as callers do not identify themselves, that is an address: the
  * one place where it is decided.
  */
 

@@ -1,6 +1,6 @@
 /**
- * Who a message is delivered to. These callbacks are the hot path: numbers instead of promises, messages borrowed for
- * the duration of the call. They must not throw: who calls them is in the middle of something for somebody else.
+ * The receivers of messages. These callbacks are the hot path: numbers instead of promises, messages borrowed for
+ * the duration of the call. They must not throw, because the calling code is in the middle of other work.
  */
 import type { Failure } from "./failure.ts";
 import type { Message } from "./message.ts";
@@ -11,7 +11,7 @@ import type { Overflow } from "./overflow.ts";
 export interface Sink {
   answered(tag: number, answer: Message): void;
   failed(tag: number, failure: Failure): void;
-  /** Who has made the request with this tag: asked when its bytes are kept. Left out: the process itself. */
+  /** The caller of the request with this tag: called when its bytes are kept. Left out: the process itself. */
   callerOf?(tag: number): string;
   /**
    * Where the request with this tag comes from: asked before its outcome is delivered, or while it is canceled, and only
@@ -28,10 +28,10 @@ export interface Worker {
   readonly origin?: Origin | undefined;
   /**
    * `timeoutMs` is what is left until the deadline, counted from `now` by the engine's clock. Job numbers are no secret: the
-   * broker checks who holds a job. `attempt` counts from 1 how often the request has been handed to a worker.
+   * broker checks which worker holds a job. `attempt` counts from 1 how often the request has been handed to a worker.
    */
   execute(job: number, route: Route, request: Message, timeoutMs: number, now: number, attempt: number): void;
-  /** Nobody waits for this job's answer any longer; an answer that comes all the same is counted and dropped. */
+  /** This job's answer is no longer wanted; an answer that comes anyway is counted and dropped. */
   cancel(job: number, why: Failure): void;
 }
 
@@ -40,7 +40,7 @@ export interface Subscriber {
   /** Where it is, for observers. Left out: in the process itself. */
   readonly origin?: Origin | undefined;
   deliver(route: Route, publication: Message): void;
-  /** So many publications were dropped on the way here. Left out by those who do not care. */
+  /** So many publications were dropped on the way here. Optional. */
   missed?(route: Route, count: number): void;
 }
 
@@ -71,7 +71,7 @@ export interface Capacity {
   detach(job: number): void;
   /**
    * Gives a job back, to be handed out before all that waits; `request` is what was given with it. `executed` is false when
-   * nobody has seen it: then it counts as no attempt. False when the job is not held, or nobody is left to take it.
+   * no worker has seen it: then it counts as no attempt. False if the job is not held, or no worker is left to take it.
    */
   release(job: number, request: Message, executed: boolean): boolean;
 }
@@ -88,7 +88,7 @@ export interface Route {
   readonly subject: string;
 }
 
-/** Who registers something may want to know of its end. */
+/** Tells the owner of a registration about its end. */
 export interface Endable {
   /** Called once if the engine ends a registration that was ready: nothing more comes. */
   readonly onEnded?: ((why: Failure) => void) | undefined;
@@ -106,7 +106,7 @@ export interface ServeOptions extends Endable {
   readonly concurrency?: number | undefined;
   /**
    * Times a request is handed out when workers that hold it are lost. Default 1: at most once. The highest number that
-   * anybody in the group has named counts. Requests that carry streams are handed out once.
+   * any worker of the group has named counts. Requests that carry streams are handed out once.
    */
   readonly attempts?: number | undefined;
 }

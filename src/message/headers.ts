@@ -1,6 +1,6 @@
 /**
  * Headers travel as a header block: UTF-8 lines `name:value\n`. Names are lower-case HTTP field names, or
- * pseudo-headers that begin with a colon as in HTTP/2 (`:method`, `:path`). The block stays text or bytes until somebody
+ * pseudo-headers that begin with a colon as in HTTP/2 (`:method`, `:path`). The block stays text or bytes until code
  * looks; hubs forward it unread.
  */
 import { LintelError } from "./failure.ts";

@@ -29,7 +29,7 @@ export interface Limits {
   /** Requests waiting for a free worker, in one queue group. Past it: `QUEUE_FULL`. */
   readonly queue: number;
   /**
-   * Bytes of requests that a hub keeps: those that wait for a free worker, those that workers who poll have, and those that
+   * Bytes of requests that a hub keeps: those that wait for a free worker, those that polling workers hold, and those that
    * may be handed out again. Past it: `QUEUE_FULL`.
    */
   readonly queueBytes: number;
@@ -45,7 +45,7 @@ export interface Limits {
    * answers for it wait where they are.
    */
   readonly sessionBuffer: number;
-  /** Bytes of answers waiting in all sessions of a hub together. Past it those who answer a full session are held back. */
+  /** Bytes of answers waiting in all sessions of a hub together. Past it, sessions that answer a full session are held back. */
   readonly sessionBuffers: number;
   /** A session that is full and takes nothing for this long is ended. */
   readonly stallTimeout: number;

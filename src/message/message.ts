@@ -44,7 +44,7 @@ const NO_BYTES = new Uint8Array(0);
  *   `encoder` is set, `value` not yet encoded (it never is, if the receiver sits in the same process).
  *
  * A message handed to a callback is borrowed: when the callback returns the object is reused, and so are the bytes of one
- * that was received. Whoever keeps the message takes `retain()`, whoever keeps its bytes `payload()`.
+ * that was received. Code that keeps the message calls `retain()`; code that keeps its bytes calls `payload()`.
  */
 export class Message {
   format: Format = Format.typed;
@@ -55,11 +55,11 @@ export class Message {
   end = 0;
   value: unknown = undefined;
   encoder: Encoder | undefined = undefined;
-  /** Ends of the streams it carries, for whoever receives it. A value refers to them by their place in this list. */
+  /** Ends of the streams it carries, for its receiver. A value refers to them by their place in this list. */
   streams: readonly StreamEnd[] | undefined = undefined;
   /** Set where `bytes` were received and are lent. */
   loan: BufferLease | undefined = undefined;
-  /** Of an answer: tells whoever made it why it could not be sent. The caller hears of a failure. */
+  /** Of an answer: tells its worker why it could not be sent. The caller gets a failure. */
   onUnsent: ((error: unknown) => void) | undefined = undefined;
   /** True for what `retain` has made. */
   isKept = false;
@@ -137,7 +137,7 @@ export interface StreamShape {
   readonly messages: boolean;
 }
 
-/** One end of a stream. Credit is its holder's to keep: who sends more than was granted breaks the protocol. */
+/** One end of a stream. Credit is its holder's to keep: sending more than was granted violates the protocol. */
 export interface StreamEnd extends StreamShape {
   /** Set where it stands for a socket or file that its holder may take. */
   readonly attached?: Attached | undefined;
@@ -154,11 +154,11 @@ export interface StreamEnd extends StreamShape {
   end(): void;
   /** The other end may send this many bytes more. */
   grant(bytes: number): void;
-  /** Whoever sends to this end may go on: what it feeds has room again. */
+  /** The sender to this end may continue: there is room again. */
   resume(): void;
   /** Ends both directions at once; the other end learns why. */
   reset(why: Failure): void;
-  /** As `reset`, and whoever listens to this end, now or later, learns it too. */
+  /** As `reset`, and the listener of this end, now or later, is told too. */
   discard(why: Failure): void;
 }
 

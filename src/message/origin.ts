@@ -1,4 +1,4 @@
-/** Who is at the other end: of a request, a worker, a session. Only observers ask. */
+/** The other end of a request, a worker or a session, for observers. */
 
 /** Whom the hub has taken someone for. */
 export interface Identity {

@@ -231,7 +231,7 @@ export function isReason(text: string): boolean {
   return REASON.test(text);
 }
 
-/** The reason that somebody else has named, or the code in upper case where that is none. */
+/** A reason from outside, or the code in upper case if that is not a legal reason. */
 export function reasonOr(named: string | undefined, code: Code): string {
   return named !== undefined && REASON.test(named) ? named : code.toUpperCase();
 }

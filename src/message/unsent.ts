@@ -24,7 +24,7 @@ export function answerFailure(error: unknown): Failure {
   return httpStatus(error) < 500 ? failure("HANDLER_FAILED") : error.toFailure();
 }
 
-/** The same, and whoever made the answer is told. */
+/** The same, and the worker is told. */
 export function unsentAnswer(answer: Message, error: unknown): Failure {
   answer.onUnsent?.(error);
   return answerFailure(error);

@@ -1,7 +1,7 @@
 import { IN_PROCESS, type Origin } from "../message/origin.ts";
 import type { Observer, RegistrationEvent } from "./observer.ts";
 
-/** What somebody has registered with an engine. */
+/** A service or subscription that was registered with an engine. */
 export interface Registered {
   readonly kind: RegistrationEvent["kind"];
   readonly pattern: string;

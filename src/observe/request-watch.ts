@@ -28,7 +28,7 @@ export class RequestWatch {
   readonly #settled: (request: SettledRequest) => void;
   readonly #clock: Clock;
 
-  /** Undefined where nobody wants to hear of requests. */
+  /** Undefined without an observer of requests. */
   static of(observer: Observer | undefined, clock: Clock): RequestWatch | undefined {
     const settled = observer?.settled?.bind(observer);
     return settled === undefined ? undefined : new RequestWatch(settled, clock);

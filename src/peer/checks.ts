@@ -50,7 +50,7 @@ export function checkConnect(options: unknown): void {
   const { token } = (options ?? {}) as { readonly token?: unknown }; // it is an object, or nothing
   if (token === undefined || typeof token === "function" || isToken(token)) return;
   const wanted = "a string of 1 to 8,192 printable characters without spaces, or a function that returns one";
-  throw new LintelError("invalid_argument", `connect: token must be ${wanted}`); // nobody is to read it in a log
+  throw new LintelError("invalid_argument", `connect: token must be ${wanted}`); // the token must not appear in a log
 }
 
 /** The limits of a hub or a peer, each by itself. */

@@ -39,7 +39,7 @@ export class Context {
   /** When it expires by the engine's clock: asking what time that is costs more than all the rest of a context. */
   readonly #expires: number;
   readonly #clock: Clock;
-  /** The payload, or the value it would be made of: a request of the same process has none until somebody asks. */
+  /** The payload, or the value it would be made of: a request of the same process has none until it is read. */
   #body: unknown;
   readonly #encoder: Encoder | undefined;
   #reply: ReplyControl | undefined;
@@ -74,7 +74,7 @@ export class Context {
   }
 
   /**
-   * Fires when nobody waits for the answer any longer: caller gone, deadline passed, connection lost. For an answer that
+   * Fires when the answer is no longer wanted: caller gone, deadline passed, connection lost. For an answer that
    * is a stream, or contains one, also later: when the stream is aborted.
    */
   get signal(): AbortSignal {

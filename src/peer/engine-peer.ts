@@ -37,7 +37,7 @@ import { ListenerSubscription } from "./subscription.ts";
 export interface EnginePeerOptions {
   /** Timeout of requests that name none. Milliseconds. */
   readonly timeoutMs?: number;
-  /** Told of errors nobody else learns of: what handlers throw unexpectedly, what listeners throw. Default: stderr. */
+  /** Called with errors that reach nobody else: unexpected errors of handlers, and errors of listeners. Default: stderr. */
   readonly onError?: OnError;
   /** What reads and writes values. Default: JSON, text, bytes and forms. */
   readonly codecs?: Codecs;
@@ -160,7 +160,7 @@ export class EnginePeer implements Peer {
     const [near, far] = this.createChannel();
     const { headers, streams } = await this.request(subject, value, {
       ...options,
-      detached: false, // what was not opened is not of use to anybody
+      detached: false, // a channel that was not opened is useless
       streams: [far, ...(options.streams ?? [])],
       headers: { ...options.headers, ...OPEN_HEADER },
       full: true,
@@ -331,7 +331,7 @@ class Call implements Sink {
   }
 }
 
-/** A reply whose value is decoded when somebody looks: the bytes are there even if they are not what their type says. */
+/** A reply whose value is decoded when it is read: the bytes are there even if they do not match their type. */
 class FullReply implements Reply {
   readonly headers: MessageHeaders;
   readonly body: Uint8Array;
@@ -359,7 +359,7 @@ function canceled(signal: AbortSignal): LintelError {
   return LintelError.of("CALLER_GONE", "the request was aborted by its caller", signal.reason);
 }
 
-/** Where errors go of which nobody wants to be told. */
+/** Where errors go without an `onError`. */
 export function reportToStderr(error: unknown, where: string): void {
   console.error(`lintel: ${where} failed:`, error);
 }

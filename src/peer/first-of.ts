@@ -35,8 +35,8 @@ export interface Destinations {
 
 /**
  * Sends to the first destination that takes what is sent. The next is tried when the one before is known not to have
- * executed the request, which is when its error is `retryable`: nobody serves the subject, the queue is full, there is no
- * connection. Streams and channels in the value go along whole, and never to another destination once somebody may have
+ * executed the request, which is when its error is `retryable`: there is no worker, the queue is full, there is no
+ * connection. Streams and channels in the value go along whole, and never to another destination once a worker may have
  * begun to read them. When all have failed, or the next must not be tried, it rejects with the last one's error, to whose
  * `details` `attempts` has been put: what each has said, in order. Throws a TypeError when there are no destinations.
  */
@@ -114,7 +114,7 @@ class Offered {
     }
   }
 
-  /** True while nobody may have begun to read. */
+  /** True while reading cannot have begun. */
   get isWhole(): boolean {
     return this.#offers.every((offer) => offer.isWhole);
   }

@@ -21,9 +21,9 @@ export interface AttachmentOptions {
 }
 
 /**
- * A socket or an open file, to be put into a value: it is given away, to whoever receives the value and takes it. In this
+ * A socket or an open file, to be put into a value: you give it away to the receiver of the value, which takes it. In this
  * process that is the object itself. Over unix sockets the descriptor is passed, and the sender's object closed. Elsewhere
- * the bytes are sent, if `fallback` allows it. When the message comes to nothing it is closed, and so it is when whoever
+ * the bytes are sent, if `fallback` allows it. When the message fails it is closed, and so it is when whoever
  * receives it discards it.
  *
  * A number is a descriptor that nothing else here uses. A socket must not have been read from before: attach it where it is
@@ -89,7 +89,7 @@ function objectOf(kind: AttachedKind, fd: number): Socket | OpenFile {
   return kind === "file" ? new PassedFile(fd) : socketOf(fd);
 }
 
-/** It reads nothing until somebody wants it, so that it can be passed on. */
+/** It reads nothing until its data is wanted, so that it can be passed on. */
 function socketOf(fd: number): Socket {
   const options = { fd, readable: true, writable: true, manualStart: true };
   return new Socket(options);

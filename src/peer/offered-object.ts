@@ -23,7 +23,7 @@ export class OfferedObject implements Attached {
   readonly fallback: boolean;
   readonly #thing: OfferedThing;
   #port: Port | undefined;
-  /** Somebody else has it. */
+  /** It has another owner now. */
   #isGone = false;
 
   private constructor(thing: OfferedThing, fallback: boolean) {
@@ -43,7 +43,7 @@ export class OfferedObject implements Attached {
     });
     if (thing.kind === "socket") {
       stopReading(thing.object);
-      thing.object.on("error", ignore); // nobody else listens any more
+      thing.object.on("error", ignore); // it has no other listener any longer
     }
     return new Attachment(far, offered);
   }

@@ -1,7 +1,7 @@
 import { closeSync, createReadStream, createWriteStream, type ReadStream, type WriteStream } from "node:fs";
 import { LintelError } from "../message/failure.ts";
 
-/** A file whose descriptor was passed. Whoever has it closes it, or makes a stream of it, which does so at its end. */
+/** A file whose descriptor was passed. Its owner closes it, or creates a stream from it, which closes it at its end. */
 export interface OpenFile {
   /** Its number in this process. */
   readonly fd: number;

@@ -51,7 +51,7 @@ export interface DrainOptions {
   readonly graceMs?: number;
   /**
    * How long streams that are open may take to end by themselves; those that are left then are cut off. Streams that
-   * stand still because nobody reads them are cut off after 0.5 to 2 s. Milliseconds, default 5,000.
+   * are not read are cut off after 0.5 to 2 s. Milliseconds, default 5,000.
    */
   readonly streamGraceMs?: number;
 }
@@ -87,7 +87,7 @@ export interface Reply<T = unknown> {
 /** Answers a request with a value, or fails it by throwing. */
 export type Handler<V = unknown> = (value: V, context: Context) => unknown;
 
-/** Takes a publication. What it throws is reported, and nobody else is affected. */
+/** Takes a publication. What it throws is reported, and affects nothing else. */
 export type Listener<V = unknown> = (value: V, publication: Publication<V>) => unknown;
 
 /** A message of a subscription. */
@@ -153,7 +153,7 @@ export interface Peer extends AsyncDisposable {
    * `context.accept()`; rejects like a request, with `NOT_ACCEPTED` when the handler answers instead.
    */
   open(subject: string, value?: unknown, options?: RequestOptions): Promise<Channel>;
-  /** A channel's two ends: one to keep, one to put into a value, from where it reaches whoever gets the value. */
+  /** A channel's two ends: one to keep, one to put into a value for its receiver. */
   createChannel(): [Channel, Channel];
   /** Takes nothing new, finishes what is under way, streams too, then closes. */
   drain(options?: DrainOptions): Promise<void>;

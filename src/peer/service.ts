@@ -173,7 +173,7 @@ export class HandlerService implements Service, Worker {
     );
   }
 
-  /** What the handler of a job did is of no use to anybody when the job was canceled meanwhile. */
+  /** The result of a handler is not needed when its job has been canceled in the meantime. */
   #answer(job: number, context: Context, value: unknown, carried: Message | undefined): void {
     if (this.#jobs.take(job) === undefined) return this.#values.discard(value, Context.replyStreams(context));
     if (!this.#answerWith(job, context, value) && carried !== undefined) discardStreams(carried);
@@ -220,7 +220,7 @@ export class HandlerService implements Service, Worker {
       (plain, line) => this.#values.codecs.answer(plain, head + line, requestHead),
       length === undefined ? undefined : new DeclaredLength(length),
     );
-    // The handler may still be at work on what it answers with: its signal tells when nobody reads that any more.
+    // The handler may still be at work on what it answers with: its signal fires when that is no longer read.
     carried?.onAbort((error) => {
       if (error.reason === "BAD_ANSWER") this.#unsent(context.subject, error); // the hub could not send it on
       Context.end(context, error.toFailure());

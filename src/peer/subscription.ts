@@ -121,7 +121,7 @@ export class ListenerSubscription implements Subscription, Subscriber {
     else this.#fail(LintelError.of("SLOW_CONSUMER", `the iteration of ${this.pattern} does not keep up`));
   }
 
-  /** It has ended, but not because anybody closed it. What was kept can still be read. */
+  /** It has ended without being closed. What was kept can still be read. */
   #fail(error: LintelError): void {
     if (this.#closed) return;
     this.#error = error;

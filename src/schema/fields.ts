@@ -1,5 +1,5 @@
 /**
- * Building blocks for schemas of options, on zod. Messages begin with "must be"; whoever reports them adds what must, and what
+ * Building blocks for schemas of options, on zod. Messages begin with "must be"; the code that reports them adds what must, and what
  * stands there instead. Loaded only where a file, variables or flags are read.
  */
 import { z } from "zod";

@@ -20,7 +20,7 @@ export interface FrameBuffer {
   advance(offset: number): void;
 }
 
-/** The largest payload and header block somebody takes. */
+/** The largest payload and header block that an end accepts. */
 export interface BodyLimits {
   readonly payload: number;
   readonly headers: number;
@@ -121,7 +121,7 @@ export function writeMessage(
   const { head, encoder } = message;
   const headRoom = head === undefined ? message.payloadStart - message.headStart : maxUtf8Length(head);
   const encoded = encoder === undefined ? undefined : encodedBy(encoder, message.value);
-  // What a connection has read is no memory of anybody else's, and needs no asking.
+  // Memory that a connection has read into belongs to it, and needs no check.
   if (message.loan === undefined && message.end > 0 && sizeOf(message.bytes) < message.end) throw torn();
   const payloadRoom =
     encoded === undefined

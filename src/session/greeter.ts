@@ -23,7 +23,7 @@ export interface GreeterParts {
 }
 
 export interface GreeterEvents {
-  /** The session waits until it is known who is at the other end. */
+  /** The session waits for the access check of the other end. */
   authenticating(): void;
   /** WELCOME has been sent, or read. */
   opened(greeting: Greeting): void;
@@ -33,12 +33,12 @@ export interface GreeterEvents {
   failed(why: Failure): void;
 }
 
-/** The beginning of a session: greets, and welcomes the other end once it is known who that is. */
+/** The beginning of a session: sends the greeting, and welcomes the other end once it is admitted. */
 export class Greeter {
   readonly #options: GreeterOptions;
   readonly #parts: GreeterParts;
   readonly #on: GreeterEvents;
-  /** HELLO was read, and nothing more is until it is known who sent it. */
+  /** HELLO was read; nothing more is read until the access check is done. */
   #isAuthenticating = false;
   #timer: unknown;
 

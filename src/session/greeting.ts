@@ -16,7 +16,7 @@ export interface Greeting {
   /** How many bypasses it takes at a time, 0 where its connection has none. */
   readonly bypasses: number;
   readonly attachments: Understanding;
-  /** Shows who the other end is (P-140); undefined where it shows nothing. */
+  /** The token of the other end (P-140); undefined if it shows none. */
   readonly token: string | undefined;
   /** What to show where a lane is opened; empty where none can be. */
   readonly lane: string;
@@ -27,10 +27,10 @@ export interface Own {
   readonly role: "dialer" | "acceptor";
   readonly name: string;
   readonly limits: SessionLimits;
-  /** What shows who opens the lane; empty for who opens it, undefined where descriptors do not pass. */
+  /** The token for the lane; empty at the end that opens it, undefined if descriptors cannot be passed. */
   readonly lane: string | undefined;
   readonly bypasses: number;
-  /** Shows who it is. */
+  /** The token of this end. */
   readonly token?: string | undefined;
 }
 

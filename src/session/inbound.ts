@@ -53,7 +53,7 @@ export class Inbound<R> implements FrameSink {
   readonly #maxHeaders: number;
   readonly #maxPayload: number;
   readonly #bindings = new BindingTable<R>();
-  /** Reused for every message; whoever keeps one takes `retain()`. */
+  /** Reused for every message; code that keeps one calls `retain()`. */
   readonly #message = new Message();
 
   constructor(session: SessionControl, options: SessionOptions<R>) {

@@ -23,7 +23,7 @@ export const MAX_GREETING = 16_384;
  * | state          | meaning                                                        | next                  |
  * |----------------|----------------------------------------------------------------|-----------------------|
  * | greeting       | HELLO or WELCOME is awaited                                    | all others            |
- * | authenticating | HELLO was read, WELCOME waits until it is known who sent it; nothing is read | open, closing, closed |
+ * | authenticating | HELLO was read, WELCOME waits for the access check; nothing is read          | open, closing, closed |
  * | open           | everything flows                                               | closing, closed       |
  * | closing        | CLOSE was sent or read: nothing more is                        | closed                |
  * | closed         | over                                                           |                       |
@@ -68,7 +68,7 @@ export interface SessionOptions<R> {
   readonly lifecycle: SessionLifecycle;
   readonly calls: SessionCalls<R>;
   readonly registrations: SessionRegistrations;
-  /** Dialing: shows who this end is (P-140). */
+  /** Dialing: the token of this end (P-140). */
   readonly token?: string | undefined;
   /**
    * Accepting: decides about an end that has greeted with this token. Undefined: it is welcome; a failure: it is not. Left
@@ -77,7 +77,7 @@ export interface SessionOptions<R> {
   readonly admit?:
     | ((token: string | undefined) => Failure | undefined | Promise<Failure | undefined>)
     | undefined;
-  /** Accepting: where those who open a lane are let in. */
+  /** Accepting: admits the connections that open a lane. */
   readonly descriptorChannels?: DescriptorChannels;
   /** True while all sessions of the process together have more waiting than they should. */
   readonly isShort?: () => boolean;

@@ -85,7 +85,7 @@ export class Flusher {
 
 /**
  * What one session has to send. Frames are written into a slab, and the slab goes out in one write per turn of the loop,
- * earlier when it is full. While the connection is full, slabs queue up; who fills the queue watches `queued`.
+ * earlier when it is full. While the connection is full, slabs queue up; code that fills the queue watches `queued`.
  */
 export class Outbox {
   readonly #connection: Connection;
@@ -171,7 +171,7 @@ export class Outbox {
     return !this.#blocked && !this.#closed && this.#connection.sendBoth !== undefined;
   }
 
-  /** Sends what was written, at least a header, and `body` behind it, which is not copied: nobody may write to it until the outbox is not blocked any more. */
+  /** Sends what was written, at least a header, and `body` behind it, which is not copied: do not write to it until the outbox is no longer blocked. */
   sendBody(body: Uint8Array): void {
     const slab = this.#slab!;
     const bytes = slab.subarray(0, this.#used);

@@ -96,7 +96,7 @@ export class CreditPump {
   }
 
   #pump(): void {
-    if (this.#isSending) return; // whoever receives what is being sent has granted more: that is looked at below
+    if (this.#isSending) return; // the receiver of what is being sent has granted more: handled below
     while (this.#waiting.length > 0 && this.#credit > 0 && this.#end.ready()) this.#sendFirst();
     this.#settle();
   }

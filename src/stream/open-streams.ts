@@ -9,9 +9,9 @@ const ROUND_MS = 500;
 /** One that was read before is waited for through so many rounds without a move: its connection may be slow. */
 const QUIET_ROUNDS = 4;
 
-/** An end of a stream, as somebody who waits for its end sees it. */
+/** An end of a stream, as seen by code that waits for its end. */
 export interface OpenStream {
-  /** Grows when something flows to a reader, or the reader asks for more. 0: nobody has begun to read. */
+  /** Grows when something flows to a reader, or the reader asks for more. 0: it has not been read yet. */
   readonly moves: number;
   /** True while a reader waits for what its sender has yet to send. */
   readonly isAwaited: boolean;
@@ -23,7 +23,7 @@ interface Seen {
   readonly quiet: number;
 }
 
-/** Streams that are open, for whoever waits until none is. */
+/** The open streams, for code that waits until none is left. */
 export class OpenStreams {
   readonly #streams = new Set<OpenStream>();
   #onNone: (() => void)[] = [];
@@ -39,7 +39,7 @@ export class OpenStreams {
 
   /**
    * Resolves when no stream is open, at the latest after `graceMs`; earlier when all that are left stand still, because
-   * nobody reads them: then waiting would change nothing.
+   * they are not read: then waiting would change nothing.
    */
   async ended(clock: Clock, graceMs: number): Promise<void> {
     let seen = new Map<OpenStream, Seen>();

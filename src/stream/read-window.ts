@@ -1,4 +1,4 @@
-/** How far the other end of a stream may send ahead of whoever reads it. */
+/** How far the other end of a stream may send ahead of the reader. */
 import type { StreamEnd } from "../message/message.ts";
 import { INITIAL_CREDIT } from "./stream.ts";
 

@@ -1,7 +1,7 @@
 import { copyOf } from "../message/bytes.ts";
 import { Message } from "../message/message.ts";
 
-/** Chunks below this size are copied, and joined while nobody takes them: a view would keep all it came in. */
+/** Chunks below this size are copied, and joined until they are taken: a view would keep the whole buffer. */
 const SMALL = 4_096;
 
 /**

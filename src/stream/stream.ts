@@ -35,7 +35,7 @@ export function messageCost(message: Message): number {
   return MESSAGE_COST + headSize + (end - payloadStart);
 }
 
-/** Ends streams nobody will use. */
+/** Ends streams that will not be used. */
 export function discardStreams(
   message: Message,
   why: Failure = failure("CALLER_GONE", "it was not taken"),
@@ -66,7 +66,7 @@ class Forward implements StreamEvents {
 
   data(message: Message): void {
     try {
-      this.#to.send(message); // what a full connection keeps is bounded by the credit of whoever receives it
+      this.#to.send(message); // what a full connection keeps is bounded by the receiver's credit
     } catch (error) {
       const why = toFailure(error);
       discardStreams(message, why);
@@ -97,7 +97,7 @@ class Forward implements StreamEvents {
 }
 
 /**
- * Keeps events until somebody listens: what has arrived, which the credit that a sender begins with bounds, and sums of
+ * Keeps events until there is a listener: what has arrived, which the initial credit bounds, and sums of
  * the rest, so that no number of frames fills the memory.
  */
 export class EventQueue implements StreamEvents {
@@ -153,7 +153,7 @@ export class EventQueue implements StreamEvents {
   reset(why: Failure): void {
     if (this.#events !== undefined) return this.#events.reset(why);
     this.#reset = why;
-    // Nobody will see it, and those who sent streams along learn it at once.
+    // It will not be read, and senders of streams in it are told at once.
     for (let one = this.#arrived?.take(); one !== undefined; one = this.#arrived?.take()) {
       discardStreams(one, why);
     }

@@ -1,6 +1,6 @@
 /**
  * Processes that belong together: those of one group, and those that carry one mark in their environment. A mark is
- * inherited, so it finds also who left the group, as daemons do. It is read from /proc; where there is none, the group is
+ * inherited, so it also finds processes that left the group, as daemons do. It is read from /proc; where there is none, the group is
  * all that is known.
  */
 import { readFile, readdir } from "node:fs/promises";

@@ -4,13 +4,13 @@ import type { Access, Credentials, Principal, Verb } from "../access/access.ts";
 export interface TestAccessOptions {
   /** What is allowed. Default: nothing is. */
   readonly allows?: (verb: Verb, subject: string, principal: Principal) => boolean;
-  /** The tokens that are good. Default: nobody is asked for one. */
+  /** The valid tokens. Default: no token is needed. */
   readonly tokens?: readonly string[];
   /** Answers wait until `answer` is called. Default false: they come at once. */
   readonly isSlow?: boolean;
 }
 
-/** Lets nobody do anything unless it is told to, and writes down what it was asked. For tests. */
+/** Denies everything unless told otherwise, and records what it was asked. For tests. */
 export class TestAccess implements Access {
   /** What `authenticate` was given. */
   readonly credentials: Credentials[] = [];

@@ -4,7 +4,7 @@ import { ByteEnd } from "./byte-end.ts";
 
 export interface TransportSuiteOptions {
   readonly transport: Transport;
-  /** A URL to listen on that nobody else has, each time another. */
+  /** An unused URL to listen on, a different one each time. */
   readonly freshUrl: () => string | Promise<string>;
 }
 

@@ -67,7 +67,7 @@ export function formatAddress(host: string, port: number): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** Who is at the other end of a socket, for logs. */
+/** The other end of a socket, for logs. */
 export function remoteOf(
   scheme: string,
   socket: Pick<Socket, "remoteAddress" | "remotePort"> | undefined,

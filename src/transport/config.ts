@@ -71,7 +71,7 @@ interface ServerTlsOptions {
 /** The part of `TlsOptions` that is for dialing. */
 type DialTlsOptions = { readonly [K in "ca" | "cert" | "key" | "serverName"]?: string };
 
-/** Certificates for a connection to somebody else. */
+/** Certificates for an outgoing connection. */
 export function dialTls(): Field<TlsOptions> {
   const pem = (): Field<string> => hinted(text(readPem), { isPath: true });
   const fields = map<DialTlsOptions>("tls", {

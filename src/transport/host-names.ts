@@ -13,7 +13,7 @@ export function nameOfHost(host: string): string | undefined {
   return hostname.endsWith(".") ? hostname.slice(0, -1) : hostname;
 }
 
-/** True for a name, in the form of `nameOfHost`, that nobody can make point to another machine. */
+/** True for a name, in the form of `nameOfHost`, that cannot be made to point to another machine. */
 export function isLoopbackHost(name: string): boolean {
   if (name === "localhost" || name.endsWith(".localhost")) return true;
   return name.startsWith("[") ? isLoopbackAddress(name.slice(1, -1)) : isLoopbackV4(name);

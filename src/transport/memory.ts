@@ -110,7 +110,7 @@ class MemoryConnection implements Connection {
 
 export type Names = Map<string, (connection: Connection) => void>;
 
-/** Under it the process keeps who listens on which name, for all copies of this package that understand each other. */
+/** Under it the process keeps the listeners by name, for all compatible copies of this package. */
 const PROCESS_NAMES = Symbol.for("lintel.memory.v1");
 
 /**

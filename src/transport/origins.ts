@@ -104,7 +104,7 @@ export class AccessRule {
     return !at.isLoopback && isAddress(name); // an address is not a name that could be made to point elsewhere
   }
 
-  /** Who sent a request. */
+  /** The origin of a request. */
   standingOf(clues: PageClues): Standing {
     const { origin, site, referer } = clues;
     const isOwnSite = site === undefined || site === "same-origin" || site === "none";

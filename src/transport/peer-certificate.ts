@@ -1,4 +1,4 @@
-/** What connections over TLS and requests of HTTP tell of who is at their other end. */
+/** What TLS connections and HTTP requests prove about their other end. */
 import { TLSSocket } from "node:tls";
 import { bearerToken, type PeerCertificate, type PeerIdentity } from "../message/peer-identity.ts";
 
@@ -12,7 +12,7 @@ export function identityOf(request: {
   return () => ({ token: bearerToken(authorization), certificate: certificateOf(socket) });
 }
 
-/** The certificate of whoever is at the other end of a socket; undefined when there is none, or it was not verified. */
+/** The certificate of the other end of a socket; undefined if there is none, or it was not verified. */
 export function certificateOf(socket: unknown): PeerCertificate | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
   const certificate = socket.getPeerX509Certificate();

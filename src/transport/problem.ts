@@ -63,7 +63,7 @@ export function writeRefusal(socket: Duplex, { status, headers, body }: Refusal)
   const lines = Object.entries({ connection: "close", ...headers }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   );
-  socket.on("error", () => socket.destroy()); // it has left; there is nobody to tell
+  socket.on("error", () => socket.destroy()); // the client has left
   socket.once("finish", () => socket.destroy());
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body.toString()}`);
 }

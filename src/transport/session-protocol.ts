@@ -4,5 +4,5 @@ export const SESSION_PROTOCOL = "lintel.v1";
 /** Where sessions are opened when a URL over HTTP names no path. The dot keeps it apart from every subject. */
 export const SESSION_PATH = "/.lintel/session";
 
-/** Who has not finished TLS and HTTP by then is cut off, when nothing else was said. */
+/** Default time after which clients that have not completed TLS and HTTP are cut off. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;

@@ -15,7 +15,7 @@ export interface SocketConnectionOptions {
    * needs no copy. One that is never done at once, as with TLS, would ask to wait every time.
    */
   readonly window?: number;
-  /** What is proven of the other end; called when somebody asks. */
+  /** What is proven about the other end; called when it is needed. */
   readonly identify?: (() => PeerIdentity) | undefined;
   /** Says for people what an error of the socket means. */
   readonly explain?: (error: Error) => Error;

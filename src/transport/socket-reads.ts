@@ -20,7 +20,7 @@ export class SocketReads {
    */
   receive: (bytes: Uint8Array, isOffered: boolean) => boolean = () => false;
 
-  /** Sockets may share a buffer: a read is handed on before the next one begins. Nobody may keep what is in it. */
+  /** Sockets may share a buffer: a read is passed on before the next one begins. Its content must not be kept. */
   constructor(shared?: Uint8Array) {
     const isOwn = shared === undefined;
     let room = shared ?? readBuffer();

@@ -48,13 +48,13 @@ export function cutOff(socket: Socket): void {
 /** Waits until the server listens. */
 export function listenOn(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    // Stays: a connection that could not be accepted, for want of file descriptors, is nobody else's trouble.
+    // Stays: a connection that could not be accepted, for want of file descriptors, does not affect the others.
     server.on("error", reject);
     server.listen(options, resolve);
   });
 }
 
-/** Accepts nothing new. Connections that are open stay, and nobody waits for them. */
+/** Accepts nothing new. Open connections stay, and are not waited for. */
 export function stopListening(server: Server): Promise<void> {
   server.close();
   return Promise.resolve();

@@ -57,9 +57,9 @@ export interface Bypasses {
 }
 
 export interface Connection {
-  /** Who is at the other end, for logs. */
+  /** The other end, for logs. */
   readonly remote: string;
-  /** What is proven of who is at the other end, found out when it is asked for. Left out where nothing can be. */
+  /** What is proven about the other end, determined when it is called. Left out if nothing can be proven. */
   readonly identity?: PeerIdentity | undefined;
   /** Left out where the transport has none. */
   readonly bypasses?: Bypasses | undefined;
@@ -127,7 +127,7 @@ export interface TransportSupports {
 export interface TlsOptions {
   readonly cert?: string | Uint8Array;
   readonly key?: string | Uint8Array;
-  /** Who is trusted to vouch for the other end. Default when dialing: the platform's list. */
+  /** Authorities that may sign the other end's certificate. Default when dialing: the platform's list. */
   readonly ca?: string | Uint8Array;
   /** Listening: refuse clients without a certificate that `ca` vouches for. */
   readonly requireClientCert?: boolean;
@@ -148,7 +148,7 @@ export interface ListenOptions {
    * for all. Default: on loopback none, elsewhere all.
    */
   readonly hosts?: readonly string[];
-  /** Who has not finished TLS and HTTP by then is cut off. Milliseconds, default 5,000. */
+  /** Cuts off clients that have not completed TLS and HTTP in this time. Milliseconds, default 5,000. */
   readonly handshakeTimeoutMs?: number;
 }
 

@@ -12,7 +12,7 @@ export function checkPath(path: string, name: string = path): void {
     throw new TypeError(`the path of ${name} is longer than ${MAX_PATH} bytes`);
 }
 
-/** A socket file that nobody listens on any more, left by a process that was killed, is in the way: remove it. */
+/** Removes a socket file without a listener, left by a process that was killed. */
 export async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined || !found.isSocket()) return;

@@ -1,6 +1,6 @@
 /**
  * WebSockets of the platform, as browsers have them: dialing only, nothing of Node. The platform copies what it sends,
- * and tells nobody when it has sent it.
+ * and does not report when it has sent it.
  */
 import { viewOf } from "../message/bytes.ts";
 import { refuseOptions } from "./address.ts";

@@ -26,7 +26,7 @@ export async function exposeTcp(
 }
 
 /**
- * Listens on a TCP port, and leads every connection to whoever exposes the subject. A connection is cut off when nobody
+ * Listens on a TCP port, and connects every connection to a worker that exposes the subject. A connection is cut off when nobody
  * does, when the target does not answer, and whenever the way there is lost. Resolves with the port that was taken;
  * rejects with the system's error when it cannot listen. Close it before its peer.
  */

@@ -5,7 +5,7 @@ import { HEADER_SIZE, readAux, readU32, type FrameHeader } from "./frame.ts";
 
 /** Receives frames. */
 export interface FrameSink {
-  /** The next frames lie in these bytes: they are lent, or, without a loan, nobody writes to them again. */
+  /** The next frames lie in these bytes: they are lent, or, without a lease, they are not written to again. */
   begin(bytes: Uint8Array, loan: BufferLease | undefined): void;
   /** The body lies in `bytes[start..end]`. */
   frame(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void;
@@ -67,7 +67,7 @@ export class FrameReader {
   }
 
   /**
-   * Makes `push` keep what follows the frame that is being handed on, until `resume`. Whoever pauses also sees to it that
+   * Makes `push` keep what follows the frame that is being handed on, until `resume`. The code that pauses must also ensure that
    * no more than a few chunks come.
    */
   pause(): void {

@@ -52,7 +52,7 @@ export class WorkerConnection implements GrpcCallEvents, WorkerOwner {
   readonly #onOver: () => void;
   readonly #watch: Watchdog;
   readonly #workers = new Map<number, GrpcWorker>();
-  /** Who was given a job, by the engine's number of it. */
+  /** The worker that holds a job, by the engine's number of the job. */
   readonly #jobs = new Map<number, GrpcWorker>();
   #isOver = false;
 

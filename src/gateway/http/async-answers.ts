@@ -254,7 +254,7 @@ export class AsyncAnswers implements Sink {
   }
 }
 
-/** True when the request has not been executed, as where nobody serves its subject: there is nothing to come back for. */
+/** True if the request has not been executed, for example without a worker: there is nothing to come back for. */
 function isRefusal(outcome: Outcome): outcome is Failure {
   return "retryable" in outcome && (outcome.retryable || outcome.reason === "PERMISSION_DENIED");
 }

@@ -7,7 +7,7 @@ import { failureOf } from "./pumps.ts";
 import type { SharedByStreams } from "./values.ts";
 
 /**
- * A socket or a file in a value. `attachment` makes one, and whoever receives the value takes it, or puts it into a value of
+ * A socket or a file in a value. `attachment` makes one, and the receiver of the value takes it, or puts it into a value of
  * their own. It has one holder at a time. What is given up, or comes to nothing on its way, is closed; what is merely
  * forgotten stays open until the connection ends, as streams do.
  */
@@ -64,7 +64,7 @@ export class Attachment implements AsyncDisposable {
     return Promise.resolve();
   }
 
-  /** Takes the end out, for the way to somebody else. */
+  /** Takes the end out, to pass it on. */
   static detach(attachment: Attachment): StreamEnd {
     attachment.#leave("gone");
     return attachment.#end;

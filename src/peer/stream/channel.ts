@@ -10,7 +10,7 @@ import type { Values } from "./values.ts";
 
 /**
  * Values both ways until closed, in order, each way as fast as the other end reads. A channel is made by `peer.open` and
- * by `peer.createChannel`, and it may travel: put it into a value, and whoever receives the value holds the channel.
+ * by `peer.createChannel`, and it can be passed on: put it into a value, and the receiver of the value holds the channel.
  */
 export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
   readonly #end: StreamEnd;
@@ -51,7 +51,7 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
 
   /**
    * The next value that arrived; `done` when the other end has closed. Rejects with the error of an abort, which `closed`
-   * tells as well: whoever does not wait for it misses nothing else.
+   * reports as well, so you need not await it.
    */
   receive(): Promise<IteratorResult<unknown, undefined>> {
     const next = new Promise<IteratorResult<unknown, undefined>>((resolve, reject) => {
@@ -103,7 +103,7 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
     return Promise.resolve();
   }
 
-  /** Closes it for somebody who will not read it any more. */
+  /** Closes it for an owner that will no longer read it. */
   static leave(channel: Channel): void {
     const { port } = channel.#open();
     port.end();
@@ -116,7 +116,7 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
     channel.#port?.closed.catch(then);
   }
 
-  /** Takes the end out, for the way to somebody else. */
+  /** Takes the end out, to pass it on. */
   static detach(channel: Channel): StreamEnd {
     if (channel.#port !== undefined || channel.#gone) {
       throw new LintelError(
@@ -128,7 +128,7 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
     return channel.#end;
   }
 
-  /** True when somebody else holds it now. */
+  /** True if it was passed on. */
   static isGone(channel: Channel): boolean {
     return channel.#gone;
   }
@@ -166,7 +166,7 @@ export function channelPair(values: Values): [Channel, Channel] {
   return [new Channel(one, values, "opener"), new Channel(other, values, "opener")];
 }
 
-/** Joins two channels that nobody uses yet: what arrives at one goes out at the other, with its streams and its end. */
+/** Joins two unused channels: what arrives at one is sent on the other, with its streams and its end. */
 export function pipe(one: Channel, other: Channel): void {
   for (const end of [one, other])
     if (!(end instanceof Channel)) throw new LintelError("invalid_argument", "pipe() takes two channels");

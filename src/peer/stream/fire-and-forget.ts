@@ -19,7 +19,7 @@ export class FireAndForget extends Promise<void> {
     return promise;
   }
 
-  // oxlint-disable-next-line unicorn/no-thenable -- that somebody waits shows here
+  // oxlint-disable-next-line unicorn/no-thenable -- `then` is called when the outcome is awaited
   override then<T = void, E = never>(
     onResolved?: ((value: void) => T | PromiseLike<T>) | null,
     onRejected?: ((reason: unknown) => E | PromiseLike<E>) | null,

@@ -36,7 +36,7 @@ export class Opening {
     return this.#channel;
   }
 
-  /** The handler has returned: the channel is closed, unless it was sent on to somebody else. */
+  /** The handler has returned: the channel is closed, unless it was passed on. */
   finish(): void {
     if (!Channel.isGone(this.#channel)) Channel.leave(this.#channel);
   }

@@ -81,7 +81,7 @@ export class OutgoingStreams {
     return this.ends.length - 1;
   }
 
-  /** The message has come to nothing: nobody will use its streams. */
+  /** The message has failed: its streams will not be used. */
   abort(error: unknown): void {
     const why = failureOf(error);
     for (const port of this.#ports) port.abort(why);

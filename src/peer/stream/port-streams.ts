@@ -91,7 +91,7 @@ class ReceivedWritable extends WritableStream<Uint8Array> {
 export function writable(port: Port): WritableStream<Uint8Array> {
   return new ReceivedWritable({
     start(controller) {
-      const weak = new WeakRef(controller); // the port must not keep what nobody writes to any more
+      const weak = new WeakRef(controller); // the port must not keep what is no longer written to
       port.closed.catch((error: unknown) => weak.deref()?.error(error));
     },
     write: (chunk) => put(port, chunk),
@@ -100,7 +100,7 @@ export function writable(port: Port): WritableStream<Uint8Array> {
   });
 }
 
-/** A chunk that is none ends the stream for both: whoever reads it would wait for the rest otherwise. */
+/** An illegal chunk ends the stream for both ends: otherwise the reader would wait for the rest. */
 async function put(port: Port, chunk: unknown): Promise<void> {
   let bytes: Uint8Array;
   try {

@@ -54,7 +54,7 @@ function asWritten(value: unknown, message: Message): unknown {
   return new JsonText(readUtf8(message.bytes, message.payloadStart, message.end));
 }
 
-/** Gives up a stream that nobody will use. */
+/** Gives up a stream that will not be used. */
 export function giveUp(stream: ReceivedStream): void {
   const ignore = (): undefined => undefined;
   if (stream instanceof Channel) stream.abort();

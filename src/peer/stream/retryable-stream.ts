@@ -5,12 +5,12 @@ import type { Message, StreamEnd, StreamEvents } from "../../message/message.ts"
 import { createStream } from "../../stream/stream-pair.ts";
 
 /**
- * A stream for one destination after another, until somebody may have begun with it. What its source has sent by then,
+ * A stream for one destination after another, until one may have begun to read it. What its source has sent by then,
  * which the credit that every stream begins with bounds, is kept and sent again: each destination sees all of it (P-130).
  */
 export class RetryableStream implements StreamEvents {
   readonly #end: StreamEnd;
-  /** What has come from the source; undefined once it goes to nobody else. */
+  /** What has come from the source; undefined once it goes to no other destination. */
   #kept: ReceiveQueue | undefined;
   /** Towards the destination whose turn it is. */
   #near: StreamEnd | undefined;
@@ -19,7 +19,7 @@ export class RetryableStream implements StreamEvents {
   #granted = 0;
   #hasEnded = false;
 
-  /** `end` is what a message would carry. Nobody listens to it yet. */
+  /** `end` is what a message would carry. It has no listener yet. */
   constructor(end: StreamEnd) {
     this.#end = end;
     this.#kept = new ReceiveQueue(end.messages);
@@ -52,7 +52,7 @@ export class RetryableStream implements StreamEvents {
     return far;
   }
 
-  /** What the stream stands for: whoever takes it has begun with it. */
+  /** What the stream stands for: taking it counts as beginning to read. */
   #attached(): Attached | undefined {
     const { attached } = this.#end;
     if (attached === undefined) return undefined;
@@ -67,14 +67,14 @@ export class RetryableStream implements StreamEvents {
     };
   }
 
-  /** It goes to nobody else. One that went to nobody at all ends with `why`. */
+  /** It goes to no other destination. One that went to none at all ends with `why`. */
   settle(why: Failure): void {
     this.begun();
     const over = this.#near === undefined ? why : this.#givenUp;
     if (over !== undefined) this.#end.reset(over);
   }
 
-  /** Somebody may have begun with it. */
+  /** A destination may have begun to read it. */
   begun(): void {
     this.#kept = undefined;
   }

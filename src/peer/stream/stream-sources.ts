@@ -3,7 +3,7 @@
 /** Something to read from, chunk by chunk. */
 export interface Source {
   next(): Promise<IteratorResult<unknown, unknown>>;
-  /** Nobody wants the rest. */
+  /** The rest is not wanted. */
   stop(error: Error): void;
 }
 
@@ -86,7 +86,7 @@ async function returned(iterator: AsyncIterator<unknown>): Promise<void> {
   await iterator.return?.();
 }
 
-/** What fails once nobody wants it any more is of no interest. */
+/** Failures of a source that is no longer wanted do not matter. */
 function ignore(ending: Promise<unknown>): void {
   ending.catch(() => undefined);
 }

@@ -98,7 +98,7 @@ export class StreamValues implements Values {
     }
   }
 
-  /** The value a message carries. Streams it does not refer to are ended: nobody could get at them. */
+  /** The value a message carries. Streams it does not refer to are ended, because they cannot be reached. */
   value(message: Message): unknown {
     const { streams: ends } = message;
     if (ends === undefined) return this.codecs.value(message);

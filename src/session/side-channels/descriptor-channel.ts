@@ -29,7 +29,7 @@ export interface DescriptorChannelOptions {
  *
  * | state   | meaning                                        | next               |
  * |---------|------------------------------------------------|--------------------|
- * | none    | nobody needed it, or it could not be opened    | opening, open, over |
+ * | none    | it was not needed, or could not be opened      | opening, open, over |
  * | opening | dialing, or the other end was asked to         | none, open, over   |
  * | open    | descriptors pass                               | over               |
  * | over    | the session has ended                          |                    |
@@ -213,7 +213,7 @@ export class DescriptorChannel {
 export class DescriptorChannels {
   readonly #lanes = new Map<string, DescriptorChannel>();
 
-  /** Lets whoever shows the token in, which nobody can guess. */
+  /** Admits the connection that shows the token, which cannot be guessed. */
   issue(lane: DescriptorChannel): void {
     lane.token = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
       byte.toString(16).padStart(2, "0"),

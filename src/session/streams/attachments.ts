@@ -32,7 +32,7 @@ export interface AttachmentsOptions {
   readonly control: (type: FrameType, number: number, aux: number) => void;
 }
 
-/** A stream that the other end opened, and that somebody here has asked for. */
+/** A stream that the other end opened, and that was asked for here. */
 interface Taking {
   readonly stream: AttachedStream;
   readonly comes: (handover: Handover) => void;
@@ -41,7 +41,7 @@ interface Taking {
 export class SessionAttachments {
   readonly #options: AttachmentsOptions;
   #understood: Understanding = "none";
-  /** Ours that nobody has taken. */
+  /** Ours that were not taken. */
   readonly #offered = new Map<number, Attached>();
   /** Ours that were taken and wait for the lane, and those that are fetched to be passed on it. */
   readonly #wanted = new Set<number>();
@@ -84,7 +84,7 @@ export class SessionAttachments {
   }
 
   #take(stream: AttachedStream, way: Way, then: (handover: Handover) => void): void {
-    if (!stream.isOpen) return; // whoever listens to it hears of that
+    if (!stream.isOpen) return; // its listener is told
     this.#taking.set(stream.number, { stream, comes: then });
     const canPass = way !== "bytes" && this.#canPass;
     this.#options.control(FrameType.take, stream.number, canPass ? DESCRIPTOR : 0);

@@ -50,7 +50,7 @@ export class SessionStream implements StreamEnd, OpenStream, AttachedStream, Bor
   readonly receives: boolean;
   readonly sends: boolean;
   readonly messages: boolean;
-  /** What it stands for, set before anybody sees it. */
+  /** What it stands for, set before it is passed to anything. */
   attached: Attached | undefined = undefined;
   /** Whether it is one of those its opener may have at a time. */
   counts: boolean = true;
@@ -64,7 +64,7 @@ export class SessionStream implements StreamEnd, OpenStream, AttachedStream, Bor
   credit: number = INITIAL_CREDIT;
   kept = 0;
   moves = 0;
-  /** Credit was granted by the other end, and by this one: somebody reads there, or here. */
+  /** Credit was granted by the other end, and by this one: there is a reader there, or here. */
   #isReadThere = false;
   #isReadHere = false;
   // Bypasses.
@@ -89,12 +89,12 @@ export class SessionStream implements StreamEnd, OpenStream, AttachedStream, Bor
     return this.#sending || this.#receiving;
   }
 
-  /** True while a reader, at either end, has room and somebody may be about to send. */
+  /** True while a reader, at either end, has room and the sender may be about to send. */
   get isAwaited(): boolean {
-    // Whoever opens a stream of bytes that it receives has a target, which is read from at once. That somebody writes
+    // An end that opens a stream of bytes to receive has a target, which is read from at once. That something is written
     // to it shows when something comes.
     const isIdle = this.moves < 2 && !this.messages;
-    // Who was sent a channel has ended its direction: the handler has returned, most likely, and drops what still comes.
+    // The receiver of a channel has ended its direction: most likely the handler has returned, and drops what still comes.
     const isLeft =
       this.sends && this.receives && this.messages && !(this.isOwn ? this.#receiving : this.#sending);
     if (isLeft) return false;

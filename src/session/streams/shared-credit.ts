@@ -13,12 +13,12 @@ export interface Borrower {
   credit: number;
   /** Granted by the other end, and not handed on yet. */
   kept: number;
-  /** Somebody may send so many bytes more. */
+  /** A sender may send so many bytes more. */
   handOn(bytes: number): void;
 }
 
 /**
- * Hands the credit that the other end grants on to those who send, as far as there is room for what they will send. The
+ * Passes the credit that the other end grants on to the senders, as far as there is room for what they will send. The
  * rest is handed on once others have sent. Streams that find nothing left go on with the credit they began with.
  */
 export class SharedCredit {
@@ -77,7 +77,7 @@ export class SharedCredit {
 
   #shareAll(): void {
     if (this.#waiting.size === 0 || this.#isSharing) return;
-    this.#isSharing = true; // who is told of credit may send at once
+    this.#isSharing = true; // a sender that gets credit may send at once
     for (const stream of this.#waiting) this.#share(stream);
     this.#isSharing = false;
   }

@@ -246,7 +246,7 @@ export class SessionStreams implements StreamCarrier {
     return undefined;
   }
 
-  /** The connection has room again: everybody who waits may send, in turns, until it is full. */
+  /** The connection has room again: all waiting streams may send, in turns, until it is full. */
   drained(): void {
     this.#credit.drained();
     for (const stream of this.#waiting) {
@@ -341,7 +341,7 @@ export class SessionStreams implements StreamCarrier {
   }
 }
 
-/** With its payload as bytes: what makes them may be somebody's code, which must not come between OPEN and message. */
+/** With its payload as bytes: user code may produce them, which must not run between OPEN and the message. */
 export function encoded(message: Message): Message {
   if (message.encoder === undefined) return message;
   try {

@@ -5,7 +5,7 @@ import type { Transport } from "../../transport/transport.ts";
 export interface TransportEntry {
   readonly name: string;
   readonly transport: Transport;
-  /** A URL to listen on that nobody else has, each time another. */
+  /** An unused URL to listen on, a different one each time. */
   readonly freshUrl: () => string | Promise<string>;
 }
 

@@ -16,7 +16,7 @@ const PROBE_MS = 250;
 
 /** Reads in one turn of the loop: others have theirs. */
 const MAX_READS = 16;
-/** What may wait to be sent, for somebody who does not wait himself. Past either it is cut off. */
+/** How much may wait to be sent if the sender does not pause. Past either bound the socket is cut off. */
 const MAX_WAITING_BYTES = 16_777_216;
 const MAX_WAITING_DESCRIPTORS = 1_024;
 
@@ -28,7 +28,7 @@ export interface DescriptorSocketHandler {
    */
   data(bytes: Uint8Array, descriptors: readonly number[]): void;
   /**
-   * The other end sends nothing more, and may still receive. Whoever leaves this out has no use for half a socket: it is
+   * The other end sends nothing more, and may still receive. Without this handler half a socket is useless: it is
    * over then. Otherwise it is over once both ends have ended, and soon after the other end has left for good.
    */
   ended?(): void;
@@ -46,7 +46,7 @@ export interface DescriptorSocket {
   /**
    * Sends bytes, and with the first of them up to 253 descriptors. The caller may use the buffer again, and close its own
    * descriptors, as soon as this returns: what could not be sent at once is kept as copies. False: nothing more should be
-   * sent until `drained`; who goes on past 16 MiB or 1,024 descriptors is cut off with `SLOW_CONSUMER`. Nothing is sent
+   * sent until `drained`; sending more than 16 MiB or 1,024 descriptors cuts it off with `SLOW_CONSUMER`. Nothing is sent
    * after the end. Throws a TypeError for descriptors without bytes, and a system error for what is no open
    * descriptor, or could not be kept; nothing is sent then.
    */
@@ -278,7 +278,7 @@ export class PolledSocket implements DescriptorSocket {
     return this.#probe();
   }
 
-  /** Sending nothing fails once nobody could receive it. */
+  /** Sending nothing fails once there is no receiver. */
   #probe(): void {
     if (outgoingMessage().send(this.#fd, NO_BYTES, NONE) >= 0) return;
     const errno = this.#libc.errno();
@@ -317,7 +317,7 @@ export class PolledSocket implements DescriptorSocket {
     if (this.#handler !== undefined) this.#tell();
   }
 
-  /** Not now: whoever ended it is in the middle of something. */
+  /** Not now, because the code that ended it is in the middle of other work. */
   #tell(): void {
     const handler = this.#handler!;
     setImmediate(() => handler.closed(this.#error));

@@ -14,14 +14,14 @@ const { EAGAIN, EINTR, EMFILE, ENFILE } = constants.errno;
 
 /** Connections that may wait to be accepted, as in Node. */
 const BACKLOG = 511;
-/** Waits until somebody is accepted, where many want to be, and until there are descriptors again. */
+/** Pauses accepting between many connections, and until there are descriptors again. */
 const RETRY_MS = 10;
 const PAUSE_MS = 100;
 const ACCEPTS = 64;
 
 /**
- * Listens on a path of the file system, which is removed again by `close`. A socket that nobody listens on any more is
- * replaced. Whoever may write to the path by its permissions, `mode`, may connect; they are the process's own unless they
+ * Listens on a path of the file system, which is removed again by `close`. A socket without a listener is
+ * replaced. Programs that may write to the path by its permissions, `mode`, may connect; they are the process's own unless they
  * are given. `accept` must call `open` on the socket, or end it. Rejects with `DESCRIPTORS_UNSUPPORTED` where descriptors
  * cannot be passed, and as Node's own `listen` does.
  */
@@ -52,7 +52,7 @@ export async function listenDescriptors(
       if (errno !== EINTR && errno !== constants.errno.ECONNABORTED) return;
     }
   };
-  // Who waits to be accepted would be told of again and again.
+  // A connection that waits to be accepted would be reported again and again.
   const pause = (): void => {
     watch.start(false, false);
     timer = setTimeout(() => watch.start(true, false), PAUSE_MS);
@@ -71,7 +71,7 @@ export async function listenDescriptors(
       try {
         unlinkSync(path);
       } catch {
-        // somebody has removed it already
+        // it has been removed already
       }
       return Promise.resolve();
     },

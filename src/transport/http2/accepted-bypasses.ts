@@ -52,7 +52,7 @@ class AcceptedBypasses implements Bypasses {
 export class BypassTable {
   readonly #sessions = new Map<string, AcceptedBypasses>();
 
-  /** Bypasses for a session that begins. The other end of its connection is told the token, and nobody behind a proxy. */
+  /** Bypasses for a session that begins. Only the other end of its connection gets the token, so no client behind a proxy does. */
   begin(session: ServerHttp2Session): { readonly bypasses: Bypasses; readonly close: () => void } {
     const token = randomBytes(TOKEN_SIZE);
     const name = token.toString("base64url");

@@ -23,7 +23,7 @@ export class Http2Bypass implements Bypass {
   #pending = 0;
   #isFull = false;
 
-  /** `onOpen` is called when somebody uses it. */
+  /** `onOpen` is called when it is first used. */
   constructor(stream: Http2Stream, sends: boolean, onOpen: () => void = () => undefined) {
     this.#stream = stream;
     this.#sends = sends;

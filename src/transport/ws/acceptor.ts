@@ -16,7 +16,7 @@ import { Unmasker } from "./unmasker.ts";
 export interface WsAcceptorOptions {
   /** Which web pages may connect, and to which host. Default: those of the same host. */
   readonly access?: AccessRule;
-  /** The path that is asked for; with none, whoever calls has looked at it. */
+  /** The expected path; without one, the calling code has checked it. */
   readonly path?: string;
 }
 

@@ -33,7 +33,7 @@ export const WS_SETTINGS: {
 export interface WsConnectionOptions {
   /** The principal at the other end. */
   readonly remote: string;
-  /** What is proven of who is there; called when somebody asks. */
+  /** What is proven about the other end; called when it is needed. */
   readonly identify?: (() => PeerIdentity) | undefined;
   /** What the WebSocket speaks through. */
   readonly socket: Duplex;

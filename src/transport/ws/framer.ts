@@ -26,7 +26,7 @@ export class WsFramer {
   /** Not in any socket's hands. */
   #spare: Uint8Array | undefined;
 
-  /** A client's frames are masked, each with a key of its own that nobody can foresee (section 5.3). */
+  /** A client's frames are masked, each with an unpredictable key of its own (section 5.3). */
   constructor(role: "client" | "server") {
     this.#mask = role === "client" ? new Mask() : undefined;
     this.#random = new Uint8Array(role === "client" ? RANDOM_SIZE : 0);

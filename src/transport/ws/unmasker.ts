@@ -7,7 +7,7 @@ const KEY_SIZE = 4;
 
 /**
  * Takes the masks off the frames of a client, in place and as the bytes arrive, and sets the keys to zero: what is left
- * are the same frames under a mask that changes nothing. It judges nothing; whoever reads the frames does.
+ * are the same frames under a mask that changes nothing. It does not check them; the reader of the frames does.
  *
  * The reader of `ws` would unmask too, but a byte at a time, which costs more than everything else the hub does.
  */
