@@ -12,10 +12,10 @@ const QUANTITY = /^(\d{1,15}(?:\.\d{1,9})?) ?([A-Za-z]*)$/;
 export const DURATION_FORM = 'a time such as "500ms", "5s", "2m" or "1h"';
 
 /**
- * Milliseconds of `500ms`, `5s`, `1.5m` or `2h`; a bare number counts in `bareUnit`. Whole milliseconds, at least one.
- * Undefined when the text is no duration.
+ * Milliseconds of `500ms`, `5s`, `1.5m` or `2h`; a bare number counts in `bareUnit`, or is no duration. Whole milliseconds, at
+ * least one. Undefined when the text is no duration.
  */
-export function parseDuration(text: string, bareUnit: "ms" | "s" = "ms"): number | undefined {
+export function parseDuration(text: string, bareUnit: "ms" | "s" | "none" = "ms"): number | undefined {
   return parseQuantity(text, DURATIONS, bareUnit);
 }
 

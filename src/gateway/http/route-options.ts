@@ -3,7 +3,7 @@ import { METHODS, validateHeaderName, validateHeaderValue } from "node:http";
 import { JsonText } from "../../codec/json-text.ts";
 import { LintelError } from "../../message/failure.ts";
 import { MAX_TIMEOUT } from "../../message/limits.ts";
-import { parseSize, type Size } from "../../message/quantity.ts";
+import { parseDuration, parseSize, type Size } from "../../message/quantity.ts";
 import { isSubject } from "../../message/subject.ts";
 import { isHopByHop } from "./hop-by-hop.ts";
 import { hasControlCharacter } from "./path.ts";
@@ -94,8 +94,6 @@ const STREAMED_LIMIT = 1_073_741_824;
 const UNSERVED = new Set(["CONNECT", "TRACE"]);
 const PARAMETER = /^\{([A-Za-z_][A-Za-z0-9_]*)(\.\.\.)?\}$/;
 const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*)\}/;
-const DURATION = /^(\d{1,12})(ms|s|m|h)$/;
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** Checks one route. Throws `invalid_argument` saying which route it is and what to do. */
 export function compileRoute(
@@ -219,8 +217,7 @@ function parseSubject(label: string, subject: string, segments: readonly Segment
 }
 
 function parseTimeout(label: string, timeout: number | string): number {
-  const match = typeof timeout === "string" ? DURATION.exec(timeout) : null;
-  const ms = match === null ? timeout : Number(match[1]) * UNITS[match[2]!]!;
+  const ms = typeof timeout === "string" ? parseDuration(timeout, "none") : timeout;
   if (typeof ms === "number" && ms >= 1 && ms <= MAX_TIMEOUT) return ms;
   throw wrong(
     label,
