@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { GatewayEntry, GatewayKind } from "../gateway/gateway.ts";
+import type { HttpOptions } from "../gateway/http/options.ts";
 import type { BuiltInOptions } from "../gateway/registry.ts";
 import type { EngineAt } from "../engine/engine-at.ts";
 import { LintelError } from "../message/failure.ts";
@@ -22,7 +23,8 @@ import type { Environment } from "./substitute.ts";
 import { EXTENSION, ValueReader, unknownKey } from "./values.ts";
 
 /** What the configuration says, in the form a hub takes. */
-export interface FileConfig extends Omit<BuiltInOptions, "transports"> {
+export interface FileConfig extends Omit<BuiltInOptions, "transports" | "http"> {
+  readonly http?: false | HttpOptions;
   readonly tls?: TlsOptions;
   readonly engine?: EngineAt;
   readonly limits?: Partial<Limits>;

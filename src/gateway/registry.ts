@@ -33,8 +33,8 @@ export const builtInKinds: readonly GatewayKind[] = [native, beam, grpc, jobs, t
 
 /** Options of a hub for the gateways that come along. */
 export interface BuiltInOptions {
-  /** The HTTP gateway, or false for none. Default: 127.0.0.1:8500. */
-  readonly http?: false | HttpOptions;
+  /** The HTTP gateway: its address, its options, or false for none. Default: 127.0.0.1:8500. */
+  readonly http?: false | string | number | HttpOptions;
   /**
    * Workers over plain HTTP, on the port of the HTTP gateway: false for none, or how. Default true, but then their paths give
    * way to routes for every path, such as that of a web app at `/`.
@@ -42,10 +42,10 @@ export interface BuiltInOptions {
   readonly jobs?: boolean | JobsOptions;
   /** Where to listen for the native protocol: URLs, with options where they need any. Default: `tcp://127.0.0.1:4500`. */
   readonly listen?: readonly (string | ListenAt)[];
-  /** The gateway for programs that speak beam over a unix socket. Default: none. */
-  readonly beam?: BeamOptions;
-  /** The gateway for workers that speak gRPC. Default: none. */
-  readonly grpc?: GrpcOptions;
+  /** The gateway for programs that speak beam over a unix socket: the socket's path, or options. Default: none. */
+  readonly beam?: string | BeamOptions;
+  /** The gateway for workers that speak gRPC: its address, or options. Default: none. */
+  readonly grpc?: string | number | GrpcOptions;
   /** TCP ports, each of which leads to the worker that exposes a subject: one or several. Default: none. */
   readonly tunnel?: TunnelEntrance | readonly TunnelEntrance[];
   /** Transports besides, or instead of, those that come along. */

@@ -3,6 +3,7 @@ import type { GatewayEntry } from "../gateway/gateway.ts";
 import { isGatewayKind } from "../gateway/kind.ts";
 import { checkBuiltInOptions } from "../gateway/registry.ts";
 import { LintelError } from "../message/failure.ts";
+import { limitsOf } from "../message/limit-options.ts";
 import { aFunction, checkOptions, list, object, text, type Check } from "../message/options.ts";
 import { anEngine } from "./hub-engine.ts";
 import { anObserver } from "../observe/combine.ts";
@@ -32,7 +33,9 @@ const CONFIG: Readonly<Record<string, Check>> = {
 export function checkHubConfig(config: unknown): void {
   checkOptions("createHub", config, CONFIG);
   checkBuiltInOptions(config);
-  checkLimits("createHub", config);
+  const { limits } = (config ?? {}) as { readonly limits?: unknown };
+  const isMap = typeof limits === "object" && limits !== null;
+  checkLimits("createHub", { limits: isMap ? limitsOf(limits) : limits });
 }
 
 /** A gateway of the user's, with its options if it has any. Throws `invalid_argument` when it is none. */

@@ -16,6 +16,7 @@ import {
 import { SharedPort } from "../gateway/shared-port.ts";
 import { OVERDUE } from "../message/draining.ts";
 import { LintelError } from "../message/failure.ts";
+import { limitsOf, type LimitOptions } from "../message/limit-options.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
 import { urlText } from "../message/url-text.ts";
 import { observerOf, type Callbacks } from "../observe/callbacks.ts";
@@ -46,7 +47,7 @@ export interface HubConfig extends BuiltInOptions, CodecOptions, Callbacks {
   readonly tls?: TlsOptions;
   /** Decides which callers are admitted, and what they may do. Default: all callers, everything. The hub's own process is not checked. */
   readonly access?: Access;
-  readonly limits?: Partial<Limits>;
+  readonly limits?: LimitOptions;
   /**
    * What routes the messages: the URL of another hub, which all gateways are then in front of, or an engine of your own, which
    * the hub drains and closes. Default: a broker in this process. docs/guides/engines.md
@@ -89,7 +90,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   checkEntries(entries);
   const { onError = reportToStderr, tls, name = "lintel" } = config;
   const codecs = codecsOf(config, "createHub");
-  const limits: Limits = { ...DEFAULT_LIMITS, ...config.limits };
+  const limits: Limits = { ...DEFAULT_LIMITS, ...limitsOf(config.limits ?? {}) };
   const observer = combineObservers(
     [observerOf(config), config.observer],
     reportFirst((error, method) => onError(error, `observer.${method}`)),

@@ -41,6 +41,11 @@ export function orNull(check: Check): Check {
   return (value) => (value === null ? undefined : check(value));
 }
 
+/** An address, which a listener checks, or what the check wants. */
+export function orAddress(check: Check): Check {
+  return (value) => (typeof value === "string" || typeof value === "number" ? undefined : check(value));
+}
+
 /** One of these values, or what the check wants. */
 export function orOneOf(values: readonly unknown[], check: Check): Check {
   return (value) => {

@@ -1,4 +1,6 @@
+import type { OldNames } from "../message/options.ts";
 import type { PeerIdentity } from "../message/peer-identity.ts";
+import type { Duration } from "../message/quantity.ts";
 import type { DescriptorSocket } from "./descriptors/descriptor-socket.ts";
 
 /**
@@ -153,8 +155,10 @@ export interface ListenOptions {
 }
 
 /** A URL to listen on with what its transport needs to know. */
-export interface ListenAt extends ListenOptions {
+export interface ListenAt extends Omit<ListenOptions, "handshakeTimeoutMs">, OldNames<"handshakeTimeout"> {
   readonly url: string;
+  /** Who has not finished TLS and HTTP by then is cut off: milliseconds, or text such as "5s". Default 5 s. */
+  readonly handshakeTimeout?: Duration;
 }
 
 export interface DialOptions {

@@ -278,7 +278,7 @@ listen:
       {
         url: "tls://localhost:0",
         tls: { ...pair("renewed"), ca: AUTHORITY, requireClientCert: true },
-        handshakeTimeoutMs: 2_000,
+        handshakeTimeout: 2_000,
       },
       { url: "ws://127.0.0.1:0", origins: ["*"] },
     ],

@@ -1,13 +1,14 @@
 /** Native sessions on the port of the HTTP gateway. */
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
-import { connect, createHub, type Hub, type HubConfig, type Peer } from "../../src/index.ts";
+import type { HttpOptions } from "../../src/gateway/http/options.ts";
+import { connect, createHub, type Hub, type Peer } from "../../src/index.ts";
 import { RawCaller, reasonOf } from "../gateway/http/harness.ts";
 import { RawWebSocket } from "../transport/raw-websocket.ts";
 
 const SCHEMES = ["ws", "http1"] as const;
 
-async function start(context: TestContext, http: HubConfig["http"] = {}): Promise<Hub> {
+async function start(context: TestContext, http: HttpOptions = {}): Promise<Hub> {
   const hub = await createHub({ listen: [], http: { port: 0, ...http } });
   context.after(() => hub.close());
   return hub;

@@ -1,18 +1,18 @@
 import { LintelError } from "../../message/failure.ts";
-import { checkOptions, object, type Check } from "../../message/options.ts";
+import { checkOptions, object, orAddress, type Check } from "../../message/options.ts";
 import type { GatewayKind } from "../gateway.ts";
 import type { GrpcOptions } from "./options.ts";
 
-const GRPC: Readonly<Record<string, Check>> = { grpc: object("{ port: 4510 }") };
+const GRPC: Readonly<Record<string, Check>> = { grpc: orAddress(object("{ listen: 4510 }")) };
 
 /** Workers that speak gRPC. What reads protobuf, not everybody has installed. */
-export const grpc: GatewayKind<GrpcOptions> = {
+export const grpc: GatewayKind<string | number | GrpcOptions> = {
   name: "grpc",
   check: (options) => checkOptions("createHub", { grpc: options }, GRPC),
   config: async () => (await import("./config.ts")).section,
   async open(context, options) {
     const { openGrpc } = await import("./gateway.ts").catch(explainMissing);
-    return openGrpc(context, options);
+    return openGrpc(context, typeof options === "object" ? options : { listen: options });
   },
 };
 

@@ -1,9 +1,17 @@
 /** What the calls of a hub that are about HTTP must be given. */
-import { checkArgument, checkOptions, list, object, orOneOf, type Check } from "../../message/options.ts";
+import {
+  checkArgument,
+  checkOptions,
+  list,
+  object,
+  orAddress,
+  orOneOf,
+  type Check,
+} from "../../message/options.ts";
 
-const HTTP = object("{ port: 8500 }");
+const HTTP = object('{ listen: "127.0.0.1:8500" }');
 
-const IN_CONFIG: Readonly<Record<string, Check>> = { http: orOneOf([false, true], HTTP) };
+const IN_CONFIG: Readonly<Record<string, Check>> = { http: orOneOf([false, true], orAddress(HTTP)) };
 const OF_HTTP: Readonly<Record<string, Check>> = { routes: list };
 
 /** Throws `invalid_argument` for an `http` of `createHub` that is none. */

@@ -2,6 +2,7 @@
 import type { Server } from "node:http";
 import { SharedBound, shareOf } from "../../collections/shared-bound.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
+import { bytesOf } from "../../message/options.ts";
 import { AccessRule } from "../../transport/origins.ts";
 import { SESSION_PATH } from "../../transport/session-protocol.ts";
 import { renewTls, serverTls } from "../../transport/tls-options.ts";
@@ -12,7 +13,7 @@ import type { PortSessions } from "../shared-port.ts";
 import { BodyBudget } from "./body-limit.ts";
 import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "./embedded.ts";
 import type { Certificates } from "./node-server.ts";
-import type { HttpOptions } from "./options.ts";
+import { MAX_BODY, type HttpOptions } from "./options.ts";
 import type { HttpDependencies, HttpListening } from "./port.ts";
 import type { HttpStats } from "./stats.ts";
 
@@ -138,9 +139,10 @@ export class HttpGateway implements Gateway {
   /** The options with the limits of the hub where they name none. */
   #settle<Options extends HttpOptions>(options: Options): Options {
     const { payload, headers, timeout, httpBodies, callerShare } = this.#context.limits;
-    const settled = { bodyLimit: payload, headerLimit: headers, timeoutMs: timeout, callerShare, ...options };
-    if (settled.bodyLimit <= httpBodies) return settled;
-    const text = `http option bodyLimit is ${settled.bodyLimit}, which is more than limits.httpBodies, ${httpBodies}, allows`;
+    const bodyLimit = bytesOf("http option bodyLimit", options.bodyLimit ?? payload, 0, MAX_BODY);
+    const settled = { headerLimit: headers, timeoutMs: timeout, callerShare, ...options, bodyLimit };
+    if (bodyLimit <= httpBodies) return settled;
+    const text = `http option bodyLimit is ${bodyLimit}, which is more than limits.httpBodies, ${httpBodies}, allows`;
     throw new LintelError("invalid_argument", text);
   }
 

@@ -128,6 +128,9 @@ export interface HttpSettings {
 
 const KIB = 1_024;
 
+/** What a buffer holds for sure. */
+export const MAX_BODY: number = 2 ** 31 - 1;
+
 /**
  * Fills in defaults. Throws `invalid_argument` for a number out of range, naming the option, and a TypeError for origins and
  * hosts that are none.
@@ -140,7 +143,7 @@ export function settingsOf(options: HttpOptions, observer?: Observer): HttpSetti
     ...addressOf(options),
     routes: options.routes ?? [],
     defaultMapping: options.defaultMapping ?? true,
-    bodyLimit: size("bodyLimit", options.bodyLimit ?? DEFAULT_LIMITS.payload, 0, 2 ** 31 - 1),
+    bodyLimit: size("bodyLimit", options.bodyLimit ?? DEFAULT_LIMITS.payload, 0, MAX_BODY),
     headerLimit: size("headerLimit", options.headerLimit ?? DEFAULT_LIMITS.headers, 256, MAX_HEADERS),
     urlLimit: size("urlLimit", options.urlLimit ?? 8 * KIB, 1, MAX_HEADERS),
     timeoutMs: time("timeout", DEFAULT_LIMITS.timeout),
@@ -172,7 +175,7 @@ function addressOf({ listen, host, port }: HttpOptions): HostPort {
     if (address !== undefined) return address;
     throw new LintelError(
       "invalid_argument",
-      `http option listen is ${shown(listen)}; it must be ${HOST_PORT_FORM}`,
+      `http option listen is ${shown(listen)}, it must be ${HOST_PORT_FORM}`,
     );
   }
   return { host: host ?? "127.0.0.1", port: whole("port", port ?? 8_500, 65_535, 0) };

@@ -1,17 +1,11 @@
 /** The `listen` of the configuration: where sessions connect. Loaded only where a file, variables or flags are read. */
-import { duration, either, hinted, list, map, option, turned } from "../../schema/fields.ts";
+import { duration, either, list, map, option } from "../../schema/fields.ts";
 import type { Section } from "../../schema/section.ts";
 import { hosts, listenUrl, origins, tls } from "../../transport/config.ts";
-import type { ListenAt, TlsOptions } from "../../transport/transport.ts";
+import type { ListenAt } from "../../transport/transport.ts";
 
 /** An entry as a file has it. */
-interface ListenEntry {
-  readonly url: string;
-  readonly tls?: TlsOptions;
-  readonly origins?: readonly string[];
-  readonly hosts?: readonly string[];
-  readonly handshakeTimeout?: number;
-}
+type ListenEntry = Omit<ListenAt, "handshakeTimeoutMs">;
 
 const entry = map<ListenEntry>(
   "an entry of listen",
@@ -37,15 +31,10 @@ const entry = map<ListenEntry>(
   ["url"],
 );
 
-const listenAt = turned(entry, ({ handshakeTimeout, ...rest }): ListenAt => ({
-  ...rest,
-  ...(handshakeTimeout === undefined ? {} : { handshakeTimeoutMs: handshakeTimeout }),
-}));
-
 export const section: Section<(string | ListenAt)[]> = {
   schema: option(
     "Where workers and clients connect: URLs, or maps with one.",
-    list(hinted(either("text", listenUrl(), listenAt), {})),
+    list(either("text", listenUrl(), entry)),
     "`tcp://127.0.0.1:4500`",
   ),
   flags: [

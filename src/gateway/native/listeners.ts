@@ -1,6 +1,7 @@
 /** Where sessions come in: URLs, which may come and go while the gateway is open. */
+import { millisecondsOf } from "../../message/options.ts";
 import type { TransportRegistry } from "../../transport/registry.ts";
-import type { Connection, ListenAt, Listener, TlsOptions } from "../../transport/transport.ts";
+import type { Connection, ListenAt, Listener, ListenOptions, TlsOptions } from "../../transport/transport.ts";
 
 /** A place where a hub listens. */
 export interface HubListener {
@@ -32,7 +33,7 @@ export class SessionListeners {
   }
 
   async listen(at: string | ListenAt): Promise<HubListener> {
-    const { url, ...options } = typeof at === "string" ? { url: at } : at;
+    const { url, ...options } = listenOptionsOf(typeof at === "string" ? { url: at } : at);
     const transport = await this.#transports.for(url);
     const takesTls = transport.supports.encrypted && !transport.supports.inProcess;
     const tls = takesTls && this.#tls !== undefined ? { tls: this.#tls } : {};
@@ -58,4 +59,14 @@ export class SessionListeners {
   async close(): Promise<void> {
     await Promise.all([...this.#open].map((listener) => listener.close()));
   }
+}
+
+/** As a transport takes them. */
+function listenOptionsOf(at: ListenAt): ListenOptions & { readonly url: string } {
+  const { handshakeTimeout, ...options } = at;
+  if (handshakeTimeout === undefined) return options;
+  return {
+    ...options,
+    handshakeTimeoutMs: millisecondsOf("listen option handshakeTimeout", handshakeTimeout),
+  };
 }

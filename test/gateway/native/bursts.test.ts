@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { RemoteEngine } from "../../../src/engine/remote/remote-engine.ts";
 import { NativeGateway } from "../../../src/gateway/native/gateway.ts";
 import { createHub, type Hub, type HubConfig } from "../../../src/hub/hub.ts";
+import type { Limits } from "../../../src/message/limits.ts";
 import { connect } from "../../../src/peer/connect.ts";
 import { DEFAULT_LIMITS } from "../../../src/message/limits.ts";
 import type { Peer } from "../../../src/peer/peer.ts";
@@ -26,7 +27,10 @@ interface Harness extends AsyncDisposable {
   readonly states: () => string[];
 }
 
-async function harness(listen: string, config: HubConfig = {}): Promise<Harness> {
+/** With limits that both ends may have. */
+type TestConfig = Omit<HubConfig, "limits"> & { readonly limits?: Partial<Limits> };
+
+async function harness(listen: string, config: TestConfig = {}): Promise<Harness> {
   const errors: unknown[] = [];
   const onError = (error: unknown): void => void errors.push(error);
   const transports = new TransportRegistry();
