@@ -102,14 +102,20 @@ bare: {}
 `;
   const found = await problems(source);
   assert.match(found[0] ?? "", /^lintel\.yaml:4:5: cannot load nowhere\.js: /);
-  assert.deepEqual(found.filter((line) => line.startsWith("lintel.yaml")).slice(1), [
-    "lintel.yaml:5:5: the default export of none.js is no kind of gateway { name, open }",
-    'lintel.yaml:6:5: there is a "http" already',
-    "lintel.yaml:8:9: port: Invalid input: expected number, received string",
-    'lintel.yaml:9:3: zodded has no key "prot"; did you mean "port"?',
-    "lintel.yaml:10:17: depth: it is no number",
-    'lintel.yaml:11:1: the file has no key "bare"; allowed: http, routes, tunnel, jobs, grpc, beam, listen, tls, limits, services, gateways, zodded, plain',
-  ]);
+  assert.deepEqual(
+    found
+      .filter((line) => line.startsWith("lintel.yaml"))
+      .slice(1)
+      .map((line) => line.replace(/allowed: .*, zodded/, "allowed: ..., zodded")),
+    [
+      "lintel.yaml:5:5: the default export of none.js is no kind of gateway { name, open }",
+      'lintel.yaml:6:5: there is a "http" already',
+      "lintel.yaml:8:9: port: Invalid input: expected number, received string",
+      'lintel.yaml:9:3: zodded has no key "prot"; did you mean "port"?',
+      "lintel.yaml:10:17: depth: it is no number",
+      'lintel.yaml:11:1: the file has no key "bare"; allowed: http, routes, tunnel, jobs, grpc, beam, listen, tls, limits, services, gateways, zodded, plain',
+    ],
+  );
   const variable = { LINTEL_ZODDED_PROT: "5" };
   assert.deepEqual(await problems("gateways: [zodded.js]\nzodded: { port: 1 }", variable), [
     "LINTEL_ZODDED_PROT: there is no option of this name; did you mean LINTEL_ZODDED_PORT?",
