@@ -113,7 +113,7 @@ bare: {}
       "lintel.yaml:8:9: port: Invalid input: expected number, received string",
       'lintel.yaml:9:3: zodded has no key "prot"; did you mean "port"?',
       "lintel.yaml:10:17: depth: it is no number",
-      'lintel.yaml:11:1: the file has no key "bare"; allowed: http, routes, tunnel, jobs, grpc, beam, listen, tls, limits, services, gateways, zodded, plain',
+      'lintel.yaml:11:1: the file has no key "bare"; allowed: ..., zodded, plain',
     ],
   );
   const variable = { LINTEL_ZODDED_PROT: "5" };
