@@ -234,7 +234,7 @@ describe("in Chromium", { timeout: 120_000 }, () => {
     const alike = pages.origin.replace("127.0.0.1", "localhost");
     for (const origin of [stranger.origin, alike]) {
       const { page } = await openPage(browser, origin);
-      const refusal = page.waitForEvent("console", (line) => line.text().includes("WebSocket"));
+      const refusal = page.waitForEvent("console", (line) => line.text().includes("response code: 403"));
       const error = await refusalOf((timeoutMs) =>
         page
           .evaluate(
