@@ -229,8 +229,9 @@ describe("in Chromium", { timeout: 120_000 }, () => {
     other = await join();
   });
 
-  test("pages of other origins are refused, also those that look alike", async () => {
+  test("pages of other origins are refused, also those that look alike", async (context) => {
     const stranger = await PageServer.start();
+    context.after(() => stranger.stop());
     const alike = pages.origin.replace("127.0.0.1", "localhost");
     for (const origin of [stranger.origin, alike]) {
       const { page } = await openPage(browser, origin);
@@ -254,7 +255,6 @@ describe("in Chromium", { timeout: 120_000 }, () => {
       assert.match((await refusal).text(), /Unexpected response code: 403/);
       await page.close();
     }
-    stranger.stop();
   });
 
   test("what is sent in one turn of the loop goes out in one message of the WebSocket", async () => {
