@@ -103,7 +103,7 @@ describe("a session at a hub that asks for credentials", () => {
     });
   });
 
-  test("ends when it is revoked, and comes back only with credentials that are good", async () => {
+  test("P-145: ends when it is revoked, and comes back only with credentials that are good", async () => {
     let tokens = ["first", "second"];
     const access = new TestAccess({ allows: () => true });
     const authenticate = access.authenticate.bind(access);

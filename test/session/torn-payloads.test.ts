@@ -135,7 +135,7 @@ describe("what a codec makes is text or bytes, else the message is refused", () 
 test("memory that is not cleared is used in few places, each of which writes all that it sends", () => {
   const known = [
     "gateway/grpc/call.ts", // 5 + the message's length, both written
-    "gateway/http/body-limit.ts", // a view of what was copied
+    "gateway/http/body-buffer.ts", // a view of what was copied
     "gateway/http/stream/event-form.ts", // a view of what was written
     "gateway/http/stream/line-form.ts", // the payload and a line end
     "gateway/native/fan-out.ts", // frames of `writeMessage`
