@@ -72,5 +72,8 @@ test("a tunnel of the file leads to what is exposed", async () => {
   const hub = await urlOf(near, "workers");
   await using exposure = start(["expose", "far.lines", target, "--hub", hub]);
   await exposure.prints(/exposing/, "stderr");
-  assert.equal(await ask(await urlOf(near, "tunnel"), "nobody"), "! NO_RESPONDERS\n");
+  const answer = await ask(await urlOf(near, "tunnel"), "nobody").catch((cause: unknown) => {
+    throw new Error(`no answer: ${near.stderr}${exposure.stderr}`, { cause });
+  });
+  assert.equal(answer, "! NO_RESPONDERS\n");
 });
