@@ -89,13 +89,17 @@ async function runTests() {
     const now = performance.now();
     const result = found.get(path) ?? { passed: 0, skipped: 0, failures: [], began: now, ms: 0 };
     found.set(path, result);
-    result.ms = now - result.began;
     return result;
   };
+  // These come as it happens; what passed and what failed is told in the order of the files.
+  const heard = (/** @type {{ file?: string, name: string }} */ event) => {
+    const result = resultOf(event);
+    result.ms = performance.now() - result.began;
+  };
   const events = run({ files, concurrency: AT_ONCE, timeout: limit, signal: stop.signal });
-  events.on("test:dequeue", resultOf);
+  events.on("test:dequeue", heard);
   events.on("test:complete", (event) => {
-    resultOf(event);
+    heard(event);
     if (event.nesting === 0 && compiled(event.name) === compiled(event.file ?? ""))
       unfinished.delete(compiled(event.name));
   });
