@@ -23,6 +23,14 @@ export type { Topology, TopologySupports } from "./conformance/topology.ts";
 export { TestAccess, type TestAccessOptions } from "./test-access.ts";
 export type { EnginePair, EngineSuiteOptions } from "./engine/scene.ts";
 export { engineSuite } from "./engine/suite.ts";
+export { gatewaySuite } from "./gateway/suite.ts";
+export type {
+  ForeignJob,
+  ForeignRequest,
+  ForeignWorker,
+  GatewaySuiteOptions,
+  TextHandler,
+} from "./gateway/scene.ts";
 export { FakeClock } from "./fake-clock.ts";
 export type { TransportSuiteOptions } from "./transport-pair.ts";
 export { transportSuite } from "./transport-suite.ts";
