@@ -142,10 +142,7 @@ export class Broker {
     }
     fillInFlight(row, sink, tag, group, target, kept, 1);
     giveTo(member, row);
-    if (settlement.watch !== undefined) {
-      settlement.watch.begin(row, timeout, now);
-      settlement.watch.handOut(row, member.worker.origin ?? IN_PROCESS, now);
-    }
+    settlement.watch?.begin(row, timeout, now, member.worker.origin ?? IN_PROCESS);
     const { id } = row;
     member.worker.execute(id, target, request, timeout, now, 1);
     return row.id === id ? id : 0;

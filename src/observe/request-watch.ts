@@ -39,19 +39,20 @@ export class RequestWatch {
     this.#clock = clock;
   }
 
-  /** The request of this row has come, and waits for a worker. */
-  begin(row: Watched, timeoutMs: number, now: number): void {
+  /** The request of this row has come. Without a worker, it waits for one. */
+  begin(row: Watched, timeoutMs: number, now: number, worker?: Origin): void {
     const { notes } = row;
+    const isHeld = worker !== undefined;
     if (notes === undefined) {
-      row.notes = { timeoutMs, since: now, queuedMs: 0, workerMs: 0, worker: undefined, isHeld: false };
+      row.notes = { timeoutMs, since: now, queuedMs: 0, workerMs: 0, worker, isHeld };
       return;
     }
     notes.timeoutMs = timeoutMs;
     notes.since = now;
     notes.queuedMs = 0;
     notes.workerMs = 0;
-    notes.worker = undefined;
-    notes.isHeld = false;
+    notes.worker = worker;
+    notes.isHeld = isHeld;
   }
 
   /** A worker has it from now on. */

@@ -29,9 +29,10 @@ export class SessionPrincipal {
 
   /** For observers. */
   get origin(): Origin {
+    if (this.#origin !== undefined) return this.#origin;
     const { principal } = this.#admitted;
     const isKnown = this.#admission.isOpen || this.#admitted !== this.#admission.everyone;
-    this.#origin ??= {
+    this.#origin = {
       gateway: GATEWAY,
       remote: this.#connection.remote,
       principal: isKnown ? principal : undefined,
