@@ -31,7 +31,7 @@ const options = map<BeamFileOptions>(
   {
     path: option("where the socket is created", path()),
     mode: option(
-      "its permissions, in quotes: whoever may write to it may connect",
+      "its permissions, in quotes: programs that may write to it may connect",
       textLike('permissions in quotes such as "0660"', MODE),
       '`"0600"`',
     ),

@@ -21,7 +21,7 @@ const MAX_COUNT = 2 ** 31 - 1;
 
 const asyncAnswers = map<AsyncAnswersFileOptions>("asyncAnswers", {
   max: option("answers pending or kept", integer(0, 2 ** 24), "4,096"),
-  keep: option("how long an answer that nobody fetches is kept", duration(), "`1m`"),
+  keep: option("how long an answer is kept until it is fetched", duration(), "`1m`"),
   maxBytes: option(
     "size of all kept answers together; past it the oldest are dropped",
     size(Number.MAX_SAFE_INTEGER),
