@@ -8,7 +8,7 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.base.json tsconfig.build.json ./
 COPY scripts scripts
 COPY src src
-# What the gRPC door needs, an optional package, comes along as the lock file has it.
+# What the gRPC gateway needs, an optional package, comes along as the lock file has it.
 RUN npm run build \
   && mv node_modules/@bufbuild/protobuf /protobuf \
   && npm ci --omit=dev --ignore-scripts \

@@ -143,7 +143,7 @@ export const FromHubSchema: GenMessage<FromHub> = /*@__PURE__*/
  * W-11  A number that is in use is Rejected with ALREADY_EXISTS; the registration that has it stays as it is.
  * W-12  A subject that is none is Refused with BAD_SUBJECT, more than limits.registrations of one call with TOO_MANY, all
  *       while the hub shuts down with DRAINING.
- * W-13  Workers with the same subject and queue share its requests, at whatever door they are: the one with the least load
+ * W-13  Workers with the same subject and queue share its requests, at any gateway: the one with the least load
  *       gets the next, counted as the share of its room that is in use. What finds no room waits in the group's queue.
  *
  * @generated from message lintel.v1.Register
