@@ -56,12 +56,12 @@ export interface Credentials {
  */
 export interface Access {
   /**
-   * Returns the principal, or throws or rejects: the other end hears `UNAUTHENTICATED`, or, from a `LintelError` that is
+   * Returns the principal, or throws or rejects: the other end gets `UNAUTHENTICATED`, or, from a `LintelError` that is
    * thrown, what that says. An error of another kind is also reported to `onError`.
    */
   authenticate(credentials: Credentials): Principal | Promise<Principal>;
   /**
-   * True when it is allowed. For anything else the other end hears `PERMISSION_DENIED`. Answers are remembered until the
+   * True when it is allowed. For anything else the other end gets `PERMISSION_DENIED`. Answers are remembered until the
    * principal is revoked; errors are not: what was asked fails as `ACCESS_UNAVAILABLE`, or as a `LintelError` that is thrown.
    */
   may(principal: Principal, verb: Verb, subject: string): boolean | Promise<boolean>;

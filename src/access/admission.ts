@@ -39,7 +39,7 @@ export interface Admission {
 export interface AdmissionOptions extends Partial<Omit<DecisionOptions, "access" | "clock" | "timeoutMs">> {
   readonly access?: Access | undefined;
   readonly limits: Limits;
-  /** Told of requests that were not made. */
+  /** Called with requests that were not made. */
   readonly observer?: Observer | undefined;
 }
 

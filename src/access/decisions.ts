@@ -68,7 +68,7 @@ export class Decisions {
     return this.#over;
   }
 
-  /** What becomes of it, at once where that is known. */
+  /** What happens to it, at once where that is known. */
   check(verb: Verb, subject: string): Decision | Promise<Decision> {
     if (this.over !== undefined) return this.over;
     let remembered = this.#verbs.get(verb);

@@ -77,7 +77,7 @@ export class FetchApp implements App {
       if (isKnown && error.reason === "BAD_ANSWER") answer.fail(error.toFailure());
       else answer.fail(answer.state === "open" ? failure("HANDLER_FAILED") : failure("SOURCE_FAILED"));
       controller.abort(error);
-      reader?.cancel(error).catch(() => undefined); // it may have failed for what it gave, and go on for ever
+      reader?.cancel(error).catch(() => undefined); // it may have failed for what it gave, and go on forever
     }
   }
 

@@ -3,7 +3,7 @@ import { failure, type Failure } from "../message/failure.ts";
 import type { Message, StreamEnd } from "../message/message.ts";
 import { isRoot } from "../stream/stream.ts";
 
-/** What becomes of the path under which the hub's routes have an app. */
+/** What happens to the path under which the hub's routes have an app. */
 export type Prefix = "strip" | "keep";
 
 export interface AppRequest {

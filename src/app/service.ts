@@ -17,14 +17,14 @@ export interface HttpServiceOptions {
   /** Requests that wait for the beginning of their answer at a time; more wait at the hub. Default 256. */
   readonly concurrency?: number;
   /**
-   * What becomes of the path under which a route has the app. `strip`: the app sees the rest, and finds the path in
+   * What happens to the path under which a route has the app. `strip`: the app sees the rest, and finds the path in
    * `X-Forwarded-Prefix`, and `req.baseUrl` and `req.originalUrl` where it is a Node listener. `keep`: it sees the whole.
    * Default `strip`.
    */
   readonly prefix?: Prefix;
   /** Answers under way have this long to come to their ends when the service is closed. Milliseconds. Default 5,000. */
   readonly graceMs?: number;
-  /** Told of what the app throws. Default: stderr. */
+  /** Called with what the app throws. Default: stderr. */
   readonly onError?: OnError;
 }
 

@@ -181,7 +181,7 @@ export class Broker {
     return group === undefined ? NOBODY_SERVES : TOO_LATE;
   }
 
-  /** Withdraws a request: the worker that holds it is told why, the sink hears nothing more. */
+  /** Withdraws a request: the worker that holds it is told why, the sink gets nothing more. */
   cancel(handle: number, why: Failure = CALLER_GONE): void {
     const row = this.#inFlight.get(handle);
     if (row === undefined) return;

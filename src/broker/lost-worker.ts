@@ -1,4 +1,4 @@
-/** What becomes of the requests that a worker held when it was lost. */
+/** What happens to the requests that a worker held when it was lost. */
 import type { DeadlineTable } from "../collections/deadline-table.ts";
 import type { SlicedWork } from "../runtime/sliced-work.ts";
 import type { InFlight } from "./in-flight.ts";

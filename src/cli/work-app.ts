@@ -62,7 +62,7 @@ async function workApp(file: string, flags: Flags): Promise<void> {
   try {
     await serveFile(file, flags, stopping);
   } finally {
-    // What the app has set going, timers and connections of its own, would keep the process for ever.
+    // What the app has set going, timers and connections of its own, would keep the process forever.
     setImmediate(() => process.exit());
   }
 }

@@ -6,9 +6,9 @@ import { connectThrough, type ConnectOptions } from "./connect.ts";
 export * from "./api.ts";
 
 /**
- * Connects to a hub, for example `wss://hub.example.com`, by WebSocket. Once connected, a connection that is lost
- * is made again for ever, and services and subscriptions are announced anew; requests fail at once meanwhile. Rejects with
- * `NOT_CONNECTED` when there is no first connection in time, and with a TypeError for a URL that is not `ws:` or `wss:`.
+ * Connects to a hub over WebSocket, for example at `wss://hub.example.com`. After a lost connection it reconnects, without a
+ * limit of attempts, and registers services and subscriptions again; in the meantime requests fail at once. Rejects with
+ * `NOT_CONNECTED` if there is no first connection in time, and with a TypeError for a URL that is not `ws:` or `wss:`.
  */
 export function connect(url: string, options: ConnectOptions = {}): Promise<Peer> {
   return connectThrough([createBrowserTransport("ws"), createBrowserTransport("wss")], url, options);

@@ -38,7 +38,7 @@ export interface WorkDefinition {
   readonly type?: string;
 }
 
-/** What becomes of a service that has ended by itself. */
+/** What happens to a service that has ended by itself. */
 export interface RestartPolicy {
   readonly policy: "always" | "on-failure" | "never";
   /** Wait before the second start. Milliseconds; it doubles with each start in a row that fails. */

@@ -65,12 +65,12 @@ export interface Engine {
   /**
    * Sends a request to one worker.
    *
-   * E-6: The sink hears exactly one outcome for the tag, `answered` or `failed`, possibly before this returns. A handle of 0 is
+   * E-6: The sink gets exactly one outcome for the tag, `answered` or `failed`, possibly before this returns. A handle of 0 is
    * returned exactly when the outcome is known already.
    * E-7: The request goes to one worker: to the most specific pattern that is served (a literal token before `*`, `*`
    * before `>`), and there to one queue group. Without a worker it fails at once as `NO_RESPONDERS`, and without a connection as
    * `NOT_CONNECTED`.
-   * E-8: A request whose time is up is not executed, wherever it waits. At the deadline the sink hears `DEADLINE`, and so does
+   * E-8: A request whose time is up is not executed, wherever it waits. At the deadline the sink gets `DEADLINE`, and so does
    * the worker that holds the request. A timeout of 0, below 0 or NaN is up at once; one above 2,147,483,647 counts as that.
    * E-9: Everything is bounded. Past a bound a request fails at once as `QUEUE_FULL` or `IN_FLIGHT_FULL`, which are retryable.
    *
@@ -81,7 +81,7 @@ export interface Engine {
   /**
    * Withdraws a request.
    *
-   * E-10: The worker that holds it is told why, at least by the code; without `why` it is told `CALLER_GONE`. The sink hears
+   * E-10: The worker that holds it is told why, at least by the code; without `why` it is told `CALLER_GONE`. The sink gets
    * nothing any more. Handles of requests that have ended, and handles that never were, are ignored.
    */
   cancel(handle: number, why?: Failure): void;

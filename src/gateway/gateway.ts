@@ -1,9 +1,9 @@
 /**
  * The contract between a hub and its gateways. A gateway turns a foreign protocol into messages for an engine, and the
- * hub knows nothing else of it. A kind of gateway that you write is used in the same way as those that come along
+ * hub knows nothing else of it. A kind of gateway that you write is used in the same way as the built-in ones
  * (`registry.ts`).
  *
- * **Start.** The hub opens its gateways one after the other: those that come along, then yours, and the HTTP port last,
+ * **Start.** The hub opens its gateways one after the other: the built-in ones, then yours, and the HTTP port last,
  * because others have put paths on it by then (`context.port`). When one fails to open, the hub closes those that are
  * open and `createHub` rejects.
  *
@@ -69,7 +69,7 @@ export interface GatewayContext {
   readonly engine: Engine;
   /** Gives credentials a principal, and an engine that lets it do what it may. */
   readonly admission: Admission;
-  /** Told of what only the gateway knows of; the engine tells it of every outcome. Undefined without an observer. */
+  /** Called with events that only the gateway sees; the engine reports every outcome to it. Undefined without an observer. */
   readonly observer: Observer | undefined;
   readonly limits: Limits;
   readonly clock: Clock;
@@ -77,7 +77,7 @@ export interface GatewayContext {
   readonly tls: TlsOptions | undefined;
   /** Puts paths and upgrades on the HTTP port. */
   readonly port: SharedPort;
-  /** Tells the hub's owner of an error that no caller hears of. `where` says what failed. */
+  /** Reports an error that reaches no caller to the hub's owner. `where` says what failed. */
   readonly onError: (error: unknown, where: string) => void;
   /** The hub's name, for protocols that show one to their clients. */
   readonly name: string;

@@ -58,7 +58,7 @@ export interface HttpCall {
   problem(failed: Failure, headers?: readonly string[]): void;
 }
 
-/** Hears what becomes of an answer. */
+/** Called with what happens to an answer. */
 export interface Delivery {
   /** The connection has taken all of it. */
   taken(): void;

@@ -31,7 +31,7 @@ import type { TunnelEntrance } from "./tunnel/options.ts";
 /** In the order in which they are opened. The HTTP port is the last, since others put paths on it. */
 export const builtInKinds: readonly GatewayKind[] = [native, beam, grpc, jobs, tunnel, http];
 
-/** Options of a hub for the gateways that come along. */
+/** Options of a hub for the built-in gateways. */
 export interface BuiltInOptions {
   /** The HTTP gateway: its address, its options, or false for none. Default: 127.0.0.1:8500. */
   readonly http?: false | string | number | HttpOptions;
@@ -48,11 +48,11 @@ export interface BuiltInOptions {
   readonly grpc?: string | number | GrpcOptions;
   /** TCP ports, each of which leads to the worker that exposes a subject: one or several. Default: none. */
   readonly tunnel?: TunnelEntrance | readonly TunnelEntrance[];
-  /** Transports besides, or instead of, those that come along. */
+  /** Transports besides, or instead of, the built-in ones. */
   readonly transports?: TransportRegistry;
 }
 
-/** What a hub's stats say of the gateways that come along, besides `stats().gateways`. */
+/** What a hub's stats say of the built-in gateways, besides `stats().gateways`. */
 export interface BuiltInStats extends SessionStats {
   /** What the beam gateway has counted; undefined without one. */
   readonly beam: BeamStats | undefined;
@@ -60,7 +60,7 @@ export interface BuiltInStats extends SessionStats {
   readonly grpc: GrpcStats | undefined;
 }
 
-/** What a hub has for the gateways that come along, besides `hub.gateways`. */
+/** What a hub has for the built-in gateways, besides `hub.gateways`. */
 export interface BuiltInMembers {
   /** Where native sessions connect. */
   readonly urls: readonly string[];

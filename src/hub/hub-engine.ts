@@ -72,7 +72,7 @@ async function connectTo({ url, tls, token }: EngineAt, options: OpenEngineOptio
     ...(tls === undefined ? {} : { tls }),
     ...(token === undefined ? {} : { token }),
     onState: (state, why) => {
-      // Once each time it is lost, because it is dialed again for ever; and when it is not dialed again.
+      // Once each time it is lost, because it reconnects forever; and when it is not dialed again.
       if (why !== undefined && !(isReported && state === "connecting")) onError(LintelError.from(why), where);
       isReported = state === "connecting";
     },

@@ -55,7 +55,7 @@ export interface HubConfig extends BuiltInOptions, CodecOptions, Callbacks {
   readonly engine?: string | EngineAt | Engine;
   /** Shown to peers that connect. Default "lintel". */
   readonly name?: string;
-  /** Told of every outcome, publication, session and registration: `docs/guides/observing.md`. */
+  /** Called with every outcome, publication, session and registration: `docs/guides/observing.md`. */
   readonly observer?: Observer;
   readonly onError?: EnginePeerOptions["onError"];
 }
@@ -72,7 +72,7 @@ export interface HubStats extends Readonly<BrokerStats>, BuiltInStats {
 
 /** A hub, and a peer of it in the same process. */
 export interface Hub extends Peer, BuiltInMembers {
-  /** The gateways that are open, with their URLs: those that come along and your own. */
+  /** The gateways that are open, with their URLs: the built-in ones and your own. */
   readonly gateways: readonly OpenGateway[];
   /** Counters since the start. */
   stats(): HubStats;

@@ -12,15 +12,15 @@ const aUrlOrOptions: Check = (value) =>
     : "a URL as a string, such as tcp://127.0.0.1:4500, or options";
 
 export interface ConnectOptions extends DialedPeerOptions {
-  /** Transports besides, or instead of, those that come along. */
+  /** Transports besides, or instead of, the built-in ones. */
   readonly transports?: TransportRegistry;
 }
 
 /**
- * Connects to a hub: without a URL to the one of the environment variable LINTEL_HUB, else to `tcp://127.0.0.1:4500`.
- * Another is, for example, `unix:///run/lintel.sock`. Once connected, a connection that is lost is made again for ever, and
- * services and subscriptions are announced anew; requests fail at once meanwhile.
- * Rejects with `NOT_CONNECTED` when there is no first connection in time, and with a TypeError for a URL that is none.
+ * Connects to a hub, for example at `unix:///run/lintel.sock`. Without a URL it uses the environment variable LINTEL_HUB, or else
+ * `tcp://127.0.0.1:4500`. After a lost connection it reconnects, without a limit of attempts, and registers services and
+ * subscriptions again; in the meantime requests fail at once.
+ * Rejects with `NOT_CONNECTED` if there is no first connection in time, and with a TypeError for an illegal URL.
  */
 export function connect(url: string, options?: ConnectOptions): Promise<Peer>;
 export function connect(options?: ConnectOptions): Promise<Peer>;

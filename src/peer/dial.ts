@@ -14,7 +14,7 @@ export interface DialedPeerOptions
   extends
     Omit<RemoteEngineOptions, "clock" | "random" | "sideChannels" | "endingStreams" | "onError">,
     CodecOptions {
-  /** How long to try for the first connection. Milliseconds, default 10,000; later ones are tried for for ever. */
+  /** How long to try for the first connection. Milliseconds, default 10,000; later ones are retried forever. */
   readonly timeoutMs?: number;
   /** Timeout of requests that name none. Milliseconds, default 30,000. */
   readonly requestTimeoutMs?: number;

@@ -48,7 +48,7 @@ export class Heartbeat {
     this.#looks = 0;
   }
 
-  /** This end reads nothing from now on. The other one must still hear of it (P-66). */
+  /** This end reads nothing from now on. The other one must still be notified (P-66). */
   hold(): void {
     this.#isHeld = true;
     this.#restart(Math.min(HELD_PING_MS, this.#quietMs));

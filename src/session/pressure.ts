@@ -18,7 +18,7 @@ const MARK = 1 / 8;
 /** It is full until no more than this part of the mark waits. */
 const EASED = 1 / 2;
 /**
- * So many times the buffer may wait where nobody can be held back: publications have four, and what the other end asks for
+ * So many times the buffer may wait if nobody can be held back: publications have four, and what the other end asks for
  * the rest. Nothing that keeps to the protocol gets there.
  */
 const MOST = 6;

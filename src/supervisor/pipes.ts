@@ -44,7 +44,7 @@ export class PipeSource {
   #isBusy = false;
   /** Set when there have been pipes: what ends the shell then says nothing of the next one. */
   #hasWorked = false;
-  /** Set where there are no pipes to be had: without /proc, without a shell, with one whose here-documents are files. */
+  /** Set where no pipes are available: without /proc, without a shell, with one whose here-documents are files. */
   #isUseless = process.platform !== "linux"; // elsewhere /dev/stdin is a copy of the descriptor, whatever it is
   #isClosed = false;
 

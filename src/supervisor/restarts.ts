@@ -14,7 +14,7 @@ export interface Life {
 
 export type Verdict = "again" | "failed" | "ended";
 
-/** What becomes of an instance that has ended by itself, `failures` times in a row too soon. */
+/** What happens to an instance that has ended by itself, `failures` times in a row too soon. */
 export function judge({ policy, attempts }: RestartPolicy, life: Life, failures: number): Verdict {
   if (policy === "never" || (policy === "on-failure" && !life.isFailure))
     return life.isFailure ? "failed" : "ended";

@@ -15,7 +15,7 @@ export class SocketReads {
   /** Given to the socket when it is made. */
   readonly onread: OnReadOpts;
   /**
-   * Told of every read. The bytes are the buffer's: they last until it returns. If they are offered they may be kept
+   * Called with every read. The bytes are the buffer's: they last until it returns. If they are offered they may be kept
    * instead, and true says so.
    */
   receive: (bytes: Uint8Array, isOffered: boolean) => boolean = () => false;

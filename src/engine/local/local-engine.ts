@@ -22,7 +22,7 @@ import type { Engine, EngineSupports } from "../engine.ts";
 export interface LocalEngineOptions {
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
-  /** Told of all that happens. It must not throw. */
+  /** Called with every event. It must not throw. */
   readonly observer?: Observer | undefined;
 }
 

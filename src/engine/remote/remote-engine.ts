@@ -1,4 +1,4 @@
-/** Routes messages through a hub, over a session that is dialed again for ever. */
+/** Routes messages through a hub, over a session that reconnects forever. */
 import { systemClock, type Clock, type Random } from "../../runtime/clock.ts";
 import type {
   Registration,
@@ -48,7 +48,7 @@ export interface RemoteEngineOptions extends Pick<SessionOptions<never>, "sideCh
   readonly token?: Token;
   /** Told whenever the link changes; `why` says what went wrong. */
   readonly onState?: (state: ReconnectingState, why: Failure | undefined) => void;
-  /** Told of all that happens here. It must not throw. */
+  /** Called with every event here. It must not throw. */
   readonly observer?: Observer | undefined;
   /** Told why the hub has ended the session, unless it shuts down. */
   readonly onError?: (error: unknown, where: string) => void;

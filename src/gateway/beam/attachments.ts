@@ -43,14 +43,14 @@ export class Attachments {
     return this.#inUse.size;
   }
 
-  /** A link over a descriptor that has come; undefined when there is none to be had, and then it is closed. */
+  /** A link over a descriptor that has come; undefined when none is available, and then it is closed. */
   accept(descriptor: number, generation: Generation): MessageSocket | undefined {
     if (this.#inUse.size < this.site.settings.maxAttachments) return this.#adopt(descriptor, generation);
     this.refuse(descriptor, this.#tooMany(), generation);
     return undefined;
   }
 
-  /** The stream of a pipe or file that has come; undefined when there is none to be had, and then it is closed. */
+  /** The stream of a pipe or file that has come; undefined when none is available, and then it is closed. */
   acceptFile(descriptor: number): StreamEnd | undefined {
     try {
       if (this.#inUse.size >= this.site.settings.maxAttachments) throw LintelError.from(this.#tooMany());

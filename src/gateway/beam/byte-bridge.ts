@@ -10,7 +10,7 @@ import { adoptSocket, closeDescriptor } from "../../transport/descriptors/endpoi
 import { TakenWindow } from "./taken-window.ts";
 import type { Attachments, InUse } from "./attachments.ts";
 
-/** A byte stream of the hub and a socket as one: each direction goes as fast as its reader and ends by itself (B-46). */
+/** A byte stream of the hub and a socket as one: each direction runs at the speed of its reader and ends by itself (B-46). */
 export class ByteBridge implements StreamEvents, PumpSource, InUse {
   readonly #socket: DescriptorSocket;
   readonly #end: StreamEnd;

@@ -28,7 +28,7 @@ export interface BridgeOwner {
 }
 
 /**
- * An attachment and a channel of the hub as one: each direction goes as fast as its reader and ends by itself (B-40 to
+ * An attachment and a channel of the hub as one: each direction runs at the speed of its reader and ends by itself (B-40 to
  * B-45). Messages may have attachments of their own, which become channels in turn.
  */
 export class ChannelBridge implements MessageSocketEvents, StreamEvents, PumpSource {

@@ -6,7 +6,7 @@ import { bytesOf, timeOption, wholeNumber, type OldNames } from "../../message/o
 import type { Duration, Size } from "../../message/quantity.ts";
 import { isSubject } from "../../message/subject.ts";
 
-/** What becomes of messages without an attachment, whose senders hear nothing of them. */
+/** What happens to messages without an attachment, whose senders get no outcome. */
 export const PLAIN_MODES = ["request", "publish"] as const;
 export type PlainMode = (typeof PLAIN_MODES)[number];
 
@@ -35,7 +35,7 @@ export interface BeamFileOptions {
 }
 
 export interface BeamOptions extends BeamFileOptions, OldNames<"timeout"> {
-  /** Told of what no peer can be told: messages that came to nothing, connections that broke the format. */
+  /** Called with what no peer can be told: messages that failed, connections that broke the format. */
   readonly onError?: (error: LintelError, where: string) => void;
 }
 

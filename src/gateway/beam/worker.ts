@@ -77,7 +77,7 @@ export class BeamWorker implements MessageSocketEvents {
     this.#onLeft();
   }
 
-  /** What a worker has not read yet is one request at the most: the others wait in their queues (B-52). */
+  /** What a worker has not read yet is at most one request: the others wait in their queues (B-52). */
   #sent(): void {
     if (this.#link.isReady) return;
     for (const service of this.#services) service.pause();

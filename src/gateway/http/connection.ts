@@ -86,7 +86,7 @@ export interface ConnectionDriver {
   cut(): void;
   /** Ends behind a response. One that is not whole is broken off so that the caller can tell. */
   end(response: Outgoing, isWhole: boolean): void;
-  /** Tells what becomes of a response that has been written. */
+  /** Tells what happens to a response that has been written. */
   watch(response: Outgoing, delivery: Delivery): void;
   /** Gives a request to the gateway for native sessions; false when it is not for that. */
   handOver(exchange: Exchange): boolean;

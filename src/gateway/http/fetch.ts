@@ -100,7 +100,7 @@ function rawHeadersOf({ headers }: Request, { host }: URL, isChunked: boolean): 
   return raw;
 }
 
-/** What becomes of a response. */
+/** What happens to a response. */
 export interface FetchOutcome {
   /** Its head is there. */
   readonly resolve: (response: Response) => void;

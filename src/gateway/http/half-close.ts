@@ -1,4 +1,4 @@
-/** What becomes of requests whose caller has ended its side of the connection. */
+/** What happens to requests whose caller has ended its side of the connection. */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../../runtime/clock.ts";

@@ -1,4 +1,4 @@
-/** Requests of web pages: which are let in, and what pages of other origins are told (Fetch, section 3.3: CORS). */
+/** Requests of web pages: which are allowed, and what pages of other origins are told (Fetch, section 3.3: CORS). */
 import type { Failure } from "../../message/failure.ts";
 import { findHeader } from "../../message/headers.ts";
 import type { Message } from "../../message/message.ts";

@@ -15,7 +15,7 @@ function createNode(): Node {
   return { literals: new Map(), param: undefined, ends: [], rests: [] };
 }
 
-/** A trie of routes. A look-up visits each of its nodes once at the most. */
+/** A trie of routes. A look-up visits each of its nodes at most once. */
 export class RouteTrie {
   readonly #root = createNode();
 

@@ -8,7 +8,7 @@ import type { PullServiceOptions } from "./worker.ts";
 /** A service whose requests may be pulled, known before the first poll. */
 export interface JobServiceFileOptions {
   /**
-   * What becomes of a request whose worker is lost, also of workers that are sent theirs. `at-most-once` fails it as
+   * What happens to a request whose worker is lost, also of workers that are sent theirs. `at-most-once` fails it as
    * `WORKER_LOST`, `at-least-once` hands it to another while its deadline lasts. Default `at-most-once`.
    */
   readonly delivery?: "at-most-once" | "at-least-once";

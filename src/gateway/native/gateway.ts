@@ -35,7 +35,7 @@ export interface NativeGatewayOptions extends Omit<NativeOptions, "listen"> {
   readonly observer?: Observer | undefined;
   /** For URLs that take certificates and have none of their own. */
   readonly tls?: TlsOptions | undefined;
-  /** Told of sessions that the hub ends because the other end does not read (P-62). */
+  /** Called with sessions that the hub ends because the other end does not read (P-62). */
   readonly onError?: (error: unknown, where: string) => void;
 }
 

@@ -7,7 +7,7 @@ import type { ListenAt } from "../../transport/transport.ts";
 export interface NativeOptions {
   /** URLs, with options where they need any. Default: `tcp://127.0.0.1:4500`. */
   readonly listen?: readonly (string | ListenAt)[] | undefined;
-  /** Transports besides, or instead of, those that come along. */
+  /** Transports besides, or instead of, the built-in ones. */
   readonly transports?: TransportRegistry | undefined;
 }
 

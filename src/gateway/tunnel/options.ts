@@ -20,7 +20,7 @@ export interface TunnelLimits {
 }
 
 /**
- * Told of every connection that did not come about, or ended other than by both directions coming to their ends: why, and
+ * Called with every connection that could not be opened, or ended before both directions had ended: why, and
  * whose it was.
  */
 export type OnConnectionError = (error: LintelError, connection: string) => void;

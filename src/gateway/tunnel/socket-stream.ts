@@ -13,7 +13,7 @@ const WINDOW = 262_144;
 const STEP = WINDOW / 4;
 
 /**
- * A socket and the end of a stream as one connection. Each direction ends by itself, each goes as fast as its reader, and
+ * A socket and the end of a stream as one connection. Each direction ends by itself, each runs at the speed of its reader, and
  * what cuts one off cuts off the other: a stream that is reset is a connection reset, never an end that looks complete.
  */
 export class SocketStream implements StreamEvents, PumpSource {

@@ -8,7 +8,7 @@ import type { SharedByStreams } from "./values.ts";
 
 /**
  * A socket or a file in a value. `attachment` makes one, and the receiver of the value takes it, or puts it into a value of
- * their own. It has one holder at a time. What is given up, or comes to nothing on its way, is closed; what is merely
+ * their own. It has one holder at a time. What is given up, or fails on its way, is closed; what is merely
  * forgotten stays open until the connection ends, as streams do.
  */
 export class Attachment implements AsyncDisposable {

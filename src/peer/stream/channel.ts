@@ -92,7 +92,7 @@ export class Channel implements AsyncIterable<unknown>, AsyncDisposable {
     this.#open().port.end();
   }
 
-  /** Ends both directions at once; the other end hears `error`, `canceled` if it is not given. */
+  /** Ends both directions at once; the other end gets `error`, `canceled` if it is not given. */
   abort(error: LintelError = new LintelError("canceled", "the channel was aborted")): void {
     this.#open().port.abort(failureOf(error));
   }

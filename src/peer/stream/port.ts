@@ -176,7 +176,7 @@ export class Port implements StreamEvents, PumpSource, OpenStream {
     this.#uncount();
   }
 
-  /** Ends both directions; the other end hears why. */
+  /** Ends both directions; the other end gets the reason. */
   abort(why: Failure): void {
     if (!this.isOpen && this.#arrived.isEmpty) return;
     this.#end.reset(why);

@@ -46,7 +46,7 @@ export async function drain(port: Port, target: Target): Promise<void> {
   }
 }
 
-/** What the other end hears. Texts of unexpected errors may hold secrets. */
+/** What the other end gets. Texts of unexpected errors may hold secrets. */
 export function failureOf(error: unknown): Failure {
   return toFailure(error, failure("SOURCE_FAILED"));
 }

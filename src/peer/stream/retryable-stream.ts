@@ -14,7 +14,7 @@ export class RetryableStream implements StreamEvents {
   #kept: ReceiveQueue | undefined;
   /** Towards the destination whose turn it is. */
   #near: StreamEnd | undefined;
-  /** Why that destination has given it up: for good, or because its request comes to nothing. */
+  /** Why that destination has given it up: for good, or because its request fails. */
   #givenUp: Failure | undefined;
   #granted = 0;
   #hasEnded = false;

@@ -16,7 +16,7 @@ export interface EnginePair {
 }
 
 export interface EngineSuiteOptions {
-  /** Each time another place, where nobody is registered. */
+  /** A different place each time, without registrations. */
   readonly open: () => EnginePair | Promise<EnginePair>;
   /** As `open`, with these bounds. Left out: the tests of bounds are skipped. */
   readonly openWith?: (limits: Partial<Limits>) => EnginePair | Promise<EnginePair>;
