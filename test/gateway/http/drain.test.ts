@@ -24,7 +24,7 @@ test("callers that keep their connections are answered, or closed in good order,
     const gateway = await openGateway(context);
     gateway.serve("x", () => text("ok"));
     const errors: string[] = [];
-    let begun = 0;
+    let started = 0;
     const loop = async (): Promise<void> => {
       const caller = new RawCaller(gateway.port);
       caller.socket.on("error", ({ message }) => errors.push(message));
@@ -32,13 +32,13 @@ test("callers that keep their connections are answered, or closed in good order,
       do {
         last = await caller.send(GET).response();
         assert.equal(last?.status, 200, "a request that was sent on a kept connection is answered");
-        begun++;
+        started++;
       } while (last.headers.get("connection") !== "close");
       assert.equal(await caller.end(), "");
       caller.close();
     };
     const loops = Promise.all(Array.from({ length: 4 }, loop));
-    while (begun < 20) await delay(1);
+    while (started < 20) await delay(1);
     await gateway.listening.drain();
     await loops;
     assert.deepEqual(errors, []);
