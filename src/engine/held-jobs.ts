@@ -67,6 +67,13 @@ export class HeldJobs<J = never> {
     return own;
   }
 
+  /** Ends a job as `take` does, for an owner that has at hand what was kept. False when it has ended already. */
+  end(job: number): boolean {
+    if (!this.#own.delete(job)) return false;
+    this.#ended();
+    return true;
+  }
+
   /** The engine has withdrawn a job of an owner that keeps nothing. */
   canceled(): void {
     this.#ended();

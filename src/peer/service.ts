@@ -116,7 +116,7 @@ export class HandlerService implements Service, Worker {
     channel: Channel,
   ): void {
     const opening = new Opening(channel, () => {
-      this.#jobs.take(job);
+      this.#jobs.end(job);
       this.#registration.reply(job, Message.ofBytes(NO_BYTES, ACCEPTED_LINE, Format.typed));
       Channel.onAbort(channel, (error) => Context.end(context, error.toFailure()));
     });
@@ -175,14 +175,14 @@ export class HandlerService implements Service, Worker {
 
   /** The result of a handler is not needed when its job has been canceled in the meantime. */
   #answer(job: number, context: Context, value: unknown, carried: Message | undefined): void {
-    if (this.#jobs.take(job) === undefined) return this.#values.discard(value, Context.replyStreams(context));
+    if (!this.#jobs.end(job)) return this.#values.discard(value, Context.replyStreams(context));
     if (!this.#answerWith(job, context, value) && carried !== undefined) discardStreams(carried);
   }
 
   #refuse(job: number, context: Context, error: unknown, carried: Message | undefined): void {
     this.#values.discard(undefined, Context.replyStreams(context));
     if (carried !== undefined) discardStreams(carried);
-    if (this.#jobs.take(job) !== undefined) this.#fail(job, context.subject, error);
+    if (this.#jobs.end(job)) this.#fail(job, context.subject, error);
   }
 
   /** False when the answer cannot be written. That is the handler's mistake, whatever the error says. */
