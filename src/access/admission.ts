@@ -179,9 +179,13 @@ class CheckedAdmission implements Admission {
 
   /** An `Access` is user code, so its results are checked. */
   #checked(principal: Principal, credentials: Credentials): Principal {
-    const { id, tenant, role } = (principal ?? {}) as Partial<Principal>;
-    if (typeof id === "string" && typeof tenant === "string" && typeof role === "string") return principal;
-    const wrong = new TypeError("authenticate() must return a principal: { id, tenant, role }");
+    const { id, tenant, role, expiresAt = Infinity } = (principal ?? {}) as Partial<Principal>;
+    const isNamed = typeof id === "string" && typeof tenant === "string" && typeof role === "string";
+    // A time that is no number would never come, and the credentials would be good forever.
+    if (isNamed && typeof expiresAt === "number" && !Number.isNaN(expiresAt)) return principal;
+    const wrong = new TypeError(
+      "authenticate() must return a principal: { id, tenant, role }, and expiresAt, if any, in milliseconds",
+    );
     throw this.#refusal(wrong, credentials);
   }
 

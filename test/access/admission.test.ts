@@ -97,6 +97,15 @@ describe("admission", () => {
     assert.match(errors[2]!, /must return a principal/);
   });
 
+  test("is not given to a principal that expires at no time", () => {
+    for (const expiresAt of [NaN, "soon", new Date(), null, {}]) {
+      const principal = { ...ADA, expiresAt } as unknown as Principal;
+      const { admission, errors } = scene({ authenticate: () => principal, may: () => true });
+      assert.throws(() => admission.admit(CREDENTIALS), { reason: "UNAUTHENTICATED" });
+      assert.match(errors[0]!, /expiresAt/);
+    }
+  });
+
   test("ends when the credentials expire, and is not given to those that have", async () => {
     const principal = { ...ADA, expiresAt: 11_000 };
     const { clock, engine, admission } = scene({ authenticate: () => principal, may: () => true });
