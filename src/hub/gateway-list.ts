@@ -25,8 +25,11 @@ export class GatewayList {
 
   /** Opens all of them, one after the other. When it rejects, those that are open stay so until `close`. */
   async open(entries: readonly GatewayEntry[], context: GatewayContext): Promise<void> {
-    for (const { kind, options = {} } of entries)
-      this.#open.set(kind.name, await kind.open(context, options));
+    for (const { kind, options = {} } of entries) {
+      const gateway = await kind.open(context, options);
+      if (!isGateway(gateway)) throw new TypeError(`the gateway "${kind.name}": ${NO_GATEWAY}`);
+      this.#open.set(kind.name, gateway);
+    }
   }
 
   find(name: string): Gateway | undefined {
@@ -85,4 +88,12 @@ export class GatewayList {
       }),
     );
   }
+}
+
+const NO_GATEWAY = "open() must return { name, urls, stats, drain, close }";
+
+/** A kind is somebody else's code: what it returns is looked at. */
+function isGateway(given: Partial<Gateway> | undefined): boolean {
+  const { urls, stats, drain, close } = given ?? {};
+  return Array.isArray(urls) && [stats, drain, close].every((method) => typeof method === "function");
 }

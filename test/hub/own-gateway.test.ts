@@ -164,6 +164,11 @@ test("a gateway that does not drain in time is told why its requests end, and cl
   assert.deepEqual(events, ["open {} stuck", "abandon DRAINING", "close stuck"]);
 });
 
+test("what open() returns must be a gateway", async () => {
+  const kind = { name: "empty", open: () => Promise.resolve(undefined) } as unknown as GatewayKind;
+  await assert.rejects(createHub({ ...CLOSED, gateways: [kind] }), /"empty": open\(\) must return/);
+});
+
 test("one that fails to open closes those that are open", async () => {
   const events: string[] = [];
   const broken: GatewayKind = { name: "broken", open: () => Promise.reject(new Error("it cannot")) };
