@@ -26,8 +26,11 @@ export interface ConnectionHandler {
 export interface Bypass {
   /** Starts the flow of events. Called once. Nothing is handed on before `read(true)`. */
   open(handler: BypassHandler): void;
-  /** Sends bytes, which are copied. False: it is full, and `drained` follows; what is sent meanwhile is kept. */
-  send(bytes: Uint8Array): boolean;
+  /**
+   * Sends bytes, which are copied unless `isOwn`: then they are the bypass's from now on, and nobody writes to them. False: it is
+   * full, and `drained` follows; what is sent meanwhile is kept.
+   */
+  send(bytes: Uint8Array, isOwn?: boolean): boolean;
   /** Sends what it kept, then ends. `closed` follows when the other end has read everything. */
   end(): void;
   /** Whether what arrives is handed on. While it is not, nothing is, and the other end is held back. */

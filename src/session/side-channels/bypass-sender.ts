@@ -41,7 +41,7 @@ export class BypassSender implements BypassEnd, BypassHandler, OpenStream {
     const size = end - payloadStart;
     this.#sent += size;
     this.#owed += size;
-    if (!this.#bypass.send(message.view(payloadStart, end))) this.isFull = true;
+    if (!this.#bypass.send(message.view(payloadStart, end), message.isKept)) this.isFull = true;
     this.grant();
   }
 

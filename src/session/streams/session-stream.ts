@@ -249,7 +249,9 @@ export class SessionStream implements StreamEnd, OpenStream, AttachedStream, Bor
   arrivedByBypass(bytes: Uint8Array): void {
     this.#allowed -= bytes.length;
     this.moves++;
-    this.#events.data(Message.ofBytes(bytes));
+    const message = Message.ofBytes(bytes);
+    message.isKept = true; // a bypass gives bytes away, so that they can be sent on without a copy
+    this.#events.data(message);
   }
 
   endedByBypass(): void {

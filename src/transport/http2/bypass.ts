@@ -49,13 +49,13 @@ export class Http2Bypass implements Bypass {
     this.read(this.#sends);
   }
 
-  send(bytes: Uint8Array): boolean {
+  send(bytes: Uint8Array, isOwn = false): boolean {
     const stream = this.#stream;
     if (!stream.writable || stream.destroyed) return true; // its end is on its way
     const size = bytes.length;
     this.#pending += size;
     if (this.#pending >= WINDOW) this.#isFull = true;
-    stream.write(copyOf(bytes, 0, size), () => {
+    stream.write(isOwn ? bytes : copyOf(bytes, 0, size), () => {
       this.#pending -= size;
       if (!this.#isFull || this.#pending >= WINDOW / 2) return;
       this.#isFull = false;
