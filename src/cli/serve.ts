@@ -74,11 +74,11 @@ async function serve(flags: Flags, overrides: Overrides): Promise<void> {
 async function start(config: FileConfig, log: LogFormat): Promise<Hub> {
   const { createHub } = await import("../hub/hub.ts");
   const onRequest = requestLog(log, (line) => void process.stdout.write(line));
-  const door = { ...config.http, onFault: (error: unknown) => note(`HTTP: ${String(error)}`) };
+  const http = { ...config.http, onFault: (error: unknown) => note(`HTTP: ${String(error)}`) };
   try {
     return await createHub({
       ...config,
-      http: config.http === false ? false : onRequest === undefined ? door : { ...door, onRequest },
+      http: config.http === false ? false : onRequest === undefined ? http : { ...http, onRequest },
       onError: (error, where) => note(`${where} failed: ${String(error)}`),
     });
   } catch (error) {

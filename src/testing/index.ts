@@ -4,7 +4,7 @@ export { CASES } from "./conformance/cases.ts";
 export type { Outcome } from "./conformance/cell-run.ts";
 export { BYTES_ENTRY, JSON_ENTRY, TEXT_ENTRY } from "./conformance/codecs.ts";
 export type { CodecEntry, Note, TransportEntry } from "./conformance/entries.ts";
-export type { Line } from "./conformance/line.ts";
+export type { CuttableTransport } from "./conformance/cuttable-transport.ts";
 export {
   cellsOf,
   inProcessCells,
@@ -16,7 +16,7 @@ export {
   type MatrixOptions,
 } from "./conformance/matrix.ts";
 export { failuresOf, tableOf, type MatrixTable } from "./conformance/report.ts";
-export type { Parties, Site } from "./conformance/fixture.ts";
+export type { Parties, Fixture } from "./conformance/fixture.ts";
 export { conformanceSuite, declareCells } from "./conformance/suite.ts";
 export { IN_PROCESS, TOPOLOGIES } from "./conformance/topologies.ts";
 export type { Topology, TopologySupports } from "./conformance/topology.ts";

@@ -73,9 +73,9 @@ export async function openHttp(
   options: HttpOptions = {},
   fittings: HttpDependencies = {},
 ): Promise<HttpListening> {
-  const door = new HttpPort(engine, settingsOf(options, fittings.observer), fittings);
-  await door.listen();
-  return door;
+  const port = new HttpPort(engine, settingsOf(options, fittings.observer), fittings);
+  await port.listen();
+  return port;
 }
 
 class HttpPort implements HttpListening {

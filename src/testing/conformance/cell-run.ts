@@ -1,5 +1,5 @@
 import { lackOf, type Case, type Cell, type Harness } from "./case.ts";
-import { Site } from "./fixture.ts";
+import { Fixture } from "./fixture.ts";
 
 export type Outcome =
   | { readonly status: "passed" }
@@ -13,7 +13,7 @@ const MAX_LINES = 8;
 
 /** Hubs and peers that a case acts on, and those to take down afterwards. */
 interface Built {
-  readonly site: Site;
+  readonly fixture: Fixture;
   readonly parties: Awaited<ReturnType<Cell["topology"]["build"]>>;
 }
 
@@ -63,24 +63,24 @@ export class CellRun implements AsyncDisposable {
 
   async #build(limits?: Case["limits"]): Promise<Built> {
     const { transport, codec, topology } = this.#cell;
-    const site = new Site(transport, codec, limits);
+    const fixture = new Fixture(transport, codec, limits);
     try {
-      const parties = await inTime(topology.build(site), "putting up hubs and peers");
-      return { site, parties };
+      const parties = await inTime(topology.build(fixture), "putting up hubs and peers");
+      return { fixture, parties };
     } catch (error) {
-      await site[Symbol.asyncDispose]().catch(() => undefined); // why it could not be built says more
+      await fixture[Symbol.asyncDispose]().catch(() => undefined); // why it could not be built says more
       throw error;
     }
   }
 
-  #harness({ site, parties }: Built): Harness {
+  #harness({ fixture, parties }: Built): Harness {
     const { codec } = this.#cell;
     const run = ++this.#runs;
-    site.errors.length = 0;
+    fixture.errors.length = 0;
     return {
       ...parties,
       codec: codec.codec,
-      errors: site.errors,
+      errors: fixture.errors,
       subject: (name) => `case-${run}.${name}`,
       write: (n, text = "") => codec.write({ n, text }),
       read: (value) => codec.read(value),
@@ -98,8 +98,8 @@ function describe(error: unknown): string {
 }
 
 /** After a failure the failure counts, not what follows from it. */
-async function takeDown({ site }: Built, sound: boolean): Promise<void> {
-  const down = inTime(site[Symbol.asyncDispose](), "closing hubs and peers");
+async function takeDown({ fixture }: Built, sound: boolean): Promise<void> {
+  const down = inTime(fixture[Symbol.asyncDispose](), "closing hubs and peers");
   await (sound ? down : down.catch(() => undefined));
 }
 

@@ -33,7 +33,7 @@ export const STRICT: Need = {
 export const TRAVELS: Need = topology("travels", "nothing travels, values are handed over");
 export const CALLER_DIALS: Need = topology("callerDials", "the caller has no connection of its own");
 export const WORKER_DIALS: Need = topology("workerDials", "the worker has no connection of its own");
-export const UPLINK: Need = topology("uplink", "there are no two hubs");
+export const UPLINK: Need = topology("hubLink", "there are no two hubs");
 
 function topology(what: keyof TopologySupports, lack: string): Need {
   return { lack: (cell) => (cell.topology.supports[what] ? undefined : lack) };

@@ -1,4 +1,4 @@
-import type { Parties, Site } from "./fixture.ts";
+import type { Parties, Fixture } from "./fixture.ts";
 
 /** What a topology can show. */
 export interface TopologySupports {
@@ -9,12 +9,12 @@ export interface TopologySupports {
   /** The worker has a connection of its own, which can be lost. */
   readonly workerDials: boolean;
   /** Two hubs stand in a row, with a connection between them. */
-  readonly uplink: boolean;
+  readonly hubLink: boolean;
 }
 
 /** How a caller and a worker are connected. */
 export interface Topology {
   readonly name: string;
   readonly supports: TopologySupports;
-  readonly build: (site: Site) => Promise<Parties>;
+  readonly build: (fixture: Fixture) => Promise<Parties>;
 }

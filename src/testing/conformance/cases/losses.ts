@@ -33,7 +33,7 @@ export const LOSSES: readonly Case[] = [
     name: "fails the requests of a worker whose connection is lost, at once and only those",
     needs: [WORKER_DIALS],
     alone: true,
-    async run({ caller, worker, workerLine, join, subject, write, read }) {
+    async run({ caller, worker, workerLink, join, subject, write, read }) {
       const { handler, started } = stuck();
       const elsewhere = later<void>();
       await worker.serve(subject("lost"), handler);
@@ -46,7 +46,7 @@ export const LOSSES: readonly Case[] = [
       const lost = failureOf(caller.request(subject("lost"), write(1)));
       const kept = underWay(caller.request(subject("kept"), write(2)));
       const { signal } = await started;
-      void workerLine?.cut();
+      void workerLink?.cut();
       const error = await lost;
       assert.equal(error.code, "unavailable");
       assert.equal(error.reason, "WORKER_LOST");
@@ -60,7 +60,7 @@ export const LOSSES: readonly Case[] = [
     name: "hands what waited for a lost worker to another",
     needs: [WORKER_DIALS],
     alone: true,
-    async run({ caller, worker, workerLine, join, subject, write, read }) {
+    async run({ caller, worker, workerLink, join, subject, write, read }) {
       const { handler, started } = stuck();
       await worker.serve(subject("group"), handler, { concurrency: 1 });
       const held = failureOf(caller.request(subject("group"), write(1)));
@@ -77,7 +77,7 @@ export const LOSSES: readonly Case[] = [
         },
         { concurrency: 1 },
       );
-      void workerLine?.cut();
+      void workerLink?.cut();
       assert.equal((await held).reason, "WORKER_LOST");
       release.resolve();
       assert.deepEqual(
@@ -93,7 +93,7 @@ export const LOSSES: readonly Case[] = [
     async run(harness) {
       const { heard } = await announce(harness);
       for (let round = 0; round < 2; round++) {
-        await harness.workerLine?.cut();
+        await harness.workerLink?.cut();
         await isBack(harness, heard);
         heard.length = 0;
       }
@@ -104,14 +104,14 @@ export const LOSSES: readonly Case[] = [
     needs: [WORKER_DIALS],
     alone: true,
     async run(harness) {
-      const { caller, worker, workerLine, subject, write, read } = harness;
+      const { caller, worker, workerLink, subject, write, read } = harness;
       const { heard } = await announce(harness);
       const over: number[] = [];
       const service = await worker.serve(subject("over"), (value) => value);
       const subscription = await worker.subscribe(`${subject("news")}.>`, (value) =>
         over.push(read(value).n),
       );
-      const again = workerLine?.cut();
+      const again = workerLink?.cut();
       await Promise.all([service.close(), subscription.close()]);
       await again;
       await isBack(harness, heard);
@@ -124,13 +124,13 @@ export const LOSSES: readonly Case[] = [
     needs: [CALLER_DIALS],
     alone: true,
     async run(harness) {
-      const { caller, worker, callerLine, subject, write } = harness;
+      const { caller, worker, callerLink, subject, write } = harness;
       const { heard } = await announce(harness);
       const { handler, started } = stuck();
       await worker.serve(subject("slow"), handler);
       const call = failureOf(caller.request(subject("slow"), write(1)));
       const { signal } = await started;
-      const again = callerLine?.cut();
+      const again = callerLink?.cut();
       const error = await call;
       assert.equal(error.code, "unavailable");
       assert.equal(error.reason, "CONNECTION_LOST");
@@ -143,9 +143,9 @@ export const LOSSES: readonly Case[] = [
     name: "says that it is not connected while it is not",
     needs: [CALLER_DIALS],
     alone: true,
-    async run({ caller, callerLine, subject, write }) {
+    async run({ caller, callerLink, subject, write }) {
       const { handler, started } = stuck();
-      const serving = callerLine?.cut();
+      const serving = callerLink?.cut();
       let error: LintelError;
       do error = await failureOf(caller.request(subject("nobody"), write(1)));
       while (error.reason === "NO_RESPONDERS"); // it has not noticed yet
@@ -165,13 +165,13 @@ export const LOSSES: readonly Case[] = [
     needs: [UPLINK],
     alone: true,
     async run(harness) {
-      const { caller, worker, uplink, subject, write } = harness;
+      const { caller, worker, hubLink, subject, write } = harness;
       const { heard } = await announce(harness);
       const { handler, started } = stuck();
       await worker.serve(subject("slow"), handler);
       const call = failureOf(caller.request(subject("slow"), write(1)));
       const { signal } = await started;
-      const again = uplink?.cut();
+      const again = hubLink?.cut();
       const { reason } = await call;
       assert.ok(["CONNECTION_LOST", "WORKER_LOST"].includes(reason), reason);
       await firedWith(signal);

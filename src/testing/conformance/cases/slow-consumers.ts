@@ -36,7 +36,7 @@ async function slowConsumer(harness: Harness, overflow: Overflow | undefined): P
   );
   let seen = 0;
   await (await join()).subscribe(subject("ticks"), (value) => (seen = read(value).n + 1));
-  end.valve.shut();
+  end.throttle.shut();
   let next = 0;
   const text = "x".repeat(SIZE);
   const publishUpTo = async (count: number): Promise<void> => {
@@ -51,7 +51,7 @@ async function slowConsumer(harness: Harness, overflow: Overflow | undefined): P
 
 /** Catches up, and returns the first that was missed and the first that was heard after it. */
 async function gapAfter({ heard, end, publishUpTo }: SlowConsumer): Promise<[from: number, to: number]> {
-  end.valve.open();
+  end.throttle.open();
   for (let count = COUNT; (heard.at(-1) ?? 0) < COUNT; count++) await publishUpTo(count);
   const from = heard.findIndex((n, index) => n !== index);
   assert.ok(from > 0, "something was missed, but not the first");
@@ -105,7 +105,7 @@ export const SLOW_CONSUMERS: readonly Case[] = [
       await worker.subscribe(subject("other"), (value) => other.push(read(value).n));
       const slow = await slowConsumer(harness, "disconnect");
       await slow.publishUpTo(MORE_THAN_BUFFER);
-      slow.end.valve.open();
+      slow.end.throttle.open();
       await assert.rejects(slow.subscription.closed, { code: "resource_exhausted", reason: "SLOW_CONSUMER" });
       const { heard, subscription } = slow;
       assert.ok(heard.length > 0 && heard.length < MORE_THAN_BUFFER);

@@ -339,7 +339,7 @@ export const STREAMS: readonly Case[] = [
     name: "ends the streams of a connection that is lost",
     needs: [TRAVELS, WORKER_DIALS],
     alone: true,
-    async run({ caller, worker, workerLine, subject, write, read }) {
+    async run({ caller, worker, workerLink, subject, write, read }) {
       const canceled = later<unknown>();
       await worker.serve(subject("down"), () => patterned(canceled.resolve));
       await worker.serve(subject("chat"), async (_value, context) => {
@@ -350,7 +350,7 @@ export const STREAMS: readonly Case[] = [
       await channel.send(write(2));
       assert.equal(read(await next(channel)).n, 2);
       const stream = await caller.request<ReadableStream<Uint8Array>>(subject("down"));
-      void workerLine?.cut();
+      void workerLink?.cut();
       assert.equal((await failureOf(channel.receive())).reason, "CONNECTION_LOST");
       assert.equal((await failureOf(readToEnd(stream))).reason, "CONNECTION_LOST");
       assert.equal(((await canceled.promise) as LintelError).reason, "CONNECTION_LOST");

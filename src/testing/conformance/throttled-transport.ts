@@ -2,7 +2,7 @@ import { TransportRegistry } from "../../transport/registry.ts";
 import type { Connection, ConnectionHandler, Transport } from "../../transport/transport.ts";
 
 /** A hub's end of a connection: while it is shut, it takes what the hub sends as a connection does that is full. */
-export class Valve {
+export class Throttle {
   readonly connection: Connection;
   readonly #inner: Connection;
   #handler: ConnectionHandler | undefined;
@@ -51,12 +51,12 @@ export interface Slowness {
   readonly slowDisconnects: number;
 }
 
-/** Where a hub listens: the transport as it is, with a valve in every connection. */
-export class Door {
+/** Where a hub listens: the transport as it is, with a throttle in every connection. */
+export class ThrottledTransport {
   readonly transport: Transport;
   readonly registry: TransportRegistry = new TransportRegistry();
   /** Of the connection that was made last. */
-  last: Valve | undefined;
+  last: Throttle | undefined;
   /** Set by who puts up the hub. */
   counted: () => Slowness = () => ({ droppedNewest: 0, droppedOldest: 0, slowDisconnects: 0 });
 
@@ -67,7 +67,7 @@ export class Door {
       dial: (url, options) => transport.dial(url, options),
       listen: (url, accept, options) => {
         const acceptAll = (connection: Connection): void => {
-          this.last = new Valve(connection);
+          this.last = new Throttle(connection);
           accept(this.last.connection);
         };
         return transport.listen(url, acceptAll, options);

@@ -2,8 +2,8 @@ import type { ConnectOptions } from "../../peer/connect.ts";
 import { TransportRegistry } from "../../transport/registry.ts";
 import type { Connection, DialOptions, Transport } from "../../transport/transport.ts";
 
-/** The way of one peer to its hub: the transport as it is, and a knife for its connection. */
-export class Line {
+/** The way of one peer to its hub: the transport as it is, and a way to cut its connection. */
+export class CuttableTransport {
   readonly transport: Transport;
   readonly registry: TransportRegistry = new TransportRegistry();
   /** Those dialed since the last cut: of several attempts at a time the peer keeps one. */
@@ -20,7 +20,7 @@ export class Line {
     this.registry.add(this.transport);
   }
 
-  /** To be told of the state of the link that uses the line. */
+  /** To be told of the state of the connection that uses it. */
   readonly onState: NonNullable<ConnectOptions["onState"]> = (state) => {
     if (state !== "connected") return;
     for (const resolve of this.#onConnected.splice(0)) resolve();
