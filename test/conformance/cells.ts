@@ -44,8 +44,8 @@ export function sliceCells(): Cell[] {
     topologyCells().map(({ transport, topology }) => `${transport.name} ${topology.name}`),
   );
   return allCells().filter((cell) => {
-    const { callerDials, workerDials, uplink } = cell.topology.supports;
-    if (!callerDials || !workerDials || uplink) return false;
+    const { callerDials, workerDials, hubLink } = cell.topology.supports;
+    if (!callerDials || !workerDials || hubLink) return false;
     if (cell.codec !== codec) return wide.has(cell.transport);
     return !covered.has(`${cell.transport.name} ${cell.topology.name}`);
   });
