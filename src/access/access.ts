@@ -30,6 +30,24 @@ export interface Principal {
   readonly expiresAt?: number | undefined;
 }
 
+/** The tenant of callers that need no credentials, of a hub's own process, and of all that names no other. */
+export const DEFAULT_TENANT = "main";
+
+/** How much a principal may use. What is left out has no bound of its own. */
+export interface PrincipalLimits {
+  /** Sessions, gRPC calls and connections at a time. */
+  readonly connections?: number | undefined;
+  /** Requests and publications a second, on average. */
+  readonly requestsPerSecond?: number | undefined;
+  /** So many of them may come at once. Default: those of two seconds. */
+  readonly burst?: number | undefined;
+  /** Requests without an outcome yet. */
+  readonly inFlight?: number | undefined;
+  readonly subscriptions?: number | undefined;
+  /** Bytes of requests and publications, on average. */
+  readonly bytesPerSecond?: number | undefined;
+}
+
 /** True for principals with the same identity, whatever credentials each has shown. */
 export function isSame(one: Principal, other: Principal): boolean {
   return one === other || (one.id === other.id && one.tenant === other.tenant);
@@ -63,12 +81,19 @@ export interface Access {
   /**
    * True when it is allowed. For anything else the other end gets `PERMISSION_DENIED`. Answers are remembered until the
    * principal is revoked; errors are not: what was asked fails as `ACCESS_UNAVAILABLE`, or as a `LintelError` that is thrown.
+   *
+   * `isEnabled`: a service of the principal's tenant has opened this to clients (`peer.enable`). Whether that counts is for the
+   * access to say. When it changes, `may` is asked again.
    */
-  may(principal: Principal, verb: Verb, subject: string): boolean | Promise<boolean>;
+  may(principal: Principal, verb: Verb, subject: string, isEnabled: boolean): boolean | Promise<boolean>;
+  /** How much a principal may use, asked when it is admitted. Default: as much as the hub's own limits allow. */
+  limitsOf?(principal: Principal): PrincipalLimits | undefined;
   /**
    * Called once by the hub. From then on the listener is to be called with each principal whose credentials are no longer
    * good, or whose rights have changed: all that was remembered of principals with its id and tenant is forgotten, and
-   * their sessions end with `UNAUTHENTICATED`.
+   * their sessions end with `UNAUTHENTICATED`. A principal with a member of its own stands for itself alone.
    */
   onRevoked?(listener: (principal: Principal) => void): void;
+  /** Called when the hub closes. */
+  close?(): void | Promise<void>;
 }

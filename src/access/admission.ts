@@ -170,8 +170,11 @@ class CheckedAdmission implements Admission {
   }
 
   #revoke(revoked: Principal): void {
+    // Two keys of one name are two such objects, and one of them may go while the other stays.
+    const isItself = keyOf(revoked) === revoked;
     for (const [key, decisions] of [...this.#known]) {
-      if (!isSame(decisions.principal, revoked)) continue;
+      const { principal } = decisions;
+      if (isItself ? principal !== revoked : !isSame(principal, revoked)) continue;
       this.#known.delete(key);
       decisions.revoke();
     }

@@ -114,7 +114,7 @@ export class Decisions {
     const { access } = this.#options;
     let answer: unknown; // it is user code: anything but true means no
     try {
-      answer = access.may(this.principal, verb, subject);
+      answer = access.may(this.principal, verb, subject, false);
     } catch (error) {
       return this.#failed(error, verb);
     }

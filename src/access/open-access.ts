@@ -1,7 +1,11 @@
-import type { Access, Principal } from "./access.ts";
+import { DEFAULT_TENANT, type Access, type Principal } from "./access.ts";
 
 /** The principal of callers that need no credentials. */
-export const EVERYONE: Principal = Object.freeze({ id: "everyone", tenant: "main", role: "everyone" });
+export const EVERYONE: Principal = Object.freeze({
+  id: "everyone",
+  tenant: DEFAULT_TENANT,
+  role: "everyone",
+});
 
 /** Admits every caller and allows everything. It is the default of a hub. */
 export const openAccess: Access = {

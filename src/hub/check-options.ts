@@ -9,8 +9,11 @@ import { anEngine } from "./hub-engine.ts";
 import { anObserver } from "../observe/combine.ts";
 import { checkLimits } from "../peer/checks.ts";
 
+/** What is in it is looked at by whoever makes an access of it. */
 const anAccess: Check = (value) => {
   const { authenticate, may } = (value ?? {}) as { readonly authenticate?: unknown; readonly may?: unknown };
+  const isOwn = authenticate === undefined && may === undefined;
+  if (isOwn) return object("{ keys: [...] }")(value);
   return typeof authenticate === "function" && typeof may === "function"
     ? undefined
     : "an object with the functions `authenticate` and `may`";

@@ -1,4 +1,5 @@
 import type { Access } from "../access/access.ts";
+import type { AccessOptions } from "../access/access-options.ts";
 import { createAdmission } from "../access/admission.ts";
 import type { BrokerStats } from "../broker/stats.ts";
 import { codecsOf } from "../codec/codecs.ts";
@@ -45,8 +46,11 @@ export interface HubConfig extends BuiltInOptions, CodecOptions, Callbacks {
    * URLs of `listen` that are encrypted, and the gRPC gateway.
    */
   readonly tls?: TlsOptions;
-  /** Decides which callers are admitted, and what they may do. Default: all callers, everything. The hub's own process is not checked. */
-  readonly access?: Access;
+  /**
+   * Which callers are admitted, and what they may do: keys, tokens, certificates and grants, or an access of your own. Default:
+   * all callers, everything. The hub's own process is not checked. docs/guides/access.md
+   */
+  readonly access?: AccessOptions | Access;
   readonly limits?: LimitOptions;
   /**
    * What routes the messages: the URL of another hub, which all gateways are then in front of, or an engine of your own, which
@@ -97,6 +101,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   );
   const { transports } = config;
   const openStreams = new OpenStreams();
+  const access = await openAccessOf(config, onError);
   const engine = await openEngine(config.engine, {
     limits,
     observer,
@@ -107,8 +112,8 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   });
   const gateways = new GatewayList(onError);
   const options = { timeoutMs: limits.timeout, codecs, objects: nodeObjects, onError, open: openStreams };
-  const hub = new RunningHub(engine, gateways, options);
-  const admission = createAdmission(engine, { access: config.access, limits, observer, onError });
+  const hub = new RunningHub(engine, gateways, access, options);
+  const admission = createAdmission(engine, { access, limits, observer, onError });
   const port = new SharedPort();
   const { clock } = engine;
   const context: GatewayContext = { engine, admission, observer, limits, clock, tls, port, onError, name };
@@ -133,12 +138,19 @@ const LAST_WORDS_MS = 1_000;
 class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
   readonly #engine: HubEngine;
   readonly #gateways: GatewayList;
+  readonly #access: Access | undefined;
   readonly #relief: MemoryRelief;
   readonly #loop = new LoopWatch();
   #ending: Promise<void> | undefined;
 
-  constructor(engine: HubEngine, gateways: GatewayList, options: EnginePeerOptions) {
+  constructor(
+    engine: HubEngine,
+    gateways: GatewayList,
+    access: Access | undefined,
+    options: EnginePeerOptions,
+  ) {
     super(engine, options);
+    this.#access = access;
     this.#engine = engine;
     this.#gateways = gateways;
     const release = (): void => {
@@ -212,5 +224,16 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
     this.#loop.stop();
     await Promise.all([this.#gateways.close("before engine"), super.close()]);
     await this.#gateways.close("after engine");
+    await this.#access?.close?.();
   }
+}
+
+/** What decides about callers; undefined where all are let in. */
+async function openAccessOf(
+  { access }: HubConfig,
+  onError: EnginePeerOptions["onError"],
+): Promise<Access | undefined> {
+  if (access === undefined) return undefined;
+  const { createAccess, isAccess } = await import("../access/create-access.ts");
+  return isAccess(access) ? access : createAccess(access, { onError });
 }

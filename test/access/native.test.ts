@@ -167,12 +167,18 @@ describe("a session at a hub that asks for credentials", () => {
 });
 
 test("an access that cannot be asked is refused where it is given", async () => {
-  for (const access of [{}, { authenticate: () => TestAccess.principal() }, "open"])
+  for (const access of [{ authenticate: () => TestAccess.principal() }, "open"])
     // oxlint-disable-next-line no-unsafe-type-assertion -- what a program in JavaScript may give
     await assert.rejects(createHub({ listen: [], http: false, access: access as unknown as TestAccess }), {
       code: "invalid_argument",
-      message: /access is .* it must be an object with the functions `authenticate` and `may`/,
+      message: /access is .* it must be an object (with the functions `authenticate` and `may`|such as)/,
     });
+  // oxlint-disable-next-line no-unsafe-type-assertion -- what a program in JavaScript may give
+  const misspelled = { key: [] } as unknown as TestAccess;
+  await assert.rejects(createHub({ listen: [], http: false, access: misspelled }), {
+    code: "invalid_argument",
+    message: /access has no option "key"; there are: anonymous, keys,/,
+  });
 });
 
 describe("what a session may do", () => {
