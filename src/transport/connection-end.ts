@@ -1,3 +1,4 @@
+import { ReadGarbage } from "./read-garbage.ts";
 import type { ConnectionHandler } from "./transport.ts";
 
 /** The handler of a connection, which may come after the connection's end, and hears of the end once. */
@@ -5,6 +6,7 @@ export class ConnectionEnd {
   #handler: ConnectionHandler | undefined;
   #state: "waiting" | "open" | "over" | "told" = "waiting";
   #error: Error | undefined;
+  readonly #garbage = new ReadGarbage();
 
   get isOver(): boolean {
     return this.#state === "over" || this.#state === "told";
@@ -17,6 +19,7 @@ export class ConnectionEnd {
   }
 
   data(bytes: Uint8Array): void {
+    this.#garbage.add(bytes.length);
     if (this.#state === "open") this.#handler?.data(bytes, true);
   }
 

@@ -1,5 +1,6 @@
 import { constants, type Http2Stream } from "node:http2";
 import { copyOf } from "../../message/bytes.ts";
+import { ReadGarbage } from "../read-garbage.ts";
 import type { Bypass, BypassHandler } from "../transport.ts";
 
 /** G-10: what both ends call the bytes of a bypass. */
@@ -20,6 +21,7 @@ export class Http2Bypass implements Bypass {
   readonly #sends: boolean;
   readonly #onOpen: () => void;
   #handler: BypassHandler | undefined;
+  readonly #garbage = new ReadGarbage();
   #pending = 0;
   #isFull = false;
 
@@ -40,6 +42,7 @@ export class Http2Bypass implements Bypass {
     }
     this.#onOpen();
     stream.on("data", (chunk: Buffer) => {
+      this.#garbage.add(chunk.length);
       if (this.#sends) this.abort(); // nothing comes against the direction
       else this.#handler?.data(chunk);
     });
