@@ -27,8 +27,8 @@ export interface Bypass {
   /** Starts the flow of events. Called once. Nothing is handed on before `read(true)`. */
   open(handler: BypassHandler): void;
   /**
-   * Sends bytes, which are copied unless `isOwn`: then they are the bypass's from now on, and nobody writes to them. False: it is
-   * full, and `drained` follows; what is sent meanwhile is kept.
+   * Sends bytes. False: it is full, and `drained` follows; what is sent meanwhile is kept. Of bytes that are not its own
+   * it has a copy, or, where it is full, needs them until `drained`. Its own are never written to again.
    */
   send(bytes: Uint8Array, isOwn?: boolean): boolean;
   /** Sends what it kept, then ends. `closed` follows when the other end has read everything. */

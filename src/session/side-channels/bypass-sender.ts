@@ -41,7 +41,9 @@ export class BypassSender implements BypassEnd, BypassHandler, OpenStream {
     const size = end - payloadStart;
     this.#sent += size;
     this.#owed += size;
-    if (!this.#bypass.send(message.view(payloadStart, end), message.isKept)) this.isFull = true;
+    const isOwn = message.isKept || message.loan !== undefined;
+    const bytes = message.loan === undefined ? message.view(payloadStart, end) : message.payload();
+    if (!this.#bypass.send(bytes, isOwn)) this.isFull = true;
     this.grant();
   }
 

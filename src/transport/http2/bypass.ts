@@ -24,6 +24,8 @@ export class Http2Bypass implements Bypass {
   readonly #garbage = new ReadGarbage();
   #pending = 0;
   #isFull = false;
+  /** There is room again when no more than this is under way. */
+  #low = WINDOW / 2;
 
   /** `onOpen` is called when it is first used. */
   constructor(stream: Http2Stream, sends: boolean, onOpen: () => void = () => undefined) {
@@ -58,10 +60,12 @@ export class Http2Bypass implements Bypass {
     const size = bytes.length;
     this.#pending += size;
     if (this.#pending >= WINDOW) this.#isFull = true;
-    stream.write(isOwn ? bytes : copyOf(bytes, 0, size), () => {
+    if (this.#isFull && !isOwn) this.#low = 0;
+    stream.write(isOwn || this.#isFull ? bytes : copyOf(bytes, 0, size), () => {
       this.#pending -= size;
-      if (!this.#isFull || this.#pending >= WINDOW / 2) return;
+      if (!this.#isFull || this.#pending > this.#low) return;
       this.#isFull = false;
+      this.#low = WINDOW / 2;
       this.#handler?.drained();
     });
     return !this.#isFull;
