@@ -4,6 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { AccessOptions } from "../access/access-options.ts";
 import type { GatewayEntry, GatewayKind } from "../gateway/gateway.ts";
 import type { HttpOptions } from "../gateway/http/options.ts";
 import type { BuiltInOptions } from "../gateway/registry.ts";
@@ -26,6 +27,7 @@ import { EXTENSION, ValueReader, unknownKey } from "./values.ts";
 export interface FileConfig extends Omit<BuiltInOptions, "transports" | "http"> {
   readonly http?: false | HttpOptions;
   readonly tls?: TlsOptions;
+  readonly access?: AccessOptions;
   readonly engine?: EngineAt;
   readonly limits?: Partial<Limits>;
   /** The user's gateways. */

@@ -61,7 +61,9 @@ export class IssueReporter {
     const given = node.kind === "scalar" ? node.text : "";
     const meant = closest(given, texts);
     const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
-    const text = `${nameOf(spot)} ${message}, not ${this.#reader.describe(node)}${hint}`;
+    const isSecret = hintsOf(schema, false).isSecret === true;
+    const shown = isSecret ? "" : `, not ${this.#reader.describe(node)}${hint}`;
+    const text = `${nameOf(spot)} ${message}${shown}`;
     this.#report(node, text, message.slice("must be ".length));
   }
 

@@ -3,6 +3,7 @@ import { builtInKinds } from "../gateway/registry.ts";
 import { hinted, list, option, text } from "../schema/fields.ts";
 import type { JsonSchema, OptionFlag, Section } from "../schema/section.ts";
 import { tls } from "../transport/config.ts";
+import { access } from "../access/config.ts";
 import { engine } from "./engine.ts";
 import { inlined, mapOf } from "./json-schema.ts";
 import { limits } from "./limits.ts";
@@ -73,6 +74,7 @@ export async function loadSections(folder: string): Promise<Sections> {
     const section = await kind.config?.();
     if (section !== undefined) sections.add(kind.key ?? kind.name, section);
   }
+  sections.add("access", access);
   sections.add("tls", TLS);
   sections.add("engine", engine);
   sections.add("limits", { schema: limits });

@@ -56,6 +56,8 @@ export interface Hints {
   readonly title?: string;
   /** The default, as the reference shows it. */
   readonly default?: string;
+  /** It may be a secret, so no message repeats it. */
+  readonly isSecret?: boolean;
   /** A file: relative paths lead from the folder of the config file. */
   readonly isPath?: boolean;
   /** Any value, whose numbers keep their digits: one that JavaScript would change comes as `JsonText`. */

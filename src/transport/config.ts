@@ -128,7 +128,7 @@ export function tlsOrNone(): Field<TlsOptions | false> {
 }
 
 /** The text of a file; PEM text as it is. Throws for a file that cannot be read. */
-function readPem(file: string): string {
+export function readPem(file: string): string {
   if (file.includes("-----BEGIN")) return file;
   try {
     return readFileSync(file, "utf8");

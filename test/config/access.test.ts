@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseConfig } from "../../src/config/config.ts";
+import type { LintelError } from "../../src/message/failure.ts";
+
+const SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+const SECRET = "lkey_this_is_the_key_itself";
+
+test("reads who may do what", async () => {
+  const { access } = await parseConfig(
+    `access:
+  anonymous: client
+  keys:
+    - { name: shop, role: service, sha256: ${SHA256}, tenant: a, grants: { request: ["orders.>"] } }
+    - { name: ci, role: service, sha256: ${SHA256}, expires: 2027-01-31, deny: { serve: [a] } }
+  jwt: { jwks: "https://id.example/jwks.json", issuer: https://id.example, audience: [lintel], clockSkew: 5s }
+  certificates: [ { san: "worker-*.shop.example", role: service } ]
+  unix: [ { uid: 1000, role: service } ]
+  limits: { client: { connections: 20, requestsPerSecond: 100, burst: 200, bytesPerSecond: 1MB } }
+`,
+    "lintel.yaml",
+  );
+  assert.deepEqual(access, {
+    anonymous: "client",
+    keys: [
+      { name: "shop", role: "service", sha256: SHA256, tenant: "a", grants: { request: ["orders.>"] } },
+      { name: "ci", role: "service", sha256: SHA256, expires: "2027-01-31", deny: { serve: ["a"] } },
+    ],
+    jwt: {
+      jwks: "https://id.example/jwks.json",
+      issuer: "https://id.example",
+      audience: ["lintel"],
+      clockSkew: 5_000,
+    },
+    certificates: [{ san: "worker-*.shop.example", role: "service" }],
+    unix: [{ uid: 1_000, role: "service" }],
+    limits: { client: { connections: 20, requestsPerSecond: 100, burst: 200, bytesPerSecond: 1_000_000 } },
+  });
+});
+
+for (const [name, source, place, text] of [
+  [
+    "a key in place of its digest",
+    `keys: [{ name: a, role: client, sha256: ${SECRET} }]`,
+    "2:45",
+    /never the key itself/,
+  ],
+  [
+    "a role that is none",
+    `keys: [{ name: a, role: root, sha256: ${SHA256} }]`,
+    "2:30",
+    /service, client, observer, admin/,
+  ],
+  [
+    "a verb that is none",
+    `keys: [{ name: a, role: client, sha256: ${SHA256}, grants: { requests: [a] } }]`,
+    "2:122",
+    /request/,
+  ],
+  [
+    "a pattern that is none",
+    `keys: [{ name: a, role: client, sha256: ${SHA256}, grants: { request: [a..b] } }]`,
+    "2:132",
+    /pattern/,
+  ],
+  ["an issuer without TLS", `jwt: { jwks: "http://id.example", issuer: a, audience: b }`, "2:8", /https/],
+  [
+    "two sources of keys",
+    `jwt: { jwks: "https://id.example", secret: ${SECRET.repeat(2)}, issuer: a, audience: b }`,
+    "2:8",
+    /one of/,
+  ],
+  [
+    "a secret that is short",
+    `jwt: { secret: ${SECRET}, issuer: a, audience: b }`,
+    "2:8",
+    /at least 32 bytes/,
+  ],
+  ["a misspelled key", `key: []`, "2:3", /keys/],
+] as const)
+  test(`says where there is ${name}, and does not repeat it`, async () => {
+    await assert.rejects(parseConfig(`access:\n  ${source}\n`, "lintel.yaml"), (error: LintelError) => {
+      assert.equal(error.reason, "BAD_CONFIG");
+      assert.match(error.message, text);
+      assert.ok(error.message.startsWith(`lintel.yaml:${place.split(":")[0]}:`), error.message);
+      assert.ok(!JSON.stringify([error.message, error.details]).includes(SECRET), error.message);
+      return true;
+    });
+  });
