@@ -23,6 +23,7 @@ export type {
 } from "./observe/observer.ts";
 export { LintelError, type LintelErrorOptions } from "./message/failure.ts";
 export type { Code, Reason } from "./message/status.ts";
+export type { EnabledVerb } from "./message/delivery.ts";
 export type { Overflow } from "./message/overflow.ts";
 export { DEFAULT_LIMITS, type Limits } from "./message/limits.ts";
 export type { HeadersInit, MessageHeaders } from "./message/headers.ts";
@@ -30,6 +31,7 @@ export type { Context, HttpRequest, ReplyControl } from "./peer/context.ts";
 export type { Codec, CodecSupports, ValueKind } from "./codec/codec.ts";
 export type {
   CodecOptions,
+  Enablement,
   Handler,
   Listener,
   Peer,

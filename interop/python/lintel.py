@@ -21,7 +21,7 @@ from typing import Any, Callable, Optional, Union
 from urllib.parse import urlsplit
 
 from lintel_session import Job, Session
-from lintel_wire import PATTERN, POLICIES, SUBJECT, Frame, HeadersInit, LintelError, Message, Type
+from lintel_wire import PATTERN, POLICIES, SUBJECT, VERBS, Frame, HeadersInit, LintelError, Message, Type
 from lintel_wire import late, read_failure, write_value
 
 __all__ = ["Job", "LintelError", "Message", "Peer", "Registration", "connect"]
@@ -42,8 +42,13 @@ def slow_consumer() -> LintelError:
     return LintelError("resource_exhausted", "the iteration does not keep up", "SLOW_CONSUMER")
 
 
+def enable_unsupported() -> LintelError:
+    why = "the hub does not let services enable subjects for clients"
+    return LintelError("unimplemented", why, "ENABLE_UNSUPPORTED")
+
+
 class Registration:
-    """A service or a subscription. A subscription without a listener is read with `async for`.
+    """A service, a subscription or an enablement. A subscription without a listener is read with `async for`.
 
     `dropped` is how many publications it has missed: by the hub, as far as it has told, and here."""
 
@@ -184,6 +189,12 @@ class Peer:
         policy = POLICIES.index(overflow)  # ValueError: it is none
         return await self._register(Registration(self, Type.SUBSCRIBE, pattern, "", policy, listener))
 
+    async def enable(self, verb: str, pattern: str) -> Registration:
+        """Lets the clients of the hub "publish", "subscribe" or "request" on the subjects of the pattern, until it is
+        closed or this peer is. Raises PERMISSION_DENIED where this peer may not do the counterpart itself: P-149."""
+        number = VERBS.index(verb) + 1  # ValueError: it is none
+        return await self._register(Registration(self, Type.ENABLE, pattern, "", number, None))
+
     async def close(self) -> None:
         """Ends now: requests under way fail with CLOSED, handlers are cancelled."""
         self.closed = True
@@ -203,9 +214,15 @@ class Peer:
             raise closed()
         self.registrations[registration.id] = registration
         if self.session:
-            self.session.send(registration.frame)
+            self._announce(self.session, registration)
         await registration.ready
         return registration
+
+    def _announce(self, session: Session, registration: Registration) -> None:
+        if registration.frame.type is Type.ENABLE and not session.takes_enable:  # P-146
+            self._refused(registration, enable_unsupported())
+        else:
+            session.send(registration.frame)
 
     def _ended(self, session: Session) -> None:
         """P-19: registrations are void; those that are not closing are announced again on the next session."""
@@ -235,16 +252,19 @@ class Peer:
         if registration is None:
             return
         if frame.type is Type.REFUSED:
-            self._forget(registration)
-            error = registration.failure = read_failure(frame)
-            if registration.ready.done():
-                log.error("%s is refused by the hub", registration.pattern, exc_info=error)
-            else:
-                registration.ready.set_exception(error)
+            self._refused(registration, read_failure(frame))
         elif frame.aux == Type.LEAVE:
             self._forget(registration)
         elif not registration.ready.done():
             registration.ready.set_result(None)
+
+    def _refused(self, registration: Registration, why: LintelError) -> None:
+        self._forget(registration)
+        registration.failure = why
+        if registration.ready.done():
+            log.error("%s is refused by the hub", registration.pattern, exc_info=why)
+        else:
+            registration.ready.set_exception(why)
 
     async def _way(self, subject: str, head: bytes, payload: bytes, timeout: Optional[float]) -> Session:
         """The session for a message, once there is room for it."""
@@ -312,8 +332,9 @@ class Peer:
             session.transport.abort()
             raise
         self.session = session
-        for registration in self.registrations.values():
-            session.send(registration.frame)
+        in_order = sorted(self.registrations.values(), key=lambda one: one.frame.type is Type.ENABLE)
+        for registration in in_order:  # P-153
+            self._announce(session, registration)
         self.connected.set()
         self.on_state("connected", None)
         return session

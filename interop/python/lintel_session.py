@@ -58,6 +58,7 @@ class Session(asyncio.Protocol):
         self.leaving: Optional[LintelError] = None  # what GOAWAY said
         self.over, self.gone, self.writable = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.max_payload = self.max_headers = self.max_bindings = 0  # what the other end takes
+        self.takes_enable = False  # it does, P-146
         self.numbers: dict[str, int] = {}  # the subjects we have bound, oldest first
         self.pending: dict[int, asyncio.Future[Frame]] = {}  # our requests without an outcome
         self.jobs: dict[int, Job] = {}  # the hub's requests without an outcome
@@ -170,6 +171,7 @@ class Session(asyncio.Protocol):
             self.max_payload, self.max_headers = int(limits.get("max-payload")), int(limits.get("max-headers"))
             self.max_headers = min(self.max_headers, 65_535)
             self.max_bindings = min(int(limits.get("max-bindings", str(MAX_NUMBERS))), MAX_NUMBERS)
+            self.takes_enable = limits.get("enablement") == "clients"
             self.greeted.set_result(None)
         elif kind is Type.CLOSE:
             why = read_failure(frame)

@@ -161,12 +161,14 @@ def read_value(form: int, headers: Headers, payload: bytes) -> Any:
 
 
 class Type(IntEnum):
-    HELLO, WELCOME, GOAWAY, CLOSE, PING, PONG, BIND, SERVE, SUBSCRIBE, LEAVE, READY, REFUSED = range(1, 13)
+    HELLO, WELCOME, GOAWAY, CLOSE, PING, PONG, BIND, SERVE, SUBSCRIBE, LEAVE, READY, REFUSED, ENABLE = range(1, 14)
     REQUEST, REPLY, ERROR, CANCEL, PUBLISH, DROPPED = range(16, 22)
 
 
 # What becomes of publications for a subscriber that does not keep up; the place is the number on the wire, P-51.
 POLICIES = ("drop-newest", "drop-oldest", "disconnect")
+# What a service can enable clients to do; the place is the number on the wire, less one, P-147.
+VERBS = ("publish", "subscribe", "request")
 TYPES = {kind.value: kind for kind in Type}
 HEADER = struct.Struct("<IBBHII")  # length of the body, type, flags, aux, target, id
 SUBJECT = re.compile(r"(?=.{1,255}\Z)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
@@ -249,6 +251,7 @@ class Decoder:
         self.greeting = Type.WELCOME if dialer else Type.HELLO  # the one that is due
         self.greeted = False
         self.max_bindings = max_bindings
+        self.takes_enable = False  # only an acceptor can, P-146
         self.bound: dict[int, tuple[str, int]] = {}  # what the other end has bound: subject and registration
         self.pending = bytearray()
 
@@ -288,6 +291,9 @@ class Decoder:
         elif kind in (Type.SERVE, Type.SUBSCRIBE):
             check(number != 0 and aux <= len(body) <= 510, "P-50", f"illegal {kind.name}")
             check(kind is Type.SERVE or aux == 0, "P-51", "SUBSCRIBE with a queue")
+        elif kind is Type.ENABLE:
+            check(self.takes_enable, "P-146", "ENABLE at an end that does not take it")
+            check(number != 0 and aux == 0 and len(body) <= 255, "P-147", "illegal ENABLE")
         elif kind is Type.DROPPED:
             check(target in self.bound, "P-65", f"number {target} is not bound")
         elif kind in (Type.REQUEST, Type.REPLY, Type.PUBLISH):

@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 from typing import Any, Iterator
 
-from lintel_wire import BYTES, CODES, POLICIES, TEXT, TYPED, Decoder, Frame, Headers, LintelError, Type
+from lintel_wire import BYTES, CODES, POLICIES, TEXT, TYPED, VERBS, Decoder, Frame, Headers, LintelError, Type
 from lintel_wire import failure_frame, read_failure, write_headers
 
 FOLDER = Path(__file__).resolve().parents[2] / "spec" / "vectors"
@@ -23,6 +23,7 @@ NAMES: dict[Type, dict[str, str]] = {
     Type.BIND: {"target": "number", "id": "registration"},
     Type.SERVE: {"target": "concurrency", "id": "registration"},
     Type.SUBSCRIBE: {"id": "registration"},
+    Type.ENABLE: {"id": "registration"},
     Type.LEAVE: {"id": "registration"},
     Type.READY: {"id": "registration"},
     Type.REFUSED: {"id": "registration"},
@@ -42,14 +43,15 @@ def vectors(kind: str) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
         known = {frame["name"]: frame["hex"] for frame in document["frames"]}
         assert document[kind], f"{path} has no {kind}"
         for vector in document[kind]:
-            if "needs" not in vector:  # this client announces nothing that a vector may need
+            if vector.get("needs", "enablement") == "enablement":  # this client takes nothing else that one may need
                 yield vector, known
 
 
-def receiver(state: str, end: str, after: list[str], known: dict[str, str]) -> Decoder:
+def receiver(state: str, end: str, vector: dict[str, Any], known: dict[str, str]) -> Decoder:
     decoder = Decoder(dialer=end == "dialer")
     decoder.greeted = state == "open"
-    for name in after:
+    decoder.takes_enable = end == "acceptor" and "needs" in vector
+    for name in vector.get("after", []):
         list(decoder.feed(bytes.fromhex(known[name])))
     return decoder
 
@@ -71,10 +73,12 @@ def fields_of(frame: Frame) -> dict[str, Any]:
         fields["details"] = payload.decode() if payload else None
     if kind is Type.SERVE:
         fields.update(queue=head.decode(), pattern=payload.decode())
-    if kind in (Type.BIND, Type.SUBSCRIBE):
+    if kind in (Type.BIND, Type.SUBSCRIBE, Type.ENABLE):
         fields["subject" if kind is Type.BIND else "pattern"] = frame.body.decode()
     if kind is Type.SUBSCRIBE:
         fields["policy"] = POLICIES[frame.target]
+    if kind is Type.ENABLE:
+        fields["verb"] = VERBS[frame.target - 1]
     if kind is Type.READY:
         fields["asked"] = Type(frame.aux).name.lower()
     if kind is Type.CANCEL:
@@ -87,6 +91,8 @@ def frame_of(kind: Type, fields: dict[str, Any]) -> Frame:
     target, number = numbers.get("target", 0), numbers.get("id", 0)
     if kind is Type.SUBSCRIBE:
         target = POLICIES.index(fields["policy"])
+    if kind is Type.ENABLE:
+        target = VERBS.index(fields["verb"]) + 1
     if kind in FAILURES:
         details = None if fields["details"] is None else json.loads(fields["details"])
         error = LintelError(fields["code"], fields["message"], fields["reason"], fields["retryable"], details)
@@ -111,11 +117,11 @@ class Vectors(unittest.TestCase):
         for vector, known in vectors("frames"):
             kind, data = Type[vector["type"].upper()], bytes.fromhex(vector["hex"])
             state = "greeting" if kind in (Type.HELLO, Type.WELCOME) else "open"
-            end = "acceptor" if kind is Type.HELLO else "dialer"
+            end = "acceptor" if kind in (Type.HELLO, Type.ENABLE) else "dialer"
             with self.subTest(vector["name"]):
                 self.assertEqual(frame_of(kind, vector["fields"]).encode().hex(), vector["hex"])
                 for cut in range(len(data)):  # cut at 0: whole
-                    decoder = receiver(state, end, vector.get("after", []), known)
+                    decoder = receiver(state, end, vector, known)
                     frames = [*decoder.feed(data[:cut]), *decoder.feed(data[cut:])]
                     self.assertEqual([frame.type for frame in frames], [kind])
                     self.assertEqual(fields_of(frames[0]), vector["fields"])
@@ -126,7 +132,7 @@ class Vectors(unittest.TestCase):
             data = bytes.fromhex(vector["hex"])
             with self.subTest(vector["name"]):
                 for cut in range(len(data)):
-                    decoder = receiver(vector["state"], vector["receiver"], vector.get("after", []), known)
+                    decoder = receiver(vector["state"], vector["receiver"], vector, known)
                     with self.assertRaises(LintelError) as caught:
                         list(decoder.feed(data[:cut]))
                         list(decoder.feed(data[cut:]))
@@ -135,7 +141,8 @@ class Vectors(unittest.TestCase):
     def test_truncated_frames_are_waited_for(self) -> None:
         for vector, known in vectors("truncated"):
             kind = "greeting" if vector["name"].startswith("hello") else "open"
-            decoder = receiver(kind, "acceptor", ["bind for no registration"] if kind == "open" else [], known)
+            before = {"after": ["bind for no registration"]} if kind == "open" else {}
+            decoder = receiver(kind, "acceptor", before, known)
             with self.subTest(vector["name"]):
                 self.assertEqual(list(decoder.feed(bytes.fromhex(vector["hex"]))), [])
                 self.assertEqual(len(decoder.pending), vector["pending"])

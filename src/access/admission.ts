@@ -1,10 +1,13 @@
 /** Where credentials become a principal, and an engine that lets it do what it may. */
 import type { Engine } from "../engine/engine.ts";
+import type { EnabledVerb, Enabler, Enabling, Endable } from "../message/delivery.ts";
 import { LintelError, failure, toFailure, type Failure } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import type { Observer } from "../observe/observer.ts";
 import { isSame, type Access, type Credentials, type Principal, type Verb } from "./access.ts";
 import { Decisions, within, type Decision, type DecisionOptions } from "./decisions.ts";
+import { Enablement } from "./enablement.ts";
+import { PrincipalEnabling, openEnabler, ownEnabler } from "./enabling.ts";
 import { GuardedEngine } from "./guarded-engine.ts";
 import { EVERYONE, openAccess } from "./open-access.ts";
 import { WaitingRequests } from "./waiting-requests.ts";
@@ -19,6 +22,16 @@ export interface Admitted {
    * allowed.
    */
   check(verb: Verb, subject: string): Decision | Promise<Decision>;
+  /**
+   * For what `check` has allowed and has begun: calls back once when it is allowed no longer, because services have ended
+   * what they had enabled. Returns a function that makes it not call, and undefined if it does not depend on that.
+   */
+  hold(verb: Verb, subject: string, onLost: (why: Failure) => void): (() => void) | undefined;
+  /**
+   * Lets the clients of its tenant do this with the subjects of the pattern, until it is closed, or the principal's own right
+   * ends. `ready` rejects with `PERMISSION_DENIED` unless it is a service or an administrator and may do the counterpart.
+   */
+  enable(verb: EnabledVerb, pattern: string, options?: Endable): Enabling;
   /** Calls back once, when the credentials expire or are revoked. Returns a function that makes it not call. */
   watch(listener: (why: Failure) => void): () => void;
 }
@@ -29,6 +42,8 @@ export interface Admission {
   readonly isOpen: boolean;
   /** A caller that was not admitted. If credentials are required it may do nothing, and its engine only makes routes. */
   readonly everyone: Admitted;
+  /** For the hub's own process, which is not checked. */
+  readonly enabler: Enabler;
   /**
    * Throws or rejects with a LintelError, mostly `UNAUTHENTICATED`, for credentials that are not good. Never takes longer
    * than `limits.helloTimeout`.
@@ -63,9 +78,11 @@ export function openAdmission(engine: Engine): Admission {
     principal: EVERYONE,
     engine,
     check: () => undefined,
+    hold: () => undefined,
+    enable: (verb, pattern) => openEnabler.enable(verb, pattern),
     watch: () => ignore,
   };
-  return { isOpen: true, everyone, admit: () => everyone };
+  return { isOpen: true, everyone, enabler: openEnabler, admit: () => everyone };
 }
 
 /** As `admit`, and never throws or rejects: a failure says why the other end is not let in. */
@@ -85,11 +102,14 @@ export function tryAdmit(
 class CheckedAdmission implements Admission {
   readonly isOpen = false;
   readonly everyone: Admitted;
+  readonly enabler: Enabler;
   readonly #engine: Engine;
   readonly #waiting: WaitingRequests;
   readonly #options: DecisionOptions;
   /** Those that were seen, by what makes them equal; the one that came last at the end. */
   readonly #known = new Map<string | Principal, Decisions>();
+  /** By tenant. */
+  readonly #enablements = new Map<string, Enablement>();
 
   constructor(
     engine: Engine,
@@ -105,7 +125,8 @@ class CheckedAdmission implements Admission {
       timeoutMs: limits.helloTimeout,
       onError: onError ?? (() => undefined),
     };
-    const stranger = new Decisions(EVERYONE, this.#options);
+    this.enabler = ownEnabler(this.#enablementOf(EVERYONE.tenant));
+    const stranger = new Decisions(EVERYONE, this.#enablementOf(EVERYONE.tenant), this.#options);
     stranger.end(failure("UNAUTHENTICATED"));
     this.everyone = this.#withEngine(stranger);
     access.onRevoked?.((principal) => this.#revoke(principal));
@@ -140,6 +161,8 @@ class CheckedAdmission implements Admission {
       principal: decisions.principal,
       engine: new GuardedEngine(this.#engine, decisions, this.#waiting),
       check: (verb, subject) => decisions.check(verb, subject),
+      hold: (verb, subject, onLost) => decisions.hold(verb, subject, onLost),
+      enable: (verb, pattern, options = {}) => new PrincipalEnabling(decisions, verb, pattern, options),
       watch: (listener) => decisions.watch(listener),
     };
   }
@@ -152,10 +175,16 @@ class CheckedAdmission implements Admission {
       this.#known.set(key, known);
       return known;
     }
-    const decisions = new Decisions(principal, this.#options);
+    const decisions = new Decisions(principal, this.#enablementOf(principal.tenant), this.#options);
     this.#known.set(key, decisions);
     if (this.#known.size > REMEMBERED) this.#forgetOne();
     return decisions;
+  }
+
+  #enablementOf(tenant: string): Enablement {
+    let enablement = this.#enablements.get(tenant);
+    if (enablement === undefined) this.#enablements.set(tenant, (enablement = new Enablement()));
+    return enablement;
   }
 
   /** Those that have sessions stay, and are looked at last the next time: they are as many as there are sessions. */

@@ -3,12 +3,29 @@ import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { MAX_TIMEOUT } from "../message/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Access, Principal, Verb } from "./access.ts";
+import type { Enablement } from "./enablement.ts";
 
 /** Undefined: it is allowed. */
 export type Decision = Failure | undefined;
 
 export function isPending(decision: Decision | Promise<Decision>): decision is Promise<Decision> {
   return decision instanceof Promise;
+}
+
+/** What is known of a decision, and how to look at it again. */
+export interface Question {
+  readonly decision: Decision | Promise<Decision>;
+  readonly check: () => Decision | Promise<Decision>;
+}
+
+/** Calls back, at once if it is known. What was waited for and is allowed is looked at again: it may have changed by then. */
+export function whenDecided({ decision, check }: Question, decided: (decision: Decision) => void): void {
+  if (!isPending(decision)) return decided(decision);
+  void decision.then((why) => {
+    if (why === undefined) whenDecided({ decision: check(), check }, decided);
+    else decided(why);
+  });
+  return undefined;
 }
 
 /** Decisions that are remembered for one principal, for each verb; the oldest is forgotten for one more. */
@@ -28,23 +45,32 @@ export interface DecisionOptions {
   readonly onError: (error: unknown, where: string) => void;
 }
 
+interface Known {
+  readonly decision: Decision;
+  /** Whether a service had enabled it when it was decided, and the version of the enablement at which that was so. */
+  readonly isEnabled: boolean;
+  version: number;
+}
+
 /** The verdicts of one verb. */
 class Remembered {
-  readonly known = new Map<string, Decision>();
+  readonly known = new Map<string, Known>();
   /** Questions that are not answered yet, so that each is asked once. */
-  readonly asked = new Map<string, Promise<Decision>>();
+  readonly asked = new Map<string, { readonly isEnabled: boolean; readonly decision: Promise<Decision> }>();
 
-  remember(subject: string, decision: Decision): void {
-    if (this.known.size >= REMEMBERED) {
+  remember(subject: string, known: Known): void {
+    if (this.known.size >= REMEMBERED && !this.known.has(subject)) {
       const [oldest] = this.known.keys();
       this.known.delete(oldest!);
     }
-    this.known.set(subject, decision);
+    this.known.set(subject, known);
   }
 }
 
 export class Decisions {
   readonly principal: Principal;
+  /** Of the principal's tenant. */
+  readonly enablement: Enablement;
   readonly #options: DecisionOptions;
   readonly #verbs = new Map<Verb, Remembered>();
   readonly #onEnded = new Set<(why: Failure) => void>();
@@ -52,9 +78,10 @@ export class Decisions {
   /** Why nothing is allowed any more. */
   #over: Failure | undefined;
 
-  constructor(principal: Principal, options: DecisionOptions) {
+  constructor(principal: Principal, enablement: Enablement, options: DecisionOptions) {
     this.principal = principal;
     this.#options = options;
+    this.enablement = enablement;
   }
 
   /** True while something waits for its end. */
@@ -73,9 +100,32 @@ export class Decisions {
     if (this.over !== undefined) return this.over;
     let remembered = this.#verbs.get(verb);
     if (remembered === undefined) this.#verbs.set(verb, (remembered = new Remembered()));
-    const decision = remembered.known.get(subject);
-    if (decision !== undefined || remembered.known.has(subject)) return decision;
-    return remembered.asked.get(subject) ?? this.#ask(remembered, verb, subject);
+    const known = remembered.known.get(subject);
+    if (known !== undefined && this.#stillHolds(known, verb, subject)) return known.decision;
+    const isEnabled = this.enablement.isEnabled(verb, subject);
+    const asked = remembered.asked.get(subject);
+    return asked?.isEnabled === isEnabled ? asked.decision : this.#ask(remembered, verb, subject, isEnabled);
+  }
+
+  /**
+   * For what is allowed and has begun: calls back once when it is allowed no longer, because services have ended what they
+   * had enabled. Returns a function that makes it not call, and undefined if it does not depend on that.
+   */
+  hold(verb: Verb, subject: string, onLost: (why: Failure) => void): (() => void) | undefined {
+    const check = (): Decision | Promise<Decision> => this.check(verb, subject);
+    const decided = (why: Decision): void => {
+      if (!isHeld) return;
+      if (why === undefined) release = this.enablement.depend(verb, subject, ended);
+      else onLost(why);
+    };
+    const ended = (): void => whenDecided({ decision: check(), check }, decided);
+    let isHeld = true;
+    let release = this.enablement.depend(verb, subject, ended);
+    if (release === undefined) return undefined;
+    return () => {
+      isHeld = false;
+      release?.();
+    };
   }
 
   /** Calls back once, when the credentials expire or are revoked. Returns a function that makes it not call. */
@@ -110,34 +160,51 @@ export class Decisions {
     for (const listener of listeners) listener(why);
   }
 
-  #ask(remembered: Remembered, verb: Verb, subject: string): Decision | Promise<Decision> {
+  /** A decision is good as long as it would be asked for in the same way. */
+  #stillHolds(known: Known, verb: Verb, subject: string): boolean {
+    const { version } = this.enablement;
+    if (known.version === version) return true;
+    if (known.isEnabled !== this.enablement.isEnabled(verb, subject)) return false;
+    known.version = version;
+    return true;
+  }
+
+  #ask(
+    remembered: Remembered,
+    verb: Verb,
+    subject: string,
+    isEnabled: boolean,
+  ): Decision | Promise<Decision> {
     const { access } = this.#options;
+    const { version } = this.enablement;
+    const decided = (allowed: unknown): Decision => {
+      const decision = allowed === true ? undefined : failure("PERMISSION_DENIED");
+      remembered.remember(subject, { decision, isEnabled, version });
+      return decision;
+    };
     let answer: unknown; // it is user code: anything but true means no
     try {
-      answer = access.may(this.principal, verb, subject, false);
+      answer = access.may(this.principal, verb, subject, isEnabled);
     } catch (error) {
       return this.#failed(error, verb);
     }
-    if (typeof answer === "boolean") {
-      const decision = answer ? undefined : failure("PERMISSION_DENIED");
-      remembered.remember(subject, decision);
-      return decision;
-    }
-    const asked = within(Promise.resolve(answer), this.#options).then(
+    if (typeof answer === "boolean") return decided(answer);
+    const answered = (): void => {
+      if (remembered.asked.get(subject)?.decision === decision) remembered.asked.delete(subject);
+    };
+    const decision: Promise<Decision> = within(Promise.resolve(answer), this.#options).then(
       (allowed) => {
         if (this.#over !== undefined) return this.#over;
-        const decision = allowed === true ? undefined : failure("PERMISSION_DENIED");
-        remembered.asked.delete(subject);
-        remembered.remember(subject, decision);
-        return decision;
+        answered();
+        return decided(allowed);
       },
       (error: unknown) => {
-        remembered.asked.delete(subject);
+        answered();
         return this.#over ?? this.#failed(error, verb);
       },
     );
-    remembered.asked.set(subject, asked);
-    return asked;
+    remembered.asked.set(subject, { isEnabled, decision });
+    return decision;
   }
 
   #failed(error: unknown, verb: Verb): Failure {

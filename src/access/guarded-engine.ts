@@ -17,7 +17,7 @@ import type { Message } from "../message/message.ts";
 import { checkPattern } from "../message/subject.ts";
 import { isPending, type Decision, type Decisions } from "./decisions.ts";
 import { OrderedPublications } from "./ordered-publications.ts";
-import { PendingRegistration, PendingSubscription } from "./pending-registration.ts";
+import { HeldSubscription, PendingRegistration, PendingSubscription } from "./pending-registration.ts";
 import type { WaitingRequests } from "./waiting-requests.ts";
 
 /**
@@ -57,30 +57,38 @@ export class GuardedEngine implements Engine {
       this.#waiting,
       `principal ${this.#decisions.principal.id}`,
     );
-    return this.#publications.add(route, publication, decision);
+    const check = (): Decision | Promise<Decision> => this.#decisions.check("publish", route.subject);
+    return this.#publications.add(route, publication, { decision, check });
   }
 
   request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number, now?: number): number {
-    const decision = this.#requestDecision(route.subject, request);
+    const verbs = verbsOf(request);
+    const decision = this.#decide(verbs, route.subject);
     if (decision === undefined) return this.#engine.request(route, request, timeoutMs, sink, tag, now);
-    if (isPending(decision)) return this.#waiting.request(route, request, timeoutMs, sink, tag, decision);
-    return this.#waiting.refuse(route, request, timeoutMs, sink, tag, decision);
+    if (!isPending(decision)) return this.#waiting.refuse(route, request, timeoutMs, sink, tag, decision);
+    const check = (): Decision | Promise<Decision> => this.#decide(verbs, route.subject);
+    return this.#waiting.request(route, request, timeoutMs, sink, tag, { decision, check });
   }
 
   cancel(handle: number, why?: Failure): void {
     if (!this.#waiting.cancel(handle, why)) this.#engine.cancel(handle, why);
   }
 
-  subscribe(pattern: string, subscriber: Subscriber, options?: SubscribeOptions): Subscription {
-    const decision = this.#decisions.check("subscribe", checkPattern(pattern));
-    const subscribe = (): Subscription => this.#engine.subscribe(pattern, subscriber, options);
-    return decision === undefined ? subscribe() : new PendingSubscription(decision, subscribe);
+  subscribe(pattern: string, subscriber: Subscriber, options: SubscribeOptions = {}): Subscription {
+    checkPattern(pattern);
+    const check = (): Decision | Promise<Decision> => this.#decisions.check("subscribe", pattern);
+    const subscribe = (): Subscription => this.#subscribe(pattern, subscriber, options);
+    const decision = check();
+    return decision === undefined ? subscribe() : new PendingSubscription({ decision, check }, subscribe);
   }
 
   serve(pattern: string, worker: Worker, options?: ServeOptions): Registration {
-    const decision = this.#decisions.check("serve", checkPattern(pattern));
+    checkPattern(pattern);
+    const check = (): Decision | Promise<Decision> => this.#decisions.check("serve", pattern);
     const serve = (): Registration => this.#engine.serve(pattern, worker, options);
-    return decision === undefined ? serve() : new PendingRegistration(decision, serve, this.supports);
+    const decision = check();
+    if (decision === undefined) return serve();
+    return new PendingRegistration({ decision, check }, serve, this.supports);
   }
 
   /** What was begun here ends with the engine behind it, which is not this one's to end. */
@@ -92,15 +100,32 @@ export class GuardedEngine implements Engine {
     return Promise.resolve();
   }
 
-  /** A request that opens a channel is checked as that; one that offers a channel besides is checked as both. */
-  #requestDecision(subject: string, request: Message): Decision | Promise<Decision> {
-    if (request.streams === undefined) return this.#decisions.check("request", subject);
-    const head = request.headText();
-    if (findHeader(head, ":open") === undefined) return this.#decisions.check("request", subject);
+  /** Subscribes, as long as it is allowed. */
+  #subscribe(pattern: string, subscriber: Subscriber, options: SubscribeOptions): Subscription {
+    if (!this.#decisions.enablement.isEnabled("subscribe", pattern))
+      return this.#engine.subscribe(pattern, subscriber, options);
+    return new HeldSubscription(
+      (onLost) => this.#decisions.hold("subscribe", pattern, onLost),
+      (onEnded) => this.#engine.subscribe(pattern, subscriber, { ...options, onEnded }),
+      options.onEnded,
+    );
+  }
+
+  #decide(verbs: RequestVerbs, subject: string): Decision | Promise<Decision> {
+    if (verbs !== "both") return this.#decisions.check(verbs, subject);
     const opening = this.#decisions.check("open", subject);
-    if (findHeader(head, ":offer") === undefined) return opening;
     return both(this.#decisions.check("request", subject), opening);
   }
+}
+
+type RequestVerbs = "request" | "open" | "both";
+
+/** A request that opens a channel is checked as that; one that offers a channel besides is checked as both. */
+function verbsOf(request: Message): RequestVerbs {
+  if (request.streams === undefined) return "request";
+  const head = request.headText();
+  if (findHeader(head, ":open") === undefined) return "request";
+  return findHeader(head, ":offer") === undefined ? "open" : "both";
 }
 
 function both(

@@ -3,23 +3,30 @@ import type { EngineSupports } from "../engine/engine.ts";
 import type { Capacity, Registration, Subscription } from "../message/delivery.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import type { Message } from "../message/message.ts";
-import type { Decision } from "./decisions.ts";
+import { defer } from "../runtime/deferred.ts";
+import { whenDecided, type Question } from "./decisions.ts";
 
 const CLOSED = "it was closed before it was accepted";
 
 /** Makes the registration when it is allowed, unless it has been given up by then. */
-async function allowed<T>(
-  decision: Failure | Promise<Decision>,
+function allowed<T>(
+  question: Question,
   isGivenUp: () => boolean,
   register: () => T & { readonly ready: Promise<void> },
   made: (registration: T) => void,
 ): Promise<void> {
-  const why = await decision;
-  if (why !== undefined) throw LintelError.from(why);
-  if (isGivenUp()) throw LintelError.of("CLOSED", CLOSED);
-  const registration = register();
-  made(registration);
-  return registration.ready;
+  return new Promise((resolve) => {
+    whenDecided(question, (why) => {
+      resolve(why === undefined ? make() : Promise.reject(LintelError.from(why)));
+    });
+  });
+
+  async function make(): Promise<void> {
+    if (isGivenUp()) throw LintelError.of("CLOSED", CLOSED);
+    const registration = register();
+    made(registration);
+    await registration.ready;
+  }
 }
 
 export class PendingSubscription implements Subscription {
@@ -27,9 +34,9 @@ export class PendingSubscription implements Subscription {
   #subscription: Subscription | undefined;
   #isClosed = false;
 
-  constructor(decision: Failure | Promise<Decision>, subscribe: () => Subscription) {
+  constructor(question: Question, subscribe: () => Subscription) {
     this.ready = allowed(
-      decision,
+      question,
       () => this.#isClosed,
       subscribe,
       (subscription) => {
@@ -53,14 +60,10 @@ export class PendingRegistration implements Registration {
   /** Requests it is to take at a time, where that was said before it was made. */
   #concurrency: number | undefined;
 
-  constructor(
-    decision: Failure | Promise<Decision>,
-    serve: () => Registration,
-    supports: Pick<EngineSupports, "capacity">,
-  ) {
+  constructor(question: Question, serve: () => Registration, supports: Pick<EngineSupports, "capacity">) {
     this.capacity = supports.capacity ? this.#createCapacity() : undefined;
     this.ready = allowed(
-      decision,
+      question,
       () => this.#isLeft,
       serve,
       (registration) => {
@@ -99,5 +102,41 @@ export class PendingRegistration implements Registration {
       release: (job, request, executed) =>
         this.#registration?.capacity?.release(job, request, executed) ?? false,
     };
+  }
+}
+
+/** A subscription that ends when it is allowed no longer. */
+export class HeldSubscription implements Subscription {
+  readonly ready: Promise<void>;
+  readonly #subscription: Subscription;
+  #release: (() => void) | undefined;
+
+  /** `hold` calls back when it is allowed no longer; `subscribe` takes what is to be called when it has ended. */
+  constructor(
+    hold: (onLost: (why: Failure) => void) => (() => void) | undefined,
+    subscribe: (onEnded: (why: Failure) => void) => Subscription,
+    onEnded: ((why: Failure) => void) | undefined,
+  ) {
+    let isReady = false;
+    const lost = defer();
+    this.#subscription = subscribe((why) => {
+      this.#release?.();
+      onEnded?.(why);
+    });
+    this.#release = hold((why) => {
+      this.#subscription.close();
+      if (isReady) onEnded?.(why);
+      else lost.reject(LintelError.from(why));
+    });
+    const ready = this.#subscription.ready.then(() => {
+      isReady = true;
+    });
+    this.ready = Promise.race([ready, lost.promise]);
+    this.ready.catch(() => undefined); // code that awaits it handles it
+  }
+
+  close(): void {
+    this.#release?.();
+    this.#subscription.close();
   }
 }

@@ -11,7 +11,7 @@ import type { Message } from "../message/message.ts";
 import type { Observer } from "../observe/observer.ts";
 import { RequestWatch, refuseRequest } from "../observe/request-watch.ts";
 import { discardStreams } from "../stream/stream.ts";
-import type { Decision } from "./decisions.ts";
+import { whenDecided, type Decision, type Question } from "./decisions.ts";
 
 /** Engines give lower numbers to their requests, so that a number says whose request it is. */
 const FIRST_HANDLE = LAST_NUMBER + 1;
@@ -44,14 +44,14 @@ export class WaitingRequests {
     return refuseRequest(this.#watch, route.subject, request, timeoutMs, sink, tag, why);
   }
 
-  /** Makes the request once `asked` says that it may be made. Returns as `Engine.request` does. */
+  /** Makes the request once it is decided that it may be made. Returns as `Engine.request` does. */
   request(
     route: Route,
     request: Message,
     timeoutMs: number,
     sink: Sink,
     tag: number,
-    asked: Promise<Decision>,
+    question: Question,
   ): number {
     const refuse = (why: Failure): 0 => this.refuse(route, request, timeoutMs, sink, tag, why);
     if (!(timeoutMs > 0)) return refuse(failure("DEADLINE"));
@@ -65,7 +65,7 @@ export class WaitingRequests {
     const waiting = new WaitingRequest(route, kept, sink, tag, times, () => this.#requests.delete(handle));
     this.#requests.set(handle, waiting);
     waiting.timer = clock.after(timeout, () => this.#end(handle, waiting, failure("DEADLINE")));
-    void asked.then((why) => this.#decided(handle, waiting, why));
+    whenDecided(question, (why) => this.#decided(handle, waiting, why));
     return handle;
   }
 

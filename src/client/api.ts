@@ -1,6 +1,7 @@
 /** What the client has everywhere, besides `connect`. */
 export { LintelError, type LintelErrorOptions } from "../message/failure.ts";
 export type { Code, Reason } from "../message/status.ts";
+export type { EnabledVerb } from "../message/delivery.ts";
 export type { Overflow } from "../message/overflow.ts";
 export { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
 export type { HeadersInit, MessageHeaders } from "../message/headers.ts";
@@ -9,6 +10,7 @@ export type { Codec, CodecSupports, ValueKind } from "../codec/codec.ts";
 export { msgpack } from "../codec/msgpack.ts";
 export type {
   CodecOptions,
+  Enablement,
   Handler,
   Listener,
   Peer,

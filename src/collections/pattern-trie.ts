@@ -51,7 +51,7 @@ export class PatternTrie<T> {
     return true;
   }
 
-  /** Values whose pattern matches, the most specific pattern first: token by token a literal beats `*` beats `>`. */
+  /** Values whose pattern matches; a wildcard of the subject counts as a token like any other. The most specific pattern first: token by token a literal beats `*` beats `>`. */
   match(subject: string): T[] {
     const found: T[] = [];
     collect(this.#root, subject.split("."), 0, found);
@@ -83,7 +83,7 @@ function collect<T>(node: Node<T>, tokens: readonly string[], depth: number, fou
   const literal = node.children.get(token);
   if (literal !== undefined) collect(literal, tokens, depth + 1, found);
   const any = node.children.get("*");
-  if (any !== undefined) collect(any, tokens, depth + 1, found);
+  if (any !== undefined && any !== literal) collect(any, tokens, depth + 1, found);
   addAll(node.rest, found);
 }
 

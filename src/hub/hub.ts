@@ -111,9 +111,15 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     openStreams,
   });
   const gateways = new GatewayList(onError);
-  const options = { timeoutMs: limits.timeout, codecs, objects: nodeObjects, onError, open: openStreams };
-  const hub = new RunningHub(engine, gateways, access, options);
   const admission = createAdmission(engine, { access, limits, observer, onError });
+  const hub = new RunningHub(engine, gateways, access, {
+    timeoutMs: limits.timeout,
+    codecs,
+    objects: nodeObjects,
+    onError,
+    open: openStreams,
+    enabler: admission.enabler,
+  });
   const port = new SharedPort();
   const { clock } = engine;
   const context: GatewayContext = { engine, admission, observer, limits, clock, tls, port, onError, name };

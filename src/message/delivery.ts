@@ -83,6 +83,23 @@ export interface Subscription {
   close(): void;
 }
 
+/** What clients can be enabled to do while a hub runs. The place is the number on the wire, less one (P-147). */
+export const ENABLED_VERBS = ["publish", "subscribe", "request"] as const;
+export type EnabledVerb = (typeof ENABLED_VERBS)[number];
+
+/** Lets the clients of a hub do more than its configuration does. */
+export interface Enabler {
+  /** Lets clients do this with the subjects of the pattern, until it is closed. Throws what `serve` of an engine throws. */
+  enable(verb: EnabledVerb, pattern: string, options?: Endable): Enabling;
+}
+
+export interface Enabling {
+  /** Resolves when clients may do it; rejects when the hub refused. Nobody has to handle the rejection. */
+  readonly ready: Promise<void>;
+  /** Resolves when the hub has ended it. */
+  close(): Promise<void>;
+}
+
 /** A literal subject prepared for repeated use, so that no message pays for looking it up. */
 export interface Route {
   readonly subject: string;

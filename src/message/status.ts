@@ -119,6 +119,11 @@ export const REASONS = {
     retryable: false,
     text: "the engine cannot keep an option of the registration",
   },
+  ENABLE_UNSUPPORTED: {
+    code: "unimplemented",
+    retryable: false,
+    text: "the hub does not let services enable subjects for clients",
+  },
   DESCRIPTORS_UNSUPPORTED: {
     code: "unimplemented",
     retryable: false,

@@ -56,6 +56,7 @@ export async function dialPeer(
   return new EnginePeer(engine, {
     codecs,
     open,
+    enabler: engine,
     ...(requestTimeoutMs === undefined ? {} : { timeoutMs: requestTimeoutMs }),
     onError,
     ...(parts === undefined ? {} : { objects: parts.objects }),

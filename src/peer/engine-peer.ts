@@ -1,7 +1,7 @@
 import type { Codec } from "../codec/codec.ts";
 import { Codecs } from "../codec/codecs.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Route, Sink } from "../message/delivery.ts";
+import type { EnabledVerb, Enabler, Route, Sink } from "../message/delivery.ts";
 import { DRAIN_GRACE_MS, OVERDUE } from "../message/draining.ts";
 import { LintelError, type Failure } from "../message/failure.ts";
 import { MessageHeaders, formatHeaders } from "../message/headers.ts";
@@ -14,6 +14,7 @@ import { canBeWritten, unsentAnswer } from "../message/unsent.ts";
 import { AbortListeners } from "./abort-listeners.ts";
 import type {
   DrainOptions,
+  Enablement,
   Handler,
   Listener,
   Peer,
@@ -32,6 +33,7 @@ import { giveUp, type ReceivedStream } from "./stream/received.ts";
 import { StreamValues, containsStream } from "./stream/stream-values.ts";
 import type { AttachedObjects } from "./stream/values.ts";
 import { HandlerService, type OnError } from "./service.ts";
+import { PeerEnablement } from "./enablement.ts";
 import { ListenerSubscription } from "./subscription.ts";
 
 export interface EnginePeerOptions {
@@ -45,9 +47,19 @@ export interface EnginePeerOptions {
   readonly objects?: AttachedObjects;
   /** Where its streams are counted that are open. Its engine may count there what still sends. */
   readonly open?: OpenStreams;
+  /** Where clients are enabled to do something. Default: nowhere, `enable` rejects. */
+  readonly enabler?: Enabler;
 }
 
+const NO_ENABLER: Enabler = {
+  enable: () => {
+    throw LintelError.of("ENABLE_UNSUPPORTED");
+  },
+};
+
 const OPEN_HEADER = { ":open": "channel" };
+
+type Running = HandlerService | ListenerSubscription | PeerEnablement;
 
 /** A peer in front of any engine. */
 export class EnginePeer implements Peer {
@@ -57,12 +69,14 @@ export class EnginePeer implements Peer {
   readonly #codecs: Codecs;
   readonly #values: StreamValues;
   readonly #aborts = new AbortListeners();
-  /** Services and subscriptions that have not ended. */
-  readonly #running = new Set<HandlerService | ListenerSubscription>();
+  /** Services, subscriptions and enablements that have not ended. */
+  readonly #running = new Set<Running>();
+  readonly #enabler: Enabler;
 
   constructor(engine: Engine, options: EnginePeerOptions = {}) {
     this.#engine = engine;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_LIMITS.timeout;
+    this.#enabler = options.enabler ?? NO_ENABLER;
     this.#onError = options.onError ?? reportToStderr;
     this.#codecs = options.codecs ?? Codecs.builtIn;
     const shared = {
@@ -154,6 +168,12 @@ export class EnginePeer implements Peer {
     return service;
   }
 
+  async enable(verb: EnabledVerb, pattern: string): Promise<Enablement> {
+    const enablement = new PeerEnablement(this.#enabler, verb, pattern, this.#onError);
+    await this.#run(enablement);
+    return enablement;
+  }
+
   async open(subject: string, value?: unknown, options: RequestOptions = {}): Promise<Channel> {
     checkRequest(options, "open");
     if (options.headers !== undefined) formatHeaders(options.headers);
@@ -216,7 +236,7 @@ export class EnginePeer implements Peer {
   }
 
   /** Resolves when it has been accepted. It is known from now on, until it ends. */
-  #run(one: HandlerService | ListenerSubscription): Promise<void> {
+  #run(one: Running): Promise<void> {
     this.#running.add(one);
     const forget = (): void => void this.#running.delete(one);
     one.ready.catch(forget);

@@ -1,5 +1,6 @@
 /** The API people use: the same for an embedded hub and for a client of one. */
 import type { Codec } from "../codec/codec.ts";
+import type { EnabledVerb } from "../message/delivery.ts";
 import type { MessageHeaders, HeadersInit } from "../message/headers.ts";
 import type { Overflow } from "../message/overflow.ts";
 import type { Context } from "./context.ts";
@@ -120,6 +121,16 @@ export interface Subscription extends AsyncIterable<Publication>, AsyncDisposabl
   close(): Promise<void>;
 }
 
+/** Something that clients of a hub may do as long as it is not closed. */
+export interface Enablement extends AsyncDisposable {
+  readonly verb: EnabledVerb;
+  readonly pattern: string;
+  /** As of a service. Rejects when the hub has ended it, or does not take it after a reconnect. */
+  readonly closed: Promise<void>;
+  /** Resolves when clients may do it no longer, unless another service has enabled it too. */
+  close(): Promise<void>;
+}
+
 export interface Peer extends AsyncDisposable {
   /**
    * Sends a request to one worker and resolves with its answer. Always settles: with the answer, or with a `LintelError`
@@ -148,6 +159,13 @@ export interface Peer extends AsyncDisposable {
   subscribe(pattern: string, options?: SubscribeOptions): Promise<Subscription>;
   /** Answers requests for a subject or pattern. Resolves when requests can arrive. */
   serve<V = unknown>(subject: string, handler: Handler<V>, options?: ServeOptions): Promise<Service>;
+  /**
+   * Lets clients of the hub do this with every subject of the pattern, until it is closed or this peer is gone. Resolves when
+   * they may. Rejects with `PERMISSION_DENIED` unless this peer is a service, and may itself serve the pattern to enable
+   * "request", subscribe to it to enable "publish", publish to it to enable "subscribe". Where a hub checks no credentials
+   * everybody may do everything, and this changes nothing.
+   */
+  enable(verb: EnabledVerb, pattern: string): Promise<Enablement>;
   /**
    * Opens a channel to one worker: values both ways until closed. Resolves when its handler has called
    * `context.accept()`; rejects like a request, with `NOT_ACCEPTED` when the handler answers instead.

@@ -1,4 +1,5 @@
 /** What a session tells its owner. Messages are borrowed until the call returns. */
+import type { EnabledVerb } from "../message/delivery.ts";
 import type { Failure } from "../message/failure.ts";
 import type { Message } from "../message/message.ts";
 import type { Overflow } from "../message/overflow.ts";
@@ -39,8 +40,13 @@ export interface SessionCalls<R> {
 export interface SessionRegistrations {
   serve(registration: number, pattern: string, queue: string, concurrency: number): void;
   subscribe(registration: number, pattern: string, overflow: Overflow): void;
+  /**
+   * The other end enables a pattern for clients. Left out, this end takes no ENABLE, and does not announce that it does
+   * (P-146). Asked of acceptors only.
+   */
+  enable?(registration: number, verb: EnabledVerb, pattern: string): void;
   leave(registration: number): void;
-  /** The other end has done what the frame of type `asked` asked for: SERVE, SUBSCRIBE or LEAVE. */
+  /** The other end has done what the frame of type `asked` asked for: SERVE, SUBSCRIBE, ENABLE or LEAVE. */
   ready(registration: number, asked: number): void;
   /** The other end does not take the registration, or ends it. */
   refused(registration: number, why: Failure): void;

@@ -10,7 +10,7 @@ import type { Outbox } from "./outbox.ts";
 
 type GreeterOptions = Pick<
   SessionOptions<never>,
-  "role" | "limits" | "clock" | "name" | "token" | "descriptorChannels" | "admit"
+  "role" | "limits" | "clock" | "name" | "token" | "descriptorChannels" | "admit" | "registrations"
 >;
 
 export interface GreeterParts {
@@ -109,7 +109,8 @@ export class Greeter {
 
   #greet(type: FrameType, target: number, id: number): void {
     const { outbox, lane, bypasses } = this.#parts;
-    const own = greetingOf({ ...this.#options, lane: lane?.token, bypasses });
+    const takesEnable = this.#options.registrations.enable !== undefined;
+    const own = greetingOf({ ...this.#options, lane: lane?.token, bypasses, takesEnable });
     writeHeaderFrame(outbox, type, target, id, own);
   }
 

@@ -6,6 +6,9 @@ import type { Understanding } from "./streams/attachments.ts";
 import type { BodyLimits } from "./frame-writer.ts";
 import { MIN_HEADERS, type SessionLimits } from "./options.ts";
 
+/** For whom subjects can be enabled. Any other word is one of a version to come. */
+const ENABLES = "clients";
+
 /** What the other end has said of itself. */
 export interface Greeting {
   readonly name: string;
@@ -18,6 +21,8 @@ export interface Greeting {
   readonly attachments: Understanding;
   /** The token of the other end (P-140); undefined if it shows none. */
   readonly token: string | undefined;
+  /** It takes ENABLE (P-146). */
+  readonly takesEnable: boolean;
   /** What to show where a lane is opened; empty where none can be. */
   readonly lane: string;
 }
@@ -30,11 +35,13 @@ export interface Own {
   /** The token for the lane; empty at the end that opens it, undefined if descriptors cannot be passed. */
   readonly lane: string | undefined;
   readonly bypasses: number;
+  /** This end takes ENABLE. */
+  readonly takesEnable: boolean;
   /** The token of this end. */
   readonly token?: string | undefined;
 }
 
-export function greetingOf({ role, name, limits, lane, bypasses, token }: Own): HeadersInit {
+export function greetingOf({ role, name, limits, lane, bypasses, takesEnable, token }: Own): HeadersInit {
   const takesStreams = limits.streams > 0;
   return {
     name,
@@ -46,6 +53,7 @@ export function greetingOf({ role, name, limits, lane, bypasses, token }: Own): 
     ...(role === "dialer" && token !== undefined ? { token } : {}), // P-140
     ...(role === "acceptor" && lane !== undefined && lane !== "" ? { lane } : {}), // P-121
     ...(role === "acceptor" ? { "max-bindings": String(limits.bindings) } : {}), // P-25
+    ...(role === "acceptor" && takesEnable ? { enablement: ENABLES } : {}), // P-146
   };
 }
 
@@ -70,6 +78,7 @@ export function readGreeting(block: string, isWelcome: boolean): Greeting | stri
     bypasses,
     attachments: understandingOf(findHeader(block, "attachments")),
     token: isWelcome ? undefined : findHeader(block, "token"),
+    takesEnable: isWelcome && findHeader(block, "enablement") === ENABLES,
     lane: findHeader(block, "lane") ?? "",
   };
 }

@@ -1,5 +1,6 @@
 /** Reads the frames of one session: checks every clause that binds the sender, then tells the session's owner. */
 import { copyOf } from "../message/bytes.ts";
+import { ENABLED_VERBS } from "../message/delivery.ts";
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import { findHeader } from "../message/headers.ts";
 import { MAX_SUBJECT, MAX_TIMEOUT } from "../message/limits.ts";
@@ -29,6 +30,9 @@ const MAX_QUEUE_NAME = 255;
 const NO_BYTES = new Uint8Array(0);
 const UNKNOWN_POLICY: Failure = Object.freeze(
   new LintelError("unimplemented", "an unknown policy for subscribers that do not keep up").toFailure(),
+);
+const UNKNOWN_VERB: Failure = Object.freeze(
+  new LintelError("unimplemented", "a verb that clients cannot be enabled to").toFailure(),
 );
 
 /** What reading frames does to the session itself. */
@@ -137,6 +141,8 @@ export class Inbound<R> implements FrameSink {
       case FrameType.serve:
       case FrameType.subscribe:
         return this.#register(header, bytes, start, end);
+      case FrameType.enable:
+        return this.#enable(header, bytes, start, end);
       case FrameType.leave:
         return registrations.leave(header.id);
       case FrameType.ready:
@@ -300,6 +306,19 @@ export class Inbound<R> implements FrameSink {
     const overflow = OVERFLOWS[header.target];
     if (overflow === undefined) return this.#session.refuse(header.id, UNKNOWN_POLICY); // P-51
     return registrations.subscribe(header.id, pattern, overflow);
+  }
+
+  #enable(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
+    const { registrations, role } = this.#options;
+    if (registrations.enable === undefined || role === "dialer")
+      return this.#break("ENABLE at an end that does not take it"); // P-146
+    if (header.id === 0 || header.aux !== 0 || end - start > MAX_SUBJECT)
+      return this.#break("ENABLE has number 0, a queue, or a pattern that is too long"); // P-147
+    const verb = ENABLED_VERBS[header.target - 1];
+    if (verb === undefined) return this.#session.refuse(header.id, UNKNOWN_VERB);
+    const pattern = readUtf8(bytes, start, end);
+    if (!isPattern(pattern)) return this.#session.refuse(header.id, failure("BAD_SUBJECT"));
+    return registrations.enable(header.id, verb, pattern);
   }
 
   /** The failure in a frame; undefined when it breaks the protocol, and the session with it. */

@@ -3,6 +3,7 @@
  * table of requests: numbers are its owner's, it only moves them.
  */
 import { failure, type Failure } from "../message/failure.ts";
+import { ENABLED_VERBS, type EnabledVerb } from "../message/delivery.ts";
 import { MAX_HEADERS, MAX_TIMEOUT } from "../message/limits.ts";
 import { BufferLease } from "../message/buffer-lease.ts";
 import type { Message } from "../message/message.ts";
@@ -53,6 +54,8 @@ export class Session<R> {
   readonly #lane: DescriptorChannel | undefined;
   /** Name of the other end, from its greeting. */
   peerName = "";
+  /** The other end takes ENABLE. */
+  peerTakesEnable = false;
   /** True when the session has ended by a CLOSE of the other end. */
   wasClosedByPeer = false;
 
@@ -144,6 +147,7 @@ export class Session<R> {
     const { payload, headers } = greeting.limits;
     this.#peerLimits = { payload, headers: Math.min(headers, MAX_HEADERS) };
     this.peerName = greeting.name;
+    this.peerTakesEnable = greeting.takesEnable;
     const hasLane = this.#lane !== undefined && this.#lane.token !== "";
     const understood = greeting.attachments === "descriptors" && !hasLane ? "bytes" : greeting.attachments;
     this.streams.allow({ ...greeting, limits: this.#peerLimits, attachments: understood });
@@ -231,21 +235,21 @@ export class Session<R> {
   }
 
   subscribe(registration: number, pattern: string, overflow: Overflow): void {
-    writeControl(
-      this.outbox,
-      FrameType.subscribe,
-      0,
-      OVERFLOWS.indexOf(overflow), // P-51
-      registration,
-      pattern,
-    );
+    const policy = OVERFLOWS.indexOf(overflow); // P-51
+    writeControl(this.outbox, FrameType.subscribe, 0, policy, registration, pattern);
+  }
+
+  /** Only for an end that takes it. */
+  enable(registration: number, verb: EnabledVerb, pattern: string): void {
+    const target = ENABLED_VERBS.indexOf(verb) + 1; // P-147
+    writeControl(this.outbox, FrameType.enable, 0, target, registration, pattern);
   }
 
   leave(registration: number): void {
     this.#control(FrameType.leave, 0, registration);
   }
 
-  /** Confirms a SERVE, SUBSCRIBE or LEAVE, whichever `asked`. */
+  /** Confirms a SERVE, SUBSCRIBE, ENABLE or LEAVE, whichever `asked`. */
   ready(registration: number, asked: FrameType): void {
     this.#control(FrameType.ready, 0, registration, asked, true);
   }

@@ -25,6 +25,7 @@ export const FrameType = {
   leave: 10,
   ready: 11,
   refused: 12,
+  enable: 13,
   request: 16,
   reply: 17,
   error: 18,

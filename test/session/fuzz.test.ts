@@ -83,6 +83,7 @@ test(`mutated frames never make a session throw or think for long (seed ${SEED})
     const role = pick(4) === 0 ? "dialer" : "acceptor";
     const { session, raw, owner } = await openHarness({
       role,
+      takesEnable: pick(2) === 0,
       ...(pick(5) === 0 ? { greeting: false } : {}),
     });
     for (const chunk of attack(pick)) {

@@ -9,7 +9,7 @@ import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { createMemoryTransport } from "../../src/transport/memory.ts";
 import type { Connection, Bypasses } from "../../src/transport/transport.ts";
 import { FrameLog, helloBytes, welcomeBytes } from "../wire/frame-bytes.ts";
-import { Recorder } from "./recorder.ts";
+import { EnablingRecorder, Recorder } from "./recorder.ts";
 
 /** The other end of the pipe. */
 export class RawEnd extends FrameLog {
@@ -56,6 +56,8 @@ export interface HarnessOptions {
   /** Beside the session's end of the pipe, which has none by itself. */
   readonly bypasses?: Bypasses;
   readonly endingStreams?: OpenStreams | undefined;
+  /** The session takes ENABLE. */
+  readonly takesEnable?: boolean;
   /** The raw end never reads. */
   readonly deaf?: boolean;
   /** Headers of the greeting the raw end sends; false: it sends none. */
@@ -89,7 +91,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
   const { role = "acceptor", greeting, firstBinding } = options;
   const [dialed, accepted] = await pipe();
   const clock = new FakeClock();
-  const owner = new Recorder();
+  const owner = options.takesEnable === true ? new EnablingRecorder() : new Recorder();
   const own = role === "acceptor" ? accepted : dialed;
   const connection = options.bypasses === undefined ? own : withBypasses(own, options.bypasses);
   const { reads } = options;

@@ -1,3 +1,4 @@
+import type { EnabledVerb } from "../../src/message/delivery.ts";
 import type { Failure } from "../../src/message/failure.ts";
 import type { Message } from "../../src/message/message.ts";
 import type { Overflow } from "../../src/message/overflow.ts";
@@ -60,69 +61,69 @@ export class Recorder
   }
 
   opened(): void {
-    this.#note("opened", {});
+    this.note("opened", {});
   }
 
   goaway(why: Failure): void {
-    this.#note("goaway", failed(why));
+    this.note("goaway", failed(why));
   }
 
   drained(): void {
-    this.#note("drained", {});
+    this.note("drained", {});
   }
 
   ended(why: Failure): void {
-    this.#note("ended", failed(why));
+    this.note("ended", failed(why));
   }
 
   closed(why: Failure): void {
-    this.#note("closed", failed(why));
+    this.note("closed", failed(why));
   }
 
   request(id: number, binding: Binding<unknown>, request: Message, timeoutMs: number): void {
-    this.#note("request", { ...bound(binding), id, timeoutMs, ...described(request) });
+    this.note("request", { ...bound(binding), id, timeoutMs, ...described(request) });
     this.#listen(request);
   }
 
   reply(registration: number, id: number, answer: Message): void {
-    this.#note("reply", { registration, id, ...described(answer) });
+    this.note("reply", { registration, id, ...described(answer) });
     this.#listen(answer);
   }
 
   error(registration: number, id: number, why: Failure): void {
-    this.#note("error", { registration, id, ...failed(why) });
+    this.note("error", { registration, id, ...failed(why) });
   }
 
   cancel(registration: number, id: number, why: Failure): void {
-    this.#note("cancel", { registration, id, code: why.code });
+    this.note("cancel", { registration, id, code: why.code });
   }
 
   publish(binding: Binding<unknown>, publication: Message): void {
-    this.#note("publish", { ...bound(binding), ...described(publication) });
+    this.note("publish", { ...bound(binding), ...described(publication) });
   }
 
   dropped(binding: Binding<unknown>, count: number): void {
-    this.#note("dropped", { ...bound(binding), count });
+    this.note("dropped", { ...bound(binding), count });
   }
 
   serve(registration: number, pattern: string, queue: string, concurrency: number): void {
-    this.#note("serve", { registration, pattern, queue, concurrency });
+    this.note("serve", { registration, pattern, queue, concurrency });
   }
 
   subscribe(registration: number, pattern: string, policy: Overflow): void {
-    this.#note("subscribe", { registration, pattern, policy });
+    this.note("subscribe", { registration, pattern, policy });
   }
 
   leave(registration: number): void {
-    this.#note("leave", { registration });
+    this.note("leave", { registration });
   }
 
   ready(registration: number, asked: number): void {
-    this.#note("ready", { registration, asked });
+    this.note("ready", { registration, asked });
   }
 
   refused(registration: number, why: Failure): void {
-    this.#note("refused", { registration, ...failed(why) });
+    this.note("refused", { registration, ...failed(why) });
   }
 
   #listen({ streams = [] }: Message): void {
@@ -131,21 +132,28 @@ export class Recorder
       this.streams.set(stream, end);
       end.listen({
         data: (message) => {
-          this.#note("data", { stream, ...described(message) });
+          this.note("data", { stream, ...described(message) });
           this.#listen(message);
         },
-        ended: () => this.#note("end", { stream }),
-        granted: (bytes) => this.#note("credit", { stream, bytes }),
+        ended: () => this.note("end", { stream }),
+        granted: (bytes) => this.note("credit", { stream, bytes }),
         ready: () => true,
-        writable: () => this.#note("writable", { stream }),
-        reset: (why) => this.#note("reset", { stream, ...failed(why) }),
+        writable: () => this.note("writable", { stream }),
+        reset: (why) => this.note("reset", { stream, ...failed(why) }),
       });
     }
   }
 
-  #note(event: string, fields: Record<string, unknown>): void {
+  protected note(event: string, fields: Record<string, unknown>): void {
     this.events.push({ event, ...fields });
     this.changed();
+  }
+}
+
+/** Of a session that takes ENABLE. */
+export class EnablingRecorder extends Recorder {
+  enable(registration: number, verb: EnabledVerb, pattern: string): void {
+    this.note("enable", { registration, verb, pattern });
   }
 }
 

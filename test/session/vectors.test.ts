@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { EnabledVerb } from "../../src/message/delivery.ts";
 import type { Failure } from "../../src/message/failure.ts";
 import { Format, Message, type StreamEnd, type StreamShape } from "../../src/message/message.ts";
 import type { Overflow } from "../../src/message/overflow.ts";
@@ -45,7 +46,7 @@ function expectedEvent({ type, fields }: GoodFrame): Record<string, unknown> | u
 }
 
 async function readAt(vector: GoodFrame, chunks: readonly Buffer[]): Promise<Harness> {
-  const harness = await openHarness();
+  const harness = await openHarness({ takesEnable: vector.needs === "enablement" });
   harness.raw.send(bytesBefore(vector), ...chunks);
   await settled();
   const expected = [...earlier(vector), vector].map((one) => expectedEvent(one));
@@ -146,6 +147,8 @@ function send({ session }: Harness, vector: GoodFrame, near: Map<number, StreamE
       return session.serve(number("registration"), string("pattern"), string("queue"), number("concurrency"));
     case "subscribe":
       return session.subscribe(number("registration"), string("pattern"), string("policy") as Overflow);
+    case "enable":
+      return session.enable(number("registration"), string("verb") as EnabledVerb, string("pattern"));
     case "leave":
       return session.leave(number("registration"));
     case "ready":
@@ -241,6 +244,11 @@ test("a session writes the greetings byte for byte", async () => {
     acceptor.raw.received.toString("hex"),
     vectors.frames.find(({ type }) => type === "welcome")!.hex,
   );
+  const enabling = await openHarness({ name: "hub", takesEnable: true });
+  assert.equal(
+    enabling.raw.received.toString("hex"),
+    vectors.frames.find(({ name }) => name === "welcome of a hub that takes ENABLE")!.hex,
+  );
 });
 
 for (const vector of vectors.malformed) {
@@ -252,6 +260,7 @@ for (const vector of vectors.malformed) {
       const greeting = vector.state === "greeting" ? false : undefined;
       const { raw, owner, session } = await openHarness({
         role: vector.receiver,
+        takesEnable: vector.needs === "enablement",
         ...(greeting === undefined ? {} : { greeting }),
       });
       raw.send(bytesBefore(vector), bytes.subarray(0, cut), bytes.subarray(cut));

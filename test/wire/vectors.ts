@@ -8,7 +8,7 @@ export interface GoodFrame {
   readonly type: string;
   readonly hex: string;
   /** What both ends must have announced. */
-  readonly needs?: "streams" | "attachments" | "bypasses";
+  readonly needs?: "streams" | "attachments" | "bypasses" | "enablement";
   /** Names of frames that come first. */
   readonly after?: readonly string[];
   readonly fields: Readonly<Record<string, unknown>>;
@@ -18,6 +18,7 @@ export interface MalformedFrame {
   readonly name: string;
   readonly state: "greeting" | "open";
   readonly receiver: "acceptor" | "dialer";
+  readonly needs?: GoodFrame["needs"];
   readonly hex: string;
   readonly after?: readonly string[];
   /** Reason in the CLOSE that answers. */

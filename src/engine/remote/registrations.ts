@@ -1,7 +1,7 @@
 import { PatternTrie } from "../../collections/pattern-trie.ts";
 import { defer, type Deferred } from "../../runtime/deferred.ts";
-import type { Endable, Route, Subscriber, Worker } from "../../message/delivery.ts";
-import { LintelError, type Failure } from "../../message/failure.ts";
+import type { EnabledVerb, Endable, Route, Subscriber, Worker } from "../../message/delivery.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import type { Overflow } from "../../message/overflow.ts";
 import type { Observer } from "../../observe/observer.ts";
 import { tellRegistration, type Registered } from "../../observe/registration.ts";
@@ -47,11 +47,21 @@ export interface SubscriptionEntry extends Entry {
   readonly overflow: Overflow;
 }
 
-/** What this end serves and listens to: announced to the hub, and announced again whenever the session is new. */
+/** What clients of the hub may do as long as this end wants it. */
+export interface EnablingEntry extends Entry {
+  readonly verb: EnabledVerb;
+  /** Resolves when the hub has ended it. */
+  readonly left: Deferred;
+}
+
+type AnyEntry = ServiceEntry | SubscriptionEntry | EnablingEntry;
+
+/** What this end serves, listens to and enables: announced to the hub, and announced again whenever the session is new. */
 export class Registrations {
   readonly services: Map<number, ServiceEntry> = new Map();
   readonly #subscriptions = new Map<number, SubscriptionEntry>();
-  /** Services that have left but may still be sent requests, until the hub has confirmed. */
+  readonly #enablings = new Map<number, EnablingEntry>();
+  /** Services and enablements that have ended here, until the hub has confirmed: services may still be sent requests. */
   readonly #leaving = new Set<number>();
   readonly #subscribers = new PatternTrie<Subscriber>();
   readonly #observer: Observer | undefined;
@@ -92,14 +102,20 @@ export class Registrations {
     return entry;
   }
 
-  /** True while the hub has not confirmed that a service has left. */
+  addEnabling(verb: EnabledVerb, pattern: string, options: Endable): EnablingEntry {
+    const entry = { ...this.#entry(pattern, options), verb, left: defer() };
+    this.#enablings.set(entry.number, entry);
+    return entry;
+  }
+
+  /** True while the hub has not confirmed that a service or an enablement has ended. */
   get isLeaving(): boolean {
     return this.#leaving.size > 0;
   }
 
-  /** Ends a registration; false when it had ended before. A service is kept until `ready` confirms, or `lost`. */
+  /** Ends a registration; false when it had ended before. All but subscriptions are kept until `ready` confirms, or `lost`. */
   leave(number: number): boolean {
-    if (this.services.has(number)) {
+    if (this.services.has(number) || this.#enablings.has(number)) {
       if (this.#leaving.has(number)) return false;
       this.#leaving.add(number);
       return true;
@@ -109,28 +125,30 @@ export class Registrations {
 
   /** The session is gone: no confirmation will arrive. */
   lost(): void {
-    for (const number of this.#leaving) this.#removeService(number);
+    for (const number of this.#leaving) this.#remove(number);
     this.#leaving.clear();
   }
 
-  announce(session: Session<Incoming>, entry: ServiceEntry | SubscriptionEntry): void {
-    if ("worker" in entry) session.serve(entry.number, entry.pattern, entry.queue, entry.concurrency);
+  announce(session: Session<Incoming>, entry: AnyEntry): void {
+    if ("verb" in entry) this.#enable(session, entry);
+    else if ("worker" in entry) session.serve(entry.number, entry.pattern, entry.queue, entry.concurrency);
     else session.subscribe(entry.number, entry.pattern, entry.overflow);
   }
 
   announceAll(session: Session<Incoming>): void {
-    for (const entry of this.#all()) this.announce(session, entry);
+    for (const entry of [...this.#all()]) this.announce(session, entry);
   }
 
-  /** The hub has done what was asked for: SERVE, SUBSCRIBE or LEAVE. */
+  /** The hub has done what was asked for: SERVE, SUBSCRIBE, ENABLE or LEAVE. */
   ready(number: number, asked: number): void {
     if (asked !== FrameType.leave) {
       const entry = this.#find(number);
       if (entry === undefined) return;
-      if (!entry.accepted) tellRegistration(this.#observer, "added", registeredBy(entry));
+      if (!entry.accepted && !("verb" in entry))
+        tellRegistration(this.#observer, "added", registeredBy(entry));
       entry.accepted = true;
       entry.settle.resolve();
-    } else if (this.#leaving.delete(number)) this.#removeService(number);
+    } else if (this.#leaving.delete(number)) this.#remove(number);
   }
 
   /** The hub does not take it, or takes it no longer: when it was announced anew, or because the hub cannot keep it. */
@@ -138,8 +156,7 @@ export class Registrations {
     const entry = this.#find(number);
     entry?.settle.reject(LintelError.from(why));
     this.#leaving.delete(number);
-    this.#removeService(number);
-    this.#removeSubscription(number);
+    this.#remove(number);
     if (entry?.accepted === true) entry.onEnded?.(why);
   }
 
@@ -160,7 +177,7 @@ export class Registrations {
   /** Rejects what was not yet accepted. */
   close(error: LintelError): void {
     for (const entry of this.#all()) entry.settle.reject(error);
-    for (const { left } of this.services.values()) left.resolve();
+    for (const { left } of [...this.services.values(), ...this.#enablings.values()]) left.resolve();
   }
 
   /** The listeners of a publication that came for a bound subject. */
@@ -173,15 +190,32 @@ export class Registrations {
     return incoming.subscribers;
   }
 
-  *#all(): Generator<ServiceEntry | SubscriptionEntry> {
+  *#all(): Generator<AnyEntry> {
     yield* this.services.values();
     yield* this.#subscriptions.values();
+    yield* this.#enablings.values(); // P-153: the last
+  }
+
+  /** P-146 */
+  #enable(session: Session<Incoming>, { number, verb, pattern }: EnablingEntry): void {
+    if (session.peerTakesEnable) session.enable(number, verb, pattern);
+    else this.refused(number, failure("ENABLE_UNSUPPORTED"));
+  }
+
+  #remove(number: number): void {
+    this.#removeService(number);
+    this.#removeSubscription(number);
+    const enabling = this.#enablings.get(number);
+    if (enabling === undefined) return;
+    this.#enablings.delete(number);
+    enabling.settle.reject(unaccepted());
+    enabling.left.resolve();
   }
 
   #removeService(number: number): void {
     const service = this.services.get(number);
     if (service === undefined) return;
-    service.settle.reject(LintelError.of("CLOSED", "it was closed before it was accepted"));
+    service.settle.reject(unaccepted());
     this.services.delete(number);
     if (service.accepted) tellRegistration(this.#observer, "removed", registeredBy(service));
     service.left.resolve();
@@ -190,7 +224,7 @@ export class Registrations {
   #removeSubscription(number: number): boolean {
     const subscription = this.#subscriptions.get(number);
     if (subscription === undefined) return false;
-    subscription.settle.reject(LintelError.of("CLOSED", "it was closed before it was accepted"));
+    subscription.settle.reject(unaccepted());
     this.#subscriptions.delete(number);
     this.#subscribers.remove(subscription.pattern, subscription.subscriber);
     if (subscription.accepted) tellRegistration(this.#observer, "removed", registeredBy(subscription));
@@ -198,8 +232,8 @@ export class Registrations {
     return true;
   }
 
-  #find(number: number): ServiceEntry | SubscriptionEntry | undefined {
-    return this.services.get(number) ?? this.#subscriptions.get(number);
+  #find(number: number): AnyEntry | undefined {
+    return this.services.get(number) ?? this.#subscriptions.get(number) ?? this.#enablings.get(number);
   }
 
   #entry(pattern: string, { onEnded }: Endable): Entry {
@@ -209,6 +243,10 @@ export class Registrations {
     ready.catch(() => undefined); // code that awaits it handles it; without that it must not end the process
     return { number, pattern, ready, settle, accepted: false, onEnded };
   }
+}
+
+function unaccepted(): LintelError {
+  return LintelError.of("CLOSED", "it was closed before it was accepted");
 }
 
 function registeredBy(entry: ServiceEntry | SubscriptionEntry): Registered {

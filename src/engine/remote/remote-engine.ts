@@ -1,6 +1,10 @@
 /** Routes messages through a hub, over a session that reconnects forever. */
 import { systemClock, type Clock, type Random } from "../../runtime/clock.ts";
 import type {
+  EnabledVerb,
+  Enabler,
+  Enabling,
+  Endable,
   Registration,
   Route,
   ServeOptions,
@@ -16,7 +20,7 @@ import type { Message } from "../../message/message.ts";
 import type { Observer } from "../../observe/observer.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import { OVERFLOWS } from "../../message/overflow.ts";
-import { checkSubject } from "../../message/subject.ts";
+import { checkPattern, checkSubject } from "../../message/subject.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import type { OutBinding } from "../../session/bindings.ts";
 import { checkSize } from "../../session/frame-writer.ts";
@@ -31,7 +35,7 @@ import { Jobs } from "./jobs.ts";
 import { ReconnectingSession, type ReconnectingState, type Token } from "./reconnecting-session.ts";
 import { Outgoing } from "./outgoing.ts";
 import { PublishBackpressure } from "./publish-backpressure.ts";
-import { Registrations, type Incoming, type ServiceEntry } from "./registrations.ts";
+import { Registrations, type EnablingEntry, type Incoming, type ServiceEntry } from "./registrations.ts";
 
 export interface RemoteEngineOptions extends Pick<SessionOptions<never>, "sideChannels" | "endingStreams"> {
   /** Shown in the hub's logs. */
@@ -59,7 +63,7 @@ const EXPECTED: ReadonlySet<string> = new Set(["DRAINING", "CLOSED"]);
 /** Subjects whose prepared form is kept. Past this they are prepared anew. */
 const ROUTES = 65_536;
 
-export class RemoteEngine implements Engine {
+export class RemoteEngine implements Engine, Enabler {
   readonly supports: EngineSupports = {
     durable: false,
     inProcess: false,
@@ -217,12 +221,16 @@ export class RemoteEngine implements Engine {
       ready: service.ready,
       reply: (job, answer) => this.#reply(service, job, answer),
       fail: (job, why) => this.#fail(service, job, why),
-      leave: () => {
-        this.#unregister(service.number);
-        return service.left.promise;
-      },
+      leave: () => this.#leave(service),
       lose: () => this.#lose(service),
     };
+  }
+
+  enable(verb: EnabledVerb, pattern: string, options: Endable = {}): Enabling {
+    this.#checkOpen();
+    const entry = this.#registered.addEnabling(verb, checkPattern(pattern), options);
+    this.#announce(entry);
+    return { ready: entry.ready, close: () => this.#leave(entry) };
   }
 
   drain(): Promise<void> {
@@ -316,6 +324,11 @@ export class RemoteEngine implements Engine {
   #announce(entry: Parameters<Registrations["announce"]>[1]): void {
     const { session } = this.#link;
     if (session !== undefined) this.#registered.announce(session, entry);
+  }
+
+  #leave({ number, left }: ServiceEntry | EnablingEntry): Promise<void> {
+    this.#unregister(number);
+    return left.promise;
   }
 
   #unregister(number: number): void {

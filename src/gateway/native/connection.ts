@@ -1,6 +1,6 @@
 /** One session of the native protocol at a hub: its requests go to the engine, the engine's requests to its services. */
 import { NumberMap } from "../../collections/number-map.ts";
-import type { Route, Sink } from "../../message/delivery.ts";
+import type { EnabledVerb, Enabling, Route, Sink } from "../../message/delivery.ts";
 import { failure, toFailure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { discardStreams } from "../../stream/stream.ts";
@@ -20,7 +20,7 @@ import { sideChannels } from "../../session/side-channels/side-channels.ts";
 import { Session } from "../../session/session.ts";
 import type { Connection } from "../../transport/transport.ts";
 import { FrameType } from "../../wire/frame.ts";
-import { FIRST_OWN_BINDING, type SessionListener } from "./fan-out.ts";
+import { FIRST_OWN_BINDING } from "./fan-out.ts";
 import type { FanOutTarget, Feed } from "./feed.ts";
 import { Backpressure } from "./backpressure.ts";
 import type { ConnectionOptions } from "./connection-options.ts";
@@ -28,15 +28,11 @@ import type { FullSessions } from "./full-sessions.ts";
 import { NativeWorker } from "./worker.ts";
 import { SessionPrincipal } from "./session-principal.ts";
 import { SlowConsumer } from "./slow-consumer.ts";
+import { SessionSubscriptions } from "./subscriptions.ts";
 
 const IN_FLIGHT_FULL = Object.freeze(
   failure("IN_FLIGHT_FULL", "this session has too many requests in flight"),
 );
-
-interface Subscribed {
-  readonly pattern: string;
-  readonly listener: SessionListener;
-}
 
 export class NativeConnection
   implements Sink, FanOutTarget, SessionLifecycle, SessionCalls<Route>, SessionRegistrations
@@ -48,7 +44,9 @@ export class NativeConnection
   /** The session's requests in flight: its number for each, and the engine's handle. */
   readonly #handles = new NumberMap();
   readonly #workers = new Map<number, NativeWorker>();
-  readonly #subscriptions = new Map<number, Subscribed>();
+  readonly #subscriptions: SessionSubscriptions;
+  /** What it enables clients to do. */
+  readonly #enablings = new Map<number, Enabling>();
   /** What the shared numbers stand for on this session. */
   readonly #feeds: (Feed | undefined)[] = [];
   readonly #slow: SlowConsumer;
@@ -66,6 +64,7 @@ export class NativeConnection
   constructor(connection: Connection, options: ConnectionOptions) {
     const { admission } = options;
     this.#principal = new SessionPrincipal(connection, admission, (why) => this.session.fail(why)); // P-145
+    this.#subscriptions = new SessionSubscriptions(options.fanOut, this.#principal);
     this.#options = options;
     this.session = new Session<Route>(connection, {
       role: "acceptor",
@@ -126,7 +125,9 @@ export class NativeConnection
     const handles = this.#handles.clear();
     if (handles.length > 0) endings.run(() => this.#cancelOne(handles));
     if (this.#workers.size > 0) endings.run(() => this.#loseOne());
-    if (this.#subscriptions.size > 0) endings.run(() => this.#removeOne());
+    if (this.#subscriptions.size > 0) endings.run(() => this.#subscriptions.removeOne());
+    for (const enabling of this.#enablings.values()) void enabling.close(); // P-150: at once
+    this.#enablings.clear();
     this.#slow.clear();
     this.#feeds.length = 0;
   }
@@ -208,20 +209,22 @@ export class NativeConnection
 
   subscribe(registration: number, pattern: string, overflow: Overflow): void {
     if (!this.#mayRegister(registration)) return;
-    const listener: SessionListener = {
-      target: this,
-      overflow,
-      ended: (why) => this.#refuse(registration, why),
-    };
-    this.#subscriptions.set(registration, { pattern, listener });
-    const isWanted = (): boolean => this.#subscriptions.get(registration)?.listener === listener;
+    const ended = (why: Failure): void => this.#refuse(registration, why);
     this.#settle(registration, FrameType.subscribe, () =>
-      this.#principal.subscribe(pattern, isWanted, () => this.#options.fanOut.add(pattern, listener)),
+      this.#subscriptions.add(registration, this, { pattern, overflow }, ended),
     );
   }
 
+  enable(registration: number, verb: EnabledVerb, pattern: string): void {
+    if (!this.#mayRegister(registration)) return;
+    const onEnded = (why: Failure): void => this.#refuse(registration, why);
+    const enabling = this.#principal.enable(verb, pattern, { onEnded });
+    this.#enablings.set(registration, enabling);
+    this.#settle(registration, FrameType.enable, () => enabling.ready);
+  }
+
   leave(registration: number): void {
-    this.#unsubscribe(registration);
+    this.#forget(registration);
     const confirm = (): void => this.session.ready(registration, FrameType.leave);
     const worker = this.#workers.get(registration);
     if (worker === undefined) confirm();
@@ -335,22 +338,14 @@ export class NativeConnection
     return this.#workers.size > 0;
   }
 
-  #removeOne(): boolean {
-    for (const [registration, { pattern, listener }] of this.#subscriptions) {
-      this.#subscriptions.delete(registration);
-      this.#options.fanOut.remove(pattern, listener);
-      break;
-    }
-    return this.#subscriptions.size > 0;
-  }
-
   #mayRegister(registration: number): boolean {
-    if (this.#workers.has(registration) || this.#subscriptions.has(registration)) {
+    const all = [this.#workers, this.#subscriptions, this.#enablings];
+    if (all.some((some) => some.has(registration))) {
       this.session.fail(failure("BAD_FRAME", `registration ${registration} exists already`)); // P-53
       return false;
     }
     const { registrations } = this.#options.limits;
-    const isFull = this.#workers.size + this.#subscriptions.size >= registrations;
+    const isFull = all.reduce((sum, { size }) => sum + size, 0) >= registrations;
     if (!isFull && this.#options.share.takeRegistration()) return true;
     const whose = isFull ? "session" : "caller";
     const text = `the ${whose} has too many services and subscriptions`;
@@ -375,15 +370,16 @@ export class NativeConnection
   #refuse(registration: number, why: Failure): void {
     this.#workers.get(registration)?.end();
     this.#forgetWorker(registration);
-    this.#unsubscribe(registration);
+    this.#forget(registration);
     this.session.refuse(registration, why); // P-52
   }
 
-  #unsubscribe(registration: number): void {
-    const subscribed = this.#subscriptions.get(registration);
-    if (subscribed === undefined) return;
-    this.#subscriptions.delete(registration);
-    this.#options.share.giveRegistration();
-    this.#options.fanOut.remove(subscribed.pattern, subscribed.listener);
+  /** Ends what is no worker: a subscription or an enablement. */
+  #forget(registration: number): void {
+    const enabling = this.#enablings.get(registration);
+    this.#enablings.delete(registration);
+    void enabling?.close();
+    if (enabling !== undefined || this.#subscriptions.remove(registration))
+      this.#options.share.giveRegistration();
   }
 }

@@ -1,5 +1,8 @@
 import { tryAdmit, type Admission, type Admitted } from "../../access/admission.ts";
+import type { Verb } from "../../access/access.ts";
+import { whenDecided } from "../../access/decisions.ts";
 import type { Engine } from "../../engine/engine.ts";
+import type { EnabledVerb, Enabling, Endable } from "../../message/delivery.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Origin } from "../../message/origin.ts";
 import type { Connection } from "../../transport/transport.ts";
@@ -52,12 +55,24 @@ export class SessionPrincipal {
 
   /** Subscribes where subscriptions are shared, if it may; `isWanted` is asked when that was not known at once. */
   subscribe(pattern: string, isWanted: () => boolean, subscribe: () => Promise<void>): Promise<void> {
-    const decision = this.#admitted.check("subscribe", pattern);
+    const check = (): ReturnType<Admitted["check"]> => this.#admitted.check("subscribe", pattern);
+    const decision = check();
     if (decision === undefined) return subscribe();
-    return Promise.resolve(decision).then((why) => {
-      if (why !== undefined) throw LintelError.from(why);
-      return isWanted() ? subscribe() : undefined;
+    return new Promise((resolve, reject) => {
+      whenDecided({ decision, check }, (why) => {
+        if (why !== undefined) reject(LintelError.from(why));
+        else resolve(isWanted() ? subscribe() : undefined);
+      });
     });
+  }
+
+  /** As of its `Admitted`. */
+  hold(verb: Verb, subject: string, onLost: (why: Failure) => void): (() => void) | undefined {
+    return this.#admitted.hold(verb, subject, onLost);
+  }
+
+  enable(verb: EnabledVerb, pattern: string, options: Endable): Enabling {
+    return this.#admitted.enable(verb, pattern, options);
   }
 
   /** The session is over. */
