@@ -1,4 +1,4 @@
-import { ReadGarbage } from "./read-garbage.ts";
+import { YoungGarbage } from "./young-garbage.ts";
 import type { ConnectionHandler } from "./transport.ts";
 
 /** The handler of a connection, which may come after the connection's end, and hears of the end once. */
@@ -6,7 +6,13 @@ export class ConnectionEnd {
   #handler: ConnectionHandler | undefined;
   #state: "waiting" | "open" | "over" | "told" = "waiting";
   #error: Error | undefined;
-  readonly #garbage = new ReadGarbage();
+  readonly #garbage = new YoungGarbage();
+  readonly #buffers: number;
+
+  /** `buffers`: how many times Node allocates memory for what arrives. */
+  constructor(buffers = 1) {
+    this.#buffers = buffers;
+  }
 
   get isOver(): boolean {
     return this.#state === "over" || this.#state === "told";
@@ -19,7 +25,7 @@ export class ConnectionEnd {
   }
 
   data(bytes: Uint8Array): void {
-    this.#garbage.add(bytes.length);
+    this.#garbage.add(bytes.length * this.#buffers);
     if (this.#state === "open") this.#handler?.data(bytes, true);
   }
 

@@ -16,7 +16,7 @@ export class DialedConnection implements Connection {
   readonly #path: string;
   readonly #download: IncomingMessage;
   readonly #requester: Requester;
-  readonly #end = new ConnectionEnd();
+  readonly #end = new ConnectionEnd(2); // a client's parser copies what the socket has read
   readonly #uploads: Uploads;
   #error: Error | undefined;
   #isLeaving = false;

@@ -1,6 +1,6 @@
 import { constants, type Http2Stream } from "node:http2";
 import { copyOf } from "../../message/bytes.ts";
-import { ReadGarbage } from "../read-garbage.ts";
+import { YoungGarbage } from "../young-garbage.ts";
 import type { Bypass, BypassHandler } from "../transport.ts";
 
 /** G-10: what both ends call the bytes of a bypass. */
@@ -21,7 +21,7 @@ export class Http2Bypass implements Bypass {
   readonly #sends: boolean;
   readonly #onOpen: () => void;
   #handler: BypassHandler | undefined;
-  readonly #garbage = new ReadGarbage();
+  readonly #garbage = new YoungGarbage();
   #pending = 0;
   #isFull = false;
   /** There is room again when no more than this is under way. */
