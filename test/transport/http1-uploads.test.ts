@@ -17,8 +17,10 @@ class Script extends Watched {
   constructor(...steps: Step[]) {
     super();
     this.uploads = new Uploads({
-      upload: async (bytes, offset) => {
+      upload: async (chunks, size, offset) => {
         await Promise.resolve();
+        const bytes = Buffer.concat(chunks);
+        assert.equal(bytes.length, size);
         this.seen.push(`${offset}+${bytes.length}`);
         const answer = (steps.shift() ?? this.take)(bytes, offset);
         this.changed();

@@ -28,7 +28,7 @@ export class DialedConnection implements Connection {
     this.#download = download;
     this.#requester = requester;
     this.#uploads = new Uploads({
-      upload: (bytes, offset) => this.#upload(bytes, offset),
+      upload: (chunks, size, offset) => this.#upload(chunks, size, offset),
       drained: () => this.#end.drained(),
       failed: (error) => this.#fail(error),
     });
@@ -74,12 +74,12 @@ export class DialedConnection implements Connection {
     request.end();
   }
 
-  #upload(bytes: Uint8Array, offset: number): Promise<UploadAnswer> {
+  #upload(chunks: readonly Uint8Array[], size: number, offset: number): Promise<UploadAnswer> {
     return new Promise((resolve, reject) => {
       const request = this.#requester.request({
         method: "POST",
         path: `${this.#path}/${offset}`,
-        headers: { "content-type": CONTENT_TYPE, "content-length": bytes.length },
+        headers: { "content-type": CONTENT_TYPE, "content-length": size },
       });
       request.on("error", reject);
       request.on("response", (response) => {
@@ -91,7 +91,9 @@ export class DialedConnection implements Connection {
           received: typeof received === "string" ? Number(received) : NaN,
         });
       });
-      request.end(bytes);
+      const last = chunks.length - 1;
+      for (let index = 0; index < last; index++) request.write(chunks[index]!); // waits for the socket, and goes out with the rest
+      request.end(chunks[last]);
     });
   }
 

@@ -16,8 +16,8 @@ export interface UploadAnswer {
 }
 
 export interface UploadsOptions {
-  /** Sends bytes that belong at an offset. Rejects when there is no answer. */
-  readonly upload: (bytes: Uint8Array, offset: number) => Promise<UploadAnswer>;
+  /** Sends the chunks, `size` bytes that belong at an offset. Rejects when there is no answer. */
+  readonly upload: (chunks: readonly Uint8Array[], size: number, offset: number) => Promise<UploadAnswer>;
   readonly drained: () => void;
   readonly failed: (error: Error) => void;
 }
@@ -72,10 +72,11 @@ export class Uploads {
     this.#state = "sending";
     while (this.#queue.length > 0) {
       const batch = this.#takeBatch();
-      const failed = await this.#sendBatch(batch);
+      const size = batch.reduce((sum, chunk) => sum + chunk.length, 0);
+      const failed = await this.#sendBatch(batch, size);
       if (this.#isStopped) return;
       if (failed !== undefined) return this.#options.failed(failed);
-      this.#pending -= batch.length;
+      this.#pending -= size;
     }
     this.#state = "idle";
     const wasFull = this.#isFull;
@@ -89,7 +90,7 @@ export class Uploads {
   }
 
   /** Everything that waits, up to the size of an upload. */
-  #takeBatch(): Uint8Array {
+  #takeBatch(): Uint8Array[] {
     const taken: Uint8Array[] = [];
     let room = MAX_BATCH;
     let count = 0;
@@ -104,18 +105,19 @@ export class Uploads {
       count++;
     }
     this.#queue = this.#queue.slice(count);
-    return taken.length === 1 ? taken[0]! : Buffer.concat(taken);
+    return taken;
   }
 
   /** Sends a batch, and again what did not arrive of it. Resolves with what went wrong for good. */
-  async #sendBatch(batch: Uint8Array): Promise<Error | undefined> {
-    const end = this.#offset + batch.length;
+  async #sendBatch(batch: readonly Uint8Array[], size: number): Promise<Error | undefined> {
+    const start = this.#offset;
+    const end = start + size;
     let problem = "";
     for (let attempt = 0; attempt < MAX_ATTEMPTS && !this.#isStopped;) {
       const from = this.#offset;
       try {
-        const rest = batch.subarray(batch.length - (end - from));
-        const { status, received } = await this.#options.upload(rest, from);
+        const rest = from === start ? batch : without(batch, from - start);
+        const { status, received } = await this.#options.upload(rest, end - from, from);
         if (received >= from && received <= end) this.#offset = received;
         else if (status < 500) return new Error(`an upload was answered with status ${status}`);
         problem = `with status ${status}`;
@@ -127,4 +129,15 @@ export class Uploads {
     }
     return new Error(`an upload failed ${MAX_ATTEMPTS} times, at last ${problem}`);
   }
+}
+
+/** The chunks without their first `count` bytes. */
+function without(chunks: readonly Uint8Array[], count: number): Uint8Array[] {
+  const rest: Uint8Array[] = [];
+  let left = count;
+  for (const chunk of chunks) {
+    if (left < chunk.length) rest.push(chunk.subarray(left));
+    left = Math.max(0, left - chunk.length);
+  }
+  return rest;
 }
