@@ -4,7 +4,14 @@ import type { EnabledVerb, Enabler, Enabling, Endable } from "../message/deliver
 import { LintelError, failure, toFailure, type Failure } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import type { Observer } from "../observe/observer.ts";
-import { isSame, type Access, type Credentials, type Principal, type Verb } from "./access.ts";
+import {
+  DEFAULT_TENANT,
+  isSame,
+  type Access,
+  type Credentials,
+  type Principal,
+  type Verb,
+} from "./access.ts";
 import { Decisions, within, type Decision, type DecisionOptions } from "./decisions.ts";
 import { Enablement } from "./enablement.ts";
 import { PrincipalEnabling, openEnabler, ownEnabler } from "./enabling.ts";
@@ -17,6 +24,11 @@ export interface Admitted {
   readonly principal: Principal;
   /** Where everybody is let in, the hub's own engine; else one that checks every verb. */
   readonly engine: Engine;
+  /**
+   * The engine of its tenant, which checks nothing: for what several principals of a tenant share. It is never another
+   * tenant's.
+   */
+  readonly tenantEngine: Engine;
   /**
    * The check of `engine`, for what several principals share, such as one subscription for many sessions. Undefined: it is
    * allowed.
@@ -54,6 +66,11 @@ export interface Admission {
 export interface AdmissionOptions extends Partial<Omit<DecisionOptions, "access" | "clock" | "timeoutMs">> {
   readonly access?: Access | undefined;
   readonly limits: Limits;
+  /**
+   * The engine of a tenant, always the same for a name. Throws for a tenant that there cannot be. Default: all tenants share
+   * the one engine.
+   */
+  readonly engineOf?: ((tenant: string) => Engine) | undefined;
   /** Called with requests that were not made. */
   readonly observer?: Observer | undefined;
 }
@@ -77,6 +94,7 @@ export function openAdmission(engine: Engine): Admission {
   const everyone: Admitted = {
     principal: EVERYONE,
     engine,
+    tenantEngine: engine,
     check: () => undefined,
     hold: () => undefined,
     enable: (verb, pattern) => openEnabler.enable(verb, pattern),
@@ -104,7 +122,10 @@ class CheckedAdmission implements Admission {
   readonly everyone: Admitted;
   readonly enabler: Enabler;
   readonly #engine: Engine;
-  readonly #waiting: WaitingRequests;
+  readonly #engineOf: (tenant: string) => Engine;
+  /** One for each engine. */
+  readonly #waiting = new Map<Engine, WaitingRequests>();
+  readonly #waitingIn: (engine: Engine) => WaitingRequests;
   readonly #options: DecisionOptions;
   /** Those that were seen, by what makes them equal; the one that came last at the end. */
   readonly #known = new Map<string | Principal, Decisions>();
@@ -114,10 +135,11 @@ class CheckedAdmission implements Admission {
   constructor(
     engine: Engine,
     access: Access,
-    { limits, timeOfDay = Date.now, onError, observer }: AdmissionOptions,
+    { limits, timeOfDay = Date.now, onError, observer, engineOf = () => engine }: AdmissionOptions,
   ) {
     this.#engine = engine;
-    this.#waiting = new WaitingRequests(engine, limits, observer);
+    this.#engineOf = engineOf;
+    this.#waitingIn = (own) => new WaitingRequests(own, limits, observer);
     this.#options = {
       access,
       clock: engine.clock,
@@ -157,9 +179,14 @@ class CheckedAdmission implements Admission {
   }
 
   #withEngine(decisions: Decisions): Admitted {
+    const { principal } = decisions;
+    const own = principal.tenant === DEFAULT_TENANT ? this.#engine : this.#engineOf(principal.tenant);
+    let waiting = this.#waiting.get(own);
+    if (waiting === undefined) this.#waiting.set(own, (waiting = this.#waitingIn(own)));
     return {
-      principal: decisions.principal,
-      engine: new GuardedEngine(this.#engine, decisions, this.#waiting),
+      principal,
+      engine: new GuardedEngine(own, decisions, waiting, own === this.#engine),
+      tenantEngine: own,
       check: (verb, subject) => decisions.check(verb, subject),
       hold: (verb, subject, onLost) => decisions.hold(verb, subject, onLost),
       enable: (verb, pattern, options = {}) => new PrincipalEnabling(decisions, verb, pattern, options),

@@ -48,6 +48,8 @@ export interface BrokerOptions {
   readonly clock: Clock;
   readonly limits: Pick<Limits, "inFlight" | "queue" | "concurrency"> & KeepingLimits;
   readonly observer?: Observer | undefined;
+  /** Bytes that this broker keeps together with others. Default: bytes of its own. */
+  readonly kept?: KeptRequests | undefined;
 }
 
 const READY = Promise.resolve();
@@ -69,7 +71,7 @@ export class Broker {
   constructor(options: BrokerOptions) {
     this.#clock = options.clock;
     this.#limits = options.limits;
-    this.#kept = new KeptRequests(options.limits);
+    this.#kept = options.kept ?? new KeptRequests(options.limits);
     this.#observer = options.observer;
     this.#endings = new SlicedWork((callback) => options.clock.after(0, callback));
     const expired = (row: InFlight): void => this.#settlement.settle(row, EXPIRED, DEADLINE);

@@ -3,6 +3,7 @@
  * The gateway reads, checks, bounds and logs its requests, and writes its answers.
  */
 import type { Admitted } from "../access/admission.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Failure } from "../message/failure.ts";
 
 export interface HttpApi {
@@ -19,7 +20,7 @@ export interface HttpApi {
    */
   subjectOf?(path: string): string | Failure | undefined;
   /** A request for such a subject is about to be made. */
-  announce?(subject: string, caller: string): void;
+  announce?(subject: string, caller: string, tenantEngine: Engine): void;
   /** True for paths whose requests, whatever their method, `take` answers. */
   claims(path: string): boolean;
   /** A path of the API as a log may show it: without ids that are all one needs. Other paths as they are. */

@@ -1,5 +1,4 @@
 /** What routes the messages of a hub: its own broker, another hub, or an engine of the user's. */
-import type { BrokerStats } from "../broker/stats.ts";
 import { CountingEngine } from "../engine/counting-engine.ts";
 import type { EngineAt } from "../engine/engine-at.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -11,15 +10,9 @@ import type { Check } from "../message/options.ts";
 import { urlText } from "../message/url-text.ts";
 import type { Observer } from "../observe/observer.ts";
 import { sideChannels } from "../session/side-channels/side-channels.ts";
+import { Tenants } from "./tenants.ts";
 import type { OpenStreams } from "../stream/open-streams.ts";
 import { TransportRegistry } from "../transport/registry.ts";
-
-/** An engine, and what it counts. */
-export interface HubEngine extends Engine {
-  readonly stats: Readonly<BrokerStats>;
-  readonly inFlight: number;
-  readonly keptBytes: number;
-}
 
 export interface OpenEngineOptions {
   readonly limits: Limits;
@@ -44,18 +37,22 @@ export const anEngine: Check = (value) => {
 };
 
 /**
- * Opens the engine of a hub. Another hub need not be there yet: until it is, requests fail as `NOT_CONNECTED`. Rejects with a
+ * Opens the engines of a hub. Another hub need not be there yet: until it is, requests fail as `NOT_CONNECTED`. Rejects with a
  * TypeError for a URL that is none.
  */
-export async function openEngine(
+export async function openEngines(
   chosen: string | EngineAt | Engine | undefined,
   options: OpenEngineOptions,
-): Promise<HubEngine> {
+): Promise<Tenants> {
   const { limits, observer } = options;
-  if (chosen === undefined) return new LocalEngine({ limits, observer });
-  if (isEngine(chosen)) return new CountingEngine(chosen, observer);
+  if (chosen === undefined) {
+    const main = new LocalEngine({ limits, observer });
+    return new Tenants(main, () => new LocalEngine({ limits, observer, sharesWith: main }));
+  }
+  if (isEngine(chosen)) return new Tenants(new CountingEngine(chosen, observer), undefined);
   const at = typeof chosen === "string" ? { url: chosen } : chosen;
-  return new CountingEngine(await connectTo(at, options), undefined); // it tells observers itself
+  const remote = await connectTo(at, options);
+  return new Tenants(new CountingEngine(remote, undefined), undefined); // it tells observers itself
 }
 
 async function connectTo({ url, tls, token }: EngineAt, options: OpenEngineOptions): Promise<Engine> {

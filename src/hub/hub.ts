@@ -31,7 +31,8 @@ import { OpenStreams, STREAM_GRACE_MS } from "../stream/open-streams.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { checkEntries, checkHubConfig, entryOf } from "./check-options.ts";
 import { GatewayList, type OpenGateway } from "./gateway-list.ts";
-import { openEngine, type HubEngine } from "./hub-engine.ts";
+import { openEngines } from "./hub-engine.ts";
+import type { Tenants } from "./tenants.ts";
 import { LoopWatch, type LoopDelay } from "./loop-delay.ts";
 import { MemoryRelief, processMemory } from "./memory-relief.ts";
 
@@ -102,7 +103,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   const { transports } = config;
   const openStreams = new OpenStreams();
   const access = await openAccessOf(config, onError);
-  const engine = await openEngine(config.engine, {
+  const tenants = await openEngines(config.engine, {
     limits,
     observer,
     name,
@@ -111,8 +112,10 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     openStreams,
   });
   const gateways = new GatewayList(onError);
-  const admission = createAdmission(engine, { access, limits, observer, onError });
-  const hub = new RunningHub(engine, gateways, access, {
+  const { main: engine } = tenants;
+  const engineOf = (tenant: string): Engine => tenants.of(tenant);
+  const admission = createAdmission(engine, { access, engineOf, limits, observer, onError });
+  const hub = new RunningHub(tenants, gateways, access, {
     timeoutMs: limits.timeout,
     codecs,
     objects: nodeObjects,
@@ -142,7 +145,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
 const LAST_WORDS_MS = 1_000;
 
 class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
-  readonly #engine: HubEngine;
+  readonly #tenants: Tenants;
   readonly #gateways: GatewayList;
   readonly #access: Access | undefined;
   readonly #relief: MemoryRelief;
@@ -150,14 +153,14 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
   #ending: Promise<void> | undefined;
 
   constructor(
-    engine: HubEngine,
+    tenants: Tenants,
     gateways: GatewayList,
     access: Access | undefined,
     options: EnginePeerOptions,
   ) {
-    super(engine, options);
+    super(tenants.main, options);
     this.#access = access;
-    this.#engine = engine;
+    this.#tenants = tenants;
     this.#gateways = gateways;
     const release = (): void => {
       gateways.trim();
@@ -179,10 +182,10 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
   stats(): HubStats {
     const gateways = this.#gateways.stats();
     return {
-      ...this.#engine.stats,
-      inFlight: this.#engine.inFlight,
+      ...this.#tenants.stats,
+      inFlight: this.#tenants.inFlight,
       loopDelay: this.#loop.take(),
-      keptBytes: this.#engine.keptBytes,
+      keptBytes: this.#tenants.keptBytes,
       ...builtInStats(gateways),
       gateways,
     };
@@ -201,7 +204,7 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
       options,
       () => drained,
       async () => {
-        await this.#engine.close(OVERDUE);
+        await this.#tenants.close(OVERDUE);
         this.#gateways.abandon(OVERDUE);
         await this.within(
           { graceMs: LAST_WORDS_MS },
@@ -215,7 +218,7 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
 
   async #drained(options: DrainOptions): Promise<void> {
     await this.#gateways.drain(); // first: what has come in may still need the engine
-    await this.#engine.drain();
+    await this.#tenants.drain();
     const { streamGraceMs = STREAM_GRACE_MS } = options;
     await Promise.all([this.streamsEnded(options), this.#gateways.streamsEnded(streamGraceMs)]);
   }
@@ -228,7 +231,7 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
   async #end(): Promise<void> {
     this.#relief.stop();
     this.#loop.stop();
-    await Promise.all([this.#gateways.close("before engine"), super.close()]);
+    await Promise.all([this.#gateways.close("before engine"), super.close(), this.#tenants.close()]);
     await this.#gateways.close("after engine");
     await this.#access?.close?.();
   }

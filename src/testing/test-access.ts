@@ -1,5 +1,11 @@
 import { LintelError } from "../message/failure.ts";
-import type { Access, Credentials, Principal, Verb } from "../access/access.ts";
+import {
+  DEFAULT_TENANT,
+  type Access,
+  type Credentials,
+  type Principal,
+  type Verb,
+} from "../access/access.ts";
 
 export interface TestAccessOptions {
   /** What is allowed. Default: nothing is. */
@@ -29,7 +35,7 @@ export class TestAccess implements Access {
 
   /** The principal of a token; without one, of whoever shows none. */
   static principal(token = "nobody"): Principal {
-    return { id: token, tenant: "test", role: "test" };
+    return { id: token, tenant: DEFAULT_TENANT, role: "test" };
   }
 
   authenticate(credentials: Credentials): Principal | Promise<Principal> {

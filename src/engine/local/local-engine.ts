@@ -1,4 +1,5 @@
 import { Broker } from "../../broker/broker.ts";
+import { KeptRequests } from "../../broker/kept-requests.ts";
 import type { BrokerStats } from "../../broker/stats.ts";
 import { systemClock, type Clock } from "../../runtime/clock.ts";
 import type {
@@ -24,6 +25,8 @@ export interface LocalEngineOptions {
   readonly clock?: Clock;
   /** Called with every event. It must not throw. */
   readonly observer?: Observer | undefined;
+  /** An engine whose bound on bytes of requests this one shares. Default: it has a bound of its own. */
+  readonly sharesWith?: LocalEngine | undefined;
 }
 
 /** Routes messages inside this process, on the embedded broker. */
@@ -39,13 +42,18 @@ export class LocalEngine implements Engine {
   };
   readonly clock: Clock;
   readonly #broker: Broker;
+  readonly #kept: KeptRequests;
   #closed = false;
 
   constructor(options: LocalEngineOptions = {}) {
     this.clock = options.clock ?? systemClock;
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const { sharesWith } = options;
+    this.#kept = sharesWith === undefined ? new KeptRequests(limits) : sharesWith.#kept;
     this.#broker = new Broker({
       clock: this.clock,
-      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      limits,
+      kept: this.#kept,
       observer: options.observer,
     });
   }

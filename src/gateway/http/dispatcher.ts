@@ -383,7 +383,9 @@ export class Dispatcher implements Sink {
 /** Tells an API of a request for one of its subjects, if it may be made: before it is. */
 function announce({ admitted, connection }: Exchange, { api, route: { subject } }: Target): void {
   const decision = admitted.check("request", subject);
-  if (decision === undefined) api?.announce?.(subject, connection.caller);
+  if (decision === undefined) api?.announce?.(subject, connection.caller, admitted.tenantEngine);
   else if (decision instanceof Promise)
-    void decision.then((why) => why === undefined && api?.announce?.(subject, connection.caller));
+    void decision.then(
+      (why) => why === undefined && api?.announce?.(subject, connection.caller, admitted.tenantEngine),
+    );
 }

@@ -74,7 +74,9 @@ export class JobsGateway implements Gateway, HttpApi {
   readonly precedesRoutes: boolean;
   readonly #settings: JobsSettings;
   readonly #table: JobTable;
-  readonly #services: PullWorkers;
+  /** Of each tenant, by its engine. */
+  readonly #services = new Map<Engine, PullWorkers>();
+  readonly #maxServices: SharedBound;
   readonly #observer: Observer | undefined;
   readonly #host: PollHost;
   /** Polls that have jobs. */
@@ -98,7 +100,11 @@ export class JobsGateway implements Gateway, HttpApi {
     const { maxPolls, maxServices } = this.#settings;
     const share = (limit: number): SharedBound =>
       new SharedBound(limit, shareOf(limit, callerShare, LEAST_SHARE));
-    this.#services = new PullWorkers(engine, this.#table, this.#settings, observer, share(maxServices));
+    this.#maxServices = share(maxServices);
+    this.#services.set(
+      engine,
+      new PullWorkers(engine, this.#table, this.#settings, observer, this.#maxServices),
+    );
     const atEndOfTurn = deferToEndOfTick();
     const waits = new DeadlineTable<Wait>(
       clock,
@@ -127,11 +133,12 @@ export class JobsGateway implements Gateway, HttpApi {
 
   /** Workers have to reach the port to answer what they have, and to fetch what is queued for them. */
   get needsPort(): boolean {
-    return this.#services.isUsed;
+    return [...this.#services.values()].some(({ isUsed }) => isUsed);
   }
 
   stats(): JobsStats {
-    return { polls: this.#host.waits.size, services: this.#services.size, jobs: this.#table.size };
+    const services = [...this.#services.values()].reduce((sum, { size }) => sum + size, 0);
+    return { polls: this.#host.waits.size, services, jobs: this.#table.size };
   }
 
   subjectOf(path: string): string | Failure | undefined {
@@ -139,8 +146,8 @@ export class JobsGateway implements Gateway, HttpApi {
     return this.#subjectOf(path.slice(SERVICE.length)) ?? NO_NAME;
   }
 
-  announce(subject: string, caller: string): void {
-    if (this.#settings.compat === "astrohub") this.#services.open(subject, caller);
+  announce(subject: string, caller: string, tenantEngine: Engine): void {
+    if (this.#settings.compat === "astrohub") this.#servicesOf(tenantEngine).open(subject, caller);
   }
 
   claims(path: string): boolean {
@@ -175,10 +182,26 @@ export class JobsGateway implements Gateway, HttpApi {
   close(): Promise<void> {
     this.#refusal = failure("CLOSED", "the hub was closed");
     for (const poll of this.#waiting()) poll.refuse(this.#refusal);
-    this.#services.close(this.#refusal);
+    for (const services of this.#services.values()) services.close(this.#refusal);
     this.#host.waits.stop();
     this.#table.close();
     return Promise.resolve();
+  }
+
+  #servicesOf(engine: Engine): PullWorkers {
+    let services = this.#services.get(engine);
+    if (services === undefined) {
+      services = new PullWorkers(
+        engine,
+        this.#table,
+        this.#settings,
+        this.#observer,
+        this.#maxServices,
+        true,
+      );
+      this.#services.set(engine, services);
+    }
+    return services;
   }
 
   #waiting(): HttpPoll[] {
@@ -229,7 +252,7 @@ export class JobsGateway implements Gateway, HttpApi {
   }
 
   #begin(call: HttpCall, subject: string, options: PollOptions): Failure | undefined {
-    const service = this.#services.open(subject, call.caller);
+    const service = this.#servicesOf(call.admitted.tenantEngine).open(subject, call.caller);
     if ("code" in service) return service;
     const poll = new HttpPoll(this.#host, service, call, options);
     if (!poll.begin())

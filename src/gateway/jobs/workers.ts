@@ -33,13 +33,17 @@ export class PullWorkers {
   readonly #bound: SharedBound;
   #sweep: unknown;
 
-  /** `bound` is on those that are polled and not configured. Throws `OPTION_UNSUPPORTED` for what the engine cannot keep. */
+  /**
+   * `bound` is on those that are polled and not configured. Those that are configured begin at once, or with `isLate` when they
+   * are polled. Throws `OPTION_UNSUPPORTED` for what the engine cannot keep.
+   */
   constructor(
     engine: Engine,
     table: JobTable,
     settings: JobsSettings,
     observer: Observer | undefined,
     bound: SharedBound,
+    isLate = false,
   ) {
     this.#bound = bound;
     this.#engine = engine;
@@ -47,6 +51,7 @@ export class PullWorkers {
     this.#settings = settings;
     this.#observer = observer;
     for (const [subject, options] of settings.services) {
+      if (isLate) continue;
       checkDelivery(engine, subject, options);
       this.#begin(this.#configured, subject, options);
     }

@@ -11,7 +11,7 @@ import type { DescriptorChannels } from "../../session/side-channels/descriptor-
 import type { SessionLimits } from "../../session/options.ts";
 import type { Flusher } from "../../session/outbox.ts";
 import type { Backpressure } from "./backpressure.ts";
-import type { FanOut } from "./fan-out.ts";
+import type { FanOuts } from "./fan-outs.ts";
 import type { FullSessions } from "./full-sessions.ts";
 import type { SessionShare } from "./session-shares.ts";
 import type { PublicationDrops } from "./slow-consumer.ts";
@@ -20,7 +20,7 @@ export interface ConnectionOptions {
   /** Decides which callers are admitted. */
   readonly admission: Admission;
   readonly engine: Engine;
-  readonly fanOut: FanOut;
+  readonly fanOuts: FanOuts;
   readonly flusher: Flusher;
   /** Counts the streams of all sessions. */
   readonly openStreams: OpenStreams;

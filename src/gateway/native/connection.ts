@@ -64,7 +64,7 @@ export class NativeConnection
   constructor(connection: Connection, options: ConnectionOptions) {
     const { admission } = options;
     this.#principal = new SessionPrincipal(connection, admission, (why) => this.session.fail(why)); // P-145
-    this.#subscriptions = new SessionSubscriptions(options.fanOut, this.#principal);
+    this.#subscriptions = new SessionSubscriptions(options.fanOuts, this.#principal);
     this.#options = options;
     this.session = new Session<Route>(connection, {
       role: "acceptor",

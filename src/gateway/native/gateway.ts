@@ -14,7 +14,7 @@ import { deferToEndOfTick } from "../../runtime/defer-to-end-of-tick.ts";
 import { TransportRegistry } from "../../transport/registry.ts";
 import type { Connection, ListenAt, TlsOptions } from "../../transport/transport.ts";
 import type { Gateway, GatewayContext } from "../gateway.ts";
-import { FanOut } from "./fan-out.ts";
+import { FanOuts } from "./fan-outs.ts";
 import type { Backpressure } from "./backpressure.ts";
 import { FullSessions } from "./full-sessions.ts";
 import { NativeConnection } from "./connection.ts";
@@ -78,7 +78,7 @@ export class NativeGateway implements Gateway {
   readonly #later = deferToEndOfTick();
   /** What sessions that have ended leave behind. */
   readonly #endings = new SlicedWork(this.#later);
-  readonly #fanOut: FanOut;
+  readonly #fanOuts: FanOuts;
   readonly #lanes = new DescriptorChannels();
   readonly #fullSessions: FullSessions<Backpressure>;
   readonly #connections = new Set<NativeConnection>();
@@ -98,7 +98,7 @@ export class NativeGateway implements Gateway {
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#fullSessions = new FullSessions(this.#limits.sessionBuffers);
-    this.#fanOut = new FanOut(engine, this.#flusher);
+    this.#fanOuts = new FanOuts(this.#flusher);
     this.#shares = new SessionShares(this.#limits);
     this.#drops = new PublicationDrops(options.observer);
     const { transports = new TransportRegistry(), tls } = options;
@@ -136,7 +136,7 @@ export class NativeGateway implements Gateway {
       onGreeted: () => this.#greeting.delete(session),
       admission: this.#admission,
       engine: this.#engine,
-      fanOut: this.#fanOut,
+      fanOuts: this.#fanOuts,
       flusher: this.#flusher,
       openStreams: this.#openStreams,
       endings: this.#endings,

@@ -13,6 +13,8 @@ const GATEWAY = "native";
 export class SessionPrincipal {
   /** What all it asks for goes to. */
   engine: Engine;
+  /** What the sessions of its tenant share is on this one, once `check` has allowed it. */
+  tenantEngine: Engine;
   readonly #connection: Connection;
   readonly #admission: Admission;
   readonly #onEnded: (why: Failure) => void;
@@ -28,6 +30,7 @@ export class SessionPrincipal {
     this.#onEnded = onEnded;
     this.#admitted = admission.everyone; // nothing is asked of it before it was admitted
     this.engine = admission.everyone.engine;
+    this.tenantEngine = admission.everyone.tenantEngine;
   }
 
   /** For observers. */
@@ -86,6 +89,7 @@ export class SessionPrincipal {
     this.#admitted = admitted;
     this.#origin = undefined;
     this.engine = admitted.engine;
+    this.tenantEngine = admitted.tenantEngine;
     if (!this.#isOver) this.#unwatch = admitted.watch(this.#onEnded);
     return undefined;
   }

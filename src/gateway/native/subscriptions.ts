@@ -1,6 +1,7 @@
 import type { Failure } from "../../message/failure.ts";
 import type { Overflow } from "../../message/overflow.ts";
 import type { FanOut, FanOutTarget, SessionListener } from "./fan-out.ts";
+import type { FanOuts } from "./fan-outs.ts";
 import type { SessionPrincipal } from "./session-principal.ts";
 
 interface Subscribed {
@@ -12,13 +13,18 @@ interface Subscribed {
 
 /** What one session subscribes to, by its numbers of registrations. */
 export class SessionSubscriptions {
-  readonly #fanOut: FanOut;
+  readonly #fanOuts: FanOuts;
   readonly #principal: SessionPrincipal;
   readonly #subscribed = new Map<number, Subscribed>();
 
-  constructor(fanOut: FanOut, principal: SessionPrincipal) {
-    this.#fanOut = fanOut;
+  constructor(fanOuts: FanOuts, principal: SessionPrincipal) {
+    this.#fanOuts = fanOuts;
     this.#principal = principal;
+  }
+
+  /** Of the tenant, which does not change once the session was admitted. */
+  get #fanOut(): FanOut {
+    return this.#fanOuts.of(this.#principal.tenantEngine);
   }
 
   get size(): number {
