@@ -247,8 +247,12 @@ export class Outbox {
 
   #send(slab: Uint8Array, bytes: Uint8Array): void {
     this.handedOver += bytes.length;
-    if (this.#connection.send(bytes)) {
-      this.#flusher.giveSlab(slab);
+    const isLent = bytes.length >= LARGE_FRAME && this.#connection.lend !== undefined;
+    const goesOn = isLent
+      ? this.#connection.lend!(bytes, () => this.#flusher.giveSlab(slab))
+      : this.#connection.send(bytes);
+    if (goesOn) {
+      if (!isLent) this.#flusher.giveSlab(slab);
     } else {
       this.#held = slab;
       this.#blocked = true;

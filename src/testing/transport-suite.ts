@@ -154,6 +154,26 @@ function carrying(options: TransportSuiteOptions): void {
     await listener.close();
   });
 
+  test("what is lent arrives as it was, though a buffer that is free again is written to", async (t) => {
+    await withPair(options, async ({ dialed, accepted }) => {
+      const { connection } = accepted;
+      if (connection.lend === undefined) return t.skip("the transport copies nothing");
+      const free: Buffer[] = [];
+      const expected: Buffer[] = [];
+      let freed = 0;
+      for (let round = 0; round < 64; round++) {
+        const buffer = (free.pop() ?? Buffer.alloc(CHUNK)).fill(round);
+        expected.push(Buffer.from(buffer));
+        if (connection.lend(buffer, () => (freed = free.push(buffer)))) continue;
+        await accepted.drain();
+        free.push(buffer);
+      }
+      await dialed.until(() => dialed.length === 64 * CHUNK);
+      assert.ok(dialed.bytes().equals(Buffer.concat(expected)));
+      return assert.ok(freed > 0, "no buffer was freed");
+    });
+  });
+
   test("an accepted connection that is not read holds the other end back, and goes on where it was", async (t) => {
     await withPair(options, async ({ dialed, accepted }) => {
       const { connection } = accepted;

@@ -46,6 +46,19 @@ export class SendWindow {
     return !full;
   }
 
+  /** As `Connection.lend`. */
+  lend(bytes: Uint8Array, freed: () => void): boolean {
+    const stream = this.#stream;
+    const size = bytes.length;
+    if (this.#pending + size >= WINDOW || !stream.writable || stream.destroyed) return this.send(bytes);
+    this.#pending += size;
+    stream.write(bytes, (error) => {
+      if (!error) freed();
+      this.#sent(size, error);
+    });
+    return true;
+  }
+
   /** Bytes that were sent and are not gone yet. */
   get unsent(): number {
     return this.#pending;

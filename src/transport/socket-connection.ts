@@ -3,6 +3,7 @@ import type { PeerIdentity } from "../message/peer-identity.ts";
 import { copyOf } from "../message/bytes.ts";
 import { SlicedWork } from "../runtime/sliced-work.ts";
 import { SocketReads, takeOver, unsentOf } from "./socket-reads.ts";
+import { YoungGarbage } from "./young-garbage.ts";
 import type { Connection, ConnectionHandler, DescriptorPassing } from "./transport.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -38,6 +39,7 @@ export function closeInSlices(): SlicedWork {
 /** A connection over a stream socket: what TCP, TLS and unix sockets share. */
 export class SocketConnection implements Connection {
   readonly remote: string;
+  lend?: (bytes: Uint8Array, freed: () => void) => boolean;
   readonly sendBoth?: (bytes: Uint8Array, body: Uint8Array) => boolean;
   readonly descriptors: DescriptorPassing | undefined;
   readonly #identify: (() => PeerIdentity) | undefined;
@@ -72,6 +74,7 @@ export class SocketConnection implements Connection {
     this.#closing = closing;
     this.remote = remote;
     if (window === 0) this.sendBoth = (bytes, body) => this.#sendBoth(bytes, body);
+    else this.lend = (bytes, freed) => this.#lend(bytes, freed);
     this.descriptors = descriptors;
     socket.on("error", (error) => {
       this.#error = explain(error); // 'close' follows and reports it
@@ -107,7 +110,7 @@ export class SocketConnection implements Connection {
     const socket = this.#socket;
     const reads = this.#reads;
     this.#handler = handler;
-    if (reads === undefined) socket.on("data", (chunk: Buffer) => handler.data(chunk, true));
+    if (reads === undefined) this.#readAsNode(handler);
     else reads.receive = (bytes, isOffered) => handler.data(bytes, isOffered) === true;
     socket.resume();
     socket.on("end", () => {
@@ -123,6 +126,14 @@ export class SocketConnection implements Connection {
     else socket.on("close", over);
   }
 
+  #readAsNode(handler: ConnectionHandler): void {
+    const garbage = new YoungGarbage();
+    this.#socket.on("data", (chunk: Buffer) => {
+      garbage.add(chunk.length);
+      handler.data(chunk, true);
+    });
+  }
+
   send(bytes: Uint8Array): boolean {
     const socket = this.#socket;
     if (!socket.writable || this.#hasLeft) return true; // 'close' is on its way; the bytes have nowhere to go
@@ -132,6 +143,21 @@ export class SocketConnection implements Connection {
     }
     socket.write(bytes);
     return this.#isDone();
+  }
+
+  #lend(bytes: Uint8Array, freed: () => void): boolean {
+    const socket = this.#socket;
+    if (!socket.writable || this.#hasLeft) return true;
+    if (socket.writableLength + bytes.length > this.#window) {
+      socket.write(bytes);
+      const isDone = this.#isDone();
+      if (isDone) freed();
+      return isDone;
+    }
+    socket.write(bytes, (error) => {
+      if (!error) freed();
+    });
+    return true;
   }
 
   #sendBoth(bytes: Uint8Array, body: Uint8Array): boolean {

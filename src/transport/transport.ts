@@ -75,6 +75,11 @@ export interface Connection {
    * nothing may be sent until `drained`.
    */
   send(bytes: Uint8Array): boolean;
+  /**
+   * As `send`, without a copy: where it returns true the buffer may be reused once `freed` is called, which it is not if the
+   * connection is over first. Left out where `send` copies nothing.
+   */
+  lend?(bytes: Uint8Array, freed: () => void): boolean;
   /** As `send`, of `bytes` with `body` behind them, in one go. Only where neither is copied on the way. */
   readonly sendBoth?: (bytes: Uint8Array, body: Uint8Array) => boolean;
   /**

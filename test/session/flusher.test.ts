@@ -78,3 +78,23 @@ test("many sessions that write a little take little memory, and lose nothing whe
     assert.ok(sent.length <= 3, `${sent.length} writes`);
   }
 });
+
+test("a large slab is lent, and used again when it is free; a small one is copied", () => {
+  const loop = new Loop();
+  const { connection, sent } = endpoint();
+  const lent: { bytes: Uint8Array; freed: () => void }[] = [];
+  connection.lend = (bytes, freed) => lent.push({ bytes, freed }) > 0;
+  const outbox = new Outbox(connection, loop.flusher);
+  const send = (size: number): void => {
+    outbox.append(new Uint8Array(size));
+    while (loop.turn());
+  };
+  send(10);
+  assert.deepEqual([sent.length, lent.length], [1, 0]);
+  for (let count = 0; count < 2; count++) send(20_000);
+  assert.equal(lent.length, 2);
+  assert.notEqual(lent[0]!.bytes.buffer, lent[1]!.bytes.buffer, "it is not free yet");
+  lent[1]!.freed();
+  send(20_000);
+  assert.equal(lent[2]!.bytes.buffer, lent[1]!.bytes.buffer);
+});

@@ -52,6 +52,10 @@ export class AcceptedConnection implements Connection {
     return this.#window.send(bytes);
   }
 
+  lend(bytes: Uint8Array, freed: () => void): boolean {
+    return this.#window.lend(bytes, freed);
+  }
+
   read(going: boolean): void {
     this.#isReading = going;
     if (going) this.#upload?.resume();

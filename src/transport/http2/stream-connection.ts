@@ -57,6 +57,10 @@ export class StreamConnection implements Connection {
     return this.#window.send(bytes);
   }
 
+  lend(bytes: Uint8Array, freed: () => void): boolean {
+    return this.#window.lend(bytes, freed);
+  }
+
   read(going: boolean): void {
     if (going) this.#stream.resume();
     else this.#stream.pause();
