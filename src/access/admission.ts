@@ -4,6 +4,8 @@ import type { EnabledVerb, Enabler, Enabling, Endable } from "../message/deliver
 import { LintelError, failure, toFailure, type Failure } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
 import type { Observer } from "../observe/observer.ts";
+import { deferToEndOfTick } from "../runtime/defer-to-end-of-tick.ts";
+import { SlicedWork } from "../runtime/sliced-work.ts";
 import {
   DEFAULT_TENANT,
   isSame,
@@ -15,6 +17,7 @@ import {
 import { Decisions, within, type Decision, type DecisionOptions } from "./decisions.ts";
 import { Enablement } from "./enablement.ts";
 import { PrincipalEnabling, openEnabler, ownEnabler } from "./enabling.ts";
+import { LivePrincipals } from "./live-principals.ts";
 import { GuardedEngine } from "./guarded-engine.ts";
 import { EVERYONE, openAccess } from "./open-access.ts";
 import { WaitingRequests } from "./waiting-requests.ts";
@@ -46,6 +49,8 @@ export interface Admitted {
   enable(verb: EnabledVerb, pattern: string, options?: Endable): Enabling;
   /** Calls back once, when the credentials expire or are revoked. Returns a function that makes it not call. */
   watch(listener: (why: Failure) => void): () => void;
+  /** Why the credentials are no longer good; undefined while they are. For those that `Admission.onEnded` calls. */
+  readonly ended: Failure | undefined;
 }
 
 /** The one place where gateways get principals from. */
@@ -61,9 +66,21 @@ export interface Admission {
    * than `limits.helloTimeout`.
    */
   admit(credentials: Credentials): Admitted | Promise<Admitted>;
+  /**
+   * Calls back after credentials have expired or were revoked, once for all that did so together. A gateway that holds much
+   * for principals looks then for what is held for one that has `ended`, instead of watching for each request. Listeners
+   * are called in the order in which they came. Returns a function that makes it not call.
+   */
+  onEnded(listener: () => void): () => void;
 }
 
-export interface AdmissionOptions extends Partial<Omit<DecisionOptions, "access" | "clock" | "timeoutMs">> {
+/** The admission of a hub, which closes it. */
+export interface HubAdmission extends Admission {
+  /** No credentials expire any more. */
+  close(): void;
+}
+
+export interface AdmissionOptions extends Partial<Pick<DecisionOptions, "timeOfDay" | "onError">> {
   readonly access?: Access | undefined;
   readonly limits: Limits;
   /**
@@ -75,14 +92,14 @@ export interface AdmissionOptions extends Partial<Omit<DecisionOptions, "access"
   readonly observer?: Observer | undefined;
 }
 
-/** Principals that have no session and are remembered all the same: most come again soon. */
+/** Principals that are remembered though nothing is under way for them: most come again soon. */
 const REMEMBERED = 1_024;
-/** So many of them are looked at for one that can be forgotten. */
-const LOOKED_AT = 64;
+/** Times that credentials are looked at when others are revoked meanwhile. */
+const ATTEMPTS = 3;
 /** The members of principals that are equal when these are. */
 const PLAIN: ReadonlySet<string> = new Set(["id", "tenant", "role", "expiresAt"]);
 
-export function createAdmission(engine: Engine, options: AdmissionOptions): Admission {
+export function createAdmission(engine: Engine, options: AdmissionOptions): HubAdmission {
   const { access = openAccess } = options;
   return access === openAccess ? openAdmission(engine) : new CheckedAdmission(engine, access, options);
 }
@@ -90,7 +107,7 @@ export function createAdmission(engine: Engine, options: AdmissionOptions): Admi
 const ignore = (): void => undefined;
 
 /** Lets everybody in. */
-export function openAdmission(engine: Engine): Admission {
+export function openAdmission(engine: Engine): HubAdmission {
   const everyone: Admitted = {
     principal: EVERYONE,
     engine,
@@ -99,8 +116,10 @@ export function openAdmission(engine: Engine): Admission {
     hold: () => undefined,
     enable: (verb, pattern) => openEnabler.enable(verb, pattern),
     watch: () => ignore,
+    ended: undefined,
   };
-  return { isOpen: true, everyone, enabler: openEnabler, admit: () => everyone };
+  const admit = (): Admitted => everyone;
+  return { isOpen: true, everyone, enabler: openEnabler, admit, onEnded: () => ignore, close: ignore };
 }
 
 /** As `admit`, and never throws or rejects: a failure says why the other end is not let in. */
@@ -117,7 +136,7 @@ export function tryAdmit(
   }
 }
 
-class CheckedAdmission implements Admission {
+class CheckedAdmission implements HubAdmission {
   readonly isOpen = false;
   readonly everyone: Admitted;
   readonly enabler: Enabler;
@@ -127,10 +146,16 @@ class CheckedAdmission implements Admission {
   readonly #waiting = new Map<Engine, WaitingRequests>();
   readonly #waitingIn: (engine: Engine) => WaitingRequests;
   readonly #options: DecisionOptions;
-  /** Those that were seen, by what makes them equal; the one that came last at the end. */
+  /** Those that came last, by what makes them equal; the last one at the end. */
   readonly #known = new Map<string | Principal, Decisions>();
   /** By tenant. */
   readonly #enablements = new Map<string, Enablement>();
+  readonly #principals: LivePrincipals;
+  readonly #onEnded = new Set<() => void>();
+  /** They are about to be called. */
+  #isTelling = false;
+  /** Times that principals were revoked. */
+  #revocations = 0;
 
   constructor(
     engine: Engine,
@@ -146,7 +171,10 @@ class CheckedAdmission implements Admission {
       timeOfDay,
       timeoutMs: limits.helloTimeout,
       onError: onError ?? (() => undefined),
+      onEnded: () => this.#tell(),
+      endings: new SlicedWork(deferToEndOfTick()),
     };
+    this.#principals = new LivePrincipals(engine.clock, timeOfDay);
     this.enabler = ownEnabler(this.#enablementOf(EVERYONE.tenant));
     const stranger = new Decisions(EVERYONE, this.#enablementOf(EVERYONE.tenant), this.#options);
     stranger.end(failure("UNAUTHENTICATED"));
@@ -154,8 +182,9 @@ class CheckedAdmission implements Admission {
     access.onRevoked?.((principal) => this.#revoke(principal));
   }
 
-  admit(credentials: Credentials): Admitted | Promise<Admitted> {
+  admit(credentials: Credentials, attempts = ATTEMPTS): Admitted | Promise<Admitted> {
     const { access } = this.#options;
+    const revocations = this.#revocations;
     let principal: Principal | Promise<Principal>;
     try {
       principal = access.authenticate(credentials);
@@ -164,11 +193,26 @@ class CheckedAdmission implements Admission {
     }
     if (!isPromise(principal)) return this.#admitted(principal, credentials);
     return within(principal, this.#options).then(
-      (known) => this.#admitted(known, credentials),
+      (known) => {
+        if (revocations === this.#revocations) return this.#admitted(known, credentials);
+        // It may be this one that was revoked while its credentials were looked at.
+        if (attempts > 1) return this.admit(credentials, attempts - 1);
+        throw LintelError.of("ACCESS_UNAVAILABLE", "credentials are being revoked; try again");
+      },
       (error: unknown) => {
         throw this.#refusal(error, credentials);
       },
     );
+  }
+
+  onEnded(listener: () => void): () => void {
+    this.#onEnded.add(listener);
+    return () => void this.#onEnded.delete(listener);
+  }
+
+  close(): void {
+    this.#principals.close();
+    this.#onEnded.clear();
   }
 
   #admitted(principal: Principal, credentials: Credentials): Admitted {
@@ -191,6 +235,9 @@ class CheckedAdmission implements Admission {
       hold: (verb, subject, onLost) => decisions.hold(verb, subject, onLost),
       enable: (verb, pattern, options = {}) => new PrincipalEnabling(decisions, verb, pattern, options),
       watch: (listener) => decisions.watch(listener),
+      get ended(): Failure | undefined {
+        return decisions.over;
+      },
     };
   }
 
@@ -203,8 +250,9 @@ class CheckedAdmission implements Admission {
       return known;
     }
     const decisions = new Decisions(principal, this.#enablementOf(principal.tenant), this.#options);
+    this.#principals.add(decisions);
     this.#known.set(key, decisions);
-    if (this.#known.size > REMEMBERED) this.#forgetOne();
+    if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value!);
     return decisions;
   }
 
@@ -214,25 +262,31 @@ class CheckedAdmission implements Admission {
     return enablement;
   }
 
-  /** Those that have sessions stay, and are looked at last the next time: they are as many as there are sessions. */
-  #forgetOne(): void {
-    let looked = 0;
-    for (const [key, decisions] of this.#known) {
-      this.#known.delete(key);
-      if (!decisions.isUsed) return;
-      this.#known.set(key, decisions);
-      if (++looked >= LOOKED_AT) return;
+  /** Once for all that end together, when the code that has ended them is through. */
+  #tell(): void {
+    if (this.#isTelling || this.#onEnded.size === 0) return;
+    this.#isTelling = true;
+    queueMicrotask(() => {
+      this.#isTelling = false;
+      for (const listener of this.#onEnded) this.#call(listener);
+    });
+  }
+
+  #call(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.#options.onError(error, "what ends the work of a principal");
     }
   }
 
   #revoke(revoked: Principal): void {
+    this.#revocations++;
     // Two keys of one name are two such objects, and one of them may go while the other stays.
     const isItself = keyOf(revoked) === revoked;
-    for (const [key, decisions] of [...this.#known]) {
+    for (const decisions of this.#principals.all()) {
       const { principal } = decisions;
-      if (isItself ? principal !== revoked : !isSame(principal, revoked)) continue;
-      this.#known.delete(key);
-      decisions.revoke();
+      if (isItself ? principal === revoked : isSame(principal, revoked)) decisions.revoke();
     }
   }
 

@@ -1,7 +1,7 @@
 /** What one principal may do, asked once for each verb and subject and remembered. The only place that calls `may`. */
 import { LintelError, failure, type Failure } from "../message/failure.ts";
-import { MAX_TIMEOUT } from "../message/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { SlicedWork } from "../runtime/sliced-work.ts";
 import type { Access, Principal, Verb } from "./access.ts";
 import type { Enablement } from "./enablement.ts";
 
@@ -43,6 +43,10 @@ export interface DecisionOptions {
   /** How long an `Access` may take for an answer. Milliseconds. */
   readonly timeoutMs: number;
   readonly onError: (error: unknown, where: string) => void;
+  /** Called when a principal has ended. */
+  readonly onEnded: () => void;
+  /** Tells those that watch, a turn's share at a time. */
+  readonly endings: SlicedWork;
 }
 
 interface Known {
@@ -74,7 +78,6 @@ export class Decisions {
   readonly #options: DecisionOptions;
   readonly #verbs = new Map<Verb, Remembered>();
   readonly #onEnded = new Set<(why: Failure) => void>();
-  #timer: unknown;
   /** Why nothing is allowed any more. */
   #over: Failure | undefined;
 
@@ -84,9 +87,9 @@ export class Decisions {
     this.enablement = enablement;
   }
 
-  /** True while something waits for its end. */
-  get isUsed(): boolean {
-    return this.#onEnded.size > 0;
+  /** True once it is known that the credentials are no longer good. */
+  get isOver(): boolean {
+    return this.#over !== undefined;
   }
 
   /** Why the credentials are not good any more; undefined while they are. */
@@ -136,13 +139,7 @@ export class Decisions {
     }
     const own = (why: Failure): void => listener(why);
     this.#onEnded.add(own);
-    this.#arm();
-    return () => {
-      this.#onEnded.delete(own);
-      if (this.#onEnded.size > 0) return;
-      this.#options.clock.clear(this.#timer);
-      this.#timer = undefined;
-    };
+    return () => void this.#onEnded.delete(own);
   }
 
   revoke(): void {
@@ -151,13 +148,24 @@ export class Decisions {
 
   /** Nothing is allowed from now on, and nothing is remembered. */
   end(why: Failure): void {
-    this.#over ??= why;
+    if (this.#over !== undefined) return;
+    this.#over = why;
     this.#verbs.clear();
-    this.#options.clock.clear(this.#timer);
-    this.#timer = undefined;
-    const listeners = [...this.#onEnded];
-    this.#onEnded.clear();
-    for (const listener of listeners) listener(why);
+    this.#options.onEnded();
+    if (this.#onEnded.size > 0) this.#options.endings.run(() => this.#tellOne(why));
+  }
+
+  /** Tells one that watches; false when it was the last. One that stops to watch meanwhile is not told. */
+  #tellOne(why: Failure): boolean {
+    const [listener] = this.#onEnded;
+    if (listener === undefined) return false;
+    this.#onEnded.delete(listener);
+    try {
+      listener(why);
+    } catch (error) {
+      this.#options.onError(error, "what watches a principal");
+    }
+    return this.#onEnded.size > 0;
   }
 
   /** A decision is good as long as it would be asked for in the same way. */
@@ -217,15 +225,6 @@ export class Decisions {
   #left(): number {
     const { expiresAt } = this.principal;
     return expiresAt === undefined ? Infinity : expiresAt - this.#options.timeOfDay();
-  }
-
-  #arm(): void {
-    const left = this.#left();
-    if (left === Infinity || this.#timer !== undefined) return;
-    this.#timer = this.#options.clock.after(Math.min(MAX_TIMEOUT, Math.max(1, left)), () => {
-      this.#timer = undefined;
-      if (this.over === undefined) this.#arm();
-    });
   }
 }
 

@@ -96,6 +96,11 @@ export class GuardedEngine implements Engine {
     return new PendingRegistration({ decision, check }, serve, this.supports);
   }
 
+  /** As `Admitted.watch`. */
+  watch(listener: (why: Failure) => void): () => void {
+    return this.#decisions.watch(listener);
+  }
+
   /** What was begun here ends with the engine behind it, which is not this one's to end. */
   drain(): Promise<void> {
     return Promise.resolve();

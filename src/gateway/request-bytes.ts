@@ -1,4 +1,5 @@
 /** Requests of a gateway that has bytes, wants bytes, and likes a promise better than speed. */
+import { GuardedEngine } from "../access/guarded-engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import { callerOfSession } from "../message/caller.ts";
 import type { Sink } from "../message/delivery.ts";
@@ -24,6 +25,8 @@ export interface BytesRequest {
   readonly signal?: AbortSignal;
 }
 
+const ignore = (): void => undefined;
+
 export interface BytesAnswer {
   readonly body: Uint8Array;
   readonly headers: MessageHeaders;
@@ -31,7 +34,7 @@ export interface BytesAnswer {
 
 /**
  * Sends a request to one worker. `engine` is the one that admission has given for the caller. Rejects with a LintelError:
- * the failure of the request, or `STREAMS_UNSUPPORTED` when the answer has streams.
+ * the failure of the request, `UNAUTHENTICATED` when the caller's credentials end before it does, or `STREAMS_UNSUPPORTED` when the answer has streams.
  */
 export function requestBytes(engine: Engine, request: BytesRequest): Promise<BytesAnswer> {
   return new Promise((resolve, reject) => {
@@ -39,14 +42,20 @@ export function requestBytes(engine: Engine, request: BytesRequest): Promise<Byt
     const route = engine.route(subject);
     const head = contentType === undefined ? "" : formatHeaders({ "content-type": contentType });
     const bytes = typeof body === "string" ? encodeUtf8(body) : body;
-    const settled = (): void => signal?.removeEventListener("abort", onAbort);
+    let unwatch = ignore;
+    const settled = (): void => {
+      signal?.removeEventListener("abort", onAbort);
+      unwatch();
+    };
     let handle = 0;
     const sink = new BytesSink(origin, resolve, reject, settled);
-    const onAbort = (): void => {
+    const withdraw = (why: Failure): void => {
       engine.cancel(handle);
-      sink.failed(0, failure("CALLER_GONE"));
+      sink.failed(0, why);
     };
-    if (signal?.aborted === true) return sink.failed(0, failure("CALLER_GONE"));
+    const onAbort = (): void => withdraw(failure("CALLER_GONE"));
+    if (signal?.aborted === true) return reject(LintelError.of("CALLER_GONE"));
+    if (engine instanceof GuardedEngine) unwatch = engine.watch(withdraw);
     signal?.addEventListener("abort", onAbort);
     handle = engine.request(route, Message.ofBytes(bytes, head, Format.typed), timeoutMs, sink, 0);
     if (signal?.aborted) engine.cancel(handle); // what the request itself set going has aborted it

@@ -115,7 +115,11 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   const { main: engine } = tenants;
   const engineOf = (tenant: string): Engine => tenants.of(tenant);
   const admission = createAdmission(engine, { access, engineOf, limits, observer, onError });
-  const hub = new RunningHub(tenants, gateways, access, {
+  const closeAccess = async (): Promise<void> => {
+    admission.close();
+    await access?.close?.();
+  };
+  const hub = new RunningHub(tenants, gateways, closeAccess, {
     timeoutMs: limits.timeout,
     codecs,
     objects: nodeObjects,
@@ -147,7 +151,7 @@ const LAST_WORDS_MS = 1_000;
 class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
   readonly #tenants: Tenants;
   readonly #gateways: GatewayList;
-  readonly #access: Access | undefined;
+  readonly #closeAccess: () => Promise<void>;
   readonly #relief: MemoryRelief;
   readonly #loop = new LoopWatch();
   #ending: Promise<void> | undefined;
@@ -155,11 +159,11 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
   constructor(
     tenants: Tenants,
     gateways: GatewayList,
-    access: Access | undefined,
+    closeAccess: () => Promise<void>,
     options: EnginePeerOptions,
   ) {
     super(tenants.main, options);
-    this.#access = access;
+    this.#closeAccess = closeAccess;
     this.#tenants = tenants;
     this.#gateways = gateways;
     const release = (): void => {
@@ -233,7 +237,7 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
     this.#loop.stop();
     await Promise.all([this.#gateways.close("before engine"), super.close(), this.#tenants.close()]);
     await this.#gateways.close("after engine");
-    await this.#access?.close?.();
+    await this.#closeAccess();
   }
 }
 

@@ -194,7 +194,7 @@ export class GrpcGateway implements Gateway, GrpcContext {
     } else if (path === WORK) {
       this.#take(stream, headers, (admitted, caller, over) => this.#work(stream, admitted, caller, over));
     } else if (REFLECTION.test(path)) {
-      this.#take(stream, headers, (_admitted, _caller, over) => this.#reflect(stream, over));
+      this.#take(stream, headers, (admitted, _caller, over) => this.#reflect(stream, admitted, over));
     } else {
       answerStatus(stream, new LintelError("unimplemented", "there is no such method").toFailure());
     }
@@ -249,13 +249,16 @@ export class GrpcGateway implements Gateway, GrpcContext {
     worker.open();
   }
 
-  #reflect(stream: ServerHttp2Stream, over: () => void): void {
+  #reflect(stream: ServerHttp2Stream, admitted: Admitted, over: () => void): void {
     const call = new GrpcCall(stream, { message: MAX_REFLECTION_REQUEST, window: 0 });
+    let unwatch = (): void => undefined;
     const reflection = new ReflectionCall(call, () => {
       this.#reflections.delete(reflection);
+      unwatch();
       over();
     });
     this.#reflections.add(reflection);
+    unwatch = admitted.watch((why) => reflection.end(why)); // W-8
     reflection.open();
   }
 

@@ -158,6 +158,11 @@ export class AsyncAnswers implements Sink {
     return true;
   }
 
+  /** Drops the answers of principals whose credentials are no longer good, pending ones too. */
+  dropRevoked(): void {
+    for (const [id, { admitted }] of this.#entries) if (admitted.ended !== undefined) this.drop(id);
+  }
+
   answered(tag: number, answer: Message): void {
     if (answer.streams !== undefined) {
       const why = badAnswer("a streamed answer cannot be kept to be fetched later");

@@ -160,7 +160,7 @@ export class Exchange {
   /** The body, when it is a stream. */
   upload: IncomingStream | undefined;
   /** The answer, when it is a stream. */
-  stream: { leave(): void; abort(why: Failure): void } | undefined;
+  stream: { leave(): void; abort(why: Failure, told?: Failure): void } | undefined;
 
   constructor(
     connection: HttpConnection,
@@ -191,6 +191,11 @@ export class Exchange {
     if (this.admission === undefined || "code" in this.admission)
       throw new LintelError("internal", "a request is answered before its sender was let in");
     return this.admission;
+  }
+
+  /** Why its principal's credentials are no longer good; undefined while they are, or before they are known. */
+  get ended(): Failure | undefined {
+    return this.admission === undefined || "code" in this.admission ? undefined : this.admission.ended;
   }
 
   get isDone(): boolean {

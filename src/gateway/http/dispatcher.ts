@@ -22,6 +22,7 @@ import type { HttpSettings } from "./options.ts";
 import { Pages } from "./pages.ts";
 import { parsePrefer } from "./prefer.ts";
 import { publishTo } from "./publish.ts";
+import { RevokedExchanges } from "./revoked-exchanges.ts";
 import { Responder, type ResponderOptions } from "./responder.ts";
 import { ALLOW_ANY, Router, type Resolution, type Target } from "./router.ts";
 import { HandleTable } from "../../collections/handle-table.ts";
@@ -49,6 +50,7 @@ export class Dispatcher implements Sink {
   readonly #pages: Pages;
   readonly #answers: AsyncAnswers;
   readonly #running = new HandleTable<Exchange>();
+  readonly #revoked: RevokedExchanges;
   /** Why nothing new is taken. */
   #refusal: Failure | undefined;
 
@@ -61,6 +63,7 @@ export class Dispatcher implements Sink {
     const handOn = this.#handOn.bind(this);
     this.#reader = new BodyReader(settings, bodies, this.responder, handOn);
     this.#streams = new StreamedAnswers(this.responder, settings);
+    this.#revoked = new RevokedExchanges(this.responder, (exchange) => this.#withdraw(exchange));
     this.#router = new Router(engine, settings, apis, apisFirst);
     this.#pages = new Pages(settings.access, this.responder, this.#router);
     this.#head = new HeadReader(settings);
@@ -152,6 +155,12 @@ export class Dispatcher implements Sink {
     this.#withdraw(exchange);
     exchange.call?.gone();
     this.responder.refuse(exchange, why);
+  }
+
+  /** Credentials are no longer good: ends what is under way for them, and forgets what is kept. */
+  endRevoked(connections: Iterable<HttpConnection>): void {
+    this.#revoked.end(connections);
+    this.#answers.dropRevoked();
   }
 
   /** Answers that are streams get a time of grace. Follow it with `drained`, which resolves when no caller is left. */

@@ -71,6 +71,7 @@ export class EmbeddedGateway implements HttpHandler {
   readonly #lines: EmbeddedDriverOptions;
   /** Those with a request under way. */
   readonly #connections = new Set<HttpConnection>();
+  readonly #forgetAdmission: (() => void) | undefined;
   #state: "open" | "draining" | "closed" = "open";
   #onIdle: (() => void)[] = [];
 
@@ -79,6 +80,7 @@ export class EmbeddedGateway implements HttpHandler {
     const { sessions, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
     this.#settings = settingsOf(options, fittings.observer);
     this.#dispatcher = new Dispatcher(engine, this.#settings, bodies, fittings);
+    this.#forgetAdmission = fittings.admission?.onEnded(() => this.#dispatcher.endRevoked(this.#connections));
     this.#base = baseOf(options);
     this.#sessions = sessions;
     const { clock, access } = this.#settings;
@@ -169,6 +171,7 @@ export class EmbeddedGateway implements HttpHandler {
   /** Answers what is under way with `CLOSED`. The server it is in goes on. */
   close(): void {
     this.#state = "closed";
+    this.#forgetAdmission?.();
     this.abandon(failure("CLOSED", "the hub was closed"));
     this.#dispatcher.close();
   }

@@ -97,6 +97,7 @@ class HttpPort implements HttpListening {
   #late: WeakSet<HttpConnection> | undefined;
   readonly #farewell: Farewell;
   #lines: SocketDriverOptions;
+  readonly #forgetAdmission: (() => void) | undefined;
 
   constructor(engine: Engine, settings: HttpSettings, fittings: HttpDependencies) {
     const { sessions, apis = [], secure, bodies = new BodyBudget(DEFAULT_LIMITS.httpBodies) } = fittings;
@@ -106,6 +107,9 @@ class HttpPort implements HttpListening {
     this.#secure = secure;
     this.#farewell = new Farewell(settings.clock);
     this.#dispatcher = new Dispatcher(engine, settings, bodies, fittings);
+    this.#forgetAdmission = fittings.admission?.onEnded(() =>
+      this.#dispatcher.endRevoked(this.#connections.values()),
+    );
     this.#server = createNodeServer(settings, secure);
     const { maxConnections, callerShare } = settings;
     this.#callers = new SharedBound(maxConnections, shareOf(maxConnections, callerShare, LEAST_SHARE));
@@ -190,6 +194,7 @@ class HttpPort implements HttpListening {
     this.#leaving ??= new Set();
     this.#server.close();
     this.#farewell.stop();
+    this.#forgetAdmission?.();
     this.#dispatcher.responder.flush(); // what was answered already is not lost
     for (const [socket, { state }] of this.#connections) {
       if (state === "taken") continue; // it ends with its session

@@ -8,6 +8,7 @@ import type { Observer } from "../../observe/observer.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
 import { deferToEndOfTick } from "../../runtime/defer-to-end-of-tick.ts";
+import { SlicedWork } from "../../runtime/sliced-work.ts";
 import type { Gateway, GatewayContext } from "../gateway.ts";
 import type { HttpApi, HttpCall } from "../http-api.ts";
 import { answerOf, errorOf } from "./decode.ts";
@@ -58,12 +59,13 @@ const NO_NAME = Object.freeze(failure("BAD_SUBJECT", "name a service by its subj
 
 /** Opens the gateway, whose paths are on the HTTP port. Throws `invalid_argument` for options that are wrong. */
 export function openJobs(
-  { engine, observer, limits, port }: GatewayContext,
+  { engine, admission, observer, limits, port }: GatewayContext,
   { jobs }: OpenJobsOptions,
 ): JobsGateway {
   const options = jobs === true ? {} : jobs;
   const gateway = new JobsGateway(engine, options, observer, limits.callerShare, jobs !== undefined);
   port.addApi(gateway);
+  admission.onEnded(() => gateway.endRevoked()); // before the port, which ends what is left of polls
   return gateway;
 }
 
@@ -79,6 +81,7 @@ export class JobsGateway implements Gateway, HttpApi {
   readonly #maxServices: SharedBound;
   readonly #observer: Observer | undefined;
   readonly #host: PollHost;
+  readonly #endings = new SlicedWork(deferToEndOfTick());
   /** Polls that have jobs. */
   #due: HttpPoll[] = [];
   /** Why polls are not to wait. */
@@ -202,6 +205,18 @@ export class JobsGateway implements Gateway, HttpApi {
       this.#services.set(engine, services);
     }
     return services;
+  }
+
+  /** Workers whose credentials are no longer good are lost, with the jobs that they hold. */
+  endRevoked(): void {
+    for (const poll of [...this.#due, ...this.#waiting()]) poll.endRevoked();
+    const jobs = this.#table.revoked();
+    if (jobs.length === 0) return;
+    this.#endings.run(() => {
+      const job = jobs.pop()!;
+      if (isOut(job)) job.owner.expired(job);
+      return jobs.length > 0;
+    });
   }
 
   #waiting(): HttpPoll[] {

@@ -52,7 +52,6 @@ export class HttpPoll implements Poll, Delivery {
   #jobs: Job[] = [];
   #bytes = 0;
   #wait = 0;
-  #unwatch: (() => void) | undefined;
 
   constructor(host: PollHost, service: PullWorker, call: HttpCall, options: PollOptions) {
     this.#host = host;
@@ -75,13 +74,13 @@ export class HttpPoll implements Poll, Delivery {
     if (this.#call.isOpen) this.#service.open(this);
     if (waitMs === 0) this.timeUp();
     this.#checkRefusal();
-    if (!this.#isOver()) this.#unwatch = this.#call.admitted.watch((why) => this.refuse(why));
     return true;
   }
 
   take(job: Job): void {
     const { payloadStart, end } = job.request!;
     job.holder = this.#call.admitted.principal;
+    job.admitted = this.#call.admitted;
     this.#jobs.push(job);
     this.#bytes += end - payloadStart;
     this.room = this.#bytes >= ENOUGH_BYTES ? 0 : this.room - 1;
@@ -119,6 +118,17 @@ export class HttpPoll implements Poll, Delivery {
     this.#end();
     if (this.#options.retriesOnErrors) this.#call.problem(NO_JOB);
     else answerNone(this.#call);
+  }
+
+  /** Ends it if its worker's credentials are no longer good: what it has been given, and not sent, goes to others. */
+  endRevoked(): void {
+    const { ended } = this.#call.admitted;
+    if (ended === undefined || this.state === "over") return;
+    this.#service.close(this);
+    this.lost();
+    this.#jobs = [];
+    this.state = "waiting";
+    this.refuse(ended);
   }
 
   refuse(why: Failure): void {
@@ -169,13 +179,8 @@ export class HttpPoll implements Poll, Delivery {
     if (refusal !== undefined) this.refuse(refusal);
   }
 
-  #isOver(): boolean {
-    return this.state === "over";
-  }
-
   #end(): void {
     this.state = "over";
-    this.#unwatch?.();
     this.#host.polls.give(this.#call.caller, 1);
     const wait = this.#host.waits.get(this.#wait);
     if (wait === undefined) return;

@@ -53,6 +53,11 @@ export class JobTable {
     return job?.state === "ready" ? undefined : job; // an id that was never handed out
   }
 
+  /** Those that are out with workers whose credentials are no longer good. */
+  revoked(): Job[] {
+    return [...this.#jobs.values()].filter((job) => job.admitted?.ended !== undefined && isOut(job));
+  }
+
   add(owner: JobOwner, number: number, request: Message, deadline: number, attempt: number): Job {
     const id = this.#newId();
     const job: Job = {
@@ -64,6 +69,7 @@ export class JobTable {
       state: "ready",
       request,
       holder: undefined,
+      admitted: undefined,
       leaseEnds: deadline,
       lease: 0,
     };
@@ -99,6 +105,7 @@ export class JobTable {
     if (request === undefined) return undefined;
     this.#move(job, how);
     job.request = undefined;
+    job.admitted = undefined;
     const lease = this.#leases.get(job.lease);
     if (lease !== undefined) {
       lease.job = undefined;

@@ -1,4 +1,5 @@
 import type { Principal } from "../../access/access.ts";
+import type { Admitted } from "../../access/admission.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { answerFailure } from "../../message/unsent.ts";
@@ -80,6 +81,8 @@ export interface Job {
   request: Message | undefined;
   /** Whose worker has it, and may answer it. Undefined until it was given to one. */
   holder: Principal | undefined;
+  /** The same, while it is out. */
+  admitted: Admitted | undefined;
   /** When its lease ends, by the clock; never after the deadline. */
   leaseEnds: number;
   /** Number of its lease in the table, 0 when it has none. */

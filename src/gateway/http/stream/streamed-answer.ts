@@ -95,10 +95,10 @@ export class StreamedAnswer implements StreamEvents {
     this.#owner.over(this, failure("CALLER_GONE").reason);
   }
 
-  /** Ends it before its time; caller and worker learn why. */
-  abort(why: Failure): void {
+  /** Ends it before its time; caller and worker learn why, the worker as `told` says. */
+  abort(why: Failure, told: Failure = why): void {
     if (this.state === "over") return;
-    this.#end.reset(why);
+    this.#end.reset(told);
     this.reset(why);
   }
 
