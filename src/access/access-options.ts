@@ -36,6 +36,8 @@ export interface KeyOptions extends Identity {
   readonly name: string;
   /** SHA-256 of the key's bytes: 64 hexadecimal digits. */
   readonly sha256: string;
+  /** When it was made. For people. */
+  readonly created?: string | undefined;
   /** When the key ends, such as `2027-01-31` or `2027-01-31T12:00:00Z`. Default: never. */
   readonly expires?: string | undefined;
 }

@@ -93,6 +93,7 @@ export function key(): Field<KeyOptions> {
           { isSecret: true },
         ),
       ),
+      created: option("when it was made, for people", text()),
       expires: option("when it ends, such as `2027-01-31`", date(), "never"),
       ...identity,
     },

@@ -64,8 +64,15 @@ const MAX_DEPTH = 32;
 /** More values than this are refused: aliases of aliases multiply. */
 const MAX_NODES = 10_000;
 
-/** Reads YAML. Syntax errors become problems of the document; then there is no root. `source` is where it is from, if no file. */
-export async function parseDocument(text: string, source?: string): Promise<ConfigDocument> {
+/**
+ * Reads YAML. Syntax errors become problems of the document; then there is no root. `source` is where it is from, if no file. More
+ * values than `most` are refused.
+ */
+export async function parseDocument(
+  text: string,
+  source?: string,
+  most: number = MAX_NODES,
+): Promise<ConfigDocument> {
   const yaml = await import("yaml");
   const lines = new yaml.LineCounter();
   const found: (Problem & Place)[] = [];
@@ -88,9 +95,9 @@ export async function parseDocument(text: string, source?: string): Promise<Conf
   let nodes = 0;
   const convert = (node: unknown, offset: number, depth: number): Node => {
     nodes += 1;
-    if (depth > MAX_DEPTH || nodes > MAX_NODES) {
-      if (nodes <= MAX_NODES) report({ offset }, `nested more than ${MAX_DEPTH} deep`);
-      if (nodes === MAX_NODES + 1) report({ offset }, `more than ${MAX_NODES} values`);
+    if (depth > MAX_DEPTH || nodes > most) {
+      if (nodes <= most) report({ offset }, `nested more than ${MAX_DEPTH} deep`);
+      if (nodes === most + 1) report({ offset }, `more than ${most} values`);
       return { kind: "scalar", offset, source, value: null, text: "" };
     }
     const target = yaml.isAlias(node) ? resolved(node) : node;

@@ -13,6 +13,8 @@ const PREFIX = "LINTEL_";
 const OTHERS: ReadonlySet<string> = new Set([
   "LINTEL_HUB",
   "LINTEL_HTTP",
+  "LINTEL_KEY",
+  "LINTEL_KEY_FILE",
   "LINTEL_INSTANCE",
   "LINTEL_TLS_CA",
   "LINTEL_TLS_CERT",

@@ -31,6 +31,7 @@ import { OpenStreams, STREAM_GRACE_MS } from "../stream/open-streams.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { checkEntries, checkHubConfig, entryOf } from "./check-options.ts";
 import { GatewayList, type OpenGateway } from "./gateway-list.ts";
+import { openAccess } from "./hub-access.ts";
 import { openEngines } from "./hub-engine.ts";
 import type { Tenants } from "./tenants.ts";
 import { LoopWatch, type LoopDelay } from "./loop-delay.ts";
@@ -102,7 +103,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   );
   const { transports } = config;
   const openStreams = new OpenStreams();
-  const access = await openAccessOf(config, onError);
+  const access = await openAccess(config.access, onError);
   const tenants = await openEngines(config.engine, {
     limits,
     observer,
@@ -239,14 +240,4 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
     await this.#gateways.close("after engine");
     await this.#closeAccess();
   }
-}
-
-/** What decides about callers; undefined where all are let in. */
-async function openAccessOf(
-  { access }: HubConfig,
-  onError: EnginePeerOptions["onError"],
-): Promise<Access | undefined> {
-  if (access === undefined) return undefined;
-  const { createAccess, isAccess } = await import("../access/create-access.ts");
-  return isAccess(access) ? access : createAccess(access, { onError });
 }
