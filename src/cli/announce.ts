@@ -1,7 +1,7 @@
 /** Where a hub can be reached, as the terminal shows it. */
 import type { Hub } from "../hub/hub.ts";
 import { isLoopback } from "../transport/host-port.ts";
-import { note } from "./hub-link.ts";
+import { note } from "./note.ts";
 import { paint } from "./paint.ts";
 
 /** Gateways that every hub has, and that are shown in a way of their own. */

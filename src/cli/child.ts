@@ -1,4 +1,5 @@
 /** Programs that are started for work, and how they are ended. */
+import { withoutKeys } from "./key-file.ts";
 import { Readable, type Writable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
 import { HAS_GROUPS, startPiped, type PipedProcess } from "../supervisor/piped-process.ts";
@@ -145,7 +146,7 @@ export async function startProgram(
   source: PipeSource,
   environment: NodeJS.ProcessEnv = {},
 ): Promise<RunningProgram> {
-  const env = { ...process.env, ...environment };
+  const env = { ...withoutKeys(process.env), ...environment };
   const { stdin, ...rest } = await startPiped({ command, args, env, hasInput: true }, source);
   return new RunningProgram({ ...rest, stdin: stdin! }); // it has one
 }

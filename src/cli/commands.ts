@@ -21,6 +21,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "logs", summary: "print what a service has written", load: () => import("./logs.ts") },
   { name: "restart", summary: "restart the instances of a service", load: () => import("./restart.ts") },
   { name: "scale", summary: "run more or fewer instances", load: () => import("./scale.ts") },
+  {
+    name: "keys",
+    summary: "make, list, revoke and rotate the keys of a hub",
+    load: () => import("./keys.ts"),
+  },
   { name: "work", summary: "turn any program into a worker", load: () => import("./work.ts") },
   { name: "work-app", summary: "turn a web app into a worker", load: () => import("./work-app.ts") },
   { name: "request", summary: "send a request and print the answer", load: () => import("./request.ts") },

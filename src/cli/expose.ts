@@ -4,7 +4,8 @@ import type { Target } from "../gateway/tunnel/worker.ts";
 import { parseHostPort } from "../transport/host-port.ts";
 import { parseSubject } from "./flags.ts";
 import { addHubFlags, type HubFlags } from "./hub-flags.ts";
-import { connectToHub, note } from "./hub-link.ts";
+import { connectToHub } from "./hub-link.ts";
+import { note } from "./note.ts";
 import { Stopping } from "./stopping.ts";
 import { limitFlags, runEnd, tunnelOptions, type LimitFlags } from "./tunnel-flags.ts";
 

@@ -5,12 +5,18 @@ import type { PemName } from "../transport/tls-options.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { usage } from "./failure.ts";
 import { parseUrl } from "./flags.ts";
+import { isReadByOthers, keyOfEnvironment, readKeyFile } from "./key-file.ts";
+import { note } from "./note.ts";
 import { readPem } from "./pem-file.ts";
+import { isLoopbackHost, nameOfHost } from "../transport/host-names.ts";
+import { urlText } from "../message/url-text.ts";
 
 export interface HubFlags {
   readonly hub: string;
   /** What the files of `--tls-ca`, `--tls-cert` and `--tls-key` hold. */
   readonly tls?: TlsOptions;
+  /** The key to show to the hub. A file is read anew for each attempt to connect, so that keys can be rotated. */
+  readonly key?: string | (() => string);
 }
 
 interface PemFlag {
@@ -46,7 +52,7 @@ const PEM_FLAGS: readonly PemFlag[] = [
   },
 ];
 
-/** `--hub URL`, else LINTEL_HUB, else the default; and the files of certificates for URLs with TLS. */
+/** `--hub URL`, else LINTEL_HUB, else the default; the files of certificates for URLs with TLS, and of the key. */
 export function addHubFlags(command: Command): Command {
   command.addOption(
     new Option("--hub <url>", "the hub to connect to")
@@ -56,8 +62,14 @@ export function addHubFlags(command: Command): Command {
   );
   for (const { flag, variable, about } of PEM_FLAGS)
     command.addOption(new Option(`${flag} <file>`, about).env(variable));
+  command.addOption(
+    new Option("--key-file <file>", "file with the key to show to the hub; or set LINTEL_KEY").env(
+      "LINTEL_KEY_FILE",
+    ),
+  );
   return command.hook("preAction", async () => {
     command.setOptionValue("tls", await readTls(command));
+    command.setOptionValue("key", readKey(command));
   });
 }
 
@@ -65,6 +77,24 @@ export function addHubFlags(command: Command): Command {
 export async function isEncrypted(url: string): Promise<boolean> {
   const { TransportRegistry } = await import("../transport/registry.ts");
   return (await new TransportRegistry().for(url)).supports.encrypted;
+}
+
+function readKey(command: Command): HubFlags["key"] {
+  const { hub, keyFile } = command.opts<{ readonly hub: string; readonly keyFile?: string }>();
+  const isFlag = command.getOptionValueSource("keyFile") === "cli";
+  const ofEnvironment = isFlag ? undefined : keyOfEnvironment();
+  if (ofEnvironment !== undefined || keyFile === undefined || keyFile === "") return ofEnvironment;
+  const source = isFlag ? "--key-file" : "LINTEL_KEY_FILE";
+  readKeyFile(source, keyFile); // so that a mistake in it is known before anything is dialed
+  if (isReadByOthers(keyFile)) note(`${keyFile} can be read by every user of this machine; chmod 600 it`);
+  if (/^(?:ws|h2c|http1|tcp):/.test(hub) && !isLocal(hub))
+    note(`the key goes to ${urlText(hub)} without encryption; use a URL with TLS`);
+  return () => readKeyFile(source, keyFile);
+}
+
+function isLocal(url: string): boolean {
+  const name = nameOfHost(URL.canParse(url) ? new URL(url).host : "");
+  return name !== undefined && isLoopbackHost(name);
 }
 
 async function readTls(command: Command): Promise<TlsOptions | undefined> {

@@ -3,6 +3,7 @@ import { urlText } from "../message/url-text.ts";
 import type { Peer } from "../peer/peer.ts";
 import { CliError, Exit, usage } from "./failure.ts";
 import { isEncrypted, type HubFlags } from "./hub-flags.ts";
+import { note } from "./note.ts";
 
 /** One-shot commands give up on a hub this soon, so that the user learns quickly that none runs. */
 export const SHORT_WAIT_MS = 2_000;
@@ -12,7 +13,7 @@ export const SHORT_WAIT_MS = 2_000;
  * connection is tried for so many milliseconds.
  */
 export async function connectToHub(
-  { hub: url, tls }: HubFlags,
+  { hub: url, tls, key }: HubFlags,
   name: string,
   timeoutMs: number,
 ): Promise<Peer> {
@@ -23,6 +24,7 @@ export async function connectToHub(
       name,
       timeoutMs,
       ...(tls === undefined ? {} : { tls }),
+      ...(key === undefined ? {} : { key }),
       onState: (state, why) => {
         if (connected && state === "connecting")
           note(`the connection to ${urlText(url)} is lost (${why?.message}); trying again`);
@@ -44,9 +46,4 @@ async function hintFor(url: string): Promise<string> {
   const another = `start a hub with \`lintel serve\`, or name another with --hub or LINTEL_HUB (this was ${urlText(url)})`;
   if (!(await isEncrypted(url))) return another;
   return `${another}; --tls-ca FILE gives tls.ca, --tls-cert FILE and --tls-key FILE give tls.cert and tls.key`;
-}
-
-/** A line for the user of the command, on stderr. */
-export function note(text: string): void {
-  process.stderr.write(`lintel: ${text}\n`);
 }

@@ -13,7 +13,7 @@ import type { Context } from "../peer/context.ts";
 import { NO_JITTER, backoffMs, type BackoffLimits } from "../runtime/backoff.ts";
 import type { PipeSource } from "../supervisor/pipes.ts";
 import { describeEnd, startProgram, type Program, type RunningProgram } from "./child.ts";
-import { note } from "./hub-link.ts";
+import { note } from "./note.ts";
 import { jsonOf } from "./json-line.ts";
 import { LineSplitter } from "../supervisor/lines.ts";
 import { printable } from "./paint.ts";

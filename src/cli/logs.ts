@@ -3,7 +3,7 @@ import { LintelError } from "../message/failure.ts";
 import { Control, type LogItem } from "../supervisor/control.ts";
 import { PATIENCE_MS, connectToUp, manifestFlag } from "./control-link.ts";
 import { CliError, Exit } from "./failure.ts";
-import { note } from "./hub-link.ts";
+import { note } from "./note.ts";
 import { Output } from "./output.ts";
 import { ServiceOutput } from "./service-output.ts";
 import { Stopping } from "./stopping.ts";

@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import type { FileConfig } from "../config/config.ts";
 import { readConfigFile } from "./config-file.ts";
 import { printFailure } from "./failure.ts";
-import { note } from "./hub-link.ts";
+import { note } from "./note.ts";
 
 /** Editors write a file in several steps: it is read when it has been the same for so long. Milliseconds. */
 const QUIET_MS = 150;

@@ -4,7 +4,7 @@ import type { Context } from "../peer/context.ts";
 import { toOutgoing } from "./body.ts";
 import type { PipeSource } from "../supervisor/pipes.ts";
 import type { Program, RunningProgram } from "./child.ts";
-import { note } from "./hub-link.ts";
+import { note } from "./note.ts";
 import { RequestPrograms, outcomeOf } from "./request-programs.ts";
 import { Semaphore } from "../runtime/semaphore.ts";
 

@@ -6,7 +6,7 @@ import { urlFields, urlRows, warnOfStrangers } from "./announce.ts";
 import { findConfigFile, readConfigFile } from "./config-file.ts";
 import { addConfigFlags, overridesOf } from "./config-flags.ts";
 import { graceOption } from "./flags.ts";
-import { note } from "./hub-link.ts";
+import { note } from "./note.ts";
 import { explainListening } from "./listening.ts";
 import { droppedLine, requestLog, type LogFormat } from "./request-log.ts";
 import { Stopping } from "./stopping.ts";

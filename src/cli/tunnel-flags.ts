@@ -6,7 +6,7 @@ import {
   type TunnelLimits,
 } from "../gateway/tunnel/options.ts";
 import { parseCount, parseSeconds } from "./flags.ts";
-import { note } from "./hub-link.ts";
+import { note } from "./note.ts";
 import { printable } from "./paint.ts";
 import type { Stopping } from "./stopping.ts";
 

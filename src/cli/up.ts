@@ -1,6 +1,8 @@
 import { openSync, closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Option, type Command } from "commander";
+import type { KeyOptions } from "../access/access-options.ts";
+import { createKey, sha256Of } from "../access/keys/key.ts";
 import type { FileConfig, Overrides } from "../config/config.ts";
 import { createHub, type Hub } from "../hub/hub.ts";
 import { LintelError } from "../message/failure.ts";
@@ -14,7 +16,7 @@ import { urlRows } from "./announce.ts";
 import { MANIFESTS, findConfigFile, projectOf, readConfigFile } from "./config-file.ts";
 import { addConfigFlags, overridesOf } from "./config-flags.ts";
 import { CliError, Exit, usage } from "./failure.ts";
-import { note } from "./hub-link.ts";
+import { note } from "./note.ts";
 import { graceOption } from "./flags.ts";
 import { explainListening } from "./listening.ts";
 import { ManifestWatch } from "./manifest-watch.ts";
@@ -35,6 +37,7 @@ const MAIN = fileURLToPath(new URL("main.js", import.meta.url));
 const EXAMPLES = `
 The manifest is lintel.yaml in the current directory, or else Astrofile; its \`services\` say what to start. Services find
 the hub through the environment variable LINTEL_HUB, a unix socket in a private directory, so the file names no ports.
+With \`access\` in the file they also get LINTEL_KEY, a key of this run with the role of a service.
 A service that ends is restarted as its \`restart\` says. When the file changes, or on SIGHUP, services with a changed
 definition are restarted; the others keep running.
 SIGINT (Ctrl-C) or SIGTERM stops every service, with all its processes, and then the hub; a second signal kills all at once.
@@ -105,10 +108,12 @@ async function runServices(
   const output = new ServiceOutput();
   dropUnread(process.stdout, (lines) => output.behind("hub", droppedLine("text", lines, new Date())));
   const pipes = new PipeSource();
-  const hub = await startHub(config, log, readiness, output);
+  const key = config.access === undefined ? undefined : createKey();
+  const hub = await startHub(withKey(config, key), log, readiness, output);
   const supervisor = new Supervisor({
     run: runtime.run,
     httpUrl: hub.httpUrl,
+    key,
     pipes,
     readiness,
     lintel: [process.execPath, MAIN],
@@ -149,6 +154,13 @@ async function runServices(
     pipes.close();
     process.off("SIGHUP", onHangUp);
   }
+}
+
+/** The services of the file may do all that services may: a key of this run, which they have in LINTEL_KEY, says who they are. */
+function withKey(config: FileConfig, key: string | undefined): FileConfig {
+  if (key === undefined) return config;
+  const own: KeyOptions = { name: "lintel-up", role: "service", sha256: sha256Of(key) };
+  return { ...config, access: { ...config.access, keys: [...(config.access?.keys ?? []), own] } };
 }
 
 async function startHub(

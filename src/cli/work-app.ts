@@ -5,7 +5,8 @@ import type { Peer } from "../peer/peer.ts";
 import { hasPort, loadApp } from "./app-file.ts";
 import { parseCount, parsePattern, parseSeconds } from "./flags.ts";
 import { addHubFlags, type HubFlags } from "./hub-flags.ts";
-import { connectToHub, note } from "./hub-link.ts";
+import { connectToHub } from "./hub-link.ts";
+import { note } from "./note.ts";
 import { Stopping } from "./stopping.ts";
 
 interface Flags extends HubFlags {

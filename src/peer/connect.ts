@@ -1,6 +1,7 @@
 import { sideChannels } from "../session/side-channels/side-channels.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
 import { TransportRegistry, aRegistry } from "../transport/registry.ts";
+import { LintelError } from "../message/failure.ts";
 import { checkArgument, checkOptions, orNull, type Check } from "../message/options.ts";
 import { dialPeer, type DialedPeerOptions } from "./dial.ts";
 import { nodeObjects } from "./node-objects.ts";
@@ -14,6 +15,11 @@ const aUrlOrOptions: Check = (value) =>
 export interface ConnectOptions extends DialedPeerOptions {
   /** Transports besides, or instead of, the built-in ones. */
   readonly transports?: TransportRegistry;
+  /**
+   * The key to show to the hub, in place of a token: a text, or a function that is called before each attempt to connect. Default:
+   * the environment variable LINTEL_KEY.
+   */
+  readonly key?: DialedPeerOptions["token"];
 }
 
 /**
@@ -31,8 +37,19 @@ export async function connect(
   checkArgument("connect", "its first argument", first, orNull(aUrlOrOptions));
   const given = (typeof first === "string" ? second : first) ?? {};
   checkOptions("connect", given, { transports: orNull(aRegistry) });
-  const { transports, ...options } = given;
+  const { transports, key = ownKey(given), ...options } = given;
+  if (options.token !== undefined && key !== undefined)
+    throw new LintelError("invalid_argument", "connect: give a key or a token, not both");
   const url = typeof first === "string" ? first : process.env["LINTEL_HUB"] || DEFAULT_URL;
   const transport = await (transports ?? new TransportRegistry()).for(url);
-  return dialPeer(transport, url, options, { objects: nodeObjects, sideChannels });
+  return dialPeer(transport, url, key === undefined ? options : { ...options, token: key }, {
+    objects: nodeObjects,
+    sideChannels,
+  });
+}
+
+/** That of the environment, unless a token is given. */
+function ownKey({ token }: ConnectOptions): string | undefined {
+  const key = process.env["LINTEL_KEY"];
+  return token !== undefined || key === undefined || key.trim() === "" ? undefined : key.trim();
 }

@@ -66,6 +66,8 @@ export interface InstanceOptions {
   /** The hub's socket for this instance alone, by which it is known. */
   readonly hubUrl: string;
   readonly httpUrl: string | undefined;
+  /** The key that it shows to the hub, where the hub wants one and its own environment has none. */
+  readonly key?: string | undefined;
   readonly pipes: PipeSource;
   readonly readiness: ReadinessTracker;
   /** Waited for before the first start. */
@@ -242,11 +244,12 @@ export class Instance {
 
   /** The process, or why there is none: no such program, no descriptors left, a NUL in a word of the command. */
   async #spawn(): Promise<PipedProcess | Error> {
-    const { definition, command, run, hubUrl, httpUrl, pipes } = this.#options;
+    const { definition, command, run, hubUrl, httpUrl, key, pipes } = this.#options;
     const [program = "", ...args] = command;
     const { directory } = definition;
     const env: NodeJS.ProcessEnv = {
       ...process.env,
+      ...(key === undefined ? {} : { LINTEL_KEY: key }),
       ...definition.environment,
       LINTEL_HUB: hubUrl,
       [MARK]: `${run}/${this.name}`,

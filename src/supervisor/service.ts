@@ -7,7 +7,7 @@ import { LogRing, type LogLine } from "./log-ring.ts";
 /** What services need from the code that starts them. */
 export interface Surroundings extends Pick<
   InstanceOptions,
-  "run" | "httpUrl" | "pipes" | "readiness" | "onState"
+  "run" | "httpUrl" | "key" | "pipes" | "readiness" | "onState"
 > {
   /** What starts the command line of Lintel: a program and its first arguments. */
   readonly lintel: readonly string[];
