@@ -52,7 +52,7 @@ export function withHeaders(
   });
 }
 
-const LIMITS = { "max-payload": "1048576", "max-headers": "32768" };
+export const LIMITS = { "max-payload": "1048576", "max-headers": "32768" };
 
 export function helloBytes(headers: Readonly<Record<string, string>> = LIMITS): Buffer {
   return withHeaders({ type: 1, target: 1, id: 1 }, headers);
