@@ -1,7 +1,7 @@
 /** Where a hub can be reached, as the terminal shows it. */
 import type { Hub } from "../hub/hub.ts";
-import { isLoopback } from "../transport/host-port.ts";
-import { note } from "./note.ts";
+import type { AccessOptions } from "../access/access-options.ts";
+import type { FileConfig } from "../config/config.ts";
 import { paint } from "./paint.ts";
 
 /** Gateways that every hub has, and that are shown in a way of their own. */
@@ -33,13 +33,52 @@ export function urlFields(hub: Hub): Readonly<Record<string, unknown>> {
   };
 }
 
-/** Warns of every URL that other machines can reach. */
-export function warnOfStrangers(hub: Hub): void {
-  const urls = [hub.httpUrl ?? [], hub.urls, others(hub).flatMap((gateway) => gateway.urls)].flat();
-  for (const url of urls) {
-    const { hostname } = URL.canParse(url) ? new URL(url) : { hostname: "" };
-    if (hostname === "" || isLoopback(hostname)) continue;
-    const text = `warning: ${url} is open to other machines, and there is no authentication yet`;
-    note(paint(process.stderr, "yellow", text));
-  }
+/** What the configuration says of who may do what. */
+type Openness = Pick<FileConfig, "access" | "insecure">;
+
+/** Who may do what, in a line. */
+export function accessRow({ access, insecure = false }: Openness): string {
+  const row = (text: string): string => `  access   ${text}`;
+  if (access !== undefined) return row(admittedBy(access));
+  if (!insecure)
+    return row("every program of this machine may do everything; `access` in lintel.yaml changes that");
+  return row(
+    paint(process.stdout, "yellow", "INSECURE: everybody who can reach these addresses may do everything"),
+  );
+}
+
+/** The same for programs. */
+export function accessFields({ access, insecure = false }: Openness): Readonly<Record<string, unknown>> {
+  if (access === undefined) return { access: insecure ? "insecure" : "this machine" };
+  const { anonymous = "none", keys = [], keysFile, jwt, certificates = [], unix = [] } = access;
+  const issuer = jwt?.issuer;
+  return {
+    access: {
+      anonymous,
+      keys: keys.length,
+      keysFile,
+      issuer,
+      certificates: certificates.length,
+      unix: unix.length,
+    },
+  };
+}
+
+function admittedBy({
+  anonymous = "none",
+  keys = [],
+  keysFile,
+  jwt,
+  certificates,
+  unix,
+}: AccessOptions): string {
+  const ways = [
+    ...(keys.length === 0 ? [] : [keys.length === 1 ? "one key" : `${keys.length} keys`]),
+    ...(keysFile === undefined ? [] : [`keys of ${keysFile}`]),
+    ...(jwt === undefined ? [] : [`tokens of ${[jwt.issuer].flat().join(", ")}`]),
+    ...(certificates === undefined ? [] : ["certificates"]),
+    ...(unix === undefined ? [] : ["users of this machine"]),
+  ];
+  const rest = anonymous === "none" ? "nobody else" : `everybody else as a ${anonymous}`;
+  return [...ways, rest].join("; ");
 }

@@ -21,7 +21,8 @@ export async function addConfigFlags(command: Command): Promise<Sections> {
 export function overridesOf(sections: Sections, flags: Readonly<Record<string, unknown>>): Overrides {
   const given = sections.flags.flatMap((flag) => {
     const value = flags[new Option(flag.flag).attributeName()];
-    const values = (Array.isArray(value) ? value : [value]).filter((one) => typeof one === "string");
+    const texts = value === true ? ["true"] : [value].flat(); // true: of a flag without an argument
+    const values = texts.filter((one) => typeof one === "string");
     return values.length === 0 ? [] : [{ flag, values }];
   });
   const isGiven = (name: string): boolean => given.some(({ flag }) => flag.flag.startsWith(`${name} `));

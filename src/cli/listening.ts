@@ -24,6 +24,11 @@ const LISTEN_ERRORS: Readonly<Record<string, readonly [reason: string, text: str
 /** What went wrong with listening, in words; other errors as they are. */
 export function explainListening(error: unknown): unknown {
   if (error instanceof TypeError) return new CliError(Exit.usage, "USAGE", error.message, { cause: error });
+  if (error instanceof LintelError && error.reason === "INSECURE_LISTEN") {
+    const hint =
+      "`--insecure`, or LINTEL_INSECURE=true, lets everybody in who can reach the hub; docs/guides/access.md tells of `access`";
+    return new CliError(Exit.usage, error.reason, error.message, { hint, cause: error });
+  }
   if (error instanceof LintelError && error.code === "invalid_argument") {
     return new CliError(Exit.usage, error.reason, error.message, { cause: error });
   }

@@ -2,7 +2,7 @@ import { Option, type Command } from "commander";
 import type { FileConfig, Overrides } from "../config/config.ts";
 import type { Hub } from "../hub/hub.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
-import { urlFields, urlRows, warnOfStrangers } from "./announce.ts";
+import { accessFields, accessRow, urlFields, urlRows } from "./announce.ts";
 import { findConfigFile, readConfigFile } from "./config-file.ts";
 import { addConfigFlags, overridesOf } from "./config-flags.ts";
 import { graceOption } from "./flags.ts";
@@ -61,8 +61,9 @@ async function serve(flags: Flags, overrides: Overrides): Promise<void> {
   dropUnread(process.stdout, (lines) => droppedLine(flags.log, lines, new Date()));
   const hub = await start(config, flags.log);
   try {
-    warnOfStrangers(hub);
-    process.stdout.write(flags.log === "json" ? jsonBanner(hub, file) : textBanner(hub, file));
+    process.stdout.write(
+      flags.log === "json" ? jsonBanner(hub, config, file) : textBanner(hub, config, file),
+    );
     await stopping.stopped();
     note("finishing what is under way; a second signal ends at once");
     await hub.drain({ graceMs: flags.grace });
@@ -86,17 +87,17 @@ async function start(config: FileConfig, log: LogFormat): Promise<Hub> {
   }
 }
 
-function jsonBanner(hub: Hub, config: string | undefined): string {
+function jsonBanner(hub: Hub, config: FileConfig, file: string | undefined): string {
   const time = new Date().toISOString();
-  return `${JSON.stringify({ time, event: "listening", ...urlFields(hub), config })}\n`;
+  return `${JSON.stringify({ time, event: "listening", ...urlFields(hub), ...accessFields(config), config: file })}\n`;
 }
 
-function textBanner(hub: Hub, config: string | undefined): string {
+function textBanner(hub: Hub, config: FileConfig, file: string | undefined): string {
   const { httpUrl, urls, sessionUrl } = hub;
   const workers = urls.length > 0 || sessionUrl === undefined ? urls : [sessionUrl];
   const rows = ["lintel is up"];
-  if (config !== undefined) rows.push(`  config   ${config}`);
-  rows.push(...urlRows(hub, workers));
+  if (file !== undefined) rows.push(`  config   ${file}`);
+  rows.push(...urlRows(hub, workers), accessRow(config));
   const [url] = workers;
   if (url !== undefined) {
     const flag = url === DEFAULT_URL ? "" : ` --hub ${url}`;

@@ -12,7 +12,7 @@ import { PipeSource } from "../supervisor/pipes.ts";
 import { ReadinessTracker } from "../supervisor/readiness-tracker.ts";
 import { RuntimeDirectory } from "../supervisor/runtime-directory.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
-import { urlRows } from "./announce.ts";
+import { accessRow, urlRows } from "./announce.ts";
 import { MANIFESTS, findConfigFile, projectOf, readConfigFile } from "./config-file.ts";
 import { addConfigFlags, overridesOf } from "./config-flags.ts";
 import { CliError, Exit, usage } from "./failure.ts";
@@ -141,7 +141,7 @@ async function runServices(
     await pipes.ready; // else all services would take their sockets before the first has its pipes
     control = await openControl(runtime.controlUrl, supervisor, hub.httpUrl);
     watch = new ManifestWatch(file, config, (next) => reload(supervisor, next), read);
-    process.stdout.write(banner(hub, file));
+    process.stdout.write(banner(hub, config, file));
     supervisor.apply(config.services ?? []);
     void supervisor.ready().then(() => stopping.signal.aborted || note("every service is ready"));
     await stopping.stopped();
@@ -202,6 +202,6 @@ function hasTerminal(): boolean {
   }
 }
 
-function banner(hub: Hub, file: string): string {
-  return `${["lintel is up", `  manifest ${file}`, ...urlRows(hub, hub.urls)].join("\n")}\n`;
+function banner(hub: Hub, config: FileConfig, file: string): string {
+  return `${["lintel is up", `  manifest ${file}`, ...urlRows(hub, hub.urls), accessRow(config)].join("\n")}\n`;
 }

@@ -28,6 +28,7 @@ export interface FileConfig extends Omit<BuiltInOptions, "transports" | "http"> 
   readonly http?: false | HttpOptions;
   readonly tls?: TlsOptions;
   readonly access?: AccessOptions;
+  readonly insecure?: boolean;
   readonly engine?: EngineAt;
   readonly limits?: Partial<Limits>;
   /** The user's gateways. */

@@ -1,6 +1,6 @@
 /** All that the configuration consists of: one section for each key at the top of the file. */
 import { builtInKinds } from "../gateway/registry.ts";
-import { hinted, list, option, text } from "../schema/fields.ts";
+import { boolean, hinted, list, option, text } from "../schema/fields.ts";
 import type { JsonSchema, OptionFlag, Section } from "../schema/section.ts";
 import { tls } from "../transport/config.ts";
 import { access } from "../access/config.ts";
@@ -75,6 +75,20 @@ export async function loadSections(folder: string): Promise<Sections> {
     if (section !== undefined) sections.add(kind.key ?? kind.name, section);
   }
   sections.add("access", access);
+  sections.add("insecure", {
+    schema: option(
+      "Listen where other machines can reach the hub though there is no `access`: everybody may do everything.",
+      boolean(),
+      "`false`",
+    ),
+    flags: [
+      {
+        flag: "--insecure",
+        about: "let everybody who can reach the hub do everything, also from other machines",
+        path: ["insecure"],
+      },
+    ],
+  });
   sections.add("tls", TLS);
   sections.add("engine", engine);
   sections.add("limits", { schema: limits });

@@ -77,6 +77,11 @@ export interface GatewayContext {
   readonly tls: TlsOptions | undefined;
   /** Puts paths and upgrades on the HTTP port. */
   readonly port: SharedPort;
+  /**
+   * To be called with each URL before the gateway listens there. Throws `INSECURE_LISTEN` where other machines can reach it and
+   * the hub lets everybody in. The hub looks at `urls` as well, once the gateway is open.
+   */
+  readonly checkListen: (url: string) => void;
   /** Reports an error that reaches no caller to the hub's owner. `where` says what failed. */
   readonly onError: (error: unknown, where: string) => void;
   /** The hub's name, for protocols that show one to their clients. */

@@ -19,11 +19,14 @@ const anAccess: Check = (value) => {
     : "an object with the functions `authenticate` and `may`";
 };
 
+const trueOrFalse: Check = (value) => (typeof value === "boolean" ? undefined : "true or false");
+
 const CONFIG: Readonly<Record<string, Check>> = {
   engine: anEngine,
   tls: object("{ cert, key }"),
   gateways: list,
   access: anAccess,
+  insecure: trueOrFalse,
   name: text,
   observer: anObserver,
   onSession: aFunction,

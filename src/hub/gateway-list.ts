@@ -28,7 +28,8 @@ export class GatewayList {
     for (const { kind, options = {} } of entries) {
       const gateway = await kind.open(context, options);
       if (!isGateway(gateway)) throw new TypeError(`the gateway "${kind.name}": ${NO_GATEWAY}`);
-      this.#open.set(kind.name, gateway);
+      this.#open.set(kind.name, gateway); // so that it is closed in any case
+      gateway.urls.forEach(context.checkListen);
     }
   }
 

@@ -31,6 +31,7 @@ import { OpenStreams, STREAM_GRACE_MS } from "../stream/open-streams.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { checkEntries, checkHubConfig, entryOf } from "./check-options.ts";
 import { GatewayList, type OpenGateway } from "./gateway-list.ts";
+import { refuseExposed } from "./exposure.ts";
 import { openAccess } from "./hub-access.ts";
 import { openEngines } from "./hub-engine.ts";
 import type { Tenants } from "./tenants.ts";
@@ -53,6 +54,11 @@ export interface HubConfig extends BuiltInOptions, CodecOptions, Callbacks {
    * all callers, everything. The hub's own process is not checked. docs/guides/access.md
    */
   readonly access?: AccessOptions | Access;
+  /**
+   * Without `access` a hub listens on this machine only, and refuses other addresses with `INSECURE_LISTEN`. True: everybody who
+   * can reach its addresses may do everything. Default false.
+   */
+  readonly insecure?: boolean;
   readonly limits?: LimitOptions;
   /**
    * What routes the messages: the URL of another hub, which all gateways are then in front of, or an engine of your own, which
@@ -130,7 +136,20 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   });
   const port = new SharedPort();
   const { clock } = engine;
-  const context: GatewayContext = { engine, admission, observer, limits, clock, tls, port, onError, name };
+  const isOpenToAll = access === undefined && config.insecure !== true;
+  const checkListen = isOpenToAll ? refuseExposed : (): void => undefined;
+  const context: GatewayContext = {
+    engine,
+    admission,
+    observer,
+    limits,
+    clock,
+    tls,
+    port,
+    checkListen,
+    onError,
+    name,
+  };
   try {
     await gateways.open(entries, context);
   } catch (error) {

@@ -193,6 +193,11 @@ export const REASONS = {
     retryable: false,
     text: "these credentials do not allow it",
   },
+  INSECURE_LISTEN: {
+    code: "failed_precondition",
+    retryable: false,
+    text: "a hub without access does not listen where other machines can reach it",
+  },
   ACCESS_UNAVAILABLE: {
     code: "unavailable",
     retryable: true,

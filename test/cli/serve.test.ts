@@ -50,7 +50,7 @@ test("serve --log json prints nothing but JSON", async () => {
     .trimEnd()
     .split("\n")
     .map((text) => JSON.parse(text) as Record<string, unknown>);
-  assert.deepEqual(Object.keys(listening ?? {}), ["time", "event", "http", "listen", "sessions"]);
+  assert.deepEqual(Object.keys(listening ?? {}), ["time", "event", "http", "listen", "sessions", "access"]);
   const { time, ms, ...rest } = request ?? {};
   assert.ok(!Number.isNaN(Date.parse(String(time))));
   assert.equal(typeof ms, "number");
@@ -176,7 +176,9 @@ test("an address that is taken is named, with what to do", async () => {
 
 test("other addresses that cannot be", async () => {
   const [strange, scheme, form] = await Promise.all([
-    lintel(["serve", "--http", "192.0.2.1:0", "--listen", "tcp://127.0.0.1:0"], { cwd: directory }),
+    lintel(["serve", "--http", "192.0.2.1:0", "--listen", "tcp://127.0.0.1:0", "--insecure"], {
+      cwd: directory,
+    }),
     lintel(["serve", "--http", "off", "--listen", "gopher://127.0.0.1:70"], { cwd: directory }),
     lintel(["serve", "--http", "off", "--listen", "tcp://127.0.0.1"], { cwd: directory }),
   ]);
@@ -188,17 +190,20 @@ test("other addresses that cannot be", async () => {
   assert.match(form.stderr, /is not of the form tcp:\/\/HOST:PORT/);
 });
 
-test("a gateway open to other machines is warned of", async () => {
-  await using hub = start(["serve", "--http", "0.0.0.0:0", "--listen", "tcp://127.0.0.1:0"], {
+test("a hub that everybody may use listens for other machines only when it is told to", async () => {
+  const args = ["serve", "--http", "0.0.0.0:0", "--listen", "tcp://127.0.0.1:0"];
+  const refused = await lintel(args, { cwd: directory });
+  assert.equal(refused.exit, 2);
+  assert.match(refused.stderr, /^lintel: INSECURE_LISTEN: other machines can reach http:\/\/0\.0\.0\.0:0,/m);
+  assert.match(refused.stderr, /configure `access`.*--insecure/s);
+  await using local = start(["serve", "--http", "127.0.0.1:0", "--listen", "tcp://127.0.0.1:0"], {
     cwd: directory,
   });
-  const [warning] = await hub.prints(/^.*warning.*$/m, "stderr");
-  assert.match(
-    warning,
-    /http:\/\/0\.0\.0\.0:\d+ is open to other machines, and there is no authentication yet$/,
-  );
-  await addresses(hub);
-  assert.equal(hub.stderr.match(/warning/g)?.length, 1);
+  await local.prints(/^ {2}access {3}every program of this machine may do everything/m);
+  await using hub = start([...args, "--insecure"], { cwd: directory });
+  await hub.prints(/^ {2}access {3}INSECURE: everybody who can reach these addresses/m);
+  await using other = start(args, { cwd: directory, env: { LINTEL_INSECURE: "true" } });
+  await other.prints(/INSECURE/);
 });
 
 test("serve --http off has no HTTP gateway and suggests none", async () => {

@@ -114,7 +114,7 @@ function notingKind(
       note(`open ${JSON.stringify(options)}`);
       return {
         name,
-        urls: [`${name}://here`],
+        urls: [`${name}://localhost`],
         stats: () => ({ seen: 1 }),
         drain: async () => note("drain"),
         close: async () => note("close"),
@@ -197,13 +197,13 @@ test("certificates are given to the gateway whose URL it is", async () => {
   const secure = notingKind("secure", [], {
     reload: (url) => {
       given.push(url);
-      return url === "secure://here";
+      return url === "secure://localhost";
     },
   });
   await using hub = await createHub({ ...CLOSED, gateways: [secure] });
-  hub.reloadTls("secure://here", {});
-  assert.throws(() => hub.reloadTls("other://there", {}), /is not a URL of this hub/);
-  assert.deepEqual(given, ["secure://here", "other://there"]);
+  hub.reloadTls("secure://localhost", {});
+  assert.throws(() => hub.reloadTls("other://127.0.0.2", {}), /is not a URL of this hub/);
+  assert.deepEqual(given, ["secure://localhost", "other://127.0.0.2"]);
 });
 
 test("a gateway puts paths of its own on the HTTP port", async () => {

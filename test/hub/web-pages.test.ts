@@ -62,7 +62,12 @@ async function serveAll(hub: Hub): Promise<string[]> {
 
 const HUBS: Readonly<Record<string, Start>> = {
   "a port": async (context, http = {}) => {
-    const hub = await createHub({ listen: [], jobs: JOBS, http: { port: 0, routes, ...http } });
+    const hub = await createHub({
+      insecure: true,
+      listen: [],
+      jobs: JOBS,
+      http: { port: 0, routes, ...http },
+    });
     context.after(() => hub.close());
     return { hub, port: Number(new URL(hub.httpUrl!).port), executed: await serveAll(hub) };
   },

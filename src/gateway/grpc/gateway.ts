@@ -48,10 +48,12 @@ type Begin = (admitted: Admitted, caller: string, over: () => void) => void;
 
 /** Opens the gateway. Rejects with `invalid_argument` for options that are wrong, and with the system's errors of listening. */
 export async function openGrpc(
-  { engine, admission, limits, tls }: GatewayContext,
+  { engine, admission, limits, tls, checkListen }: GatewayContext,
   options: GrpcOptions,
 ): Promise<GrpcGateway> {
-  const gateway = new GrpcGateway(engine, grpcSettings({ tls: tls ?? false, ...options }, limits), admission);
+  const settings = grpcSettings({ tls: tls ?? false, ...options }, limits);
+  checkListen(`grpc://${formatAddress(settings.host, settings.port)}`);
+  const gateway = new GrpcGateway(engine, settings, admission);
   await gateway.listen();
   return gateway;
 }

@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import { SharedBound, shareOf } from "../../collections/shared-bound.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import { bytesOf } from "../../message/options.ts";
+import { formatAddress } from "../../transport/address.ts";
 import { AccessRule } from "../../transport/origins.ts";
 import { SESSION_PATH } from "../../transport/session-protocol.ts";
 import { renewTls, serverTls } from "../../transport/tls-options.ts";
@@ -13,7 +14,7 @@ import type { PortSessions } from "../shared-port.ts";
 import { BodyBudget } from "./body-limit.ts";
 import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "./embedded.ts";
 import type { Certificates } from "./node-server.ts";
-import { MAX_BODY, type HttpOptions } from "./options.ts";
+import { MAX_BODY, addressOf, type HttpOptions } from "./options.ts";
 import type { HttpDependencies, HttpListening } from "./port.ts";
 import type { HttpStats } from "./stats.ts";
 
@@ -54,8 +55,11 @@ export class HttpGateway implements Gateway {
     if (this.#port !== undefined) throw new LintelError("already_exists", "the HTTP gateway is already open");
     const { openHttp } = await import("./port.ts");
     const sessions = this.#sessionsOf(options, "", true);
-    const { engine, admission, observer, port, tls: shared = false } = this.#context;
+    const { engine, admission, observer, port, tls: shared = false, checkListen } = this.#context;
     const { tls = shared } = options;
+    const settled = this.#settle(options);
+    const { host, port: number } = addressOf(settled);
+    checkListen(`${tls === false ? "http" : "https"}://${formatAddress(host, number)}`);
     const fittings: HttpDependencies = {
       admission,
       observer,
@@ -65,7 +69,7 @@ export class HttpGateway implements Gateway {
       ...(sessions === undefined ? {} : { sessions }),
       ...(tls === false ? {} : { secure: certificatesOf(tls) }),
     };
-    this.#port = await openHttp(engine, this.#settle(options), fittings);
+    this.#port = await openHttp(engine, settled, fittings);
     const { url } = this.#port;
     if (sessions !== undefined) this.#sessionUrl = url.replace(/^http/, "ws") + SESSION_PATH;
     return url;

@@ -169,7 +169,8 @@ export function settingsOf(options: HttpOptions, observer?: Observer): HttpSetti
   };
 }
 
-function addressOf({ listen, host, port }: HttpOptions): HostPort {
+/** Throws `invalid_argument` for an address that is none. */
+export function addressOf({ listen, host, port }: HttpOptions): HostPort {
   if (listen !== undefined) {
     const address = parseHostPort(listen);
     if (address !== undefined) return address;

@@ -35,25 +35,19 @@ export interface NativeGatewayOptions extends Omit<NativeOptions, "listen"> {
   readonly observer?: Observer | undefined;
   /** For URLs that take certificates and have none of their own. */
   readonly tls?: TlsOptions | undefined;
+  /** Throws for a URL that is not to be listened on. */
+  readonly checkListen?: ((url: string) => void) | undefined;
   /** Called with sessions that the hub ends because the other end does not read (P-62). */
   readonly onError?: (error: unknown, where: string) => void;
 }
 
 /** Opens the gateway: at each of its URLs, and on the HTTP port. */
 export async function openNative(
-  { engine, admission, observer, limits, clock, tls, name, onError, port }: GatewayContext,
+  { engine, port, ...context }: GatewayContext,
   { listen, ...options }: NativeOptions,
 ): Promise<NativeGateway> {
-  const gateway = new NativeGateway(engine, {
-    admission,
-    observer,
-    limits,
-    clock,
-    tls,
-    name,
-    onError,
-    ...options,
-  });
+  const { limits } = context;
+  const gateway = new NativeGateway(engine, { ...context, ...options });
   try {
     for (const at of listen ?? DEFAULT_LISTEN) await gateway.listen(at);
   } catch (error) {
@@ -102,7 +96,8 @@ export class NativeGateway implements Gateway {
     this.#shares = new SessionShares(this.#limits);
     this.#drops = new PublicationDrops(options.observer);
     const { transports = new TransportRegistry(), tls } = options;
-    this.#listeners = new SessionListeners((connection) => this.accept(connection), transports, tls);
+    const accept = (connection: Connection): void => this.accept(connection);
+    this.#listeners = new SessionListeners(accept, transports, tls, options.checkListen);
   }
 
   /** Where sessions connect, without the HTTP port. */

@@ -15,17 +15,20 @@ export class SessionListeners {
   readonly #accept: (connection: Connection) => void;
   readonly #transports: TransportRegistry;
   readonly #tls: TlsOptions | undefined;
+  readonly #checkListen: (url: string) => void;
   readonly #open = new Set<Listener>();
 
-  /** `tls` is for those that take some and have none of their own. */
+  /** `tls` is for those that take some and have none of their own; `checkListen` throws for a URL that is not to be listened on. */
   constructor(
     accept: (connection: Connection) => void,
     transports: TransportRegistry,
     tls: TlsOptions | undefined,
+    checkListen: (url: string) => void = () => undefined,
   ) {
     this.#accept = accept;
     this.#transports = transports;
     this.#tls = tls;
+    this.#checkListen = checkListen;
   }
 
   get urls(): string[] {
@@ -35,6 +38,7 @@ export class SessionListeners {
   async listen(at: string | ListenAt): Promise<HubListener> {
     const { url, ...options } = listenOptionsOf(typeof at === "string" ? { url: at } : at);
     const transport = await this.#transports.for(url);
+    if (!transport.supports.inProcess) this.#checkListen(url);
     const takesTls = transport.supports.encrypted && !transport.supports.inProcess;
     const tls = takesTls && this.#tls !== undefined ? { tls: this.#tls } : {};
     const listener = await transport.listen(url, this.#accept, { ...tls, ...options });

@@ -3,7 +3,8 @@ import type { LintelError } from "../../message/failure.ts";
 import { MAX_TIMEOUT } from "../../message/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Gateway, GatewayContext } from "../gateway.ts";
-import { Tunnel } from "./listener.ts";
+import { formatAddress } from "../../transport/address.ts";
+import { LOOPBACK, Tunnel } from "./listener.ts";
 import { entrancesOf, type TunnelEntrance } from "./options.ts";
 import type { TunnelStats } from "./stats.ts";
 
@@ -12,7 +13,7 @@ import type { TunnelStats } from "./stats.ts";
  * listening.
  */
 export async function openTunnels(
-  { engine, admission, limits, clock, onError }: GatewayContext,
+  { engine, admission, limits, clock, checkListen, onError }: GatewayContext,
   options: TunnelEntrance | readonly TunnelEntrance[],
 ): Promise<TunnelGateway> {
   const { callerShare } = limits;
@@ -22,6 +23,7 @@ export async function openTunnels(
       const reported = (error: LintelError, connection: string): void =>
         onError(error, `a tunnel's connection from ${connection}`);
       const settings = { callerShare, onError: reported, ...own };
+      checkListen(`tcp://${formatAddress(entrance.host ?? LOOPBACK, entrance.port)}`);
       const tunnel = new Tunnel(engine, entrance.subject, settings, admission);
       gateway.tunnels.push(await tunnel.listen(entrance));
     }

@@ -16,7 +16,8 @@ import { Connections } from "./connections.ts";
 import type { Entrance, TunnelOptions } from "./options.ts";
 import type { SocketStream } from "./socket-stream.ts";
 
-const LOOPBACK = "127.0.0.1";
+/** Where an entrance is that names no host. */
+export const LOOPBACK = "127.0.0.1";
 const DUPLEX: StreamShape = { receives: true, sends: true, messages: false };
 const NOTHING = new Uint8Array(0);
 
