@@ -80,6 +80,11 @@ export function subscribeBytes(registration: number, pattern: string, policy = 0
   return frameBytes({ type: 9, target: policy, id: registration, body: pattern });
 }
 
+/** `verb`: 1 publish, 2 subscribe, 3 request. */
+export function enableBytes(registration: number, pattern: string, verb = 3): Buffer {
+  return frameBytes({ type: 13, target: verb, id: registration, body: pattern });
+}
+
 export function requestBytes(binding: number, id: number, payload = "", timeoutMs = 30_000): Buffer {
   return withHeaders({ type: 16, target: binding, id, flags: 2 }, {}, payload, timeoutPrefix(timeoutMs));
 }

@@ -13,7 +13,7 @@ const AUDIENCE = "lintel";
 const NOW = 1_800_000_000_000;
 
 const rsa = generateKeyPairSync("rsa", { modulusLength: 2_048 });
-const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const ec = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
 const publicPem = rsa.publicKey.export({ type: "spki", format: "pem" }).toString();
 
 interface Signing {

@@ -27,14 +27,15 @@ interface Harness {
   readonly errors: { readonly error: unknown; readonly where: string }[];
 }
 
-async function harness(deaf = false): Promise<Harness> {
+/** `welcome` are the headers of its greeting, if not those of a hub that takes nothing special. */
+async function harness(deaf = false, welcome?: Readonly<Record<string, string>>): Promise<Harness> {
   const transports = new TransportRegistry();
   const accepted = later<RawEnd>();
   const url = "memory:raw-hub";
   const memory = await transports.for(url);
   const listener = await memory.listen(url, (connection) => {
     const end = new RawEnd(connection, deaf);
-    end.send(welcomeBytes());
+    end.send(welcomeBytes(welcome));
     accepted.resolve(end);
   });
   const errors: Harness["errors"] = [];
@@ -258,6 +259,55 @@ test("P-52: a service that is refused later ends with the reason, and its peer i
   );
   assert.equal(sayings(await hub.next(FrameType.error))["reason"], "NO_RESPONDERS");
   await Promise.all([service.close(), subscription.close()]);
+  await peer.close();
+});
+
+test("P-146: nothing is enabled at a hub that does not take it, and the session goes on", async () => {
+  for (const enablement of [undefined, "everybody"]) {
+    const limits = { "max-payload": "1048576", "max-headers": "32768" };
+    const { peer, hub } = await harness(false, enablement === undefined ? limits : { ...limits, enablement });
+    await assert.rejects(peer.enable("request", "a"), {
+      code: "unimplemented",
+      reason: "ENABLE_UNSUPPORTED",
+    });
+    await served({ peer, hub }, () => "answer");
+    assert.equal(hub.of(FrameType.enable).length, 0);
+    await peer.close();
+  }
+});
+
+test("P-147, P-149, P-150: what is enabled is a registration: confirmed, left, refused later", async () => {
+  const limits = { "max-payload": "1048576", "max-headers": "32768", enablement: "clients" };
+  const { peer, hub, errors } = await harness(false, limits);
+  const enabling = [peer.enable("publish", "a.*"), peer.enable("request", "b.>")] as const;
+  await hub.until(() => hub.of(FrameType.enable).length === 2);
+  const frames = hub.of(FrameType.enable);
+  assert.deepEqual(
+    frames.map(({ aux, target, body }) => [aux, target, body.toString()]),
+    [
+      [0, 1, "a.*"],
+      [0, 3, "b.>"],
+    ],
+  );
+  for (const { id } of frames) hub.send(frameBytes({ type: FrameType.ready, id, aux: FrameType.enable }));
+  const [first, second] = await Promise.all(enabling);
+  let isClosed = false;
+  const closing = first.close().then(() => (isClosed = true));
+  const { id } = await hub.next(FrameType.leave);
+  assert.equal(id, frames[0]!.id);
+  await settled();
+  assert.equal(isClosed, false, "it is over when the hub says so");
+  hub.send(frameBytes({ type: FrameType.ready, id, aux: FrameType.leave }));
+  await closing;
+  await first.closed;
+  const why = { code: "permission_denied", reason: "PERMISSION_DENIED" };
+  hub.send(withHeaders({ type: FrameType.refused, id: frames[1]!.id }, why));
+  assert.equal(await outcome(second.closed), "PERMISSION_DENIED");
+  assert.deepEqual(
+    errors.map(({ where }) => where),
+    ["the enablement of request b.>"],
+  );
+  await second.close();
   await peer.close();
 });
 
