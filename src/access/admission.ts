@@ -136,20 +136,24 @@ export function tryAdmit(
   }
 }
 
+/** What the principals of one tenant share. */
+interface Tenant {
+  readonly engine: Engine;
+  readonly waiting: WaitingRequests;
+  readonly enablement: Enablement;
+}
+
 class CheckedAdmission implements HubAdmission {
   readonly isOpen = false;
   readonly everyone: Admitted;
   readonly enabler: Enabler;
   readonly #engine: Engine;
-  readonly #engineOf: (tenant: string) => Engine;
-  /** One for each engine. */
-  readonly #waiting = new Map<Engine, WaitingRequests>();
-  readonly #waitingIn: (engine: Engine) => WaitingRequests;
+  /** As many as there are engines. */
+  readonly #tenants = new Map<string, Tenant>();
+  readonly #createTenant: (name: string) => Tenant;
   readonly #options: DecisionOptions;
   /** Those that came last, by what makes them equal; the last one at the end. */
   readonly #known = new Map<string | Principal, Decisions>();
-  /** By tenant. */
-  readonly #enablements = new Map<string, Enablement>();
   readonly #principals: LivePrincipals;
   readonly #onEnded = new Set<() => void>();
   /** They are about to be called. */
@@ -163,8 +167,14 @@ class CheckedAdmission implements HubAdmission {
     { limits, timeOfDay = Date.now, onError, observer, engineOf = () => engine }: AdmissionOptions,
   ) {
     this.#engine = engine;
-    this.#engineOf = engineOf;
-    this.#waitingIn = (own) => new WaitingRequests(own, limits, observer);
+    this.#createTenant = (name) => {
+      const own = name === DEFAULT_TENANT ? engine : engineOf(name);
+      return {
+        engine: own,
+        waiting: new WaitingRequests(own, limits, observer),
+        enablement: new Enablement(),
+      };
+    };
     this.#options = {
       access,
       clock: engine.clock,
@@ -175,8 +185,9 @@ class CheckedAdmission implements HubAdmission {
       endings: new SlicedWork(deferToEndOfTick()),
     };
     this.#principals = new LivePrincipals(engine.clock, timeOfDay);
-    this.enabler = ownEnabler(this.#enablementOf(EVERYONE.tenant));
-    const stranger = new Decisions(EVERYONE, this.#enablementOf(EVERYONE.tenant), this.#options);
+    const { enablement } = this.#tenant(DEFAULT_TENANT);
+    this.enabler = ownEnabler(enablement);
+    const stranger = new Decisions(EVERYONE, enablement, this.#options);
     stranger.end(failure("UNAUTHENTICATED"));
     this.everyone = this.#withEngine(stranger);
     access.onRevoked?.((principal) => this.#revoke(principal));
@@ -224,13 +235,11 @@ class CheckedAdmission implements HubAdmission {
 
   #withEngine(decisions: Decisions): Admitted {
     const { principal } = decisions;
-    const own = principal.tenant === DEFAULT_TENANT ? this.#engine : this.#engineOf(principal.tenant);
-    let waiting = this.#waiting.get(own);
-    if (waiting === undefined) this.#waiting.set(own, (waiting = this.#waitingIn(own)));
+    const { engine, waiting } = this.#tenant(principal.tenant);
     return {
       principal,
-      engine: new GuardedEngine(own, decisions, waiting, own === this.#engine),
-      tenantEngine: own,
+      engine: new GuardedEngine(engine, decisions, waiting, engine === this.#engine),
+      tenantEngine: engine,
       check: (verb, subject) => decisions.check(verb, subject),
       hold: (verb, subject, onLost) => decisions.hold(verb, subject, onLost),
       enable: (verb, pattern, options = {}) => new PrincipalEnabling(decisions, verb, pattern, options),
@@ -249,17 +258,19 @@ class CheckedAdmission implements HubAdmission {
       this.#known.set(key, known);
       return known;
     }
-    const decisions = new Decisions(principal, this.#enablementOf(principal.tenant), this.#options);
+    const { enablement } = this.#tenant(principal.tenant);
+    const decisions = new Decisions(principal, enablement, this.#options);
     this.#principals.add(decisions);
     this.#known.set(key, decisions);
     if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value!);
     return decisions;
   }
 
-  #enablementOf(tenant: string): Enablement {
-    let enablement = this.#enablements.get(tenant);
-    if (enablement === undefined) this.#enablements.set(tenant, (enablement = new Enablement()));
-    return enablement;
+  /** Throws for a tenant that there cannot be. */
+  #tenant(name: string): Tenant {
+    let tenant = this.#tenants.get(name);
+    if (tenant === undefined) this.#tenants.set(name, (tenant = this.#createTenant(name)));
+    return tenant;
   }
 
   /** Once for all that end together, when the code that has ended them is through. */
