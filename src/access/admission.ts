@@ -3,7 +3,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { EnabledVerb, Enabler, Enabling, Endable } from "../message/delivery.ts";
 import { LintelError, failure, toFailure, type Failure } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
-import type { Observer } from "../observe/observer.ts";
+import type { Observer, Refused } from "../observe/observer.ts";
 import { deferToEndOfTick } from "../runtime/defer-to-end-of-tick.ts";
 import { SlicedWork } from "../runtime/sliced-work.ts";
 import {
@@ -18,6 +18,7 @@ import { Decisions, within, type Decision, type DecisionOptions } from "./decisi
 import { Enablement } from "./enablement.ts";
 import { PrincipalEnabling, openEnabler, ownEnabler } from "./enabling.ts";
 import { LivePrincipals } from "./live-principals.ts";
+import { AuditedDecisions, type DecisionsOf } from "./audited-decisions.ts";
 import { GuardedEngine } from "./guarded-engine.ts";
 import { EVERYONE, openAccess } from "./open-access.ts";
 import { WaitingRequests } from "./waiting-requests.ts";
@@ -152,6 +153,7 @@ class CheckedAdmission implements HubAdmission {
   readonly #tenants = new Map<string, Tenant>();
   readonly #createTenant: (name: string) => Tenant;
   readonly #options: DecisionOptions;
+  readonly #refused: ((event: Refused) => void) | undefined;
   /** Those that came last, by what makes them equal; the last one at the end. */
   readonly #known = new Map<string | Principal, Decisions>();
   readonly #principals: LivePrincipals;
@@ -175,6 +177,7 @@ class CheckedAdmission implements HubAdmission {
         enablement: new Enablement(),
       };
     };
+    if (observer?.refused !== undefined) this.#refused = (event) => observer.refused?.(event);
     this.#options = {
       access,
       clock: engine.clock,
@@ -193,7 +196,33 @@ class CheckedAdmission implements HubAdmission {
     access.onRevoked?.((principal) => this.#revoke(principal));
   }
 
-  admit(credentials: Credentials, attempts = ATTEMPTS): Admitted | Promise<Admitted> {
+  admit(credentials: Credentials): Admitted | Promise<Admitted> {
+    if (this.#refused === undefined) return this.#admit(credentials);
+    try {
+      const admitted = this.#admit(credentials);
+      return isPromise(admitted)
+        ? admitted.catch((error: unknown) => this.#notLetIn(error, credentials))
+        : admitted;
+    } catch (error) {
+      return this.#notLetIn(error, credentials);
+    }
+  }
+
+  #notLetIn(error: unknown, { gateway, remote }: Credentials): never {
+    const { code, reason } = toFailure(error, failure("ACCESS_UNAVAILABLE"));
+    this.#refused?.({
+      gateway,
+      remote,
+      principal: undefined,
+      verb: undefined,
+      subject: undefined,
+      code,
+      reason,
+    });
+    throw error;
+  }
+
+  #admit(credentials: Credentials, attempts = ATTEMPTS): Admitted | Promise<Admitted> {
     const { access } = this.#options;
     const revocations = this.#revocations;
     let principal: Principal | Promise<Principal>;
@@ -207,7 +236,7 @@ class CheckedAdmission implements HubAdmission {
       (known) => {
         if (revocations === this.#revocations) return this.#admitted(known, credentials);
         // It may be this one that was revoked while its credentials were looked at.
-        if (attempts > 1) return this.admit(credentials, attempts - 1);
+        if (attempts > 1) return this.#admit(credentials, attempts - 1);
         throw LintelError.of("ACCESS_UNAVAILABLE", "credentials are being revoked; try again");
       },
       (error: unknown) => {
@@ -230,18 +259,23 @@ class CheckedAdmission implements HubAdmission {
     const decisions = this.#decisionsOf(this.#checked(principal, credentials));
     const { over } = decisions;
     if (over !== undefined) throw LintelError.from(over);
-    return this.#withEngine(decisions);
+    return this.#withEngine(decisions, credentials);
   }
 
-  #withEngine(decisions: Decisions): Admitted {
+  /** Where `from` is left out, nobody was let in. */
+  #withEngine(decisions: Decisions, from?: Credentials): Admitted {
     const { principal } = decisions;
+    const asked: DecisionsOf =
+      this.#refused === undefined || from === undefined
+        ? decisions
+        : new AuditedDecisions(decisions, from, this.#refused);
     const { engine, waiting } = this.#tenant(principal.tenant);
     return {
       principal,
-      engine: new GuardedEngine(engine, decisions, waiting, engine === this.#engine),
+      engine: new GuardedEngine(engine, asked, waiting, engine === this.#engine),
       tenantEngine: engine,
-      check: (verb, subject) => decisions.check(verb, subject),
-      hold: (verb, subject, onLost) => decisions.hold(verb, subject, onLost),
+      check: (verb, subject) => asked.check(verb, subject),
+      hold: (verb, subject, onLost) => asked.hold(verb, subject, onLost),
       enable: (verb, pattern, options = {}) => new PrincipalEnabling(decisions, verb, pattern, options),
       watch: (listener) => decisions.watch(listener),
       get ended(): Failure | undefined {

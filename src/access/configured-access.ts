@@ -41,6 +41,11 @@ export interface Recognizer {
 /** Three parts of base64url with dots between them. Keys have no dots. */
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
+export interface ChangedKeys {
+  readonly added: readonly string[];
+  readonly revoked: readonly string[];
+}
+
 interface HeldKey {
   readonly principal: KnownPrincipal;
   /** All that the principal is made of, to see whether a changed file changes it. */
@@ -107,8 +112,13 @@ export class ConfiguredAccess implements Access {
     this.#onRevoked?.(principal);
   }
 
-  /** The keys of the file, in place of those it had before. Principals of keys that are gone or have changed are revoked. */
-  replaceFileKeys(keys: readonly KeyOptions[]): void {
+  /**
+   * The keys of the file, in place of those it had before. Principals of keys that are gone or have changed are revoked.
+   * Returns the names of keys that were revoked, and of those that are new.
+   */
+  replaceFileKeys(keys: readonly KeyOptions[]): ChangedKeys {
+    const added: string[] = [];
+    const revoked: string[] = [];
     const before = this.#held;
     const held = new Map<string, HeldKey>();
     const table = new KeyTable<KnownPrincipal>();
@@ -117,13 +127,18 @@ export class ConfiguredAccess implements Access {
       const source = JSON.stringify(key);
       const old = before.get(sha256);
       const principal = old?.source === source ? old.principal : principalOfKey(key);
+      if (principal !== old?.principal) added.push(key.name);
       held.set(sha256, { principal, source });
       table.set(sha256, principal);
     }
     this.#held = held;
     this.#fileKeys = table;
     for (const [sha256, { principal }] of before)
-      if (held.get(sha256)?.principal !== principal) this.revoke(principal);
+      if (held.get(sha256)?.principal !== principal) {
+        revoked.push(principal.id);
+        this.revoke(principal);
+      }
+    return { added, revoked };
   }
 
   /** Calls this when the hub closes. */

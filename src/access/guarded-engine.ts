@@ -15,7 +15,8 @@ import { LintelError, type Failure } from "../message/failure.ts";
 import { findHeader } from "../message/headers.ts";
 import type { Message } from "../message/message.ts";
 import { checkPattern } from "../message/subject.ts";
-import { isPending, type Decision, type Decisions } from "./decisions.ts";
+import type { DecisionsOf } from "./audited-decisions.ts";
+import { isPending, type Decision } from "./decisions.ts";
 import { OrderedPublications } from "./ordered-publications.ts";
 import { HeldSubscription, PendingRegistration, PendingSubscription } from "./pending-registration.ts";
 import type { WaitingRequests } from "./waiting-requests.ts";
@@ -29,13 +30,13 @@ export class GuardedEngine implements Engine {
   readonly supports: EngineSupports;
   readonly clock: Clock;
   readonly #engine: Engine;
-  readonly #decisions: Decisions;
+  readonly #decisions: DecisionsOf;
   readonly #waiting: WaitingRequests;
   /** Routes come from the engine behind it, and from no other tenant's. */
   readonly #hasOwnRoutes: boolean;
   #publications: OrderedPublications | undefined;
 
-  constructor(engine: Engine, decisions: Decisions, waiting: WaitingRequests, hasOwnRoutes = true) {
+  constructor(engine: Engine, decisions: DecisionsOf, waiting: WaitingRequests, hasOwnRoutes = true) {
     this.supports = engine.supports;
     this.clock = engine.clock;
     this.#engine = engine;

@@ -109,7 +109,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   );
   const { transports } = config;
   const openStreams = new OpenStreams();
-  const access = await openAccess(config.access, onError);
+  const access = await openAccess(config.access, onError, observer);
   const tenants = await openEngines(config.engine, {
     limits,
     observer,
@@ -133,6 +133,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     onError,
     open: openStreams,
     enabler: admission.enabler,
+    observer,
   });
   const port = new SharedPort();
   const { clock } = engine;
@@ -172,6 +173,7 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
   readonly #tenants: Tenants;
   readonly #gateways: GatewayList;
   readonly #closeAccess: () => Promise<void>;
+  readonly #observer: Observer | undefined;
   readonly #relief: MemoryRelief;
   readonly #loop = new LoopWatch();
   #ending: Promise<void> | undefined;
@@ -180,10 +182,11 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
     tenants: Tenants,
     gateways: GatewayList,
     closeAccess: () => Promise<void>,
-    options: EnginePeerOptions,
+    { observer, ...options }: EnginePeerOptions & { readonly observer: Observer | undefined },
   ) {
     super(tenants.main, options);
     this.#closeAccess = closeAccess;
+    this.#observer = observer;
     this.#tenants = tenants;
     this.#gateways = gateways;
     const release = (): void => {
@@ -216,8 +219,9 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
   }
 
   reloadTls(url: string, tls: TlsOptions): void {
-    if (this.#gateways.reload(url, tls)) return;
-    throw new TypeError(`"${urlText(url)}" is not a URL of this hub with certificates`);
+    if (!this.#gateways.reload(url, tls))
+      throw new TypeError(`"${urlText(url)}" is not a URL of this hub with certificates`);
+    this.#observer?.administered?.({ action: "certificates changed", name: urlText(url) });
   }
 
   /** Accepts nothing new; requests under way are answered, streams end, then every session is told and closed. */

@@ -15,6 +15,8 @@ const METHODS: Readonly<Record<Method, true>> = {
   dropped: true,
   lateReply: true,
   poll: true,
+  refused: true,
+  administered: true,
   httpRequest: true,
 };
 

@@ -23,6 +23,10 @@ export interface Observer {
   lateReply?(event: LateReply): void;
   /** A worker over HTTP asks for jobs of a subject, each time it does; or none has done so for the linger time. */
   poll?(event: PollEvent): void;
+  /** Something was refused: a caller was not let in, or may not do what it wants. Called once for each time. */
+  refused?(event: Refused): void;
+  /** Who may do what has changed, or the hub's own certificates have. */
+  administered?(event: Administered): void;
   /** An HTTP request has ended, whether or not it became a request for a subject. */
   httpRequest?(record: RequestRecord): void;
 }
@@ -77,6 +81,25 @@ export interface LateReply extends Origin {
 export interface PollEvent {
   readonly event: "polled" | "left";
   readonly subject: string;
+}
+
+/**
+ * `gateway` and `remote` say where it came from; `principal` is undefined for a caller that was not let in. No credentials are in
+ * it.
+ */
+export interface Refused extends Origin {
+  /** What it wanted to do, as in `Access.may`; undefined when it was not let in, or a web page may not send requests here. */
+  readonly verb: string | undefined;
+  /** What it wanted to do it with: a subject, a pattern or a path. */
+  readonly subject: string | undefined;
+  readonly code: Code;
+  readonly reason: string;
+}
+
+export interface Administered {
+  readonly action: "key added" | "key revoked" | "certificates changed";
+  /** The name of a key, or a URL. */
+  readonly name: string;
 }
 
 /** One finished HTTP request, for a log. `path` has no query: what is in a query may be secret. */

@@ -152,7 +152,7 @@ test("a hub that cannot be started keeps no session that came in meanwhile", asy
       throw new TypeError("nowhere to listen");
     },
   });
-  const options = { listen: ["memory://early", "late://anywhere"], transports };
+  const options = { listen: ["memory://early", "late://127.0.0.1"], transports };
   const onSession = (event: string): void => void sessions.push(event);
   await assert.rejects(createHub({ http: false, ...options, onSession }), /nowhere to listen/);
   assert.deepEqual(sessions, ["opened", "closed"]);
