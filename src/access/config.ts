@@ -2,8 +2,9 @@
 import { readPem } from "../transport/config.ts";
 import { isPattern } from "../message/subject.ts";
 import {
-  either,
+  checked,
   duration,
+  either,
   hinted,
   integer,
   list,
@@ -19,6 +20,7 @@ import {
 import type { Section } from "../schema/section.ts";
 import type { PrincipalLimits } from "./access.ts";
 import type { AccessOptions, CertificateRule, Identity, KeyOptions, UnixRule } from "./access-options.ts";
+import { DATE_FORM, REPEATED, isDate, problemOfNames, repeatedKey } from "./check-options.ts";
 import type { Grants } from "./grants.ts";
 import { problemOfJwt } from "./jwt/check-options.ts";
 import { ALGORITHMS, SECRET_ALGORITHMS, type JwtClaims, type JwtOptions } from "./jwt/options.ts";
@@ -76,13 +78,21 @@ const identity = {
   limits: option("how much it may use", limits(), "`limits` of its role"),
 } satisfies Record<keyof Identity, unknown>;
 
-/** A key, as `access.keys` and the file of keys have it. */
-export function key(): Field<KeyOptions> {
+/** Keys, as `access.keys` and the file of keys have them. Whatever stands there may be a key itself, so no message repeats it. */
+export function keyList(): Field<readonly KeyOptions[]> {
+  const keys = hinted(list(hinted(key(), { isSecret: true })), { isSecret: true });
+  return checked<readonly KeyOptions[]>(keys, (all, findings, isSound) => {
+    if (!all.every((_, index) => isSound(index))) return;
+    const index = repeatedKey(all);
+    if (index !== undefined) findings.add(`sha256 ${REPEATED}`, [index, "sha256"]);
+  });
+}
+
+function key(): Field<KeyOptions> {
   return map<KeyOptions>(
     "a key",
     {
       name: option("names the principal; several keys may have one name", name()),
-      // Whatever stands there may be the key itself, so no message repeats it.
       sha256: option(
         "SHA-256 of the key, as `lintel keys create` writes it",
         hinted(
@@ -103,26 +113,33 @@ export function key(): Field<KeyOptions> {
 
 function date(): Field<string> {
   return text((given) => {
-    if (Number.isNaN(Date.parse(given)))
-      throw new RangeError("must be a date such as 2027-01-31 or 2027-01-31T12:00:00Z");
+    if (!isDate(given)) throw new RangeError(`must be ${DATE_FORM}`);
   });
 }
 
 function certificate(): Field<CertificateRule> {
-  return map<CertificateRule>(
+  const fields = map<CertificateRule>(
     "a certificate",
     {
-      san: option("an alternative name in it: `worker-*.shop.example`", text()),
-      subject: option("the common name of its subject", text()),
+      san: option(
+        "an alternative name in it: `worker-*.shop.example`; a `*` stands for letters, digits, `-` and `_`",
+        text(),
+      ),
+      subject: option("its subject: a common name, or attributes such as `CN=worker-*,O=Example`", text()),
       name: option("names the principal", name(), "the name in the certificate"),
       ...identity,
     },
     ["role"],
+    { oneOf: [{ required: ["san"] }, { required: ["subject"] }] },
   );
+  return checked(fields, (rule, findings) => {
+    const problem = problemOfNames(rule);
+    if (problem !== undefined) findings.add(`a certificate${problem.replace(/^\./, "'s ")}`);
+  });
 }
 
 function unixPeer(): Field<UnixRule> {
-  return map<UnixRule>(
+  const fields = map<UnixRule>(
     "a unix peer",
     {
       uid: option("number of the user whose process it is", integer(0, 2 ** 32 - 1)),
@@ -131,7 +148,11 @@ function unixPeer(): Field<UnixRule> {
       ...identity,
     },
     ["role"],
+    { oneOf: [{ required: ["uid"] }, { required: ["gid"], not: { required: ["uid"] } }] },
   );
+  return checked(fields, ({ uid, gid }, findings) => {
+    if (uid === undefined && gid === undefined) findings.add("a unix peer needs uid or gid");
+  });
 }
 
 const oneOrMore = (): Field<string | readonly string[]> =>
@@ -183,7 +204,7 @@ function jwt(): Field<JwtOptions> {
 
 const fields = map<AccessOptions>("access", {
   anonymous: option("what callers without credentials are", oneOf(["none", "client", "service"]), "`none`"),
-  keys: option("API keys, known by their SHA-256", list(key())),
+  keys: option("API keys, known by their SHA-256", keyList()),
   keysFile: option("file with more keys, which `lintel keys` writes", hinted(text(), { isPath: true })),
   jwt: option("JSON Web Tokens of an issuer", jwt()),
   certificates: option("client certificates, by the first rule that fits", list(certificate())),

@@ -3,8 +3,9 @@ import { LintelError } from "../message/failure.ts";
 import type { Access } from "./access.ts";
 import type { AccessOptions } from "./access-options.ts";
 import { problemOfAccess } from "./check-options.ts";
-import { ConfiguredAccess, principalOfToken } from "./configured-access.ts";
+import { ConfiguredAccess, principalOfToken, type Recognizer } from "./configured-access.ts";
 import type { JwtVerifier } from "./jwt/verifier.ts";
+import { CertificateRecognizer, UnixRecognizer } from "./recognizers.ts";
 
 export interface CreateAccessOptions {
   /** Milliseconds since 1970. */
@@ -31,7 +32,14 @@ export async function createAccess(
           timeOfDay,
           onError,
         });
-  return new ConfiguredAccess(options, verifierOf);
+  return new ConfiguredAccess(options, verifierOf, recognizersOf(options));
+}
+
+function recognizersOf({ certificates = [], unix = [] }: AccessOptions): Recognizer[] {
+  return [
+    ...(certificates.length === 0 ? [] : [new CertificateRecognizer(certificates)]),
+    ...(unix.length === 0 ? [] : [new UnixRecognizer(unix)]),
+  ];
 }
 
 /** True for an access of the user's own, in code. */

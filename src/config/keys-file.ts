@@ -1,10 +1,10 @@
 /** The file that `access.keysFile` names: read, checked as a configuration is, and read again when it changes. */
 import { readFileSync, statSync, watch, type FSWatcher } from "node:fs";
 import { basename, dirname } from "node:path";
-import { key } from "../access/config.ts";
+import { keyList } from "../access/config.ts";
 import type { KeyOptions } from "../access/access-options.ts";
 import { LintelError } from "../message/failure.ts";
-import { list, map } from "../schema/fields.ts";
+import { map } from "../schema/fields.ts";
 import { parseDocument, type Problem } from "./document.ts";
 import { IssueReporter } from "./issues.ts";
 import { ReadySection } from "./sections.ts";
@@ -19,7 +19,7 @@ interface KeysFile {
   readonly keys?: readonly KeyOptions[];
 }
 
-const section = new ReadySection({ schema: map<KeysFile>("the file", { keys: list(key()) }) });
+const section = new ReadySection({ schema: map<KeysFile>("the file", { keys: keyList() }) });
 
 /** The keys that a text of this file has. Rejects with `BAD_CONFIG` and every problem, as the configuration does. */
 export async function parseKeysFile(source: string, name: string): Promise<readonly KeyOptions[]> {

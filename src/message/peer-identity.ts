@@ -2,13 +2,18 @@
 
 /** A certificate that was verified when the connection was made. */
 export interface PeerCertificate {
-  /** Its subject's distinguished name, such as `CN=worker-7,O=Example`. */
+  /** Its subject's distinguished name, such as `CN=worker-7,O=Example`. A comma in a value has a backslash before it. */
   readonly subject: string;
   /** The common name of the subject; undefined where it has none. */
   readonly commonName: string | undefined;
-  /** Alternative names with their kind, such as `DNS:worker-7.example.com` or `URI:spiffe://example.com/worker`. */
+  /**
+   * Alternative names with their kind, such as `DNS:worker-7.example.com` or `URI:spiffe://example.com/worker`. Each is one name,
+   * whatever characters are in it. None where they cannot be told apart.
+   */
   readonly names: readonly string[];
   readonly issuer: string;
+  /** When it ends, in milliseconds since 1970. */
+  readonly expiresAt: number;
   /** SHA-256 of the certificate: pairs of hexadecimal digits joined by colons. */
   readonly fingerprint256: string;
   /** The certificate itself, in DER. */

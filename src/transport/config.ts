@@ -101,7 +101,10 @@ export function tls(): Field<TlsOptions> {
     {
       cert: option("file with the hub's certificate and its chain up to the authority", pem()),
       key: option("file with its private key", pem()),
-      ca: option("file with the authorities that sign client certificates", pem()),
+      ca: option(
+        "file with the authorities that sign client certificates; with it clients are asked for one",
+        pem(),
+      ),
       requireClientCert: option("refuse clients without a certificate signed by `ca`", boolean(), "`false`"),
     },
     ["cert", "key"],

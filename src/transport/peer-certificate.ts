@@ -17,14 +17,29 @@ export function certificateOf(socket: unknown): PeerCertificate | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return undefined;
-  const { subject, subjectAltName, issuer, fingerprint256, raw } = certificate;
+  const { subject, subjectAltName, issuer, fingerprint256, validTo, raw } = certificate;
   const parts = (subject ?? "").split("\n");
   return {
     subject: parts.join(","),
     commonName: parts.find((part) => part.startsWith("CN="))?.slice("CN=".length),
-    names: subjectAltName === undefined || subjectAltName === "" ? [] : subjectAltName.split(", "),
+    names: namesOf(subjectAltName ?? ""),
     issuer: issuer.split("\n").join(","),
+    expiresAt: Date.parse(validTo),
     fingerprint256,
     raw,
   };
+}
+
+/** One name as Node writes it: what could be taken for more than one name stands in quotes, as in JSON. */
+const NAME = /([A-Za-z ]+:)(?:("(?:[^"\\]|\\.)*")|([^"\\,]*))(?:, |$)/gy;
+
+/** The names of `subjectAltName`, as Node writes them. None if any of them has another form, so that nothing is guessed. */
+export function namesOf(subjectAltName: string): readonly string[] {
+  const names: string[] = [];
+  let length = 0;
+  for (const [part, kind = "", quoted, plain = ""] of subjectAltName.matchAll(NAME)) {
+    length += part.length;
+    names.push(kind + (quoted === undefined ? plain : String(JSON.parse(quoted))));
+  }
+  return length === subjectAltName.length ? names : [];
 }

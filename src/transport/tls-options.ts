@@ -11,8 +11,10 @@ import type { TlsOptions } from "./transport.ts";
 
 /** What a server needs besides its protocols. */
 export interface ServerTls extends SecureContextOptions {
+  /** Clients are asked for a certificate. */
   readonly requestCert: boolean;
-  readonly rejectUnauthorized: true;
+  /** Those without one that is good are refused. */
+  readonly rejectUnauthorized: boolean;
 }
 
 /** Options of a server. Throws a TypeError for certificates that are missing or cannot be used. */
@@ -26,7 +28,12 @@ export function serverTls(url: string, tls: TlsOptions = {}): ServerTls {
     );
   }
   if (serverName !== undefined) throw new TypeError("tls.serverName is for dialing, not for listening");
-  return { ...contextOf(url, { cert, key, ca }), requestCert: requireClientCert, rejectUnauthorized: true };
+  // Without `ca` no certificate of a client could be verified.
+  return {
+    ...contextOf(url, { cert, key, ca }),
+    requestCert: ca !== undefined,
+    rejectUnauthorized: requireClientCert,
+  };
 }
 
 /** Options of a client that wants to reach `host`. Throws a TypeError for certificates that cannot be used. */
@@ -49,8 +56,12 @@ export function clientTls(url: string, host: string, tls: TlsOptions = {}): Conn
 /** Gives a server other certificates. Throws a TypeError, and changes nothing, when they cannot be used. */
 export function renewTls(server: Server, url: string, before: ServerTls, tls: TlsOptions): void {
   const next = serverTls(url, tls);
-  if (next.requestCert !== before.requestCert) {
-    throw new TypeError(`${url}: whether clients need a certificate cannot be changed while it listens`);
+  const isSame =
+    next.requestCert === before.requestCert && next.rejectUnauthorized === before.rejectUnauthorized;
+  if (!isSame) {
+    throw new TypeError(
+      `${url}: whether clients are asked for a certificate, or need one, cannot be changed while it listens`,
+    );
   }
   server.setSecureContext(next);
 }

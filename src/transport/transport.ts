@@ -137,7 +137,10 @@ export interface TransportSupports {
 export interface TlsOptions {
   readonly cert?: string | Uint8Array;
   readonly key?: string | Uint8Array;
-  /** Authorities that may sign the other end's certificate. Default when dialing: the platform's list. */
+  /**
+   * Authorities that may sign the other end's certificate. Default when dialing: the platform's list. Listening: with it clients
+   * are asked for a certificate. One that is not good counts as none.
+   */
   readonly ca?: string | Uint8Array;
   /** Listening: refuse clients without a certificate that `ca` vouches for. */
   readonly requireClientCert?: boolean;

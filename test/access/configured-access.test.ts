@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { createAccess } from "../../src/access/create-access.ts";
-import type { KeyOptions } from "../../src/access/access-options.ts";
+import type { AccessOptions, KeyOptions } from "../../src/access/access-options.ts";
 import type { Principal } from "../../src/access/access.ts";
 import { connect, createHub } from "../../src/index.ts";
 import type { LintelError } from "../../src/message/failure.ts";
@@ -92,4 +92,33 @@ test("keys of a file that go or change are revoked, and no others", async () => 
   access.replaceFileKeys([]);
   assert.deepEqual(revoked, ["page client", "shop service", "page observer"]);
   assert.throws(() => access.authenticate({ ...FROM, token: KEY }), { code: "unauthenticated" });
+});
+
+test("no option is passed over, and limits are numbers", async () => {
+  const base = KEYS[0]!;
+  const wrong: readonly (readonly [string, unknown])[] = [
+    [" must be an object", []],
+    [' has no option "key"', { key: [] }],
+    [".keys must be a list", { keys: base }],
+    [".keys[0] must be an object", { keys: [KEY] }],
+    ['.keys[0] has no option "denied"', { keys: [{ ...base, denied: { request: [">"] } }] }],
+    [
+      ".keys[1].sha256 is the digest of another",
+      { keys: [base, { ...base, sha256: base.sha256.toUpperCase() }] },
+    ],
+    [".keys[0].expires", { keys: [{ ...base, expires: "2027" }] }],
+    [".keys[0].expires", { keys: [{ ...base, expires: "2027-01-31T12:00:00" }] }],
+    [".keys[0].limits.burst", { keys: [{ ...base, limits: { burst: -1 } }] }],
+    ['.keys[0].limits has no option "requests"', { keys: [{ ...base, limits: { requests: 1 } }] }],
+    [".limits.client.inFlight", { limits: { client: { inFlight: "1" } } }],
+    ['.limits has no option "root"', { limits: { root: {} } }],
+    [".keysFile", { keysFile: "" }],
+    [".jwt must be an object", { jwt: "https://id.example" }],
+  ];
+  for (const [text, options] of wrong)
+    await assert.rejects(createAccess(options as AccessOptions), (error: LintelError) => {
+      assert.ok(error.message.startsWith(`createHub: access${text}`), error.message);
+      assert.ok(!error.message.includes(KEY));
+      return true;
+    });
 });

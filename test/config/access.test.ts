@@ -4,6 +4,7 @@ import { parseConfig } from "../../src/config/config.ts";
 import type { LintelError } from "../../src/message/failure.ts";
 
 const SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+const OTHER = SHA256.replace("9", "8");
 const SECRET = "lkey_this_is_the_key_itself";
 
 test("reads who may do what", async () => {
@@ -12,7 +13,7 @@ test("reads who may do what", async () => {
   anonymous: client
   keys:
     - { name: shop, role: service, sha256: ${SHA256}, tenant: a, grants: { request: ["orders.>"] } }
-    - { name: ci, role: service, sha256: ${SHA256}, expires: 2027-01-31, deny: { serve: [a] } }
+    - { name: ci, role: service, sha256: ${OTHER}, expires: 2027-01-31, deny: { serve: [a] } }
   jwt: { jwks: "https://id.example/jwks.json", issuer: https://id.example, audience: [lintel], clockSkew: 5s }
   certificates: [ { san: "worker-*.shop.example", role: service } ]
   unix: [ { uid: 1000, role: service } ]
@@ -24,7 +25,7 @@ test("reads who may do what", async () => {
     anonymous: "client",
     keys: [
       { name: "shop", role: "service", sha256: SHA256, tenant: "a", grants: { request: ["orders.>"] } },
-      { name: "ci", role: "service", sha256: SHA256, expires: "2027-01-31", deny: { serve: ["a"] } },
+      { name: "ci", role: "service", sha256: OTHER, expires: "2027-01-31", deny: { serve: ["a"] } },
     ],
     jwt: {
       jwks: "https://id.example/jwks.json",
@@ -76,6 +77,23 @@ for (const [name, source, place, text] of [
     "2:8",
     /at least 32 bytes/,
   ],
+  ["a key in place of a map", `keys: [${SECRET}]`, "2:10", /must be a map/],
+  ["a key in place of a list", `keys: ${SECRET}`, "2:9", /must be a list/],
+  [
+    "a digest twice",
+    `keys: [{ name: a, role: client, sha256: ${SHA256} }, { name: b, role: admin, sha256: ${SHA256.toUpperCase()} }]`,
+    "2:150",
+    /another key too/,
+  ],
+  [
+    "a day that is none",
+    `keys: [{ name: a, role: client, sha256: ${SHA256}, expires: 90d }]`,
+    "2:122",
+    /a date such as/,
+  ],
+  ["a certificate without a name", "certificates: [{ role: client }]", "2:18", /either san or subject/],
+  ["a name that is none", 'certificates: [{ role: client, san: "a b" }]', "2:18", /san must be a name/],
+  ["a unix peer without a number", "unix: [{ role: client }]", "2:10", /uid or gid/],
   ["a misspelled key", `key: []`, "2:3", /keys/],
 ] as const)
   test(`says where there is ${name}, and does not repeat it`, async () => {

@@ -10,7 +10,15 @@ export const AUTHORITY: string = read("authority.pem");
 /** Vouches for the strange client only. */
 export const STRANGER: string = read("stranger.pem");
 
-type Name = "server" | "renewed" | "elsewhere" | "expired" | "client" | "strange-client";
+type Name =
+  | "server"
+  | "renewed"
+  | "elsewhere"
+  | "expired"
+  | "client"
+  | "strange-client"
+  | "worker"
+  | "hostile";
 
 /** A certificate and its key. */
 export function pair(name: Name): { readonly cert: string; readonly key: string } {

@@ -41,6 +41,7 @@ export class SocketDriver implements ConnectionDriver {
   readonly #socket: Socket;
   readonly #options: SocketDriverOptions;
   #linger: unknown;
+  #certificate: PeerCertificate | undefined;
   #halfClose: HalfClose | undefined;
   #deliveries: Deliveries | undefined;
 
@@ -56,7 +57,7 @@ export class SocketDriver implements ConnectionDriver {
   }
 
   get certificate(): PeerCertificate | undefined {
-    return certificateOf(this.#socket);
+    return (this.#certificate ??= certificateOf(this.#socket));
   }
 
   get isOpen(): boolean {
