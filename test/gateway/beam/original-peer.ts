@@ -44,7 +44,7 @@ export class OriginalPeer implements AsyncDisposable {
     let timer: ReturnType<typeof setTimeout> | undefined;
     return new Promise<Said>((resolve, reject) => {
       const late = (): void => reject(new Error(`${JSON.stringify(command)} has not ended`));
-      timer = setTimeout(late, PATIENCE_MS);
+      timer = setTimeout(late, PATIENCE_MS).unref(); // it may be killed before, and says nothing then
       this.#waiting.set(n, resolve);
     }).finally(() => clearTimeout(timer));
   }
@@ -128,6 +128,11 @@ export class OriginalEnd {
   /** Sends nothing more. */
   async half(): Promise<void> {
     await this.#do({ do: "half" });
+  }
+
+  /** Closes it though a message may be waited for. */
+  async leave(): Promise<void> {
+    await this.#do({ do: "leave" });
   }
 
   async close(): Promise<void> {

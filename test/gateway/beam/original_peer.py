@@ -168,6 +168,9 @@ def do(command):
         end.socket.sendall(bytes(command["size"]))
     elif action == "half":
         end.socket.shutdown(socket.SHUT_WR)
+    elif action == "leave":
+        end.socket.shutdown(socket.SHUT_RDWR)  # a thread may be reading
+        end.socket.close()
     elif action == "close":
         end.socket.close()
     return {}
