@@ -64,7 +64,9 @@ export interface Gateway {
   readonly skip?: string | false;
 }
 
-const skip: string | false = canPassDescriptors() ? false : "descriptors are passed on Linux with koffi installed";
+const skip: string | false = canPassDescriptors()
+  ? false
+  : "descriptors are passed on Linux with koffi installed";
 
 export const reasonOf = (error: unknown): Outcome =>
   error instanceof LintelError ? error.reason : String(error);
@@ -153,9 +155,7 @@ const overGrpc: Gateway["open"] = ({ hub }, { token, prefix }) => {
   return {
     async attempt() {
       const room = { case: "concurrency", value: 1 } as const;
-      call.stream.write(
-        said({ case: "register", value: { registration: 1, subject: `${prefix}.b`, room } }),
-      );
+      call.stream.write(said({ case: "register", value: { registration: 1, subject: `${prefix}.b`, room } }));
       let ended: string | undefined;
       void call.ended().then((status) => (ended = status));
       const first = await until(() => call.heard[0] ?? ended, "an answer");
@@ -257,13 +257,11 @@ const BEAM = { skip, isNameless: true, says: { UNAUTHENTICATED: "closed" } } as 
 const SESSION: readonly Verb[] = ["request", "open", "publish", "subscribe", "serve"];
 
 export const GATEWAYS: readonly Gateway[] = [
-  ...["tcp", "unix", "ws"].map(
-    (scheme): Gateway => ({
-      name: `native over ${scheme}`,
-      verbs: SESSION,
-      open: (scene, attempt) => native(scheme, scene, attempt),
-    }),
-  ),
+  ...["tcp", "unix", "ws"].map((scheme): Gateway => ({
+    name: `native over ${scheme}`,
+    verbs: SESSION,
+    open: (scene, attempt) => native(scheme, scene, attempt),
+  })),
   {
     name: "http",
     verbs: ["request", "publish"],

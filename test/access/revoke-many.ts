@@ -21,8 +21,8 @@ export interface Outcome {
   /** Callers of the other principal, and how many of them were ended. */
   readonly others: number;
   readonly othersEnded: number;
-  /** Requests of streams and connections that the hub has left for the revoked one. */
-  readonly left: number;
+  /** Sessions, polls and streams that the hub still has: the others'. */
+  readonly othersLeft: number;
   /** How much larger the heap is than before they came. Bytes. */
   readonly heap: number;
 }
@@ -140,8 +140,12 @@ export async function revokeHalf(counts: Callers): Promise<Outcome> {
   const others = callers.filter(({ token }) => token !== "ada");
   const othersEnded = others.filter(({ endedAt }) => endedAt !== undefined).length;
   for (const { socket } of theirs) socket.destroy();
-  const { sessions, gateways } = hub.stats();
-  const left = sessions + gateways["jobs"]!["polls"]! + streams - others.length;
+  const left = (): number => {
+    const { sessions, gateways } = hub.stats();
+    return sessions + gateways["jobs"]!["polls"]! + streams;
+  };
+  await until(() => left() <= others.length, "what the hub holds for them");
+  const othersLeft = left();
   for (const { socket } of others) socket.destroy();
   const outcome = {
     ms: Math.max(...theirs.map(({ endedAt }) => endedAt! - at)),
@@ -149,7 +153,7 @@ export async function revokeHalf(counts: Callers): Promise<Outcome> {
     ended: theirs.length,
     others: all - theirs.length,
     othersEnded,
-    left,
+    othersLeft,
   };
   callers.length = theirs.length = others.length = 0;
   await until(isEmpty, "the end of all");

@@ -81,12 +81,11 @@ export function verdictOf(role: Role, situation: Situation, verb: Verb): Verdict
   }
 }
 
-/** The rows of the guide's table. */
-export function rowsOfRoles(): string[] {
-  const list = (verbs: readonly Verb[]): string =>
-    verbs.length === 0 ? "nothing" : verbs.map((verb) => `\`${verb}\``).join(", ");
+/** The rows of the guide's table, without the marks of code. */
+export function rowsOfRoles(): string[][] {
+  const list = (verbs: readonly Verb[]): string => (verbs.length === 0 ? "nothing" : verbs.join(", "));
   return ROLES.map((role) => {
     const { own, granted, enabled } = RULES[role];
-    return `| \`${role}\` | ${list(own)} | ${list(granted)} | ${list(enabled)} |`;
+    return [role, list(own), list(granted), list(enabled)];
   });
 }
