@@ -2,6 +2,7 @@
 import type { Case } from "./case.ts";
 import { DEADLINES } from "./cases/deadlines.ts";
 import { DESTINATIONS } from "./cases/destinations.ts";
+import { ENABLING } from "./cases/enabling.ts";
 import { ENDINGS } from "./cases/endings.ts";
 import { FAILURES } from "./cases/failures.ts";
 import { LOSSES } from "./cases/losses.ts";
@@ -23,5 +24,6 @@ export const CASES: readonly Case[] = [
   ...STREAMS,
   ...DESTINATIONS,
   ...ENDINGS,
+  ...ENABLING,
   ...LOSSES,
 ];
