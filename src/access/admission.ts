@@ -272,7 +272,7 @@ class CheckedAdmission implements HubAdmission {
     const { engine, waiting } = this.#tenant(principal.tenant);
     return {
       principal,
-      engine: new GuardedEngine(engine, asked, waiting, engine === this.#engine),
+      engine: new GuardedEngine(engine, asked, waiting),
       tenantEngine: engine,
       check: (verb, subject) => asked.check(verb, subject),
       hold: (verb, subject, onLost) => asked.hold(verb, subject, onLost),

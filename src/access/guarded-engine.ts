@@ -22,8 +22,8 @@ import { HeldSubscription, PendingRegistration, PendingSubscription } from "./pe
 import type { WaitingRequests } from "./waiting-requests.ts";
 
 /**
- * Numbers of requests and jobs and the clock are those of the engine behind it. A route that was made once is good for every
- * principal: one of another tenant's engine is looked up anew, so that it never leads there. What has to wait for a decision waits here: a request with its deadline, a publication in its
+ * Routes, numbers of requests and jobs, and the clock are those of the engine behind it: a route that was made once is good for
+ * every principal of a tenant. What has to wait for a decision waits here: a request with its deadline, a publication in its
  * order, a registration with its `ready`.
  */
 export class GuardedEngine implements Engine {
@@ -32,25 +32,21 @@ export class GuardedEngine implements Engine {
   readonly #engine: Engine;
   readonly #decisions: DecisionsOf;
   readonly #waiting: WaitingRequests;
-  /** Routes come from the engine behind it, and from no other tenant's. */
-  readonly #hasOwnRoutes: boolean;
   #publications: OrderedPublications | undefined;
 
-  constructor(engine: Engine, decisions: DecisionsOf, waiting: WaitingRequests, hasOwnRoutes = true) {
+  constructor(engine: Engine, decisions: DecisionsOf, waiting: WaitingRequests) {
     this.supports = engine.supports;
     this.clock = engine.clock;
     this.#engine = engine;
     this.#decisions = decisions;
     this.#waiting = waiting;
-    this.#hasOwnRoutes = hasOwnRoutes;
   }
 
   route(subject: string): Route {
     return this.#engine.route(subject);
   }
 
-  publish(given: Route, publication: Message): Promise<void> | undefined {
-    const route = this.#own(given);
+  publish(route: Route, publication: Message): Promise<void> | undefined {
     const decision = this.#decisions.check("publish", route.subject);
     const isOrdered = this.#publications === undefined || this.#publications.isEmpty;
     if (isOrdered && !isPending(decision)) {
@@ -66,8 +62,7 @@ export class GuardedEngine implements Engine {
     return this.#publications.add(route, publication, { decision, check });
   }
 
-  request(given: Route, request: Message, timeoutMs: number, sink: Sink, tag: number, now?: number): number {
-    const route = this.#own(given);
+  request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number, now?: number): number {
     const verbs = verbsOf(request);
     const decision = this.#decide(verbs, route.subject);
     if (decision === undefined) return this.#engine.request(route, request, timeoutMs, sink, tag, now);
@@ -109,10 +104,6 @@ export class GuardedEngine implements Engine {
 
   close(): Promise<void> {
     return Promise.resolve();
-  }
-
-  #own(route: Route): Route {
-    return this.#hasOwnRoutes ? route : this.#engine.route(route.subject);
   }
 
   /** Subscribes, as long as it is allowed. */

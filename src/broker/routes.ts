@@ -6,7 +6,8 @@ import { QueueGroup } from "./queue-group.ts";
 /** A literal subject with what it leads to, looked up again only after a registration has changed. */
 export interface BrokerRoute extends Route {
   readonly subject: string;
-  version: number;
+  /** The state of the table that it was looked up in last: no two tables have one in common. */
+  version: object | undefined;
   subscribers: readonly Subscriber[];
   /** Groups of the most specific pattern that has any; requests go to one of them. */
   groups: readonly QueueGroup[];
@@ -24,7 +25,8 @@ export class RoutingTable {
   #cache = new Map<string, BrokerRoute>();
   /** The one asked for last: a caller often asks for the same again. */
   #last: BrokerRoute | undefined;
-  #version = 1;
+  /** Another object whenever a registration changes, so that a route of another table is looked up anew here. */
+  #version = {};
 
   /** The route of a subject. Throws `BAD_SUBJECT`. */
   route(subject: string): BrokerRoute {
@@ -33,7 +35,7 @@ export class RoutingTable {
     if (route === undefined) {
       checkSubject(subject);
       if (this.#cache.size >= CACHE_SIZE) this.#cache = new Map();
-      route = { subject, version: 0, subscribers: [], groups: [] };
+      route = { subject, version: undefined, subscribers: [], groups: [] };
       this.#cache.set(subject, route);
     }
     this.#last = route;
@@ -44,7 +46,7 @@ export class RoutingTable {
   subscribe(pattern: string, subscriber: Subscriber, onClosed: () => void): Subscription {
     checkPattern(pattern);
     this.#subscribers.add(pattern, subscriber);
-    this.#version++;
+    this.#version = {};
     let open = true;
     return {
       ready: READY,
@@ -52,7 +54,7 @@ export class RoutingTable {
         if (!open) return;
         open = false;
         this.#subscribers.remove(pattern, subscriber);
-        this.#version++;
+        this.#version = {};
         onClosed();
       },
     };
@@ -66,7 +68,7 @@ export class RoutingTable {
       group = new QueueGroup(pattern, queue);
       this.#groupsByName.set(key, group);
       this.#groups.add(pattern, group);
-      this.#version++;
+      this.#version = {};
     }
     return group;
   }
@@ -75,7 +77,7 @@ export class RoutingTable {
   dropGroup(group: QueueGroup): void {
     this.#groups.remove(group.pattern, group);
     this.#groupsByName.delete(`${group.pattern} ${group.queue}`);
-    this.#version++;
+    this.#version = {};
   }
 
   /** Brings the route up to date. */

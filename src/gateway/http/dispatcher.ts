@@ -121,7 +121,7 @@ export class Dispatcher implements Sink {
   serves(url: string): boolean {
     const [path = ""] = url.split("?", 1);
     if (path.startsWith(OWN_PATHS) || this.#router.apiAt(path) !== undefined) return true;
-    return path.startsWith("/") && "byMethod" in this.#router.resolve(path);
+    return path.startsWith("/") && "byMethod" in this.#router.peek(path);
   }
 
   /** Takes nothing new. */
@@ -262,7 +262,7 @@ export class Dispatcher implements Sink {
       exchange.call = new ApiCall(exchange, this.responder, api);
       return this.#begun(exchange, bodyLength);
     }
-    const resolution = own ? NOWHERE : this.#router.resolve(head.path);
+    const resolution = own ? NOWHERE : this.#router.resolve(head.path, admission.tenantEngine);
     const method = request.method!;
     const isSomewhere = "byMethod" in resolution;
     const target = isSomewhere ? (resolution.byMethod.get(method) ?? resolution.any) : undefined;

@@ -62,7 +62,7 @@ export class Pages {
   #resolutionOf(path: string): Resolution | undefined {
     if (path.startsWith(OWN_PATHS) || path === "*") return undefined;
     if (this.#router.apiAt(path) !== undefined) return undefined;
-    const found = this.#router.resolve(path);
+    const found = this.#router.peek(path); // before its tenant is known
     return "byMethod" in found ? found : undefined;
   }
 

@@ -1,9 +1,10 @@
-/** From a raw path to what is to be done with it, remembered for the paths in use. */
+/** From a raw path to what is to be done with it. */
 import type { Engine } from "../../engine/engine.ts";
 import type { Route } from "../../message/delivery.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import type { HttpApi } from "../http-api.ts";
 import type { HttpSettings } from "./options.ts";
+import { PathMemories } from "./path-memory.ts";
 import { callerSubject, decodePath, isSafeSegment, isTokenText, subjectOfTokens } from "./path.ts";
 import { ACCEPTED, compileRoute, type RouteSpec, type Treatment } from "./route-options.ts";
 import { RouteTrie } from "./routes.ts";
@@ -34,9 +35,6 @@ export interface Resolution {
 /** Value of `Allow` where every method is taken. */
 export const ALLOW_ANY = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/** Paths remembered: half of them in each of two generations, so that a flood of new paths costs no bookkeeping. */
-const GENERATION = 500;
-
 const NO_METHODS: ReadonlyMap<string, Target | Failure> = new Map();
 const ROOT_HELP =
   "the path / has no subject; for example, send a request to /orders/create to reach a worker of orders.create";
@@ -49,12 +47,12 @@ export class Router {
   readonly #apis: readonly HttpApi[];
   readonly #apisFirst: boolean;
   readonly #hasRoutes: boolean;
-  #young = new Map<string, Resolution>();
-  #old = new Map<string, Resolution>();
+  readonly #paths: PathMemories<Resolution>;
 
   /** `apisFirst`: all of the APIs precede routes. Throws `invalid_argument` for routes that are wrong. */
   constructor(engine: Engine, settings: HttpSettings, apis: readonly HttpApi[], apisFirst: boolean) {
     this.#engine = engine;
+    this.#paths = new PathMemories<Resolution>(engine);
     this.#apis = apis;
     this.#apisFirst = apisFirst;
     this.#hasRoutes = settings.routes.length > 0;
@@ -70,13 +68,19 @@ export class Router {
     settings.routes.forEach((route, index) => this.#trie.add(compileRoute(route, index, settings)));
   }
 
-  /** What a raw path, without query, leads to; a failure when it leads nowhere. */
-  resolve(path: string): Resolution | Failure {
-    const known = this.#young.get(path);
+  /** What a raw path, without query, leads to in the tenant with this engine; a failure when it leads nowhere. */
+  resolve(path: string, engine: Engine): Resolution | Failure {
+    const paths = this.#paths.of(engine);
+    const known = paths.get(path);
     if (known !== undefined) return known;
-    const resolution = this.#old.get(path) ?? this.#find(path);
-    if ("byMethod" in resolution) this.#remember(path, resolution);
+    const resolution = this.#find(path, engine);
+    if ("byMethod" in resolution) paths.set(path, resolution);
     return resolution;
+  }
+
+  /** As `resolve`, for those whose tenant is not known: nothing is remembered of it. */
+  peek(path: string): Resolution | Failure {
+    return this.#find(path, this.#engine);
   }
 
   /** The API that answers the requests for a path; undefined when none claims it or a configured route precedes it. */
@@ -97,15 +101,7 @@ export class Router {
     return isApiFirst ? matches.some(beginsLiterally) : matches.length > 0;
   }
 
-  #remember(path: string, resolution: Resolution): void {
-    if (this.#young.size >= GENERATION) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(path, resolution);
-  }
-
-  #find(path: string): Resolution | Failure {
+  #find(path: string, engine: Engine): Resolution | Failure {
     const segments = decodePath(path);
     if (segments === undefined) {
       return failure(
@@ -116,9 +112,10 @@ export class Router {
     const matches = this.#trie.match(segments);
     for (const api of this.#apis) {
       const named = this.#precede(matches, api) ? undefined : api.subjectOf?.(path);
-      if (named !== undefined) return typeof named === "string" ? this.#named(named, api) : named;
+      if (named !== undefined)
+        return typeof named === "string" ? this.#named(engine.route(named), api) : named;
     }
-    if (matches.length > 0) return this.#merge(matches, segments, path);
+    if (matches.length > 0) return this.#merge(matches, segments, path, engine);
     if (segments.length === 0) return notFound(ROOT_HELP);
     if (!this.#defaultMapping) return notFound("no route matches this path");
     const subject = subjectOfTokens(segments);
@@ -129,32 +126,31 @@ export class Router {
           "and there may be at most 255 characters",
       );
     }
-    const any = this.#plain(subject);
+    const any = this.#plain(engine.route(subject));
     return { byMethod: NO_METHODS, any, routed: false, allow: ALLOW_ANY };
   }
 
   /** A path by which an API names a subject: POST asks it. */
-  #named(subject: string, api: HttpApi): Resolution {
-    const byMethod = new Map([["POST", { ...this.#plain(subject), api }]]);
+  #named(route: Route, api: HttpApi): Resolution {
+    const byMethod = new Map([["POST", { ...this.#plain(route), api }]]);
     return { byMethod, any: undefined, routed: true, allow: "POST, OPTIONS" };
   }
 
-  #plain(subject: string): Target {
-    return {
-      ...this.#defaultTreatment,
-      route: this.#engine.route(subject),
-      params: "",
-      base: "",
-      api: undefined,
-    };
+  #plain(route: Route): Target {
+    return { ...this.#defaultTreatment, route, params: "", base: "", api: undefined };
   }
 
   /** The most specific route that takes a method gets it; a route for any method takes all that is left. */
-  #merge(matches: readonly RouteSpec[], segments: readonly string[], path: string): Resolution {
+  #merge(
+    matches: readonly RouteSpec[],
+    segments: readonly string[],
+    path: string,
+    engine: Engine,
+  ): Resolution {
     const byMethod = new Map<string, Target | Failure>();
     let any: Target | Failure | undefined;
     for (const spec of matches) {
-      const target = this.#target(spec, segments, path);
+      const target = this.#target(spec, segments, path, engine);
       if (spec.methods === undefined) {
         any = target;
         break;
@@ -168,7 +164,7 @@ export class Router {
     return { byMethod, any, routed: !isApp, allow };
   }
 
-  #target(spec: RouteSpec, segments: readonly string[], path: string): Target | Failure {
+  #target(spec: RouteSpec, segments: readonly string[], path: string, engine: Engine): Target | Failure {
     const values = parametersOf(spec, segments);
     for (const [name, value] of values) if (!value.every(isSafeSegment)) return unsafe(name);
     let subject = "";
@@ -189,7 +185,7 @@ export class Router {
     }
     const { mode, wholeUpTo, bodyLimit, timeoutMs, reply, fallback } = spec;
     const base = mode === "app" ? basePath(path, spec.segments.length - 1) : "";
-    const route = this.#engine.route(subject);
+    const route = engine.route(subject);
     const params = queryOf(values, spec);
     return { mode, wholeUpTo, bodyLimit, timeoutMs, reply, fallback, route, params, base, api: undefined };
   }

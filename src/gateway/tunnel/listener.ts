@@ -2,7 +2,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { openAdmission, tryAdmit, type Admission, type Admitted } from "../../access/admission.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { Route, Sink } from "../../message/delivery.ts";
+import type { Sink } from "../../message/delivery.ts";
 import { callerOfSession } from "../../message/caller.ts";
 import type { Origin } from "../../message/origin.ts";
 import { failure, type Failure } from "../../message/failure.ts";
@@ -24,7 +24,7 @@ const NOTHING = new Uint8Array(0);
 /** A listener whose connections lead to a worker of a subject. */
 export class Tunnel implements AsyncDisposable {
   readonly #admission: Admission;
-  readonly #route: Route;
+  readonly subject: string;
   readonly #connections: Connections;
   readonly #server: Server;
   /** Whose connections there are. */
@@ -42,7 +42,7 @@ export class Tunnel implements AsyncDisposable {
     admission: Admission = openAdmission(engine),
   ) {
     this.#admission = admission;
-    this.#route = engine.route(subject);
+    this.subject = engine.route(subject).subject;
     this.#connections = new Connections(options);
     const { maxConnections, callerShare } = this.#connections.limits;
     this.#callers = new SharedBound(maxConnections, shareOf(maxConnections, callerShare, LEAST_SHARE));
@@ -57,10 +57,6 @@ export class Tunnel implements AsyncDisposable {
     this.#host = address.address;
     this.#port = address.port;
     return this;
-  }
-
-  get subject(): string {
-    return this.#route.subject;
   }
 
   get url(): string {
@@ -157,7 +153,7 @@ export class Tunnel implements AsyncDisposable {
     };
     call.connection = this.#connections.add(socket, near, name, closed);
     const unwatch = admitted.watch((why) => call.connection?.abort(why));
-    call.handle = engine.request(this.#route, request, connectTimeoutMs, call, 0);
+    call.handle = engine.request(engine.route(this.subject), request, connectTimeoutMs, call, 0);
   }
 }
 
