@@ -32,14 +32,15 @@ import {
   pollOptionsOf,
   type PollOptions,
 } from "./poll-options.ts";
-import { PullWorkers } from "./workers.ts";
+import { PullWorkers, type PullHost } from "./workers.ts";
 import { subjectOfSegment } from "./service-names.ts";
+import type { PullWorker } from "./worker.ts";
 import type { JobsStats } from "./stats.ts";
 
 const SERVICE = "/service/";
 const JOBS = "/jobs";
-/** Jobs whose end is remembered, so that a late answer learns of it. */
-const REMEMBERED = 10_000;
+/** Jobs whose end is remembered, so that a late answer learns of it: in the hub's own tenant, and in each other. */
+const REMEMBERED = { main: 10_000, other: 1_000 };
 
 const TOO_MANY_POLLS = Object.freeze(failure("IN_FLIGHT_FULL", "too many workers wait for jobs"));
 const TOO_MANY_OF_CALLER = Object.freeze(
@@ -75,12 +76,12 @@ export class JobsGateway implements Gateway, HttpApi {
   readonly urls: readonly string[] = [];
   readonly precedesRoutes: boolean;
   readonly #settings: JobsSettings;
-  readonly #table: JobTable;
-  /** Of each tenant, by its engine. */
-  readonly #services = new Map<Engine, PullWorkers>();
-  readonly #maxServices: SharedBound;
+  /** Of each tenant, by its engine: forgotten with it. */
+  readonly #tenants = new WeakMap<Engine, PullWorkers>();
+  /** Those that have services. */
+  readonly #used = new Set<PullWorkers>();
   readonly #observer: Observer | undefined;
-  readonly #host: PollHost;
+  readonly #host: PollHost & PullHost;
   readonly #endings = new SlicedWork(deferToEndOfTick());
   /** Polls that have jobs. */
   #due: HttpPoll[] = [];
@@ -98,16 +99,10 @@ export class JobsGateway implements Gateway, HttpApi {
     const { clock } = engine;
     this.precedesRoutes = precedesRoutes;
     this.#settings = jobsSettings(options);
-    this.#table = new JobTable({ clock, newId: randomUUID, remembered: REMEMBERED });
     this.#observer = observer;
     const { maxPolls, maxServices } = this.#settings;
     const share = (limit: number): SharedBound =>
       new SharedBound(limit, shareOf(limit, callerShare, LEAST_SHARE));
-    this.#maxServices = share(maxServices);
-    this.#services.set(
-      engine,
-      new PullWorkers(engine, this.#table, this.#settings, observer, this.#maxServices),
-    );
     const atEndOfTurn = deferToEndOfTick();
     const waits = new DeadlineTable<Wait>(
       clock,
@@ -122,7 +117,9 @@ export class JobsGateway implements Gateway, HttpApi {
     );
     this.#host = {
       clock,
-      table: this.#table,
+      settings: this.#settings,
+      observer,
+      services: share(maxServices),
       waits,
       polls: share(maxPolls),
       refusal: () => this.#refusal,
@@ -132,16 +129,24 @@ export class JobsGateway implements Gateway, HttpApi {
         this.#due.push(poll);
       },
     };
+    const table = new JobTable({ clock, newId: randomUUID, remembered: REMEMBERED.main });
+    const main = new PullWorkers(engine, this.#host, { table, beginsConfigured: true });
+    this.#tenants.set(engine, main);
+    this.#used.add(main);
   }
 
   /** Workers have to reach the port to answer what they have, and to fetch what is queued for them. */
   get needsPort(): boolean {
-    return [...this.#services.values()].some(({ isUsed }) => isUsed);
+    return [...this.#used].some(({ isUsed }) => isUsed);
   }
 
   stats(): JobsStats {
-    const services = [...this.#services.values()].reduce((sum, { size }) => sum + size, 0);
-    return { polls: this.#host.waits.size, services, jobs: this.#table.size };
+    const counted = { polls: this.#host.waits.size, services: 0, jobs: 0 };
+    for (const { size, table } of this.#used) {
+      counted.services += size;
+      counted.jobs += table.size;
+    }
+    return counted;
   }
 
   subjectOf(path: string): string | Failure | undefined {
@@ -150,7 +155,7 @@ export class JobsGateway implements Gateway, HttpApi {
   }
 
   announce(subject: string, caller: string, tenantEngine: Engine): void {
-    if (this.#settings.compat === "astrohub") this.#servicesOf(tenantEngine).open(subject, caller);
+    if (this.#settings.compat === "astrohub") this.#open(tenantEngine, subject, caller);
   }
 
   claims(path: string): boolean {
@@ -185,32 +190,32 @@ export class JobsGateway implements Gateway, HttpApi {
   close(): Promise<void> {
     this.#refusal = failure("CLOSED", "the hub was closed");
     for (const poll of this.#waiting()) poll.refuse(this.#refusal);
-    for (const services of this.#services.values()) services.close(this.#refusal);
+    for (const services of this.#used) {
+      services.close(this.#refusal);
+      services.table.close();
+    }
     this.#host.waits.stop();
-    this.#table.close();
     return Promise.resolve();
   }
 
-  #servicesOf(engine: Engine): PullWorkers {
-    let services = this.#services.get(engine);
+  /** The service of a tenant, which begins now if it has to. */
+  #open(engine: Engine, subject: string, caller: string): PullWorker | Failure {
+    let services = this.#tenants.get(engine);
     if (services === undefined) {
-      services = new PullWorkers(
-        engine,
-        this.#table,
-        this.#settings,
-        this.#observer,
-        this.#maxServices,
-        true,
-      );
-      this.#services.set(engine, services);
+      const { clock } = this.#host;
+      const table = new JobTable({ clock, newId: randomUUID, remembered: REMEMBERED.other });
+      const own = new PullWorkers(engine, this.#host, { table, onEmpty: () => this.#used.delete(own) });
+      this.#tenants.set(engine, (services = own));
     }
-    return services;
+    const service = services.open(subject, caller);
+    if (!("code" in service)) this.#used.add(services);
+    return service;
   }
 
   /** Workers whose credentials are no longer good are lost, with the jobs that they hold. */
   endRevoked(): void {
     for (const poll of [...this.#due, ...this.#waiting()]) poll.endRevoked();
-    const jobs = this.#table.revoked();
+    const jobs = [...this.#used].flatMap(({ table }) => table.revoked());
     if (jobs.length === 0) return;
     this.#endings.run(() => {
       const job = jobs.pop()!;
@@ -267,7 +272,7 @@ export class JobsGateway implements Gateway, HttpApi {
   }
 
   #begin(call: HttpCall, subject: string, options: PollOptions): Failure | undefined {
-    const service = this.#servicesOf(call.admitted.tenantEngine).open(subject, call.caller);
+    const service = this.#open(call.admitted.tenantEngine, subject, call.caller);
     if ("code" in service) return service;
     const poll = new HttpPoll(this.#host, service, call, options);
     if (!poll.begin())
@@ -296,7 +301,7 @@ export class JobsGateway implements Gateway, HttpApi {
 
   /** The job with this id, if it is out. */
   #find({ admitted }: HttpCall, id: string): Job | Failure {
-    const job = this.#table.find(id);
+    const job = this.#tenants.get(admitted.tenantEngine)?.table.find(id);
     if (job?.holder === undefined || !isSame(job.holder, admitted.principal)) return failure("NO_SUCH_JOB");
     if (isOut(job)) return job;
     if (job.state === "withdrawn") return failure("JOB_WITHDRAWN");
@@ -329,7 +334,7 @@ export class JobsGateway implements Gateway, HttpApi {
   #extend(call: HttpCall, job: Job): void {
     const leaseMs = leaseOf(parametersOf(call.query, ["lease"]));
     if (leaseMs === undefined) throw badRequest("say for how long: ?lease=10s");
-    this.#table.extend(job, leaseMs);
+    job.owner.extend(job, leaseMs);
     const now = this.#host.clock.now();
     const left = (until: number): number => Math.max(0, Math.floor(until - now));
     const body = JSON.stringify({ id: job.id, lease: left(job.leaseEnds), deadline: left(job.deadline) });

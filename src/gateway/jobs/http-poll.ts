@@ -4,7 +4,6 @@ import { failure, type Failure } from "../../message/failure.ts";
 import type { SharedBound } from "../../collections/shared-bound.ts";
 import type { Delivery, HttpCall } from "../http-api.ts";
 import { oneJob, severalJobs } from "./encode.ts";
-import type { JobTable } from "./job-table.ts";
 import { isOut, type Job } from "./job.ts";
 import type { PollOptions } from "./poll-options.ts";
 import type { Poll, PullWorker } from "./worker.ts";
@@ -17,7 +16,6 @@ export interface Wait extends Pending {
 /** What polls have in common. */
 export interface PollHost {
   readonly clock: Clock;
-  readonly table: JobTable;
   readonly waits: DeadlineTable<Wait>;
   /** How many may wait. */
   readonly polls: SharedBound;
@@ -140,7 +138,7 @@ export class HttpPoll implements Poll, Delivery {
   }
 
   taken(): void {
-    for (const job of this.#jobs) this.#host.table.taken(job);
+    for (const job of this.#jobs) this.#service.taken(job);
   }
 
   lost(): void {

@@ -60,6 +60,8 @@ export interface JobOwner {
   fail(job: Job, why: Failure): boolean;
   /** Takes back a job that is out and that its worker does not want. */
   release(job: Job): void;
+  /** Lets a job that is out last so long from now, unless it lasts longer anyway. */
+  extend(job: Job, leaseMs: number): void;
   /** Takes back a job that cannot have reached its worker. */
   lost(job: Job): void;
   /** The lease of the job has run out. */

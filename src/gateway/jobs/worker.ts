@@ -142,6 +142,10 @@ export class PullWorker implements Worker, JobOwner {
     if (request !== undefined) this.#giveBack(job, request, true);
   }
 
+  extend(job: Job, leaseMs: number): void {
+    this.#table.extend(job, leaseMs);
+  }
+
   lost(job: Job): void {
     const request = this.#end(job, "returned");
     if (request !== undefined) this.#giveBack(job, request, false);
@@ -152,6 +156,11 @@ export class PullWorker implements Worker, JobOwner {
     if (request === undefined) return;
     if (job.attempt < this.#options.attempts) this.#giveBack(job, request, true);
     else this.#jobs.fail(job.number, failure("WORKER_LOST"));
+  }
+
+  /** The connection of its worker has taken the job. */
+  taken(job: Job): void {
+    this.#table.taken(job);
   }
 
   /** Gives the service up; what waits in its queue goes to others, if there are any. */

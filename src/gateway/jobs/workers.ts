@@ -16,15 +16,35 @@ const DISPLACED = Object.freeze(
 );
 const UNPOLLED = Object.freeze(failure("NO_RESPONDERS", "no worker polls the service any longer"));
 
+/** What the services of all tenants have in common. */
+export interface PullHost {
+  readonly settings: JobsSettings;
+  readonly observer: Observer | undefined;
+  /** On services that are polled and not configured. */
+  readonly services: SharedBound;
+}
+
+export interface TenantOptions {
+  readonly table: JobTable;
+  /** Those that are configured begin at once and stay. Default: they begin with a poll and are given up as all others are. */
+  readonly beginsConfigured?: boolean;
+  /** Called when the last of them was given up. */
+  readonly onEmpty?: () => void;
+}
+
 /**
- * The services that can be polled. One that is configured is there from the beginning and stays; any other begins with its
- * first poll, and is given up when no worker has been heard of for the linger time: until then its requests are queued.
+ * The services of one tenant that can be polled. One that is configured is there from the beginning and stays, in the hub's own
+ * tenant; any other begins with its first poll, and is given up when no worker has been heard of for the linger time: until
+ * then its requests are queued.
  */
 export class PullWorkers {
+  /** Its jobs: nobody finds those of another tenant, or learns how many there are. */
+  readonly table: JobTable;
   readonly #engine: Engine;
-  readonly #table: JobTable;
   readonly #settings: JobsSettings;
   readonly #observer: Observer | undefined;
+  readonly #keepsConfigured: boolean;
+  readonly #onEmpty: (() => void) | undefined;
   readonly #configured = new Map<string, PullWorker>();
   /** The others, the one asked for last at the end. */
   readonly #polled = new Map<string, PullWorker>();
@@ -33,25 +53,21 @@ export class PullWorkers {
   readonly #bound: SharedBound;
   #sweep: unknown;
 
-  /**
-   * `bound` is on those that are polled and not configured. Those that are configured begin at once, or with `isLate` when they
-   * are polled. Throws `OPTION_UNSUPPORTED` for what the engine cannot keep.
-   */
+  /** Throws `OPTION_UNSUPPORTED` for what the engine cannot keep. */
   constructor(
     engine: Engine,
-    table: JobTable,
-    settings: JobsSettings,
-    observer: Observer | undefined,
-    bound: SharedBound,
-    isLate = false,
+    { settings, observer, services }: PullHost,
+    { table, beginsConfigured = false, onEmpty }: TenantOptions,
   ) {
-    this.#bound = bound;
+    this.table = table;
+    this.#bound = services;
     this.#engine = engine;
-    this.#table = table;
     this.#settings = settings;
     this.#observer = observer;
+    this.#keepsConfigured = beginsConfigured;
+    this.#onEmpty = onEmpty;
+    if (!beginsConfigured) return;
     for (const [subject, options] of settings.services) {
-      if (isLate) continue;
       checkDelivery(engine, subject, options);
       this.#begin(this.#configured, subject, options);
     }
@@ -79,7 +95,11 @@ export class PullWorkers {
       return known;
     }
     const options = this.#settings.services.get(subject);
-    if (options !== undefined) return this.#begin(this.#configured, subject, options);
+    if (options !== undefined) {
+      const service = this.#begin(this.#configured, subject, options);
+      if (!this.#keepsConfigured) this.#watch();
+      return service;
+    }
     if (!this.#takePlace(caller))
       return this.#bound.taken < this.#bound.limit ? TOO_MANY_OF_CALLER : TOO_MANY;
     this.#callers.set(subject, caller);
@@ -114,7 +134,7 @@ export class PullWorkers {
   }
 
   #begin(among: Map<string, PullWorker>, subject: string, options: PullServiceOptions): PullWorker {
-    const service = new PullWorker(this.#engine, this.#table, subject, options, (why) => {
+    const service = new PullWorker(this.#engine, this.table, subject, options, (why) => {
       if (among.get(subject) === service) this.#giveUp(among, service, why); // the next poll tries again
     });
     among.set(subject, service);
@@ -125,7 +145,9 @@ export class PullWorkers {
     if (among === this.#polled) this.#forget(service.subject);
     else among.delete(service.subject);
     service.leave(why);
-    if (among === this.#polled) this.#observer?.poll?.({ event: "left", subject: service.subject });
+    if (among === this.#polled || !this.#keepsConfigured)
+      this.#observer?.poll?.({ event: "left", subject: service.subject });
+    if (this.size === 0) this.#onEmpty?.();
   }
 
   /** Looks often enough that a service is given up within one and a quarter of the linger time. */
@@ -134,10 +156,12 @@ export class PullWorkers {
     this.#sweep ??= clock.after(Math.ceil(this.#settings.lingerMs / 4), () => {
       this.#sweep = undefined;
       const before = clock.now() - this.#settings.lingerMs;
-      for (const service of this.#polled.values()) {
-        if (service.isIdle && service.lastSeen <= before) this.#giveUp(this.#polled, service, UNPOLLED);
+      const lasting = this.#keepsConfigured ? [this.#polled] : [this.#polled, this.#configured];
+      for (const among of lasting) {
+        for (const service of among.values())
+          if (service.isIdle && service.lastSeen <= before) this.#giveUp(among, service, UNPOLLED);
       }
-      if (this.#polled.size > 0) this.#watch();
+      if (lasting.some(({ size }) => size > 0)) this.#watch();
     });
   }
 }
