@@ -207,11 +207,10 @@ export class GrpcGateway implements Gateway, GrpcContext {
     const socket = stream.session?.socket;
     const caller = callerAt(socket?.remoteAddress);
     if (this.#refusal !== undefined || !this.#calls.take(caller, 1)) {
-      const { taken } = this.#calls;
-      return this.#refuse(
-        stream,
-        this.#refusal ?? failure("TOO_MANY", `the limit of ${taken} calls is reached`),
-      ); // W-5
+      const { limit, taken } = this.#calls;
+      const text =
+        taken < limit ? "this caller has its share of the calls" : `the limit of ${limit} calls is reached`;
+      return this.#refuse(stream, this.#refusal ?? failure("TOO_MANY", text)); // W-5
     }
     const over = (): void => this.#calls.give(caller, 1);
     const decided = (admitted: Admitted | Failure): void => {

@@ -3,7 +3,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { Route } from "../../message/delivery.ts";
 import type { PressureLevel } from "../../session/events.ts";
 import type { Session } from "../../session/session.ts";
-import type { FullSessions } from "./full-sessions.ts";
+import type { FullSessions, FullWorkers } from "./full-sessions.ts";
 import { HeldBack } from "./held-back.ts";
 import type { NativeWorker } from "./worker.ts";
 
@@ -15,6 +15,8 @@ export interface BackpressureOptions {
   /** Its workers, by their registrations. */
   readonly workers: Map<number, NativeWorker>;
   readonly fullSessions: FullSessions<Backpressure>;
+  /** Those of its tenant, which is known before it has a worker. */
+  readonly fullWorkers: () => FullWorkers<Backpressure>;
   readonly clock: Clock;
   readonly stallTimeout: number;
 }
@@ -23,22 +25,24 @@ export class Backpressure {
   readonly #session: Session<Route>;
   readonly #workers: Map<number, NativeWorker>;
   readonly #full: FullSessions<Backpressure>;
+  readonly #fullWorkers: () => FullWorkers<Backpressure>;
   /** Those that wait for this session to take what waits for it. */
   readonly #heldBack: HeldBack;
   /** What of its bytes counts among those of all sessions that are full. */
   #counted = 0;
 
-  constructor({ session, workers, fullSessions, clock, stallTimeout }: BackpressureOptions) {
+  constructor({ session, workers, fullSessions, fullWorkers, clock, stallTimeout }: BackpressureOptions) {
     this.#session = session;
     this.#workers = workers;
     this.#full = fullSessions;
+    this.#fullWorkers = fullWorkers;
     this.#heldBack = new HeldBack(clock, stallTimeout * LONGEST_HOLD);
   }
 
   changed(level: PressureLevel): void {
     switch (level) {
       case "full":
-        if (this.#workers.size > 0) this.#full.workers.add(this);
+        if (this.#workers.size > 0) this.#fullWorkers().sessions.add(this);
         for (const worker of this.#workers.values()) worker.pause();
         return undefined;
       case "answered":
@@ -56,7 +60,7 @@ export class Backpressure {
 
   /** The session has one more worker. */
   joined(): void {
-    if (this.#session.pressure.isFull) this.#full.workers.add(this);
+    if (this.#session.pressure.isFull) this.#fullWorkers().sessions.add(this);
   }
 
   keepsWaiting(route: Route): boolean {
@@ -66,7 +70,7 @@ export class Backpressure {
 
   /** The session has made a request, which is waiting. */
   requested(route: Route): void {
-    this.#full.awaited(route)?.holdBack(this);
+    this.#fullWorkers().awaited(route)?.holdBack(this);
   }
 
   /** The session answers a request, while there is no room: it waits as well if the caller's session is full. */
@@ -85,7 +89,7 @@ export class Backpressure {
   end(): void {
     this.#full.waiting -= this.#counted;
     this.#counted = 0;
-    this.#full.workers.delete(this);
+    this.#fullWorkers().sessions.delete(this);
     this.#heldBack.releaseAll();
   }
 

@@ -11,16 +11,16 @@ import type { DescriptorChannels } from "../../session/side-channels/descriptor-
 import type { SessionLimits } from "../../session/options.ts";
 import type { Flusher } from "../../session/outbox.ts";
 import type { Backpressure } from "./backpressure.ts";
-import type { FanOuts } from "./fan-outs.ts";
 import type { FullSessions } from "./full-sessions.ts";
 import type { SessionShare } from "./session-shares.ts";
+import type { SessionTenants } from "./session-tenants.ts";
 import type { PublicationDrops } from "./slow-consumer.ts";
 
 export interface ConnectionOptions {
   /** Decides which callers are admitted. */
   readonly admission: Admission;
   readonly engine: Engine;
-  readonly fanOuts: FanOuts;
+  readonly tenants: SessionTenants;
   readonly flusher: Flusher;
   /** Counts the streams of all sessions. */
   readonly openStreams: OpenStreams;

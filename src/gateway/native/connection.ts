@@ -63,8 +63,8 @@ export class NativeConnection
 
   constructor(connection: Connection, options: ConnectionOptions) {
     const { admission } = options;
-    this.#principal = new SessionPrincipal(connection, admission, (why) => this.session.fail(why)); // P-145
-    this.#subscriptions = new SessionSubscriptions(options.fanOuts, this.#principal);
+    this.#principal = new SessionPrincipal(connection, options, (why) => this.session.fail(why)); // P-145
+    this.#subscriptions = new SessionSubscriptions(this.#principal);
     this.#options = options;
     this.session = new Session<Route>(connection, {
       role: "acceptor",
@@ -90,6 +90,7 @@ export class NativeConnection
       session: this.session,
       workers: this.#workers,
       fullSessions: options.fullSessions,
+      fullWorkers: () => this.#principal.tenant.full,
       clock: options.clock,
       stallTimeout: options.limits.stallTimeout,
     });
@@ -157,7 +158,7 @@ export class NativeConnection
     const handle = this.#principal.engine.request(route, request, timeoutMs, this, id, now);
     if (handle === 0) return;
     this.#handles.set(id, handle);
-    if (this.#fullSessions.workers.size > 0) this.#backpressure.requested(route);
+    if (this.#principal.tenant.full.sessions.size > 0) this.#backpressure.requested(route);
   }
 
   reply(registration: number, id: number, answer: Message): void {
@@ -197,7 +198,7 @@ export class NativeConnection
     const places = concurrency || this.#options.limits.concurrency;
     const asked = { number: registration, pattern, queue, concurrency: places };
     const gone = (): void => this.#forgetWorker(registration);
-    const worker = new NativeWorker(this.session, this.#fullSessions, asked, this.origin, gone);
+    const worker = new NativeWorker(this.session, this.#principal.tenant.full, asked, this.origin, gone);
     this.#workers.set(registration, worker);
     this.#backpressure.joined();
     const onEnded = (why: Failure): void => this.#refuse(registration, why);

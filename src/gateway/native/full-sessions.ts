@@ -12,12 +12,9 @@ export interface SessionGroup {
   paused: number;
 }
 
-/** What the sessions of a gateway know of each other's backpressure. */
-export class FullSessions<S extends MaybeFull> {
+/** What the sessions of a gateway know of each other's answers that wait. */
+export class FullSessions<S> {
   readonly #limit: number;
-  /** Those that are full and have workers. */
-  readonly workers: Set<S> = new Set();
-  readonly #groups = new Map<string, SessionGroup>();
   /** The session whose answer was handed on last, if it was full and there was no room for more. */
   lastCaller: S | undefined;
   /** Bytes that wait in sessions that are full of answers. */
@@ -33,17 +30,23 @@ export class FullSessions<S extends MaybeFull> {
     return this.waiting > this.#limit;
   }
 
-  /** Whom a request on this route waits for that was just made, because it is full; undefined: for none. */
-  awaited(route: Route): S | undefined {
-    for (const worker of this.workers) if (worker.keepsWaiting(route)) return worker;
-    return undefined;
-  }
-
   /** Whom there was no room for in the answer that was handed on last. Asked once. */
   takeLastCaller(): S | undefined {
     const { lastCaller } = this;
     this.lastCaller = undefined;
     return lastCaller;
+  }
+}
+
+/** The sessions of one tenant that are full and have workers, and the groups of all its workers. */
+export class FullWorkers<S extends MaybeFull> {
+  readonly sessions: Set<S> = new Set();
+  readonly #groups = new Map<string, SessionGroup>();
+
+  /** Whom a request on this route waits for that was just made, because it is full; undefined: for none. */
+  awaited(route: Route): S | undefined {
+    for (const session of this.sessions) if (session.keepsWaiting(route)) return session;
+    return undefined;
   }
 
   /** One more worker of this group. */

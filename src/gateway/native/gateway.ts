@@ -14,7 +14,6 @@ import { deferToEndOfTick } from "../../runtime/defer-to-end-of-tick.ts";
 import { TransportRegistry } from "../../transport/registry.ts";
 import type { Connection, ListenAt, TlsOptions } from "../../transport/transport.ts";
 import type { Gateway, GatewayContext } from "../gateway.ts";
-import { FanOuts } from "./fan-outs.ts";
 import type { Backpressure } from "./backpressure.ts";
 import { FullSessions } from "./full-sessions.ts";
 import { NativeConnection } from "./connection.ts";
@@ -22,6 +21,7 @@ import { SessionListeners, type HubListener } from "./listeners.ts";
 import { DEFAULT_LISTEN, type NativeOptions } from "./options.ts";
 import { createPortSessions } from "./port-sessions.ts";
 import { SessionShare, SessionShares } from "./session-shares.ts";
+import { SessionTenants } from "./session-tenants.ts";
 import { PublicationDrops } from "./slow-consumer.ts";
 import { sessionStats, type SessionStats } from "./stats.ts";
 
@@ -72,7 +72,7 @@ export class NativeGateway implements Gateway {
   readonly #later = deferToEndOfTick();
   /** What sessions that have ended leave behind. */
   readonly #endings = new SlicedWork(this.#later);
-  readonly #fanOuts: FanOuts;
+  readonly #tenants: SessionTenants;
   readonly #lanes = new DescriptorChannels();
   readonly #fullSessions: FullSessions<Backpressure>;
   readonly #connections = new Set<NativeConnection>();
@@ -92,7 +92,7 @@ export class NativeGateway implements Gateway {
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#fullSessions = new FullSessions(this.#limits.sessionBuffers);
-    this.#fanOuts = new FanOuts(this.#flusher);
+    this.#tenants = new SessionTenants(this.#flusher);
     this.#shares = new SessionShares(this.#limits);
     this.#drops = new PublicationDrops(options.observer);
     const { transports = new TransportRegistry(), tls } = options;
@@ -131,7 +131,7 @@ export class NativeGateway implements Gateway {
       onGreeted: () => this.#greeting.delete(session),
       admission: this.#admission,
       engine: this.#engine,
-      fanOuts: this.#fanOuts,
+      tenants: this.#tenants,
       flusher: this.#flusher,
       openStreams: this.#openStreams,
       endings: this.#endings,

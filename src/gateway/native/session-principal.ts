@@ -6,6 +6,7 @@ import type { EnabledVerb, Enabling, Endable } from "../../message/delivery.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Origin } from "../../message/origin.ts";
 import type { Connection } from "../../transport/transport.ts";
+import type { SessionTenant, SessionTenants } from "./session-tenants.ts";
 
 const GATEWAY = "native";
 
@@ -13,10 +14,11 @@ const GATEWAY = "native";
 export class SessionPrincipal {
   /** What all it asks for goes to. */
   engine: Engine;
-  /** What the sessions of its tenant share is on this one, once `check` has allowed it. */
-  tenantEngine: Engine;
+  /** What the sessions of its tenant share, once `check` has allowed it. It stays the same once it was admitted. */
+  tenant: SessionTenant;
   readonly #connection: Connection;
   readonly #admission: Admission;
+  readonly #tenants: SessionTenants;
   readonly #onEnded: (why: Failure) => void;
   #admitted: Admitted;
   #unwatch: (() => void) | undefined;
@@ -24,13 +26,18 @@ export class SessionPrincipal {
   #origin: Origin | undefined;
 
   /** `onEnded` is called when its credentials are no longer good. */
-  constructor(connection: Connection, admission: Admission, onEnded: (why: Failure) => void) {
+  constructor(
+    connection: Connection,
+    { admission, tenants }: { readonly admission: Admission; readonly tenants: SessionTenants },
+    onEnded: (why: Failure) => void,
+  ) {
     this.#connection = connection;
     this.#admission = admission;
+    this.#tenants = tenants;
     this.#onEnded = onEnded;
     this.#admitted = admission.everyone; // nothing is asked of it before it was admitted
     this.engine = admission.everyone.engine;
-    this.tenantEngine = admission.everyone.tenantEngine;
+    this.tenant = tenants.of(admission.everyone.tenantEngine);
   }
 
   /** For observers. */
@@ -89,7 +96,7 @@ export class SessionPrincipal {
     this.#admitted = admitted;
     this.#origin = undefined;
     this.engine = admitted.engine;
-    this.tenantEngine = admitted.tenantEngine;
+    this.tenant = this.#tenants.of(admitted.tenantEngine);
     if (!this.#isOver) this.#unwatch = admitted.watch(this.#onEnded);
     return undefined;
   }

@@ -1,7 +1,6 @@
 import type { Failure } from "../../message/failure.ts";
 import type { Overflow } from "../../message/overflow.ts";
-import type { FanOut, FanOutTarget, SessionListener } from "./fan-out.ts";
-import type { FanOuts } from "./fan-outs.ts";
+import type { FanOutTarget, SessionListener } from "./fan-out.ts";
 import type { SessionPrincipal } from "./session-principal.ts";
 
 interface Subscribed {
@@ -13,18 +12,11 @@ interface Subscribed {
 
 /** What one session subscribes to, by its numbers of registrations. */
 export class SessionSubscriptions {
-  readonly #fanOuts: FanOuts;
   readonly #principal: SessionPrincipal;
   readonly #subscribed = new Map<number, Subscribed>();
 
-  constructor(fanOuts: FanOuts, principal: SessionPrincipal) {
-    this.#fanOuts = fanOuts;
+  constructor(principal: SessionPrincipal) {
     this.#principal = principal;
-  }
-
-  /** Of the tenant, which does not change once the session was admitted. */
-  get #fanOut(): FanOut {
-    return this.#fanOuts.of(this.#principal.tenantEngine);
   }
 
   get size(): number {
@@ -48,7 +40,7 @@ export class SessionSubscriptions {
     const isWanted = (): boolean => this.#subscribed.get(registration) === subscribed;
     return this.#principal.subscribe(pattern, isWanted, () => {
       subscribed.release = this.#principal.hold("subscribe", pattern, ended);
-      return this.#fanOut.add(pattern, listener);
+      return this.#principal.tenant.fanOut.add(pattern, listener);
     });
   }
 
@@ -58,7 +50,7 @@ export class SessionSubscriptions {
     if (subscribed === undefined) return false;
     this.#subscribed.delete(registration);
     subscribed.release?.();
-    this.#fanOut.remove(subscribed.pattern, subscribed.listener);
+    this.#principal.tenant.fanOut.remove(subscribed.pattern, subscribed.listener);
     return true;
   }
 

@@ -6,10 +6,10 @@ import { discardStreams } from "../../stream/stream.ts";
 import type { Origin } from "../../message/origin.ts";
 import type { OutBinding } from "../../session/bindings.ts";
 import type { Session } from "../../session/session.ts";
-import type { FullSessions, SessionGroup } from "./full-sessions.ts";
+import type { FullWorkers, SessionGroup } from "./full-sessions.ts";
 
 /** Where workers of one gateway know how many of their group are paused. */
-export type Groups = Pick<FullSessions<never>, "join" | "leave">;
+export type Groups = Pick<FullWorkers<never>, "join" | "leave">;
 
 /** Subjects of one wildcard service that keep their number; past this the numbers are given anew. */
 const MAX_SUBJECTS = 16_384;
