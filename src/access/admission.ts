@@ -148,7 +148,6 @@ class CheckedAdmission implements HubAdmission {
   readonly isOpen = false;
   readonly everyone: Admitted;
   readonly enabler: Enabler;
-  readonly #engine: Engine;
   /** As many as there are engines. */
   readonly #tenants = new Map<string, Tenant>();
   readonly #createTenant: (name: string) => Tenant;
@@ -168,7 +167,6 @@ class CheckedAdmission implements HubAdmission {
     access: Access,
     { limits, timeOfDay = Date.now, onError, observer, engineOf = () => engine }: AdmissionOptions,
   ) {
-    this.#engine = engine;
     this.#createTenant = (name) => {
       const own = name === DEFAULT_TENANT ? engine : engineOf(name);
       return {
