@@ -9,6 +9,7 @@ import { after, describe, test } from "node:test";
 import type { AccessOptions, CertificateRule } from "../../src/access/access-options.ts";
 import { attributesOf, matchSan, matchSubject } from "../../src/access/certificate-name.ts";
 import { createAccess } from "../../src/access/create-access.ts";
+import { sha256Of } from "../../src/access/keys/key.ts";
 import { connect, createHub } from "../../src/index.ts";
 import type { PeerCertificate } from "../../src/message/peer-identity.ts";
 import { canPassDescriptors } from "../../src/transport/descriptors/libc.ts";
@@ -16,7 +17,6 @@ import { namesOf } from "../../src/transport/peer-certificate.ts";
 import type { TlsOptions } from "../../src/transport/transport.ts";
 import { AUTHORITY, pair } from "../transport/certificates.ts";
 import { OriginalPeer } from "../gateway/beam/original-peer.ts";
-import { sha256Hex } from "./sha256.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lintel-certificates-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -187,7 +187,7 @@ test("the first rule that fits decides, and one certificate is one principal", a
 
 const ACCESS: AccessOptions = {
   anonymous: "client",
-  keys: [{ name: "key", role: "observer", sha256: sha256Hex("key-of-ci") }],
+  keys: [{ name: "key", role: "observer", sha256: sha256Of("key-of-ci") }],
   certificates: [{ san: "worker-*.shop.example", role: "service" }],
 };
 
