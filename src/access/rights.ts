@@ -23,7 +23,7 @@ const GRANTABLE: Readonly<Record<Role, readonly Verb[]>> = {
 };
 
 /** What services enable for clients. */
-const ENABLEABLE: readonly Verb[] = ["request", "publish", "subscribe", "open"];
+const ENABLEABLE: ReadonlySet<Verb> = new Set(["request", "publish", "subscribe", "open"]);
 
 export class Rights {
   readonly role: Role;
@@ -40,7 +40,7 @@ export class Rights {
   /** A pattern is allowed where all of it is, and denied where any of it is. What services enable counts for clients. */
   may(verb: Verb, subject: string, isEnabled: boolean): boolean {
     if (this.#deny[verb]?.some((pattern) => overlap(pattern, subject)) === true) return false;
-    if (isEnabled && this.role === "client" && ENABLEABLE.includes(verb)) return true;
+    if (isEnabled && this.role === "client" && ENABLEABLE.has(verb)) return true;
     if (this.#grants === undefined) return ROLE_VERBS[this.role].includes(verb);
     if (!GRANTABLE[this.role].includes(verb)) return false;
     return this.#grants[verb]?.some((pattern) => covers(pattern, subject)) === true;
