@@ -4,7 +4,10 @@ import type { Credentials, Verb } from "./access.ts";
 import { isPending, type Decision, type Decisions } from "./decisions.ts";
 
 /** What a guard asks of the decisions about a principal. */
-export type DecisionsOf = Pick<Decisions, "principal" | "enablement" | "check" | "hold" | "watch">;
+export type DecisionsOf = Pick<
+  Decisions,
+  "principal" | "enablement" | "isOver" | "leftMs" | "check" | "hold" | "watch"
+>;
 
 /** Decisions about a principal, of which an observer hears each that is refused, once. */
 export class AuditedDecisions implements DecisionsOf {
@@ -28,6 +31,14 @@ export class AuditedDecisions implements DecisionsOf {
 
   get enablement(): Decisions["enablement"] {
     return this.#decisions.enablement;
+  }
+
+  get isOver(): boolean {
+    return this.#decisions.isOver;
+  }
+
+  get leftMs(): number {
+    return this.#decisions.leftMs;
   }
 
   /** One that is allowed after it was waited for is checked again by whoever waits: so each refusal is told once. */

@@ -94,7 +94,7 @@ export class Decisions {
 
   /** Why the credentials are not good any more; undefined while they are. */
   get over(): Failure | undefined {
-    if (this.#over === undefined && this.#left() <= 0) this.end(EXPIRED);
+    if (this.#over === undefined && this.leftMs <= 0) this.end(EXPIRED);
     return this.#over;
   }
 
@@ -222,7 +222,7 @@ export class Decisions {
   }
 
   /** Milliseconds until the credentials expire. */
-  #left(): number {
+  get leftMs(): number {
     const { expiresAt } = this.principal;
     return expiresAt === undefined ? Infinity : expiresAt - this.#options.timeOfDay();
   }
