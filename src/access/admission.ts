@@ -6,22 +6,14 @@ import type { Limits } from "../message/limits.ts";
 import type { Observer, Refused } from "../observe/observer.ts";
 import { deferToEndOfTick } from "../runtime/defer-to-end-of-tick.ts";
 import { SlicedWork } from "../runtime/sliced-work.ts";
-import {
-  DEFAULT_TENANT,
-  isSame,
-  type Access,
-  type Credentials,
-  type Principal,
-  type Verb,
-} from "./access.ts";
+import { isSame, type Access, type Credentials, type Principal, type Verb } from "./access.ts";
 import { Decisions, within, type Decision, type DecisionOptions } from "./decisions.ts";
-import { Enablement } from "./enablement.ts";
 import { PrincipalEnabling, openEnabler, ownEnabler } from "./enabling.ts";
 import { LivePrincipals } from "./live-principals.ts";
 import { AuditedDecisions, type DecisionsOf } from "./audited-decisions.ts";
 import { GuardedEngine } from "./guarded-engine.ts";
 import { EVERYONE, openAccess } from "./open-access.ts";
-import { WaitingRequests } from "./waiting-requests.ts";
+import type { Tenant, Tenants } from "./tenants.ts";
 
 /** An admitted principal. Code that acts for it does so through `engine`, and through nothing else. */
 export interface Admitted {
@@ -84,11 +76,6 @@ export interface HubAdmission extends Admission {
 export interface AdmissionOptions extends Partial<Pick<DecisionOptions, "timeOfDay" | "onError">> {
   readonly access?: Access | undefined;
   readonly limits: Limits;
-  /**
-   * The engine of a tenant, always the same for a name. Throws for a tenant that there cannot be. Default: all tenants share
-   * the one engine.
-   */
-  readonly engineOf?: ((tenant: string) => Engine) | undefined;
   /** Called with requests that were not made. */
   readonly observer?: Observer | undefined;
 }
@@ -100,9 +87,11 @@ const ATTEMPTS = 3;
 /** The members of principals that are equal when these are. */
 const PLAIN: ReadonlySet<string> = new Set(["id", "tenant", "role", "expiresAt"]);
 
-export function createAdmission(engine: Engine, options: AdmissionOptions): HubAdmission {
+export function createAdmission(tenants: Tenants, options: AdmissionOptions): HubAdmission {
   const { access = openAccess } = options;
-  return access === openAccess ? openAdmission(engine) : new CheckedAdmission(engine, access, options);
+  return access === openAccess
+    ? openAdmission(tenants.main.engine)
+    : new CheckedAdmission(tenants, access, options);
 }
 
 const ignore = (): void => undefined;
@@ -137,20 +126,11 @@ export function tryAdmit(
   }
 }
 
-/** What the principals of one tenant share. */
-interface Tenant {
-  readonly engine: Engine;
-  readonly waiting: WaitingRequests;
-  readonly enablement: Enablement;
-}
-
 class CheckedAdmission implements HubAdmission {
   readonly isOpen = false;
   readonly everyone: Admitted;
   readonly enabler: Enabler;
-  /** As many as there are engines. */
-  readonly #tenants = new Map<string, Tenant>();
-  readonly #createTenant: (name: string) => Tenant;
+  readonly #tenants: Tenants;
   readonly #options: DecisionOptions;
   readonly #refused: ((event: Refused) => void) | undefined;
   /** Those that came last, by what makes them equal; the last one at the end. */
@@ -163,34 +143,28 @@ class CheckedAdmission implements HubAdmission {
   #revocations = 0;
 
   constructor(
-    engine: Engine,
+    tenants: Tenants,
     access: Access,
-    { limits, timeOfDay = Date.now, onError, observer, engineOf = () => engine }: AdmissionOptions,
+    { limits, timeOfDay = Date.now, onError, observer }: AdmissionOptions,
   ) {
-    this.#createTenant = (name) => {
-      const own = name === DEFAULT_TENANT ? engine : engineOf(name);
-      return {
-        engine: own,
-        waiting: new WaitingRequests(own, limits, observer),
-        enablement: new Enablement(),
-      };
-    };
+    this.#tenants = tenants;
+    const { main } = tenants;
+    const { clock } = main.engine;
     if (observer?.refused !== undefined) this.#refused = (event) => observer.refused?.(event);
     this.#options = {
       access,
-      clock: engine.clock,
+      clock,
       timeOfDay,
       timeoutMs: limits.helloTimeout,
       onError: onError ?? (() => undefined),
       onEnded: () => this.#tell(),
       endings: new SlicedWork(deferToEndOfTick()),
     };
-    this.#principals = new LivePrincipals(engine.clock, timeOfDay);
-    const { enablement } = this.#tenant(DEFAULT_TENANT);
-    this.enabler = ownEnabler(enablement);
-    const stranger = new Decisions(EVERYONE, enablement, this.#options);
+    this.#principals = new LivePrincipals(clock, timeOfDay);
+    this.enabler = ownEnabler(main.enablement);
+    const stranger = new Decisions(EVERYONE, main.enablement, this.#options);
     stranger.end(failure("UNAUTHENTICATED"));
-    this.everyone = this.#withEngine(stranger);
+    this.everyone = this.#withEngine(stranger, main);
     access.onRevoked?.((principal) => this.#revoke(principal));
   }
 
@@ -254,20 +228,23 @@ class CheckedAdmission implements HubAdmission {
   }
 
   #admitted(principal: Principal, credentials: Credentials): Admitted {
-    const decisions = this.#decisionsOf(this.#checked(principal, credentials));
+    const { tenant: name } = this.#checked(principal, credentials);
+    const tenant = this.#tenants.of(name);
+    if (tenant !== this.#tenants.main) tenant.lastSeen = this.#options.clock.now();
+    const decisions = this.#decisionsOf(principal, tenant);
     const { over } = decisions;
     if (over !== undefined) throw LintelError.from(over);
-    return this.#withEngine(decisions, credentials);
+    return this.#withEngine(decisions, tenant, credentials);
   }
 
   /** Where `from` is left out, nobody was let in. */
-  #withEngine(decisions: Decisions, from?: Credentials): Admitted {
+  #withEngine(decisions: Decisions, tenant: Tenant, from?: Credentials): Admitted {
     const { principal } = decisions;
     const asked: DecisionsOf =
       this.#refused === undefined || from === undefined
         ? decisions
         : new AuditedDecisions(decisions, from, this.#refused);
-    const { engine, waiting } = this.#tenant(principal.tenant);
+    const { engine, waiting } = tenant;
     return {
       principal,
       engine: new GuardedEngine(engine, asked, waiting),
@@ -275,34 +252,27 @@ class CheckedAdmission implements HubAdmission {
       check: (verb, subject) => asked.check(verb, subject),
       hold: (verb, subject, onLost) => asked.hold(verb, subject, onLost),
       enable: (verb, pattern, options = {}) => new PrincipalEnabling(decisions, verb, pattern, options),
-      watch: (listener) => decisions.watch(listener),
+      watch: (listener) => watchHolding(decisions, tenant, listener),
       get ended(): Failure | undefined {
         return decisions.over;
       },
     };
   }
 
-  #decisionsOf(principal: Principal): Decisions {
+  #decisionsOf(principal: Principal, { enablement }: Tenant): Decisions {
     const key = keyOf(principal);
     const known = this.#known.get(key);
-    if (known?.over === undefined && known !== undefined) {
+    const isCurrent = known?.enablement === enablement; // else its tenant has been given up since
+    if (isCurrent && known?.over === undefined && known !== undefined) {
       this.#known.delete(key);
       this.#known.set(key, known);
       return known;
     }
-    const { enablement } = this.#tenant(principal.tenant);
     const decisions = new Decisions(principal, enablement, this.#options);
     this.#principals.add(decisions);
     this.#known.set(key, decisions);
     if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value!);
     return decisions;
-  }
-
-  /** Throws for a tenant that there cannot be. */
-  #tenant(name: string): Tenant {
-    let tenant = this.#tenants.get(name);
-    if (tenant === undefined) this.#tenants.set(name, (tenant = this.#createTenant(name)));
-    return tenant;
   }
 
   /** Once for all that end together, when the code that has ended them is through. */
@@ -350,6 +320,19 @@ class CheckedAdmission implements HubAdmission {
     this.#options.onError(error, `access.authenticate, for ${gateway} from ${remote},`);
     return LintelError.from(failure("UNAUTHENTICATED"));
   }
+}
+
+/** As `Admitted.watch`. Whoever watches is there for the tenant, which is not given up meanwhile. */
+function watchHolding(decisions: Decisions, tenant: Tenant, listener: (why: Failure) => void): () => void {
+  const release = tenant.hold();
+  const unwatch = decisions.watch((why) => {
+    release();
+    listener(why);
+  });
+  return () => {
+    release();
+    unwatch();
+  };
 }
 
 function keyOf(principal: Principal): string | Principal {

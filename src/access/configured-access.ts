@@ -141,6 +141,13 @@ export class ConfiguredAccess implements Access {
     return { added, revoked };
   }
 
+  /** The tenants of principals that are configured. Those that tokens claim are not known before. */
+  *tenants(): Iterable<string> {
+    const { keys = [], certificates = [], unix = [], jwt } = this.#options;
+    for (const { tenant = DEFAULT_TENANT } of [...keys, ...certificates, ...unix, jwt ?? {}]) yield tenant;
+    for (const { principal } of this.#held.values()) yield principal.tenant;
+  }
+
   /** Calls this when the hub closes. */
   beforeClose(action: () => void): void {
     this.#onClose.push(action);

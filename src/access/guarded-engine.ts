@@ -59,11 +59,8 @@ export class GuardedEngine implements Engine {
       (this.#lastPublication ??= new LastAllowed(this.#decisions, this.clock)).remember(route);
       return this.#engine.publish(route, publication);
     }
-    this.#publications ??= new OrderedPublications(
-      this.#engine,
-      this.#waiting,
-      `principal ${this.#decisions.principal.id}`,
-    );
+    const { id, tenant } = this.#decisions.principal;
+    this.#publications ??= new OrderedPublications(this.#engine, this.#waiting, `principal ${tenant} ${id}`);
     const check = (): Decision | Promise<Decision> => this.#decisions.check("publish", route.subject);
     return this.#publications.add(route, publication, { decision, check });
   }

@@ -1,12 +1,12 @@
 /** Requests that wait until it is known whether their callers may make them, and room for publications that do. */
 import { LAST_NUMBER } from "../collections/deadline-table.ts";
-import { KeptRequests, type Kept } from "../broker/kept-requests.ts";
+import type { Kept, KeptRequests } from "../broker/kept-requests.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Route, Sink } from "../message/delivery.ts";
 import { OWN_CALLER } from "../message/caller.ts";
 import { failure, type Failure } from "../message/failure.ts";
 import { IN_PROCESS, type Origin } from "../message/origin.ts";
-import { MAX_TIMEOUT, type Limits } from "../message/limits.ts";
+import { DEFAULT_LIMITS, MAX_TIMEOUT, type Limits } from "../message/limits.ts";
 import type { Message } from "../message/message.ts";
 import type { Observer } from "../observe/observer.ts";
 import { RequestWatch, refuseRequest } from "../observe/request-watch.ts";
@@ -32,10 +32,18 @@ export class WaitingRequests {
   readonly #requests = new Map<number, WaitingRequest>();
   #last = FIRST_HANDLE;
 
-  constructor(engine: Engine, limits: Limits, observer: Observer | undefined) {
+  /** `kept` bounds the bytes of all that waits. */
+  constructor(
+    engine: Engine,
+    kept: KeptRequests,
+    {
+      limits = DEFAULT_LIMITS,
+      observer,
+    }: { readonly limits?: Limits; readonly observer?: Observer | undefined },
+  ) {
     this.#engine = engine;
     this.#watch = RequestWatch.of(observer, engine.clock);
-    this.#kept = new KeptRequests(limits);
+    this.#kept = kept;
     this.#limit = limits.inFlight;
   }
 

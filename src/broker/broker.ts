@@ -66,6 +66,8 @@ export class Broker {
   readonly #observer: Observer | undefined;
   /** Ends of many requests at once. */
   readonly #endings: SlicedWork;
+  /** Workers and subscribers. */
+  #registrations = 0;
   #state: "open" | "draining" | "closed" = "open";
 
   constructor(options: BrokerOptions) {
@@ -90,6 +92,11 @@ export class Broker {
   /** Requests without an outcome. */
   get inFlight(): number {
     return this.#inFlight.size;
+  }
+
+  /** Workers and subscribers that have not left. */
+  get registrations(): number {
+    return this.#registrations;
   }
 
   /** Bytes of requests that are kept. */
@@ -192,9 +199,11 @@ export class Broker {
 
   subscribe(pattern: string, subscriber: Subscriber): Subscription {
     const registered: Registered = { kind: "subscription", pattern, origin: subscriber.origin };
-    const subscription = this.#table.subscribe(pattern, subscriber, () =>
-      tellRegistration(this.#observer, "removed", registered),
-    );
+    const subscription = this.#table.subscribe(pattern, subscriber, () => {
+      this.#registrations--;
+      tellRegistration(this.#observer, "removed", registered);
+    });
+    this.#registrations++;
     tellRegistration(this.#observer, "added", registered);
     return subscription;
   }
@@ -208,6 +217,7 @@ export class Broker {
     const [concurrency, keeps] = [asked >= 1 ? asked : 1, worker.keepsRequests === true];
     const member: Member = { worker, group, keeps, concurrency, held: 0, aside: 0, serving: true };
     group.add(member);
+    this.#registrations++;
     if (options.attempts !== undefined && options.attempts > group.attempts)
       group.attempts = options.attempts;
     // Not at once: the worker cannot answer before it has its registration.
@@ -340,6 +350,7 @@ export class Broker {
   #leave(member: Member): void {
     if (!member.serving) return;
     member.serving = false;
+    this.#registrations--;
     const { group } = member;
     group.remove(member);
     tellRegistration(this.#observer, "removed", serviceOf(group.pattern, group.queue, member.worker));

@@ -72,6 +72,9 @@ export class CountingEngine implements Engine, Sink {
     return this.#requests.size;
   }
 
+  /** What is registered is not known here. */
+  readonly isIdle = false;
+
   /** What the engine keeps, it keeps elsewhere. */
   get keptBytes(): number {
     return 0;

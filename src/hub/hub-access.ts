@@ -1,19 +1,29 @@
 /** What decides about the callers of a hub. What keys, tokens and files need is loaded only where there are some. */
 import type { AccessOptions } from "../access/access-options.ts";
 import type { Observer } from "../observe/observer.ts";
-import type { Access } from "../access/access.ts";
+import { DEFAULT_TENANT, type Access } from "../access/access.ts";
+import { LintelError } from "../message/failure.ts";
 
-/** Undefined where all callers are let in. Rejects with `invalid_argument` for options that are wrong. */
+/**
+ * Undefined where all callers are let in. Rejects with `invalid_argument` for options that are wrong, and with
+ * `OPTION_UNSUPPORTED` for a tenant besides the main one where there can be none.
+ */
 export async function openAccess(
   given: AccessOptions | Access | undefined,
   onError: (error: unknown, where: string) => void,
   observer: Observer | undefined,
+  canBeSeveral: boolean,
 ): Promise<Access | undefined> {
   if (given === undefined) return undefined;
   const { createAccess, isAccess } = await import("../access/create-access.ts");
   if (isAccess(given)) return given;
   const access = await createAccess(given, { onError });
+  const checkTenants = (): void => {
+    if (canBeSeveral) return;
+    for (const tenant of access.tenants()) if (tenant !== DEFAULT_TENANT) throw noTenant(tenant);
+  };
   const { keysFile } = given;
+  checkTenants();
   if (keysFile === undefined) return access;
   const { KeysFileWatch } = await import("../config/keys-file.ts");
   const file = await KeysFileWatch.open(keysFile, {
@@ -25,5 +35,18 @@ export async function openAccess(
     onError: (error) => onError(error, `reading ${keysFile}`),
   });
   access.beforeClose(() => file.close());
+  try {
+    checkTenants();
+  } catch (error) {
+    access.close();
+    throw error;
+  }
   return access;
+}
+
+function noTenant(tenant: string): LintelError {
+  const text =
+    `createHub: access names the tenant "${tenant}", but the engine of this hub has no tenant but "${DEFAULT_TENANT}"; ` +
+    "leave `engine` out, or name no tenants";
+  return LintelError.of("OPTION_UNSUPPORTED", text);
 }

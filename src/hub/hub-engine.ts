@@ -10,7 +10,7 @@ import type { Check } from "../message/options.ts";
 import { urlText } from "../message/url-text.ts";
 import type { Observer } from "../observe/observer.ts";
 import { sideChannels } from "../session/side-channels/side-channels.ts";
-import { Tenants } from "./tenants.ts";
+import { Tenants } from "../access/tenants.ts";
 import type { OpenStreams } from "../stream/open-streams.ts";
 import { TransportRegistry } from "../transport/registry.ts";
 
@@ -47,12 +47,13 @@ export async function openEngines(
   const { limits, observer } = options;
   if (chosen === undefined) {
     const main = new LocalEngine({ limits, observer });
-    return new Tenants(main, () => new LocalEngine({ limits, observer, sharesWith: main }));
+    const create = (): LocalEngine => new LocalEngine({ limits, observer, sharesWith: main });
+    return new Tenants(main, { limits, observer, create });
   }
-  if (isEngine(chosen)) return new Tenants(new CountingEngine(chosen, observer), undefined);
+  if (isEngine(chosen)) return new Tenants(new CountingEngine(chosen, observer), { limits, observer });
   const at = typeof chosen === "string" ? { url: chosen } : chosen;
   const remote = await connectTo(at, options);
-  return new Tenants(new CountingEngine(remote, undefined), undefined); // it tells observers itself
+  return new Tenants(new CountingEngine(remote, undefined), { limits, observer }); // it tells observers itself
 }
 
 async function connectTo({ url, tls, token }: EngineAt, options: OpenEngineOptions): Promise<Engine> {

@@ -1,6 +1,7 @@
 import type { Access } from "../access/access.ts";
 import type { AccessOptions } from "../access/access-options.ts";
 import { createAdmission } from "../access/admission.ts";
+import type { Tenants } from "../access/tenants.ts";
 import type { BrokerStats } from "../broker/stats.ts";
 import { codecsOf } from "../codec/codecs.ts";
 import type { EngineAt } from "../engine/engine-at.ts";
@@ -34,7 +35,6 @@ import { GatewayList, type OpenGateway } from "./gateway-list.ts";
 import { refuseExposed } from "./exposure.ts";
 import { openAccess } from "./hub-access.ts";
 import { openEngines } from "./hub-engine.ts";
-import type { Tenants } from "./tenants.ts";
 import { LoopWatch, type LoopDelay } from "./loop-delay.ts";
 import { MemoryRelief, processMemory } from "./memory-relief.ts";
 
@@ -78,6 +78,8 @@ export interface HubStats extends Readonly<BrokerStats>, BuiltInStats {
   readonly loopDelay: LoopDelay;
   /** Bytes of requests that are kept, of at most `limits.queueBytes`. */
   readonly keptBytes: number;
+  /** Tenants that have an engine, the hub's own included. */
+  readonly tenants: number;
   /** What each gateway counts, by its name. */
   readonly gateways: Readonly<Record<string, Counters>>;
 }
@@ -109,7 +111,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   );
   const { transports } = config;
   const openStreams = new OpenStreams();
-  const access = await openAccess(config.access, onError, observer);
+  const access = await openAccess(config.access, onError, observer, config.engine === undefined);
   const tenants = await openEngines(config.engine, {
     limits,
     observer,
@@ -119,9 +121,8 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     openStreams,
   });
   const gateways = new GatewayList(onError);
-  const { main: engine } = tenants;
-  const engineOf = (tenant: string): Engine => tenants.of(tenant);
-  const admission = createAdmission(engine, { access, engineOf, limits, observer, onError });
+  const { engine } = tenants.main;
+  const admission = createAdmission(tenants, { access, limits, observer, onError });
   const closeAccess = async (): Promise<void> => {
     admission.close();
     await access?.close?.();
@@ -184,7 +185,7 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
     closeAccess: () => Promise<void>,
     { observer, ...options }: EnginePeerOptions & { readonly observer: Observer | undefined },
   ) {
-    super(tenants.main, options);
+    super(tenants.main.engine, options);
     this.#closeAccess = closeAccess;
     this.#observer = observer;
     this.#tenants = tenants;
@@ -213,6 +214,7 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
       inFlight: this.#tenants.inFlight,
       loopDelay: this.#loop.take(),
       keptBytes: this.#tenants.keptBytes,
+      tenants: this.#tenants.size,
       ...builtInStats(gateways),
       gateways,
     };

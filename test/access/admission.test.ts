@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Access, Principal } from "../../src/access/access.ts";
 import { createAdmission, type Admission } from "../../src/access/admission.ts";
+import { Tenants } from "../../src/access/tenants.ts";
 import { openAccess } from "../../src/access/open-access.ts";
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import { LintelError } from "../../src/message/failure.ts";
@@ -26,7 +27,7 @@ function scene(access: Access): Scene {
   const clock = new FakeClock(1_000);
   const engine = new LocalEngine({ clock });
   const errors: string[] = [];
-  const admission = createAdmission(engine, {
+  const admission = createAdmission(new Tenants(engine), {
     access,
     limits: DEFAULT_LIMITS,
     timeOfDay: () => clock.now(),

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import type { Access } from "../../src/access/access.ts";
 import { createAdmission, type Admitted } from "../../src/access/admission.ts";
 import { Enablement } from "../../src/access/enablement.ts";
+import { Tenants } from "../../src/access/tenants.ts";
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import type { EnabledVerb, Enabling } from "../../src/message/delivery.ts";
 import type { LintelError } from "../../src/message/failure.ts";
@@ -85,7 +86,7 @@ async function scene(isLater = false): Promise<Scene> {
   const asked: string[] = [];
   let waiting: (() => void)[] = [];
   const access: Access = {
-    authenticate: ({ token }) => ({ id: token!, tenant: "a", role: token! }),
+    authenticate: ({ token }) => ({ id: token!, tenant: "main", role: token! }),
     may: ({ role }, verb, subject, isEnabled) => {
       if (role === "service") return true;
       asked.push(`${verb} ${subject} ${String(isEnabled)}`);
@@ -93,7 +94,7 @@ async function scene(isLater = false): Promise<Scene> {
       return new Promise((resolve) => waiting.push(() => resolve(isEnabled)));
     },
   };
-  const admission = createAdmission(engine, { access, limits: DEFAULT_LIMITS });
+  const admission = createAdmission(new Tenants(engine), { access, limits: DEFAULT_LIMITS });
   const admit = async (token: string): Promise<Admitted> =>
     admission.admit({ gateway: "test", remote: "test", token });
   const service = await admit("service");

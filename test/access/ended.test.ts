@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createAdmission, type Admitted } from "../../src/access/admission.ts";
+import { Tenants } from "../../src/access/tenants.ts";
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import { requestBytes } from "../../src/gateway/request-bytes.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
@@ -11,7 +12,7 @@ import { TestAccess } from "../../src/testing/test-access.ts";
 test("a revoked request of a gateway of your own is withdrawn", async () => {
   const access = new TestAccess({ allows: () => true });
   const engine = new LocalEngine();
-  const admission = createAdmission(engine, { access, limits: DEFAULT_LIMITS });
+  const admission = createAdmission(new Tenants(engine), { access, limits: DEFAULT_LIMITS });
   const canceled: string[] = [];
   const worker = { execute: () => undefined, cancel: () => void canceled.push("canceled") };
   await engine.serve("slow", worker).ready;
@@ -32,7 +33,7 @@ test("credentials expire for all that is under way, also where nobody asks about
   const clock = new FakeClock(0);
   const engine = new LocalEngine({ clock });
   let count = 0;
-  const admission = createAdmission(engine, {
+  const admission = createAdmission(new Tenants(engine), {
     access: {
       authenticate: () => ({
         id: `p${count}`,

@@ -1,5 +1,6 @@
 /** An engine for a principal that may do everything is as good as the one behind it, whose end is not its own. */
 import { createAdmission } from "../../src/access/admission.ts";
+import { Tenants } from "../../src/access/tenants.ts";
 import type { Access } from "../../src/access/access.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
@@ -9,8 +10,11 @@ import { engineSuite, type EnginePair } from "../../src/testing/index.ts";
 const PRINCIPAL = { id: "ada", tenant: "main", role: "all" };
 
 /** Asks anew each time, so that everything waits for its decision where that takes time. */
-function guarded(engine: Engine, may: Access["may"], limits: Limits): Engine {
-  const admission = createAdmission(engine, { access: { authenticate: () => PRINCIPAL, may }, limits });
+function guarded(engine: LocalEngine, may: Access["may"], limits: Limits): Engine {
+  const admission = createAdmission(new Tenants(engine, { limits }), {
+    access: { authenticate: () => PRINCIPAL, may },
+    limits,
+  });
   const admitted = admission.admit({ gateway: "test", remote: "test" });
   if (admitted instanceof Promise) throw new TypeError("authenticate() answers at once");
   const { engine: guard } = admitted;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createAdmission, type Admitted } from "../../src/access/admission.ts";
+import { Tenants } from "../../src/access/tenants.ts";
 import type { Verb } from "../../src/access/access.ts";
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import { LintelError } from "../../src/message/failure.ts";
@@ -32,7 +33,7 @@ function scene(options: TestAccessOptions = {}, limits: Partial<Limits> = {}): S
   const engine = new LocalEngine({ clock, limits });
   const access = new TestAccess(options);
   const errors: unknown[] = [];
-  const admission = createAdmission(engine, {
+  const admission = createAdmission(new Tenants(engine, { limits: { ...DEFAULT_LIMITS, ...limits } }), {
     access,
     limits: { ...DEFAULT_LIMITS, ...limits },
     timeOfDay: () => clock.now(),

@@ -68,6 +68,11 @@ export class LocalEngine implements Engine {
     return this.#broker.inFlight;
   }
 
+  /** True while nothing is registered and no request is in flight. */
+  get isIdle(): boolean {
+    return this.#broker.registrations === 0 && this.#broker.inFlight === 0;
+  }
+
   /** Bytes of requests that are kept: those that wait, and those that may be handed out again or are kept by workers. */
   get keptBytes(): number {
     return this.#broker.keptBytes;

@@ -1,6 +1,7 @@
 /** B-7: connections of beam at a hub that asks for credentials. */
 import assert from "node:assert/strict";
 import { createAdmission } from "../../../src/access/admission.ts";
+import { Tenants } from "../../../src/access/tenants.ts";
 import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import type { BeamOptions } from "../../../src/gateway/beam/options.ts";
 import { DEFAULT_LIMITS } from "../../../src/message/limits.ts";
@@ -15,7 +16,7 @@ async function open(
   options: Partial<BeamOptions> = {},
 ): Promise<Gateway & { seen: string[] }> {
   const engine = new LocalEngine();
-  const admission = createAdmission(engine, { access, limits: DEFAULT_LIMITS });
+  const admission = createAdmission(new Tenants(engine), { access, limits: DEFAULT_LIMITS });
   const harness = await openGateway(options, undefined, {}, { engine, admission });
   const seen: string[] = [];
   await harness.peer.serve(">", (value, { subject }) => {
