@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createAdmission } from "../../src/access/admission.ts";
 import type { Access } from "../../src/access/access.ts";
+import { Tenants } from "../../src/access/tenants.ts";
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import type { Sink } from "../../src/message/delivery.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
@@ -36,7 +37,11 @@ async function scene(expiresAt?: number): Promise<Scene> {
     },
     onRevoked: (listener) => (revoke = () => listener(principal)),
   };
-  const admission = createAdmission(engine, { access, limits: DEFAULT_LIMITS, timeOfDay: () => timeOfDay });
+  const admission = createAdmission(new Tenants(engine), {
+    access,
+    limits: DEFAULT_LIMITS,
+    timeOfDay: () => timeOfDay,
+  });
   const enabling = admission.enabler.enable("request", "a");
   await enabling.ready;
   const admitted = await admission.admit({ gateway: "test", remote: "test" });
