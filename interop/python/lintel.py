@@ -43,8 +43,7 @@ def slow_consumer() -> LintelError:
 
 
 def enable_unsupported() -> LintelError:
-    why = "the hub does not let services enable subjects for clients"
-    return LintelError("unimplemented", why, "ENABLE_UNSUPPORTED")
+    return LintelError("unimplemented", "this hub does not take enablements", "ENABLE_UNSUPPORTED")
 
 
 class Registration:

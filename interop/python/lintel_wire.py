@@ -293,7 +293,7 @@ class Decoder:
             check(kind is Type.SERVE or aux == 0, "P-51", "SUBSCRIBE with a queue")
         elif kind is Type.ENABLE:
             check(self.takes_enable, "P-146", "ENABLE at an end that does not take it")
-            check(number != 0 and aux == 0 and len(body) <= 255, "P-147", "illegal ENABLE")
+            check(number != 0 and aux == 0 and len(body) <= 510, "P-147", "illegal ENABLE")
         elif kind is Type.DROPPED:
             check(target in self.bound, "P-65", f"number {target} is not bound")
         elif kind in (Type.REQUEST, Type.REPLY, Type.PUBLISH):

@@ -122,7 +122,7 @@ export const REASONS = {
   ENABLE_UNSUPPORTED: {
     code: "unimplemented",
     retryable: false,
-    text: "the hub does not let services enable subjects for clients",
+    text: "this hub does not take enablements",
   },
   DESCRIPTORS_UNSUPPORTED: {
     code: "unimplemented",

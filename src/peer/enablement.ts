@@ -13,10 +13,8 @@ export class PeerEnablement implements Enablement {
   readonly #over = defer();
 
   constructor(enabler: Enabler, verb: EnabledVerb, pattern: string, onError: OnError) {
-    checkArgument("enable", "the verb", verb, (value) =>
-      (ENABLED_VERBS as readonly unknown[]).includes(value)
-        ? undefined
-        : '"publish", "subscribe" or "request"',
+    checkArgument("enable", "the verb", verb, () =>
+      ENABLED_VERBS.includes(verb) ? undefined : `one of ${ENABLED_VERBS.join(", ")}`,
     );
     this.verb = verb;
     this.pattern = pattern;

@@ -51,12 +51,6 @@ export interface EnginePeerOptions {
   readonly enabler?: Enabler;
 }
 
-const NO_ENABLER: Enabler = {
-  enable: () => {
-    throw LintelError.of("ENABLE_UNSUPPORTED");
-  },
-};
-
 const OPEN_HEADER = { ":open": "channel" };
 
 type Running = HandlerService | ListenerSubscription | PeerEnablement;
@@ -71,12 +65,12 @@ export class EnginePeer implements Peer {
   readonly #aborts = new AbortListeners();
   /** Services, subscriptions and enablements that have not ended. */
   readonly #running = new Set<Running>();
-  readonly #enabler: Enabler;
+  readonly #enabler: Enabler | undefined;
 
   constructor(engine: Engine, options: EnginePeerOptions = {}) {
     this.#engine = engine;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_LIMITS.timeout;
-    this.#enabler = options.enabler ?? NO_ENABLER;
+    this.#enabler = options.enabler;
     this.#onError = options.onError ?? reportToStderr;
     this.#codecs = options.codecs ?? Codecs.builtIn;
     const shared = {
@@ -169,6 +163,7 @@ export class EnginePeer implements Peer {
   }
 
   async enable(verb: EnabledVerb, pattern: string): Promise<Enablement> {
+    if (this.#enabler === undefined) throw LintelError.of("ENABLE_UNSUPPORTED");
     const enablement = new PeerEnablement(this.#enabler, verb, pattern, this.#onError);
     await this.#run(enablement);
     return enablement;

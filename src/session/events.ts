@@ -41,8 +41,8 @@ export interface SessionRegistrations {
   serve(registration: number, pattern: string, queue: string, concurrency: number): void;
   subscribe(registration: number, pattern: string, overflow: Overflow): void;
   /**
-   * The other end enables a pattern for clients. Left out, this end takes no ENABLE, and does not announce that it does
-   * (P-146). Asked of acceptors only.
+   * The other end enables a pattern for clients. Left out, as every dialer does, this end takes no ENABLE, and does not
+   * announce that it does (P-146).
    */
   enable?(registration: number, verb: EnabledVerb, pattern: string): void;
   leave(registration: number): void;

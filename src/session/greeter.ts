@@ -109,8 +109,7 @@ export class Greeter {
 
   #greet(type: FrameType, target: number, id: number): void {
     const { outbox, lane, bypasses } = this.#parts;
-    const takesEnable = this.#options.registrations.enable !== undefined;
-    const own = greetingOf({ ...this.#options, lane: lane?.token, bypasses, takesEnable });
+    const own = greetingOf({ ...this.#options, lane: lane?.token, bypasses });
     writeHeaderFrame(outbox, type, target, id, own);
   }
 

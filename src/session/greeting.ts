@@ -1,6 +1,7 @@
 /** What HELLO and WELCOME say of their sender (P-12). */
 import { findHeader, type HeadersInit } from "../message/headers.ts";
 import { MAX_HEADERS } from "../message/limits.ts";
+import type { SessionRegistrations } from "./events.ts";
 import { MAX_BINDING } from "../wire/frame.ts";
 import type { Understanding } from "./streams/attachments.ts";
 import type { BodyLimits } from "./frame-writer.ts";
@@ -35,13 +36,13 @@ export interface Own {
   /** The token for the lane; empty at the end that opens it, undefined if descriptors cannot be passed. */
   readonly lane: string | undefined;
   readonly bypasses: number;
-  /** This end takes ENABLE. */
-  readonly takesEnable: boolean;
+  /** This end takes ENABLE if its owner does. */
+  readonly registrations: Pick<SessionRegistrations, "enable">;
   /** The token of this end. */
   readonly token?: string | undefined;
 }
 
-export function greetingOf({ role, name, limits, lane, bypasses, takesEnable, token }: Own): HeadersInit {
+export function greetingOf({ role, name, limits, lane, bypasses, token, registrations }: Own): HeadersInit {
   const takesStreams = limits.streams > 0;
   return {
     name,
@@ -53,7 +54,7 @@ export function greetingOf({ role, name, limits, lane, bypasses, takesEnable, to
     ...(role === "dialer" && token !== undefined ? { token } : {}), // P-140
     ...(role === "acceptor" && lane !== undefined && lane !== "" ? { lane } : {}), // P-121
     ...(role === "acceptor" ? { "max-bindings": String(limits.bindings) } : {}), // P-25
-    ...(role === "acceptor" && takesEnable ? { enablement: ENABLES } : {}), // P-146
+    ...(registrations.enable === undefined ? {} : { enablement: ENABLES }), // P-146
   };
 }
 
@@ -78,7 +79,7 @@ export function readGreeting(block: string, isWelcome: boolean): Greeting | stri
     bypasses,
     attachments: understandingOf(findHeader(block, "attachments")),
     token: isWelcome ? undefined : findHeader(block, "token"),
-    takesEnable: isWelcome && findHeader(block, "enablement") === ENABLES,
+    takesEnable: findHeader(block, "enablement") === ENABLES,
     lane: findHeader(block, "lane") ?? "",
   };
 }

@@ -28,11 +28,9 @@ import { MIN_HEADERS, PROTOCOL_VERSION, type SessionOptions, type SessionState }
 
 const MAX_QUEUE_NAME = 255;
 const NO_BYTES = new Uint8Array(0);
-const UNKNOWN_POLICY: Failure = Object.freeze(
-  new LintelError("unimplemented", "an unknown policy for subscribers that do not keep up").toFailure(),
-);
-const UNKNOWN_VERB: Failure = Object.freeze(
-  new LintelError("unimplemented", "a verb that clients cannot be enabled to").toFailure(),
+/** A number that stands for nothing. */
+const UNIMPLEMENTED: Failure = Object.freeze(
+  new LintelError("unimplemented", "an unknown policy or verb").toFailure(),
 );
 
 /** What reading frames does to the session itself. */
@@ -142,7 +140,8 @@ export class Inbound<R> implements FrameSink {
       case FrameType.subscribe:
         return this.#register(header, bytes, start, end);
       case FrameType.enable:
-        return this.#enable(header, bytes, start, end);
+        if (registrations.enable !== undefined) return this.#register(header, bytes, start, end);
+        return this.#stream(header, bytes, start, end); // P-146: it is unknown here
       case FrameType.leave:
         return registrations.leave(header.id);
       case FrameType.ready:
@@ -292,8 +291,7 @@ export class Inbound<R> implements FrameSink {
     if (end - start > MAX_QUEUE_NAME + MAX_SUBJECT) return this.#break("a registration's names are too long");
     const patternStart = start + header.aux;
     if (patternStart > end) return this.#break("SERVE's queue does not fit its frame");
-    if (header.type === FrameType.subscribe && header.aux !== 0)
-      return this.#break("SUBSCRIBE names a queue"); // P-51
+    if (header.type !== FrameType.serve && header.aux !== 0) return this.#break("only SERVE names a queue"); // P-51, P-147
     const queue = readUtf8(bytes, start, patternStart);
     const pattern = readUtf8(bytes, patternStart, end);
     if (!isPattern(pattern)) return this.#session.refuse(header.id, failure("BAD_SUBJECT")); // P-52
@@ -304,21 +302,12 @@ export class Inbound<R> implements FrameSink {
       return registrations.serve(header.id, pattern, queue, header.target);
     }
     const overflow = OVERFLOWS[header.target];
-    if (overflow === undefined) return this.#session.refuse(header.id, UNKNOWN_POLICY); // P-51
-    return registrations.subscribe(header.id, pattern, overflow);
-  }
-
-  #enable(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void {
-    const { registrations, role } = this.#options;
-    if (registrations.enable === undefined || role === "dialer")
-      return this.#break("ENABLE at an end that does not take it"); // P-146
-    if (header.id === 0 || header.aux !== 0 || end - start > MAX_SUBJECT)
-      return this.#break("ENABLE has number 0, a queue, or a pattern that is too long"); // P-147
     const verb = ENABLED_VERBS[header.target - 1];
-    if (verb === undefined) return this.#session.refuse(header.id, UNKNOWN_VERB);
-    const pattern = readUtf8(bytes, start, end);
-    if (!isPattern(pattern)) return this.#session.refuse(header.id, failure("BAD_SUBJECT"));
-    return registrations.enable(header.id, verb, pattern);
+    if (header.type === FrameType.subscribe && overflow !== undefined)
+      return registrations.subscribe(header.id, pattern, overflow);
+    if (header.type === FrameType.enable && verb !== undefined)
+      return registrations.enable?.(header.id, verb, pattern);
+    return this.#session.refuse(header.id, UNIMPLEMENTED); // P-51, P-147
   }
 
   /** The failure in a frame; undefined when it breaks the protocol, and the session with it. */

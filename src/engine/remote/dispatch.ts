@@ -116,7 +116,7 @@ export class Dispatch implements SessionCalls<Incoming>, SessionRegistrations {
   #resolve(binding: Binding<Incoming>): Incoming {
     const { registered } = this.#options;
     const route: Route = { subject: binding.subject };
-    const service: ServiceEntry | undefined = registered.services.get(binding.registration);
+    const service: ServiceEntry | undefined = registered.service(binding.registration);
     binding.resolved = { route, service, subscribers: [], version: 0 };
     return binding.resolved;
   }

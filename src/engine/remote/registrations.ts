@@ -27,6 +27,8 @@ interface Entry extends Endable {
   readonly pattern: string;
   readonly ready: Promise<void>;
   readonly settle: { resolve(): void; reject(error: Error): void };
+  /** What observers hear of it. */
+  readonly registered: Registered | undefined;
   /** True once the hub has taken it. */
   accepted: boolean;
 }
@@ -58,10 +60,8 @@ type AnyEntry = ServiceEntry | SubscriptionEntry | EnablingEntry;
 
 /** What this end serves, listens to and enables: announced to the hub, and announced again whenever the session is new. */
 export class Registrations {
-  readonly services: Map<number, ServiceEntry> = new Map();
-  readonly #subscriptions = new Map<number, SubscriptionEntry>();
-  readonly #enablings = new Map<number, EnablingEntry>();
-  /** Services and enablements that have ended here, until the hub has confirmed: services may still be sent requests. */
+  readonly #entries = new Map<number, AnyEntry>();
+  /** What has ended here, until the hub has confirmed: services may still be sent requests. */
   readonly #leaving = new Set<number>();
   readonly #subscribers = new PatternTrie<Subscriber>();
   readonly #observer: Observer | undefined;
@@ -77,16 +77,14 @@ export class Registrations {
     worker: Worker,
     options: Endable,
   ): ServiceEntry {
-    const entry = {
-      ...this.#entry(pattern, options),
+    return this.#add({
+      ...this.#entry(pattern, options, { kind: "service", pattern, queue, origin: worker.origin }),
       worker,
       queue,
       concurrency: Math.min(concurrency ?? 0, MAX_CONCURRENCY),
       left: defer(),
       lost: false,
-    };
-    this.services.set(entry.number, entry);
-    return entry;
+    });
   }
 
   addSubscription(
@@ -95,75 +93,86 @@ export class Registrations {
     overflow: Overflow,
     options: Endable,
   ): SubscriptionEntry {
-    const entry = { ...this.#entry(pattern, options), subscriber, overflow };
-    this.#subscriptions.set(entry.number, entry);
     this.#subscribers.add(pattern, subscriber);
     this.#version++;
-    return entry;
+    const registered: Registered = { kind: "subscription", pattern, origin: subscriber.origin };
+    return this.#add({ ...this.#entry(pattern, options, registered), subscriber, overflow });
   }
 
   addEnabling(verb: EnabledVerb, pattern: string, options: Endable): EnablingEntry {
-    const entry = { ...this.#entry(pattern, options), verb, left: defer() };
-    this.#enablings.set(entry.number, entry);
-    return entry;
+    return this.#add({ ...this.#entry(pattern, options), verb, left: defer() });
   }
 
-  /** True while the hub has not confirmed that a service or an enablement has ended. */
+  get services(): readonly ServiceEntry[] {
+    return [...this.#entries.values()].filter((entry) => "worker" in entry);
+  }
+
+  service(number: number): ServiceEntry | undefined {
+    const entry = this.#entries.get(number);
+    return entry !== undefined && "worker" in entry ? entry : undefined;
+  }
+
+  /** True while the hub has not confirmed that something has ended. */
   get isLeaving(): boolean {
     return this.#leaving.size > 0;
   }
 
   /** Ends a registration; false when it had ended before. All but subscriptions are kept until `ready` confirms, or `lost`. */
   leave(number: number): boolean {
-    if (this.services.has(number) || this.#enablings.has(number)) {
-      if (this.#leaving.has(number)) return false;
-      this.#leaving.add(number);
-      return true;
-    }
-    return this.#removeSubscription(number);
+    const entry = this.#entries.get(number);
+    if (entry === undefined || this.#leaving.has(number)) return false;
+    if ("subscriber" in entry) this.#remove(entry);
+    else this.#leaving.add(number);
+    return true;
   }
 
   /** The session is gone: no confirmation will arrive. */
   lost(): void {
-    for (const number of this.#leaving) this.#remove(number);
+    for (const number of this.#leaving) this.#remove(this.#entries.get(number));
     this.#leaving.clear();
   }
 
   announce(session: Session<Incoming>, entry: AnyEntry): void {
-    if ("verb" in entry) this.#enable(session, entry);
-    else if ("worker" in entry) session.serve(entry.number, entry.pattern, entry.queue, entry.concurrency);
-    else session.subscribe(entry.number, entry.pattern, entry.overflow);
+    const { number, pattern } = entry;
+    if ("worker" in entry) session.serve(number, pattern, entry.queue, entry.concurrency);
+    else if ("subscriber" in entry) session.subscribe(number, pattern, entry.overflow);
+    else if (session.peerTakesEnable) session.enable(number, entry.verb, pattern);
+    else this.refused(number, failure("ENABLE_UNSUPPORTED")); // P-146
   }
 
   announceAll(session: Session<Incoming>): void {
-    for (const entry of [...this.#all()]) this.announce(session, entry);
+    const all = [...this.#entries.values()];
+    for (const kind of ["worker", "subscriber", "verb"])
+      // P-153
+      for (const entry of all) if (kind in entry) this.announce(session, entry);
   }
 
   /** The hub has done what was asked for: SERVE, SUBSCRIBE, ENABLE or LEAVE. */
   ready(number: number, asked: number): void {
-    if (asked !== FrameType.leave) {
-      const entry = this.#find(number);
-      if (entry === undefined) return;
-      if (!entry.accepted && !("verb" in entry))
-        tellRegistration(this.#observer, "added", registeredBy(entry));
-      entry.accepted = true;
-      entry.settle.resolve();
-    } else if (this.#leaving.delete(number)) this.#remove(number);
+    const entry = this.#entries.get(number);
+    if (entry === undefined) return;
+    if (asked === FrameType.leave) {
+      if (this.#leaving.delete(number)) this.#remove(entry);
+      return;
+    }
+    if (!entry.accepted) this.#tell("added", entry);
+    entry.accepted = true;
+    entry.settle.resolve();
   }
 
   /** The hub does not take it, or takes it no longer: when it was announced anew, or because the hub cannot keep it. */
   refused(number: number, why: Failure): void {
-    const entry = this.#find(number);
+    const entry = this.#entries.get(number);
     entry?.settle.reject(LintelError.from(why));
     this.#leaving.delete(number);
-    this.#remove(number);
+    this.#remove(entry);
     if (entry?.accepted === true) entry.onEnded?.(why);
   }
 
   /** The hub has ended the session because it did not keep up: subscriptions with overflow "disconnect" have missed something. */
   cutOff(why: Failure): boolean {
-    const strict = [...this.#subscriptions.values()].filter(
-      ({ overflow, accepted }) => accepted && overflow === "disconnect",
+    const strict = [...this.#entries.values()].filter(
+      (entry) => "subscriber" in entry && entry.accepted && entry.overflow === "disconnect",
     );
     for (const { number } of strict) this.refused(number, why);
     return strict.length > 0;
@@ -171,13 +180,15 @@ export class Registrations {
 
   /** The hub takes none of them any more. */
   refuseAll(why: Failure): void {
-    for (const { number } of [...this.#all()]) this.refused(number, why);
+    for (const number of [...this.#entries.keys()]) this.refused(number, why);
   }
 
   /** Rejects what was not yet accepted. */
   close(error: LintelError): void {
-    for (const entry of this.#all()) entry.settle.reject(error);
-    for (const { left } of [...this.services.values(), ...this.#enablings.values()]) left.resolve();
+    for (const entry of this.#entries.values()) {
+      entry.settle.reject(error);
+      if ("left" in entry) entry.left.resolve();
+    }
   }
 
   /** The listeners of a publication that came for a bound subject. */
@@ -190,67 +201,29 @@ export class Registrations {
     return incoming.subscribers;
   }
 
-  *#all(): Generator<AnyEntry> {
-    yield* this.services.values();
-    yield* this.#subscriptions.values();
-    yield* this.#enablings.values(); // P-153: the last
+  #add<E extends AnyEntry>(entry: E): E {
+    this.#entries.set(entry.number, entry);
+    return entry;
   }
 
-  /** P-146 */
-  #enable(session: Session<Incoming>, { number, verb, pattern }: EnablingEntry): void {
-    if (session.peerTakesEnable) session.enable(number, verb, pattern);
-    else this.refused(number, failure("ENABLE_UNSUPPORTED"));
-  }
-
-  #remove(number: number): void {
-    this.#removeService(number);
-    this.#removeSubscription(number);
-    const enabling = this.#enablings.get(number);
-    if (enabling === undefined) return;
-    this.#enablings.delete(number);
-    enabling.settle.reject(unaccepted());
-    enabling.left.resolve();
-  }
-
-  #removeService(number: number): void {
-    const service = this.services.get(number);
-    if (service === undefined) return;
-    service.settle.reject(unaccepted());
-    this.services.delete(number);
-    if (service.accepted) tellRegistration(this.#observer, "removed", registeredBy(service));
-    service.left.resolve();
-  }
-
-  #removeSubscription(number: number): boolean {
-    const subscription = this.#subscriptions.get(number);
-    if (subscription === undefined) return false;
-    subscription.settle.reject(unaccepted());
-    this.#subscriptions.delete(number);
-    this.#subscribers.remove(subscription.pattern, subscription.subscriber);
-    if (subscription.accepted) tellRegistration(this.#observer, "removed", registeredBy(subscription));
+  #remove(entry: AnyEntry | undefined): void {
+    if (entry === undefined || !this.#entries.delete(entry.number)) return;
+    entry.settle.reject(LintelError.of("CLOSED", "it was closed before it was accepted"));
+    if ("subscriber" in entry) this.#subscribers.remove(entry.pattern, entry.subscriber);
     this.#version++;
-    return true;
+    if (entry.accepted) this.#tell("removed", entry);
+    if ("left" in entry) entry.left.resolve();
   }
 
-  #find(number: number): AnyEntry | undefined {
-    return this.services.get(number) ?? this.#subscriptions.get(number) ?? this.#enablings.get(number);
+  #tell(event: "added" | "removed", { registered }: Entry): void {
+    if (registered !== undefined) tellRegistration(this.#observer, event, registered);
   }
 
-  #entry(pattern: string, { onEnded }: Endable): Entry {
+  #entry(pattern: string, { onEnded }: Endable, registered?: Registered): Entry {
     const number = this.#next;
     this.#next = (number + 1) >>> 0 || 1;
     const { promise: ready, ...settle } = defer();
     ready.catch(() => undefined); // code that awaits it handles it; without that it must not end the process
-    return { number, pattern, ready, settle, accepted: false, onEnded };
+    return { number, pattern, ready, settle, accepted: false, onEnded, registered };
   }
-}
-
-function unaccepted(): LintelError {
-  return LintelError.of("CLOSED", "it was closed before it was accepted");
-}
-
-function registeredBy(entry: ServiceEntry | SubscriptionEntry): Registered {
-  const { pattern } = entry;
-  if ("worker" in entry) return { kind: "service", pattern, queue: entry.queue, origin: entry.worker.origin };
-  return { kind: "subscription", pattern, origin: entry.subscriber.origin };
 }

@@ -236,7 +236,7 @@ export class RemoteEngine implements Engine, Enabler {
   drain(): Promise<void> {
     if (this.#state === "open") {
       this.#state = "draining";
-      for (const number of [...this.#registered.services.keys()]) this.#unregister(number);
+      for (const { number } of this.#registered.services) this.#unregister(number);
     }
     return new Promise((resolve) => {
       this.#onIdle.push(resolve);
