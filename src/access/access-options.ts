@@ -11,7 +11,7 @@ export interface AccessOptions {
   /** A file with more keys, which `lintel keys` writes. The hub reads it again when it changes. */
   readonly keysFile?: string | undefined;
   readonly jwt?: JwtOptions | undefined;
-  /** Whose client certificates are good is for `tls.ca` to say; who they are, for the first rule that fits. */
+  /** Who a client is by its certificate, by the first rule that fits. `tls.ca` says which certificates are good. */
   readonly certificates?: readonly CertificateRule[] | undefined;
   /** Processes at the other end of a unix socket, by the first rule that fits. */
   readonly unix?: readonly UnixRule[] | undefined;
@@ -45,7 +45,10 @@ export interface KeyOptions extends Identity {
 export interface CertificateRule extends Identity {
   /** An alternative name of the certificate, such as `worker-*.shop.example` or `spiffe://shop.example/worker`. */
   readonly san?: string | undefined;
-  /** Its subject's common name. A `*` stands for any characters but a dot, here and in `san`. */
+  /**
+   * Its subject, in place of `san`: a common name, or attributes such as `CN=worker-*,O=Example`. A `*` stands for letters, digits,
+   * `-` and `_`, here and in `san`.
+   */
   readonly subject?: string | undefined;
   /** Names the principal. Default: the name in the certificate that fits. */
   readonly name?: string | undefined;

@@ -8,13 +8,33 @@ import { problemOfJwt } from "./jwt/check-options.ts";
 import { ROLES } from "./rights.ts";
 
 const MAX_NAME = 128;
-const OPTIONS = ["anonymous", "keys", "keysFile", "jwt", "certificates", "unix", "limits"];
-const OF_IDENTITY = ["role", "tenant", "grants", "deny", "limits"];
-const LIMITS = ["connections", "requestsPerSecond", "burst", "inFlight", "subscriptions", "bytesPerSecond"];
+/** The names of all options of an interface: one that is added there has to be added here. */
+function namesOf<T>(names: { readonly [K in keyof T]-?: true }): readonly string[] {
+  return Object.keys(names);
+}
+
+const IDENTITY = { role: true, tenant: true, grants: true, deny: true, limits: true } as const;
+const OPTIONS = namesOf<AccessOptions>({
+  anonymous: true,
+  keys: true,
+  keysFile: true,
+  jwt: true,
+  certificates: true,
+  unix: true,
+  limits: true,
+});
 /** A misspelled `deny` would allow what was to be denied, so no unknown option is passed over. */
-const OF_KEY = ["name", "sha256", "expires", ...OF_IDENTITY];
-const OF_CERTIFICATE = ["san", "subject", "name", ...OF_IDENTITY];
-const OF_UNIX = ["uid", "gid", "name", ...OF_IDENTITY];
+const OF_KEY = namesOf<KeyOptions>({ name: true, sha256: true, created: true, expires: true, ...IDENTITY });
+const OF_CERTIFICATE = namesOf<CertificateRule>({ san: true, subject: true, name: true, ...IDENTITY });
+const OF_UNIX = namesOf<UnixRule>({ uid: true, gid: true, name: true, ...IDENTITY });
+const LIMITS = namesOf<PrincipalLimits>({
+  connections: true,
+  requestsPerSecond: true,
+  burst: true,
+  inFlight: true,
+  subscriptions: true,
+  bytesPerSecond: true,
+});
 
 /** A day, or a time with its zone. */
 const DATE = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
