@@ -5,16 +5,14 @@ import type { AccessOptions, CertificateRule, Identity, KeyOptions, UnixRule } f
 import { matchSan, matchSubject } from "./certificate-name.ts";
 import { problemOfGrants } from "./grants.ts";
 import { problemOfJwt } from "./jwt/check-options.ts";
-import { ROLES } from "./rights.ts";
+import { ROLE_VERBS, ROLES } from "./rights.ts";
 
 const MAX_NAME = 128;
 /** The names of all options of an interface: one that is added there has to be added here. */
-function namesOf<T>(names: { readonly [K in keyof T]-?: true }): readonly string[] {
-  return Object.keys(names);
-}
+type Names<T> = { readonly [K in keyof T]-?: true };
 
 const IDENTITY = { role: true, tenant: true, grants: true, deny: true, limits: true } as const;
-const OPTIONS = namesOf<AccessOptions>({
+const OPTIONS: Names<AccessOptions> = {
   anonymous: true,
   keys: true,
   keysFile: true,
@@ -22,19 +20,19 @@ const OPTIONS = namesOf<AccessOptions>({
   certificates: true,
   unix: true,
   limits: true,
-});
+};
 /** A misspelled `deny` would allow what was to be denied, so no unknown option is passed over. */
-const OF_KEY = namesOf<KeyOptions>({ name: true, sha256: true, created: true, expires: true, ...IDENTITY });
-const OF_CERTIFICATE = namesOf<CertificateRule>({ san: true, subject: true, name: true, ...IDENTITY });
-const OF_UNIX = namesOf<UnixRule>({ uid: true, gid: true, name: true, ...IDENTITY });
-const LIMITS = namesOf<PrincipalLimits>({
+const OF_KEY: Names<KeyOptions> = { name: true, sha256: true, created: true, expires: true, ...IDENTITY };
+const OF_CERTIFICATE: Names<CertificateRule> = { san: true, subject: true, name: true, ...IDENTITY };
+const OF_UNIX: Names<UnixRule> = { uid: true, gid: true, name: true, ...IDENTITY };
+const LIMITS: Names<PrincipalLimits> = {
   connections: true,
   requestsPerSecond: true,
   burst: true,
   inFlight: true,
   subscriptions: true,
   bytesPerSecond: true,
-});
+};
 
 /** A day, or a time with its zone. */
 const DATE = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
@@ -149,7 +147,7 @@ function problemOfTokens({ jwt }: AccessOptions): string | undefined {
 
 function problemOfRoleLimits(limits: NonNullable<AccessOptions["limits"]>): string | undefined {
   if (!isMap(limits)) return ".limits must be an object such as { client: { connections: 20 } }";
-  const unknown = problemOfMembers(limits, ROLES);
+  const unknown = problemOfMembers(limits, ROLE_VERBS);
   if (unknown !== undefined) return `.limits${unknown}`;
   for (const [role, one] of Object.entries(limits)) {
     const problem = one === undefined ? undefined : problemOfLimits(one);
@@ -161,7 +159,7 @@ function problemOfRoleLimits(limits: NonNullable<AccessOptions["limits"]>): stri
 function problemOfLimits(limits: PrincipalLimits): string | undefined {
   if (!isMap(limits)) return " must be an object such as { connections: 20 }";
   for (const [name, limit] of Object.entries(limits)) {
-    if (LIMITS.includes(name) && limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0))
+    if (Object.hasOwn(LIMITS, name) && limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0))
       return `.${name} must be a whole number, 0 or more`;
   }
   return problemOfMembers(limits, LIMITS);
@@ -179,9 +177,11 @@ function problemOfIdentity({ role, tenant, grants, deny, limits }: Identity): st
   return problem === undefined ? undefined : `.limits${problem}`;
 }
 
-function problemOfMembers(options: object, known: readonly string[]): string | undefined {
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  return unknown === undefined ? undefined : ` has no option "${unknown}"; there are: ${known.join(", ")}`;
+function problemOfMembers(options: object, known: object): string | undefined {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(known, name));
+  return unknown === undefined
+    ? undefined
+    : ` has no option "${unknown}"; there are: ${Object.keys(known).join(", ")}`;
 }
 
 /** What programs without types give is looked at. */
