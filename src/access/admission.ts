@@ -1,16 +1,16 @@
 /** Where credentials become a principal, and an engine that lets it do what it may. */
 import type { Engine } from "../engine/engine.ts";
 import type { EnabledVerb, Enabler, Enabling, Endable } from "../message/delivery.ts";
-import { LintelError, failure, toFailure, type Failure } from "../message/failure.ts";
+import { LintelError, failure, type Failure } from "../message/failure.ts";
 import type { Limits } from "../message/limits.ts";
-import type { Observer, Refused } from "../observe/observer.ts";
+import type { Observer } from "../observe/observer.ts";
 import { deferToEndOfTick } from "../runtime/defer-to-end-of-tick.ts";
 import { SlicedWork } from "../runtime/sliced-work.ts";
 import { isSame, type Access, type Credentials, type Principal, type Verb } from "./access.ts";
 import { Decisions, within, type Decision, type DecisionOptions } from "./decisions.ts";
 import { PrincipalEnabling, openEnabler, ownEnabler } from "./enabling.ts";
 import { LivePrincipals } from "./live-principals.ts";
-import { AuditedDecisions, type DecisionsOf } from "./audited-decisions.ts";
+import { AuditedDecisions, refusalOf, tellRefused } from "./audited-decisions.ts";
 import { GuardedEngine } from "./guarded-engine.ts";
 import { EVERYONE, openAccess } from "./open-access.ts";
 import type { Tenant, Tenants } from "./tenants.ts";
@@ -30,6 +30,8 @@ export interface Admitted {
    * allowed.
    */
   check(verb: Verb, subject: string): Decision | Promise<Decision>;
+  /** As `check`, for what is asked of `engine` afterwards: an observer hears of a refusal there, and not twice. */
+  expects(verb: Verb, subject: string): Decision | Promise<Decision>;
   /**
    * For what `check` has allowed and has begun: calls back once when it is allowed no longer, because services have ended
    * what they had enabled. Returns a function that makes it not call, and undefined if it does not depend on that.
@@ -103,6 +105,7 @@ export function openAdmission(engine: Engine): HubAdmission {
     engine,
     tenantEngine: engine,
     check: () => undefined,
+    expects: () => undefined,
     hold: () => undefined,
     enable: (verb, pattern) => openEnabler.enable(verb, pattern),
     watch: () => ignore,
@@ -117,12 +120,11 @@ export function tryAdmit(
   admission: Admission,
   credentials: Credentials,
 ): Admitted | Failure | Promise<Admitted | Failure> {
-  const refusal = (error: unknown): Failure => toFailure(error, failure("ACCESS_UNAVAILABLE"));
   try {
     const admitted = admission.admit(credentials);
-    return admitted instanceof Promise ? admitted.catch(refusal) : admitted;
+    return admitted instanceof Promise ? admitted.catch(refusalOf) : admitted;
   } catch (error) {
-    return refusal(error);
+    return refusalOf(error);
   }
 }
 
@@ -132,7 +134,8 @@ class CheckedAdmission implements HubAdmission {
   readonly enabler: Enabler;
   readonly #tenants: Tenants;
   readonly #options: DecisionOptions;
-  readonly #refused: ((event: Refused) => void) | undefined;
+  /** Undefined where it hears of nothing that is told here. */
+  readonly #observer: Observer | undefined;
   /** Those that came last, by what makes them equal; the last one at the end. */
   readonly #known = new Map<string | Principal, Decisions>();
   readonly #principals: LivePrincipals;
@@ -150,7 +153,8 @@ class CheckedAdmission implements HubAdmission {
     this.#tenants = tenants;
     const { main } = tenants;
     const { clock } = main.engine;
-    if (observer?.refused !== undefined) this.#refused = (event) => observer.refused?.(event);
+    const isAudited = observer?.refused !== undefined || observer?.administered !== undefined;
+    this.#observer = isAudited ? observer : undefined;
     this.#options = {
       access,
       clock,
@@ -169,7 +173,7 @@ class CheckedAdmission implements HubAdmission {
   }
 
   admit(credentials: Credentials): Admitted | Promise<Admitted> {
-    if (this.#refused === undefined) return this.#admit(credentials);
+    if (this.#observer?.refused === undefined) return this.#admit(credentials);
     try {
       const admitted = this.#admit(credentials);
       return isPromise(admitted)
@@ -181,16 +185,7 @@ class CheckedAdmission implements HubAdmission {
   }
 
   #notLetIn(error: unknown, { gateway, remote }: Credentials): never {
-    const { code, reason } = toFailure(error, failure("ACCESS_UNAVAILABLE"));
-    this.#refused?.({
-      gateway,
-      remote,
-      principal: undefined,
-      verb: undefined,
-      subject: undefined,
-      code,
-      reason,
-    });
+    tellRefused(this.#observer, { gateway, remote, principal: undefined }, refusalOf(error));
     throw error;
   }
 
@@ -240,18 +235,23 @@ class CheckedAdmission implements HubAdmission {
   /** Where `from` is left out, nobody was let in. */
   #withEngine(decisions: Decisions, tenant: Tenant, from?: Credentials): Admitted {
     const { principal } = decisions;
-    const asked: DecisionsOf =
-      this.#refused === undefined || from === undefined
-        ? decisions
-        : new AuditedDecisions(decisions, from, this.#refused);
+    const audited =
+      this.#observer === undefined || from === undefined
+        ? undefined
+        : new AuditedDecisions(decisions, from, this.#observer);
+    const asked = audited ?? decisions;
     const { engine, waiting } = tenant;
     return {
       principal,
       engine: new GuardedEngine(engine, asked, waiting),
       tenantEngine: engine,
       check: (verb, subject) => asked.check(verb, subject),
+      expects: (verb, subject) => decisions.check(verb, subject),
       hold: (verb, subject, onLost) => asked.hold(verb, subject, onLost),
-      enable: (verb, pattern, options = {}) => new PrincipalEnabling(decisions, verb, pattern, options),
+      enable: (verb, pattern, options = {}) => {
+        const make = (given: Endable): Enabling => new PrincipalEnabling(decisions, verb, pattern, given);
+        return audited?.enabling(verb, pattern, options, make) ?? make(options);
+      },
       watch: (listener) => watchHolding(decisions, tenant, listener),
       get ended(): Failure | undefined {
         return decisions.over;

@@ -110,6 +110,14 @@ export class Decisions {
     return asked?.isEnabled === isEnabled ? asked.decision : this.#ask(remembered, verb, subject, isEnabled);
   }
 
+  /** Of a request that opens a channel and offers another. */
+  checkBoth(subject: string): Decision | Promise<Decision> {
+    const opening = this.check("open", subject);
+    const asking = this.check("request", subject);
+    if (!isPending(opening) && !isPending(asking)) return asking ?? opening;
+    return Promise.all([asking, opening]).then(([first, second]) => first ?? second);
+  }
+
   /**
    * For what is allowed and has begun: calls back once when it is allowed no longer, because services have ended what they
    * had enabled. Returns a function that makes it not call, and undefined if it does not depend on that.

@@ -128,9 +128,7 @@ export class GuardedEngine implements Engine {
   }
 
   #decide(verbs: RequestVerbs, subject: string): Decision | Promise<Decision> {
-    if (verbs !== "both") return this.#decisions.check(verbs, subject);
-    const opening = this.#decisions.check("open", subject);
-    return both(this.#decisions.check("request", subject), opening);
+    return verbs === "both" ? this.#decisions.checkBoth(subject) : this.#decisions.check(verbs, subject);
   }
 }
 
@@ -142,13 +140,4 @@ function verbsOf(request: Message): RequestVerbs {
   const head = request.headText();
   if (findHeader(head, ":open") === undefined) return "request";
   return findHeader(head, ":offer") === undefined ? "open" : "both";
-}
-
-function both(
-  one: Decision | Promise<Decision>,
-  other: Decision | Promise<Decision>,
-): Decision | Promise<Decision> {
-  if (isPending(one) || isPending(other))
-    return Promise.all([one, other]).then(([first, second]) => first ?? second);
-  return one ?? other;
 }

@@ -60,14 +60,6 @@ export function graceOption(what: string): Option {
     .default(DRAIN_GRACE_MS, "10");
 }
 
-/** `--access-log FILE` of commands that start a hub. */
-export function accessLogOption(): Option {
-  return new Option(
-    "--access-log <file>",
-    "a line of JSON for each refusal and each change of keys; - for stderr",
-  ).env("LINTEL_ACCESS_LOG");
-}
-
 /** A whole number from 1 to 65,535. */
 export function parseCount(text: string): number {
   const count = /^\d{1,5}$/.test(text) ? Number(text) : 0;

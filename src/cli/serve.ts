@@ -2,12 +2,10 @@ import { Option, type Command } from "commander";
 import type { FileConfig, Overrides } from "../config/config.ts";
 import type { Hub } from "../hub/hub.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
-import type { Observer } from "../observe/observer.ts";
-import { openAccessLog } from "./access-log.ts";
 import { accessFields, accessRow, urlFields, urlRows } from "./announce.ts";
 import { findConfigFile, readConfigFile } from "./config-file.ts";
 import { addConfigFlags, overridesOf } from "./config-flags.ts";
-import { accessLogOption, graceOption } from "./flags.ts";
+import { graceOption } from "./flags.ts";
 import { note } from "./note.ts";
 import { explainListening } from "./listening.ts";
 import { droppedLine, requestLog, type LogFormat } from "./request-log.ts";
@@ -19,7 +17,6 @@ interface Flags {
   readonly config?: string;
   readonly log: LogFormat;
   readonly grace: number;
-  readonly accessLog?: string;
 }
 
 const help = (notes: readonly string[], examples: readonly string[]): string => `
@@ -50,7 +47,6 @@ export async function define(command: Command): Promise<void> {
         .choices(["text", "json", "off"])
         .default("text"),
     )
-    .addOption(accessLogOption())
     .addOption(graceOption("time for requests under way after a signal"))
     .addHelpText("after", help(sections.help.notes, sections.help.examples))
     .action((flags: Flags) => serve(flags, overridesOf(sections, { ...flags })));
@@ -63,8 +59,7 @@ async function serve(flags: Flags, overrides: Overrides): Promise<void> {
   if (services.length > 0)
     note("the file has services, which only `lintel up` starts; this starts the hub alone");
   dropUnread(process.stdout, (lines) => droppedLine(flags.log, lines, new Date()));
-  const observer = flags.accessLog === undefined ? undefined : await openAccessLog(flags.accessLog);
-  const hub = await start(config, flags.log, observer);
+  const hub = await start(config, flags.log);
   try {
     process.stdout.write(
       flags.log === "json" ? jsonBanner(hub, config, file) : textBanner(hub, config, file),
@@ -77,14 +72,13 @@ async function serve(flags: Flags, overrides: Overrides): Promise<void> {
   }
 }
 
-async function start(config: FileConfig, log: LogFormat, observer: Observer | undefined): Promise<Hub> {
+async function start(config: FileConfig, log: LogFormat): Promise<Hub> {
   const { createHub } = await import("../hub/hub.ts");
   const onRequest = requestLog(log, (line) => void process.stdout.write(line));
   const http = { ...config.http, onFault: (error: unknown) => note(`HTTP: ${String(error)}`) };
   try {
     return await createHub({
       ...config,
-      ...(observer === undefined ? {} : { observer }),
       http: config.http === false ? false : onRequest === undefined ? http : { ...http, onRequest },
       onError: (error, where) => note(`${where} failed: ${String(error)}`),
     });

@@ -4,7 +4,7 @@ import { Option, type Command } from "commander";
 import type { KeyOptions } from "../access/access-options.ts";
 import { createKey, sha256Of } from "../access/keys/key.ts";
 import type { FileConfig, Overrides } from "../config/config.ts";
-import { createHub, type Hub, type HubConfig } from "../hub/hub.ts";
+import { createHub, type Hub } from "../hub/hub.ts";
 import { LintelError } from "../message/failure.ts";
 import { Guard } from "../supervisor/guard.ts";
 import { openControl, type ControlListener } from "../supervisor/control.ts";
@@ -17,8 +17,7 @@ import { MANIFESTS, findConfigFile, projectOf, readConfigFile } from "./config-f
 import { addConfigFlags, overridesOf } from "./config-flags.ts";
 import { CliError, Exit, usage } from "./failure.ts";
 import { note } from "./note.ts";
-import { openAccessLog } from "./access-log.ts";
-import { accessLogOption, graceOption } from "./flags.ts";
+import { graceOption } from "./flags.ts";
 import { explainListening } from "./listening.ts";
 import { ManifestWatch } from "./manifest-watch.ts";
 import { droppedLine, requestLog, type LogFormat } from "./request-log.ts";
@@ -31,7 +30,6 @@ interface Flags {
   readonly config?: string;
   readonly log: LogFormat;
   readonly grace: number;
-  readonly accessLog?: string;
 }
 
 const MAIN = fileURLToPath(new URL("main.js", import.meta.url));
@@ -59,7 +57,6 @@ export async function define(command: Command): Promise<void> {
     .addOption(
       new Option("--log <format>", "one line for each HTTP request").choices(["text", "off"]).default("text"),
     )
-    .addOption(accessLogOption())
     .addOption(graceOption("time for requests under way at the hub after a signal"))
     .addHelpText("after", EXAMPLES)
     .action((flags: Flags) => up(flags, overridesOf(sections, { ...flags })));
@@ -104,7 +101,7 @@ interface Manifest {
 
 async function runServices(
   { file, config, read }: Manifest,
-  { log, grace, accessLog }: Flags,
+  { log, grace }: Flags,
   runtime: RuntimeDirectory,
 ): Promise<void> {
   const readiness = new ReadinessTracker();
@@ -112,13 +109,7 @@ async function runServices(
   dropUnread(process.stdout, (lines) => output.behind("hub", droppedLine("text", lines, new Date())));
   const pipes = new PipeSource();
   const key = config.access === undefined ? undefined : createKey();
-  const observer = accessLog === undefined ? undefined : await openAccessLog(accessLog);
-  const hub = await startHub(
-    { ...withKey(config, key), ...(observer === undefined ? {} : { observer }) },
-    log,
-    readiness,
-    output,
-  );
+  const hub = await startHub(withKey(config, key), log, readiness, output);
   const supervisor = new Supervisor({
     run: runtime.run,
     httpUrl: hub.httpUrl,
@@ -173,7 +164,7 @@ function withKey(config: FileConfig, key: string | undefined): FileConfig {
 }
 
 async function startHub(
-  { services: _, ...config }: FileConfig & Pick<HubConfig, "observer">,
+  { services: _, ...config }: FileConfig,
   log: LogFormat,
   readiness: ReadinessTracker,
   output: ServiceOutput,

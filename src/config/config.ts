@@ -29,6 +29,7 @@ export interface FileConfig extends Omit<BuiltInOptions, "transports" | "http"> 
   readonly tls?: TlsOptions;
   readonly access?: AccessOptions;
   readonly insecure?: boolean;
+  readonly accessLog?: string;
   readonly engine?: EngineAt;
   readonly limits?: Partial<Limits>;
   /** The user's gateways. */

@@ -14,7 +14,6 @@ const OTHERS: ReadonlySet<string> = new Set([
   "LINTEL_HUB",
   "LINTEL_HTTP",
   "LINTEL_KEY",
-  "LINTEL_ACCESS_LOG",
   "LINTEL_KEY_FILE",
   "LINTEL_INSTANCE",
   "LINTEL_TLS_CA",

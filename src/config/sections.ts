@@ -89,6 +89,7 @@ export async function loadSections(folder: string): Promise<Sections> {
       },
     ],
   });
+  sections.add("accessLog", ACCESS_LOG);
   sections.add("tls", TLS);
   sections.add("engine", engine);
   sections.add("limits", { schema: limits });
@@ -105,6 +106,21 @@ export async function loadSections(folder: string): Promise<Sections> {
 }
 
 export const GATEWAYS = "gateways";
+
+const ACCESS_LOG: Section = {
+  schema: option(
+    "The file for a line of JSON for each refusal and each act of administration; `-` for stderr, `off` for none.",
+    hinted(text(), { title: "a file, -, or off", isPath: true }),
+    "`off`",
+  ),
+  flags: [
+    {
+      flag: "--access-log <file>",
+      about: "file for a line of JSON for each refusal and each change of rights; - for stderr",
+      path: ["accessLog"],
+    },
+  ],
+};
 
 const TLS: Section = {
   schema: option("Certificates for every gateway that takes some and has none of its own.", tls()),

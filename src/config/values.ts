@@ -10,6 +10,9 @@ import { accepts, entryOf, hintsOf, isOpen, itemOf, mapOf, takesAnyScalar } from
 import { SubstitutionError, substitute, type Environment } from "./substitute.ts";
 import { closest } from "./suggest.ts";
 
+/** Texts where a path may be: PEM itself, an output of the process, and nothing. */
+const NO_FILE = /-----BEGIN|^(?:-|off)$/;
+
 /** Keys that begin so are left to others: anchors, and other programs that read the file. */
 export const EXTENSION = "x-";
 
@@ -67,7 +70,7 @@ export class ValueReader {
   #scalar(node: ScalarNode, schema: JsonSchema, { isPath, isShellText }: Hints): unknown {
     const scalar = isShellText === true ? node : this.#replaced(node);
     const value = typedValue(scalar, schema);
-    const isFile = isPath === true && typeof value === "string" && !value.includes("-----BEGIN");
+    const isFile = isPath === true && typeof value === "string" && !NO_FILE.test(value);
     return isFile && node.source === undefined ? resolve(this.#directory, value) : value;
   }
 

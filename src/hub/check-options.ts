@@ -27,6 +27,7 @@ const CONFIG: Readonly<Record<string, Check>> = {
   gateways: list,
   access: anAccess,
   insecure: trueOrFalse,
+  accessLog: text,
   name: text,
   observer: anObserver,
   onSession: aFunction,

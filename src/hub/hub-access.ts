@@ -1,5 +1,6 @@
 /** What decides about the callers of a hub. What keys, tokens and files need is loaded only where there are some. */
 import type { AccessOptions } from "../access/access-options.ts";
+import { IN_PROCESS } from "../message/origin.ts";
 import type { Observer } from "../observe/observer.ts";
 import { DEFAULT_TENANT, type Access } from "../access/access.ts";
 import { LintelError } from "../message/failure.ts";
@@ -26,14 +27,17 @@ export async function openAccess(
   checkTenants();
   if (keysFile === undefined) return access;
   const { KeysFileWatch } = await import("../config/keys-file.ts");
+  let isOpen = false;
   const file = await KeysFileWatch.open(keysFile, {
     onKeys: (keys) => {
       const { added, revoked } = access.replaceFileKeys(keys);
-      for (const name of revoked) observer?.administered?.({ action: "key revoked", name });
-      for (const name of added) observer?.administered?.({ action: "key added", name });
+      if (!isOpen) return; // that it has keys is no change
+      for (const name of revoked) observer?.administered?.({ ...IN_PROCESS, action: "key revoked", name });
+      for (const name of added) observer?.administered?.({ ...IN_PROCESS, action: "key added", name });
     },
     onError: (error) => onError(error, `reading ${keysFile}`),
   });
+  isOpen = true;
   access.beforeClose(() => file.close());
   try {
     checkTenants();

@@ -20,9 +20,9 @@ import { OVERDUE } from "../message/draining.ts";
 import { LintelError } from "../message/failure.ts";
 import { limitsOf, type LimitOptions } from "../message/limit-options.ts";
 import { DEFAULT_LIMITS, type Limits } from "../message/limits.ts";
+import { IN_PROCESS } from "../message/origin.ts";
 import { urlText } from "../message/url-text.ts";
-import { observerOf, type Callbacks } from "../observe/callbacks.ts";
-import { combineObservers, reportFirst } from "../observe/combine.ts";
+import type { Callbacks } from "../observe/callbacks.ts";
 import type { Observer } from "../observe/observer.ts";
 import { checkDrain } from "../peer/checks.ts";
 import { EnginePeer, reportToStderr, type EnginePeerOptions } from "../peer/engine-peer.ts";
@@ -35,6 +35,7 @@ import { GatewayList, type OpenGateway } from "./gateway-list.ts";
 import { refuseExposed } from "./exposure.ts";
 import { openAccess } from "./hub-access.ts";
 import { openEngines } from "./hub-engine.ts";
+import { openObserver, type HubObserver } from "./hub-observer.ts";
 import { LoopWatch, type LoopDelay } from "./loop-delay.ts";
 import { MemoryRelief, processMemory } from "./memory-relief.ts";
 
@@ -59,6 +60,11 @@ export interface HubConfig extends BuiltInOptions, CodecOptions, Callbacks {
    * can reach its addresses may do everything. Default false.
    */
   readonly insecure?: boolean;
+  /**
+   * The file to which the access log is added, a line of JSON for each refusal and each act of administration; `"-"` for
+   * stderr, `"off"` for none. Default: none. docs/guides/observing.md
+   */
+  readonly accessLog?: string;
   readonly limits?: LimitOptions;
   /**
    * What routes the messages: the URL of another hub, which all gateways are then in front of, or an engine of your own, which
@@ -105,10 +111,8 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   const { onError = reportToStderr, tls, name = "lintel" } = config;
   const codecs = codecsOf(config, "createHub");
   const limits: Limits = { ...DEFAULT_LIMITS, ...limitsOf(config.limits ?? {}) };
-  const observer = combineObservers(
-    [observerOf(config), config.observer],
-    reportFirst((error, method) => onError(error, `observer.${method}`)),
-  );
+  const observing = await openObserver(config, onError);
+  const { observer } = observing;
   const { transports } = config;
   const openStreams = new OpenStreams();
   const access = await openAccess(config.access, onError, observer, config.engine === undefined);
@@ -134,7 +138,7 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     onError,
     open: openStreams,
     enabler: admission.enabler,
-    observer,
+    observing,
   });
   const port = new SharedPort();
   const { clock } = engine;
@@ -174,7 +178,7 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
   readonly #tenants: Tenants;
   readonly #gateways: GatewayList;
   readonly #closeAccess: () => Promise<void>;
-  readonly #observer: Observer | undefined;
+  readonly #observing: HubObserver;
   readonly #relief: MemoryRelief;
   readonly #loop = new LoopWatch();
   #ending: Promise<void> | undefined;
@@ -183,11 +187,11 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
     tenants: Tenants,
     gateways: GatewayList,
     closeAccess: () => Promise<void>,
-    { observer, ...options }: EnginePeerOptions & { readonly observer: Observer | undefined },
+    { observing, ...options }: EnginePeerOptions & { readonly observing: HubObserver },
   ) {
     super(tenants.main.engine, options);
     this.#closeAccess = closeAccess;
-    this.#observer = observer;
+    this.#observing = observing;
     this.#tenants = tenants;
     this.#gateways = gateways;
     const release = (): void => {
@@ -223,7 +227,8 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
   reloadTls(url: string, tls: TlsOptions): void {
     if (!this.#gateways.reload(url, tls))
       throw new TypeError(`"${urlText(url)}" is not a URL of this hub with certificates`);
-    this.#observer?.administered?.({ action: "certificates changed", name: urlText(url) });
+    const name = urlText(url);
+    this.#observing.observer?.administered?.({ ...IN_PROCESS, action: "certificates changed", name });
   }
 
   /** Accepts nothing new; requests under way are answered, streams end, then every session is told and closed. */
@@ -264,5 +269,6 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
     await Promise.all([this.#gateways.close("before engine"), super.close(), this.#tenants.close()]);
     await this.#gateways.close("after engine");
     await this.#closeAccess();
+    await this.#observing.close();
   }
 }

@@ -88,18 +88,30 @@ export interface PollEvent {
  * it.
  */
 export interface Refused extends Origin {
-  /** What it wanted to do, as in `Access.may`; undefined when it was not let in, or a web page may not send requests here. */
+  /**
+   * What it wanted to do, as in `Access.may`, or `enable`; undefined when it was not let in, or when a web page may not send
+   * requests here.
+   */
   readonly verb: string | undefined;
-  /** What it wanted to do it with: a subject, a pattern or a path. */
+  /** What it wanted to do it with: a subject or a pattern, or the path of a web page's request. */
   readonly subject: string | undefined;
   readonly code: Code;
   readonly reason: string;
 }
 
-export interface Administered {
-  readonly action: "key added" | "key revoked" | "certificates changed";
-  /** The name of a key, or a URL. */
+/** `principal` is who has done it; undefined when it was a file that has changed, or the hub's own process. */
+export interface Administered extends Origin {
+  /**
+   * - `key added`, `key revoked`: the keys file has changed. A key whose rights have changed is revoked, and added
+   * - `certificates changed`: of a URL of the hub
+   * - `enabled`, `disabled`: clients may do it from now on, or no longer
+   * - `used`: the verb `admin` was granted
+   */
+  readonly action: "key added" | "key revoked" | "certificates changed" | "enabled" | "disabled" | "used";
+  /** The name of a key, a URL, a pattern, or what is administered. */
   readonly name: string;
+  /** What clients are enabled to do. */
+  readonly verb?: string | undefined;
 }
 
 /** One finished HTTP request, for a log. `path` has no query: what is in a query may be secret. */

@@ -6,6 +6,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { AddressInfo, Server, Socket } from "node:net";
 import type { Failure } from "../message/failure.ts";
+import type { RefusedRequest } from "./transport.ts";
 import { isLoopbackAddress, isLoopbackHost, nameOfHost } from "./host-names.ts";
 
 /** The answer to a page of another origin. */
@@ -33,6 +34,8 @@ export interface AccessOptions {
   readonly hosts?: readonly string[] | undefined;
   /** The listener has pages of its own, which need not be listed. Default false. */
   readonly hasPages?: boolean;
+  /** Called with each request that is refused because of its page or its name. */
+  readonly onRefused?: ((refused: RefusedRequest) => void) | undefined;
 }
 
 /** Where a listener takes connections. */
@@ -68,17 +71,19 @@ export class AccessRule {
   readonly #origins: ReadonlySet<string> | undefined;
   readonly #hosts: ReadonlySet<string> | undefined;
   readonly #hasPages: boolean;
+  readonly #onRefused: AccessOptions["onRefused"];
   readonly #addresses = new WeakMap<Server, ListenerAddress>();
   #goodHost: string | undefined;
   #goodAt: ListenerAddress | undefined;
 
   /** Throws a TypeError for an origin that a browser would never send, and for a host that is no name. */
-  constructor({ origins, hosts, hasPages = false }: AccessOptions = {}) {
+  constructor({ origins, hosts, hasPages = false, onRefused }: AccessOptions = {}) {
     origins?.forEach(checkOrigin);
     hosts?.forEach(checkHost);
     this.#origins = origins === undefined ? undefined : new Set(origins);
     this.#hosts = hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()));
     this.#hasPages = hasPages;
+    this.#onRefused = onRefused;
   }
 
   /** True when answers differ by the origin of the page. */
@@ -124,7 +129,20 @@ export class AccessRule {
    * Why a request may not open a session; undefined when it may. A list of origins has to have the listener's own, unless that
    * has pages, and its names are known: any other name may be one that was made to point here.
    */
-  objection(clues: PageClues, at: ListenerAddress): Failure | undefined {
+  objection(clues: PageClues, at: ListenerAddress, remote: () => string): Failure | undefined {
+    const why = this.#objection(clues, at);
+    if (why !== undefined && this.#onRefused !== undefined) this.#onRefused({ why, remote: remote() });
+    return why;
+  }
+
+  /** Passes on what is wrong with a request, and tells of it if it is its page or its name. */
+  told(why: Failure, remote: string | undefined, path: () => string): Failure {
+    if (this.#onRefused !== undefined && (why === FOREIGN_HOST || why === FOREIGN_ORIGIN))
+      this.#onRefused({ why, remote, path: path() });
+    return why;
+  }
+
+  #objection(clues: PageClues, at: ListenerAddress): Failure | undefined {
     if (!this.admitsHost(clues.host, at)) return FOREIGN_HOST;
     const standing = this.standingOf(clues);
     if (standing === "foreign") return FOREIGN_ORIGIN;

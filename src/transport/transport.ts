@@ -1,3 +1,4 @@
+import type { Failure } from "../message/failure.ts";
 import type { OldNames } from "../message/options.ts";
 import type { PeerIdentity } from "../message/peer-identity.ts";
 import type { Duration } from "../message/quantity.ts";
@@ -148,6 +149,14 @@ export interface TlsOptions {
   readonly serverName?: string;
 }
 
+/** A request that is refused because of its page or its name, and where it came from. */
+export interface RefusedRequest {
+  readonly why: Failure;
+  readonly remote: string | undefined;
+  /** What it asked for, where a log may have it. */
+  readonly path?: string;
+}
+
 /** What a transport has no use for it refuses, so that a lack shows at start. */
 export interface ListenOptions {
   readonly tls?: TlsOptions;
@@ -163,10 +172,13 @@ export interface ListenOptions {
   readonly hosts?: readonly string[];
   /** Cuts off clients that have not completed TLS and HTTP in this time. Milliseconds, default 5,000. */
   readonly handshakeTimeoutMs?: number;
+  /** Called with each request of a web page, or for a host name, that is refused. */
+  readonly onRefused?: (refused: RefusedRequest) => void;
 }
 
 /** A URL to listen on with what its transport needs to know. */
-export interface ListenAt extends Omit<ListenOptions, "handshakeTimeoutMs">, OldNames<"handshakeTimeout"> {
+export interface ListenAt
+  extends Omit<ListenOptions, "handshakeTimeoutMs" | "onRefused">, OldNames<"handshakeTimeout"> {
   readonly url: string;
   /** Who has not finished TLS and HTTP by then is cut off: milliseconds, or text such as "5s". Default 5 s. */
   readonly handshakeTimeout?: Duration;

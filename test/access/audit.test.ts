@@ -1,10 +1,20 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
 import { test } from "node:test";
+import { createAdmission } from "../../src/access/admission.ts";
 import { sha256Of } from "../../src/access/keys/key.ts";
-import { accessLog } from "../../src/cli/access-log.ts";
+import { Tenants } from "../../src/access/tenants.ts";
+import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import { connect, createHub } from "../../src/index.ts";
+import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
+import { IN_PROCESS, type Identity } from "../../src/message/origin.ts";
+import { AccessLog } from "../../src/observe/access-log.ts";
 import type { Refused } from "../../src/observe/observer.ts";
+import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { TestAccess } from "../../src/testing/index.ts";
+import { until } from "../house/until.ts";
+import { RawWebSocket } from "../transport/raw-websocket.ts";
 
 const KEYS = [
   { name: "page", role: "client" as const, sha256: sha256Of("page"), grants: { request: ["a.>"] } },
@@ -83,36 +93,135 @@ test("a refusal that was waited for is told once", async (context) => {
   ]);
 });
 
+test("web pages, names, streams, jobs, enablements and administration are told of", async (context) => {
+  const told: string[] = [];
+  const service = { name: "service", role: "service" as const, sha256: sha256Of("service") };
+  const hub = await createHub({
+    http: { listen: 0 },
+    listen: ["ws://127.0.0.1:0/own"],
+    access: { keys: [...KEYS, service] },
+    jobs: { services: { work: {} } },
+    observer: {
+      refused: (event) => void told.push(said(event)),
+      administered: ({ action, name, verb, principal, gateway }) =>
+        void told.push([gateway, principal?.id ?? "-", action, name, verb ?? "-"].join(" ")),
+    },
+  });
+  context.after(() => hub.close());
+  const take = (): string[] => told.splice(0);
+  const [url] = hub.urls;
+  const origin = "https://evil.example";
+  for (const at of [url!, hub.sessionUrl!]) {
+    const raw = await RawWebSocket.request(at, { Origin: origin });
+    assert.match(await raw.head(), / 403 /);
+    raw.socket.destroy();
+  }
+  assert.deepEqual(take(), [
+    "native 127.0.0.1 - - - FOREIGN_ORIGIN",
+    "http 127.0.0.1 - - /.lintel/session FOREIGN_ORIGIN",
+  ]);
+  const { port } = new URL(hub.httpUrl!);
+  const asked = request({ port, path: "/a/b?secret", headers: { host: "evil.example" }, agent: false }).end();
+  const [answer] = (await once(asked, "response")) as [IncomingMessage];
+  answer.resume();
+  assert.deepEqual(take(), ["http 127.0.0.1 - - /a/b FOREIGN_HOST"]);
+
+  const authorization = "Bearer page";
+  assert.equal((await fetch(`${hub.httpUrl!}/work`, { headers: { authorization } })).status, 403);
+  assert.equal(
+    (await fetch(`${hub.httpUrl!}/service/work/jobs?wait=0`, { headers: { authorization } })).status,
+    403,
+  );
+  assert.deepEqual(take(), [
+    "http 127.0.0.1 page request work PERMISSION_DENIED",
+    "http 127.0.0.1 page serve work PERMISSION_DENIED",
+  ]);
+
+  const page = await connect(url!, { token: "page" });
+  context.after(() => page.close());
+  await assert.rejects(page.open("chat"), { reason: "PERMISSION_DENIED" });
+  await assert.rejects(page.enable("request", "chat"), { reason: "PERMISSION_DENIED" });
+  assert.deepEqual(take(), [
+    "native 127.0.0.1 page open chat PERMISSION_DENIED",
+    "native 127.0.0.1 page enable chat PERMISSION_DENIED",
+  ]);
+  const worker = await connect(url!, { token: "service" });
+  const enabling = await worker.enable("request", "chat");
+  await enabling.close();
+  await worker.enable("publish", "news");
+  await worker.close();
+  await until(() => told.length >= 4, "the end of what the service had enabled");
+  assert.deepEqual(take(), [
+    "native service enabled chat request",
+    "native service disabled chat request",
+    "native service enabled news publish",
+    "native service disabled news publish",
+  ]);
+});
+
+test("who may administer is told of, each time", async () => {
+  const told: unknown[] = [];
+  const clock = new FakeClock();
+  const admission = createAdmission(new Tenants(new LocalEngine({ clock })), {
+    access: {
+      authenticate: () => ({ id: "ops", tenant: "main", role: "admin" }),
+      may: (_principal, _verb, subject) => subject === "own.cache",
+    },
+    limits: DEFAULT_LIMITS,
+    observer: {
+      refused: ({ verb, subject }) => void told.push(["refused", verb, subject]),
+      administered: ({ action, name, principal }) => void told.push([action, name, principal?.id]),
+    },
+  });
+  const admitted = await admission.admit({ gateway: "own", remote: "here" });
+  assert.equal(admitted.check("admin", "own.cache"), undefined);
+  assert.equal(admitted.check("serve", "own.cache"), undefined);
+  await admitted.check("admin", "own.users");
+  assert.deepEqual(told, [
+    ["used", "own.cache", "ops"],
+    ["refused", "admin", "own.users"],
+  ]);
+  admission.close();
+});
+
 test("the log is a line of JSON each, and a flood is counted", () => {
   const lines: Record<string, unknown>[] = [];
-  let now = 1_000_000;
-  const log = accessLog(
-    (line) => {
-      assert.match(line, /^[^\n]*\n$/);
-      lines.push(JSON.parse(line) as Record<string, unknown>);
-    },
-    () => now,
-  );
-  const event: Refused = {
+  const texts: string[] = [];
+  const clock = new FakeClock();
+  const write = (line: string): void => {
+    assert.match(line, /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*\n$/u);
+    texts.push(line);
+    lines.push(JSON.parse(line) as Record<string, unknown>);
+  };
+  const log = new AccessLog({ clock, timeOfDay: () => 1_000_000, write });
+  const refused: Refused = {
     gateway: "http",
     remote: "10.0.0.1",
-    principal: { id: "a\nb", tenant: "main", role: "client" },
+    principal: { id: "a\n\u0085\u202eb\u2028", tenant: "main", role: "client", secret: "s3cret" } as Identity,
     verb: "request",
     subject: "x".repeat(5_000),
     code: "permission_denied",
     reason: "PERMISSION_DENIED",
   };
-  for (let count = 0; count < 1_000; count++) log.refused!(event);
-  assert.equal(lines.length, 200);
-  assert.equal((lines[0]!["subject"] as string).length, 256);
-  assert.equal(lines[0]!["principal"], "a\nb");
-  now += 1_000;
-  log.administered!({ action: "key revoked", name: "shop" });
-  assert.deepEqual(
-    lines.slice(200).map(({ time: _, ...rest }) => rest),
-    [
-      { event: "suppressed", lines: 800 },
-      { event: "admin", action: "key revoked", name: "shop" },
-    ],
-  );
+  const stranger: Refused = { ...refused, principal: undefined, reason: "UNAUTHENTICATED" };
+  for (let count = 0; count < 1_000; count++) log.refused(stranger);
+  assert.equal(lines.length, 100);
+  log.refused(refused);
+  assert.equal(lines.length, 101, "a flood of strangers hides no principal");
+  assert.equal((lines[100]!["subject"] as string).length, 257);
+  assert.equal(lines[100]!["principal"], "a\n\u0085\u202eb\u2028");
+  assert.ok(!texts.join("").includes("s3cret"));
+  clock.advance(1_000);
+  log.administered({ ...IN_PROCESS, action: "key revoked", name: "shop" });
+  log.refused(stranger);
+  for (let count = 0; count < 150; count++) log.refused(stranger);
+  log.close();
+  const rest = lines.slice(101).map(({ event, of, refusals, name }) => [event, of ?? name, refusals]);
+  assert.deepEqual(rest.slice(0, 3), [
+    ["suppressed", "strangers", 900],
+    ["admin", "shop", undefined],
+    ["refused", undefined, undefined],
+  ]);
+  assert.deepEqual(rest.at(-1), ["suppressed", "strangers", 51]);
+  assert.equal(rest.length, 2 + 100 + 1);
 });

@@ -110,7 +110,7 @@ export class Dispatcher implements Sink {
     const head = this.#head;
     const { driver } = connection;
     const refused = head.read(request, url, driver.at, true);
-    if (refused !== undefined) return refused;
+    if (refused !== undefined) return this.#pages.told(refused, driver, head.path);
     if (this.#pages.isForeign(head, driver)) return FOREIGN_ORIGIN;
     if (connection.pending.length > 0 || head.bodyLength !== 0)
       return failure("BAD_REQUEST", "a handshake has no body, and no request is under way before it");
@@ -183,8 +183,7 @@ export class Dispatcher implements Sink {
     if (exchange === undefined) return discardStreams(answer);
     exchange.tag = -1;
     try {
-      if (exchange.page !== undefined && this.#pages.answers(exchange, answer)) discardStreams(answer);
-      else if (answer.streams === undefined) this.responder.answer(exchange, answer);
+      if (answer.streams === undefined) this.responder.answer(exchange, answer);
       else this.#streams.begin(exchange, answer);
     } catch (error) {
       this.responder.unsent(exchange, answer, error);
@@ -241,10 +240,11 @@ export class Dispatcher implements Sink {
 
   #examine(exchange: Exchange): void {
     const { request } = exchange;
+    const { driver } = exchange.connection;
     const head = this.#head;
-    const refused = head.read(request, exchange.url, exchange.connection.driver.at);
+    const refused = head.read(request, exchange.url, driver.at);
     exchange.path = head.path;
-    if (refused !== undefined) return this.responder.refuse(exchange, refused);
+    if (refused !== undefined) return this.#pages.refuse(exchange, refused);
     const foreign = head.hasPage ? this.#pages.look(exchange, head) : undefined;
     if (foreign !== undefined) return this.#early(exchange, foreign);
     if (exchange.isDone) return; // a page has been told what it may send
@@ -282,7 +282,7 @@ export class Dispatcher implements Sink {
 
     const streams = bodyLength > target.wholeUpTo || (bodyLength < 0 && target.wholeUpTo < bodyLimit);
     const length = streams && bodyLength >= 0 ? `content-length:${bodyLength}\n` : "";
-    const block = head.blockFor(method, target, exchange.connection.driver, length);
+    const block = head.blockFor(method, target, driver, length);
     exchange.target = target;
     if (block === undefined) return this.responder.refuse(exchange, failure("HEADERS_TOO_LARGE"));
     exchange.head = block;
@@ -391,7 +391,7 @@ export class Dispatcher implements Sink {
 
 /** Tells an API of a request for one of its subjects, if it may be made: before it is. */
 function announce({ admitted, connection }: Exchange, { api, route: { subject } }: Target): void {
-  const decision = admitted.check("request", subject);
+  const decision = admitted.expects("request", subject);
   if (decision === undefined) api?.announce?.(subject, connection.caller, admitted.tenantEngine);
   else if (decision instanceof Promise)
     void decision.then(

@@ -4,7 +4,6 @@ import { SharedBound, shareOf } from "../../collections/shared-bound.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import { bytesOf } from "../../message/options.ts";
 import { formatAddress } from "../../transport/address.ts";
-import { AccessRule } from "../../transport/origins.ts";
 import { SESSION_PATH } from "../../transport/session-protocol.ts";
 import { renewTls, serverTls } from "../../transport/tls-options.ts";
 import type { TlsOptions } from "../../transport/transport.ts";
@@ -14,7 +13,7 @@ import type { PortSessions } from "../shared-port.ts";
 import { BodyBudget } from "./body-limit.ts";
 import type { EmbeddedGateway, HandlerOptions, HttpHandler } from "./embedded.ts";
 import type { Certificates } from "./node-server.ts";
-import { MAX_BODY, addressOf, type HttpOptions } from "./options.ts";
+import { MAX_BODY, accessRuleOf, addressOf, type HttpOptions } from "./options.ts";
 import type { HttpDependencies, HttpListening } from "./port.ts";
 import type { HttpStats } from "./stats.ts";
 
@@ -150,13 +149,9 @@ export class HttpGateway implements Gateway {
     throw new LintelError("invalid_argument", text);
   }
 
-  #sessionsOf(
-    { sessions = true, origins, hosts }: HttpOptions,
-    base: string,
-    atRoot: boolean,
-  ): PortSessions | undefined {
-    if (!sessions) return undefined;
-    const access = new AccessRule({ origins, hosts, hasPages: true });
+  #sessionsOf(options: HttpOptions, base: string, atRoot: boolean): PortSessions | undefined {
+    if (options.sessions === false) return undefined;
+    const access = accessRuleOf(options, this.#context.observer);
     return this.#context.port.sessionsAt({ base, atRoot, access });
   }
 }

@@ -1,4 +1,5 @@
 /** What the HTTP gateway can be told, and what it does when it is not told. */
+import { pageRefusals } from "../../access/audited-decisions.ts";
 import { systemClock, type Clock } from "../../runtime/clock.ts";
 import { LintelError } from "../../message/failure.ts";
 import { DEFAULT_LIMITS, MAX_HEADERS } from "../../message/limits.ts";
@@ -162,7 +163,7 @@ export function settingsOf(options: HttpOptions, observer?: Observer): HttpSetti
     sseKeepAliveMs: time("sseKeepAlive", 15_000),
     streamIdleMs: time("streamIdle", 0, 0),
     streamGraceMs: time("streamGrace", 5_000, 0),
-    access: new AccessRule({ origins: options.origins, hosts: options.hosts, hasPages: true }),
+    access: accessRuleOf(options, observer),
     observer: observerOf(options, observer),
     onFault: options.onFault,
     clock: options.clock ?? systemClock,
@@ -180,6 +181,11 @@ export function addressOf({ listen, host, port }: HttpOptions): HostPort {
     );
   }
   return { host: host ?? "127.0.0.1", port: whole("port", port ?? 8_500, 65_535, 0) };
+}
+
+/** Which pages and names are let in. */
+export function accessRuleOf({ origins, hosts }: HttpOptions, observer: Observer | undefined): AccessRule {
+  return new AccessRule({ origins, hosts, hasPages: true, onRefused: pageRefusals(observer, "http") });
 }
 
 const whole = (name: string, value: number, most = 2 ** 31 - 1, least = 1): number =>

@@ -1,7 +1,5 @@
 /** Requests of web pages: which are allowed, and what pages of other origins are told (Fetch, section 3.3: CORS). */
 import type { Failure } from "../../message/failure.ts";
-import { findHeader } from "../../message/headers.ts";
-import type { Message } from "../../message/message.ts";
 import { FOREIGN_ORIGIN, type AccessRule, type Standing } from "../../transport/origins.ts";
 import { headerOf } from "../raw-headers.ts";
 import { OWN_PATHS } from "./answers-endpoint.ts";
@@ -26,7 +24,19 @@ export class Pages {
 
   /** True when a page has sent a request that it may not send here. */
   isForeign(head: HeadReader, line: ConnectionDriver): boolean {
-    return this.#standing(head, line) === "foreign";
+    if (this.#standing(head, line) !== "foreign") return false;
+    this.told(FOREIGN_ORIGIN, line, head.path);
+    return true;
+  }
+
+  /** Refuses a request whose head is wrong. */
+  refuse(exchange: Exchange, why: Failure): void {
+    this.#responder.refuse(exchange, this.told(why, exchange.connection.driver, exchange.path));
+  }
+
+  /** Passes on what is wrong with a request, and tells of it if it is its page or its name. */
+  told(why: Failure, { remote }: ConnectionDriver, path: string): Failure {
+    return this.#access.told(why, remote, () => this.#responder.logPath(path));
   }
 
   /**
@@ -36,22 +46,16 @@ export class Pages {
   look(exchange: Exchange, head: HeadReader): Failure | undefined {
     const standing = this.#standing(head, exchange.connection.driver);
     if (standing === "own") return undefined;
-    const { request, path } = exchange;
-    const found = this.#resolutionOf(path);
-    if (standing === "foreign")
-      return found !== undefined && isLink(request, found) ? undefined : FOREIGN_ORIGIN;
+    const { request, connection } = exchange;
+    if (standing === "foreign") {
+      const found = this.#resolutionOf(exchange.path);
+      if (found !== undefined && isLink(request, found)) return undefined;
+      return this.told(FOREIGN_ORIGIN, connection.driver, exchange.path);
+    }
     exchange.page = head.origin;
-    if (exchange.page === undefined || !isPreflight(request)) return undefined;
-    if (found === undefined || !takesPreflight(found)) this.#allow(exchange);
+    if (exchange.page !== undefined && isPreflight(request))
+      this.#responder.empty(exchange, 204, preflightHeaders(request));
     return undefined;
-  }
-
-  /** Answers what a browser asks beforehand, where the worker that was asked has nothing to say of pages. */
-  answers(exchange: Exchange, answer: Message): boolean {
-    if (!isPreflight(exchange.request)) return false;
-    if (findHeader(answer.headText(), "access-control-allow-origin") !== undefined) return false;
-    this.#allow(exchange);
-    return true;
   }
 
   #standing({ origin, site, referer, host }: HeadReader, { isSecure }: ConnectionDriver): Standing {
@@ -64,10 +68,6 @@ export class Pages {
     if (this.#router.apiAt(path) !== undefined) return undefined;
     const found = this.#router.peek(path); // before its tenant is known
     return "byMethod" in found ? found : undefined;
-  }
-
-  #allow(exchange: Exchange): void {
-    this.#responder.empty(exchange, 204, preflightHeaders(exchange.request));
   }
 }
 
@@ -85,11 +85,6 @@ function preflightHeaders({ rawHeaders }: Incoming): string[] {
   if (asked("private-network") === "true") headers.push("Access-Control-Allow-Private-Network", "true");
   headers.push("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers");
   return headers;
-}
-
-/** True when the worker of a path is asked itself what it takes: that of a web app, and of a route that lists OPTIONS. */
-function takesPreflight({ byMethod, any }: Resolution): boolean {
-  return byMethod.has("OPTIONS") || (any !== undefined && "mode" in any && any.mode === "app");
 }
 
 /**

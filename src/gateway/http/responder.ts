@@ -1,7 +1,6 @@
 /** Writes responses: an exchange ends here, once. */
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { isOwnReason } from "../../message/status.ts";
-import { FOREIGN_HOST, FOREIGN_ORIGIN } from "../../transport/origins.ts";
 import type { Message } from "../../message/message.ts";
 import type { RequestRecord } from "../../observe/observer.ts";
 import { refusedRequest } from "../../observe/request-watch.ts";
@@ -218,8 +217,6 @@ export class Responder {
     exchange.connection.remove(exchange);
     const { observer } = this.#settings;
     if (observer?.httpRequest !== undefined) this.#log(exchange, status, reason);
-    if (reason === FOREIGN_ORIGIN.reason || reason === FOREIGN_HOST.reason)
-      this.#tellForeign(exchange, reason);
     if (observer?.settled !== undefined && !exchange.isAsked) this.#tellRefused(exchange, reason);
   }
 
@@ -314,13 +311,6 @@ export class Responder {
       reason,
       ms: this.#settings.clock.now() - exchange.startedAt,
     });
-  }
-
-  /** A web page was refused, or a name that may have been made to point here. */
-  #tellForeign(exchange: Exchange, reason: string): void {
-    const { code } = FOREIGN_ORIGIN;
-    const subject = this.logPath(exchange.path);
-    this.#settings.observer?.refused?.({ ...exchange.origin, verb: undefined, subject, code, reason });
   }
 
   /** Passes a record to `onRequest`. */

@@ -1,4 +1,5 @@
 /** The gateway for the native protocol: sessions over any transport, in front of any engine. */
+import { pageRefusals } from "../../access/audited-decisions.ts";
 import { openAdmission, type Admission } from "../../access/admission.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { callerOfSession } from "../../message/caller.ts";
@@ -95,9 +96,10 @@ export class NativeGateway implements Gateway {
     this.#tenants = new SessionTenants(this.#flusher);
     this.#shares = new SessionShares(this.#limits);
     this.#drops = new PublicationDrops(options.observer);
-    const { transports = new TransportRegistry(), tls } = options;
+    const { transports = new TransportRegistry(), tls, checkListen, observer } = options;
     const accept = (connection: Connection): void => this.accept(connection);
-    this.#listeners = new SessionListeners(accept, transports, tls, options.checkListen);
+    const onRefused = pageRefusals(observer, this.name);
+    this.#listeners = new SessionListeners(accept, transports, { tls, checkListen, onRefused });
   }
 
   /** Where sessions connect, without the HTTP port. */

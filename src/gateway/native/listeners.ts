@@ -11,24 +11,28 @@ export interface HubListener {
   close(): Promise<void>;
 }
 
+export interface ListenerOptions {
+  /** For those that take some and have none of their own. */
+  readonly tls?: TlsOptions | undefined;
+  /** Throws for a URL that is not to be listened on. */
+  readonly checkListen?: ((url: string) => void) | undefined;
+  readonly onRefused?: ListenOptions["onRefused"];
+}
+
 export class SessionListeners {
   readonly #accept: (connection: Connection) => void;
   readonly #transports: TransportRegistry;
-  readonly #tls: TlsOptions | undefined;
-  readonly #checkListen: (url: string) => void;
+  readonly #options: ListenerOptions;
   readonly #open = new Set<Listener>();
 
-  /** `tls` is for those that take some and have none of their own; `checkListen` throws for a URL that is not to be listened on. */
   constructor(
     accept: (connection: Connection) => void,
     transports: TransportRegistry,
-    tls: TlsOptions | undefined,
-    checkListen: (url: string) => void = () => undefined,
+    options: ListenerOptions,
   ) {
     this.#accept = accept;
     this.#transports = transports;
-    this.#tls = tls;
-    this.#checkListen = checkListen;
+    this.#options = options;
   }
 
   get urls(): string[] {
@@ -38,10 +42,14 @@ export class SessionListeners {
   async listen(at: string | ListenAt): Promise<HubListener> {
     const { url, ...options } = listenOptionsOf(typeof at === "string" ? { url: at } : at);
     const transport = await this.#transports.for(url);
-    if (!transport.supports.inProcess) this.#checkListen(url);
-    const takesTls = transport.supports.encrypted && !transport.supports.inProcess;
-    const tls = takesTls && this.#tls !== undefined ? { tls: this.#tls } : {};
-    const listener = await transport.listen(url, this.#accept, { ...tls, ...options });
+    const { tls, checkListen, onRefused } = this.#options;
+    const { encrypted, inProcess } = transport.supports;
+    if (!inProcess) checkListen?.(url);
+    const listener = await transport.listen(url, this.#accept, {
+      ...(tls !== undefined && encrypted && !inProcess ? { tls } : {}),
+      ...(onRefused === undefined ? {} : { onRefused }),
+      ...options,
+    });
     this.#open.add(listener);
     return {
       url: listener.url,

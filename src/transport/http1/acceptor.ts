@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { identityOf } from "../peer-certificate.ts";
 import { remoteOf } from "../address.ts";
@@ -62,7 +63,8 @@ export class Http1Acceptor {
     }
     const { headers, socket } = request;
     const access = this.#access;
-    const foreign = access.objection(cluesOf(headers, "encrypted" in socket), access.addressOf(socket));
+    const clues = cluesOf(headers, "encrypted" in socket);
+    const foreign = access.objection(clues, access.addressOf(socket), () => remoteAt(socket));
     if (foreign !== undefined) {
       answerRefusal(response, refusalOf(foreign));
     } else if (opens) {
@@ -82,9 +84,7 @@ export class Http1Acceptor {
     const refusal = this.#objection(request);
     if (refusal !== undefined) return answerRefusal(response, refusal);
     const id = newId();
-    const scheme = (request.socket as TLSSocket).encrypted ? "http1s" : "http1";
-    const remote = remoteOf(scheme, request.socket);
-    const connection = new AcceptedConnection(response, remote, identityOf(request), () => {
+    const connection = new AcceptedConnection(response, remoteAt(request.socket), identityOf(request), () => {
       if (this.#connections.delete(id) && this.#connections.size === 0) this.#onEmpty();
     });
     this.#connections.set(id, connection);
@@ -161,4 +161,8 @@ export class Http1Acceptor {
     response.writeHead(204, { [RECEIVED]: String(received), "cache-control": "no-store" });
     response.end();
   }
+}
+
+function remoteAt(socket: Socket): string {
+  return remoteOf((socket as TLSSocket).encrypted ? "http1s" : "http1", socket);
 }

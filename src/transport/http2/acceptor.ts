@@ -69,7 +69,7 @@ export class Http2Acceptor {
     stream.on("error", () => undefined); // 'close' follows
     if (stream.destroyed || stream.closed) return true;
     const isSecure = (stream.session?.socket as TLSSocket | undefined)?.encrypted === true;
-    const foreign = this.#access.objection(cluesOf(headers, isSecure), this.#at());
+    const foreign = this.#access.objection(cluesOf(headers, isSecure), this.#at(), () => remoteAt(stream));
     if (foreign !== undefined) {
       answerRefusal(stream, refusalOf(foreign));
       return true;
@@ -102,14 +102,19 @@ export class Http2Acceptor {
   #connection(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Connection {
     const { session } = stream;
     const socket = session?.socket as TLSSocket | undefined;
-    const remote = remoteOf(socket?.encrypted === true ? "h2" : "h2c", socket);
     const begun = session === undefined ? undefined : this.#bypasses.begin(session as ServerHttp2Session);
     this.#streams.add(stream);
     const onOver = (): void => {
       this.#streams.delete(stream);
       begun?.close();
     };
-    return new StreamConnection(stream, remote, begun?.bypasses, onOver, identityOf({ headers, socket }));
+    return new StreamConnection(
+      stream,
+      remoteAt(stream),
+      begun?.bypasses,
+      onOver,
+      identityOf({ headers, socket }),
+    );
   }
 
   /** Refuses new connections. Those that are open stay. */
@@ -132,6 +137,11 @@ export class Http2Acceptor {
     }
     return undefined;
   }
+}
+
+function remoteAt({ session }: ServerHttp2Stream): string {
+  const socket = session?.socket as TLSSocket | undefined;
+  return remoteOf(socket?.encrypted === true ? "h2" : "h2c", socket);
 }
 
 /** Answers a stream that becomes no connection, and takes nothing more of it. */

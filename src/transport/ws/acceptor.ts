@@ -89,7 +89,9 @@ function objection(
   access: AccessRule,
 ): Refusal | undefined {
   const { headers, socket } = request;
-  const foreign = access.objection(cluesOf(headers, "encrypted" in socket), access.addressOf(socket));
+  const isSecure = "encrypted" in socket;
+  const remote = (): string => remoteOf(isSecure ? "wss" : "ws", socket);
+  const foreign = access.objection(cluesOf(headers, isSecure), access.addressOf(socket), remote);
   if (foreign !== undefined) return refusalOf(foreign);
   if (path !== undefined && pathOf(request) !== path) return noSuchPath(pathOf(request));
   // Version 8 has its origin in another header; nothing that is in use speaks it.
