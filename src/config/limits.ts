@@ -31,7 +31,7 @@ export const limits: Field<Partial<Limits>> = option(
     sessionBuffers: bytes("size of the answers waiting for all slow sessions together", "128 MiB"),
     stallTimeout: time("end a session that does not read what waits for it for this long", "`5s`"),
     bindings: count("subjects per session", "4,096"),
-    registrations: count("services and subscriptions per session", "4,096"),
+    registrations: count("services, subscriptions and enablements per session", "4,096"),
     streams: count("streams that the other end of a session may have open", "2,048"),
     sessions: count("sessions at a time", "65,536"),
     helloTimeout: time("close a session that has not said hello in this time", "`5s`"),

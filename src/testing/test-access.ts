@@ -9,7 +9,7 @@ import {
 
 export interface TestAccessOptions {
   /** What is allowed. Default: nothing is. */
-  readonly allows?: (verb: Verb, subject: string, principal: Principal) => boolean;
+  readonly allows?: (verb: Verb, subject: string, principal: Principal, isEnabled: boolean) => boolean;
   /** The valid tokens. Default: no token is needed. */
   readonly tokens?: readonly string[];
   /** Answers wait until `answer` is called. Default false: they come at once. */
@@ -49,9 +49,9 @@ export class TestAccess implements Access {
     });
   }
 
-  may(principal: Principal, verb: Verb, subject: string): boolean | Promise<boolean> {
+  may(principal: Principal, verb: Verb, subject: string, isEnabled: boolean): boolean | Promise<boolean> {
     this.asked.push(`${principal.id} ${verb} ${subject}`);
-    return this.#answer(() => this.#options.allows?.(verb, subject, principal) ?? false);
+    return this.#answer(() => this.#options.allows?.(verb, subject, principal, isEnabled) ?? false);
   }
 
   onRevoked(listener: (principal: Principal) => void): void {

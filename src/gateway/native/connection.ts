@@ -349,7 +349,7 @@ export class NativeConnection
     const isFull = all.reduce((sum, { size }) => sum + size, 0) >= registrations;
     if (!isFull && this.#options.share.takeRegistration()) return true;
     const whose = isFull ? "session" : "caller";
-    const text = `the ${whose} has too many services and subscriptions`;
+    const text = `the ${whose} has too many services, subscriptions and enablements`;
     this.session.refuse(registration, failure("TOO_MANY", text)); // P-54
     return false;
   }
