@@ -170,7 +170,10 @@ test("answers come to the tenant that has asked, in whatever order all of them a
       }
       await Promise.all(asked);
       for (const { tenant, heard } of spies)
-        assert.deepEqual(heard.sort(), [0, 1, 2, 3].map((round) => `${tenant} ${round}`));
+        assert.deepEqual(
+          heard.sort(),
+          [0, 1, 2, 3].map((round) => `${tenant} ${round}`),
+        );
       await Promise.all(spies.map(({ peer }) => peer.close()));
     },
     { jobs: true },
