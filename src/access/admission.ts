@@ -13,6 +13,12 @@ import { LivePrincipals } from "./live-principals.ts";
 import { AuditedDecisions, refusalOf, tellRefused } from "./audited-decisions.ts";
 import { GuardedEngine } from "./guarded-engine.ts";
 import { EVERYONE, openAccess } from "./open-access.ts";
+import { keyOf } from "./principal-key.ts";
+import type { AccessStats } from "./quota/access-stats.ts";
+import { AuthenticationAttempts } from "./quota/attempts.ts";
+import { LimitedEngine } from "./quota/limited-engine.ts";
+import { Quotas } from "./quota/quotas.ts";
+import type { Quota } from "./quota/quota.ts";
 import type { Tenant, Tenants } from "./tenants.ts";
 
 /** An admitted principal. Code that acts for it does so through `engine`, and through nothing else. */
@@ -46,6 +52,11 @@ export interface Admitted {
   watch(listener: (why: Failure) => void): () => void;
   /** Why the credentials are no longer good; undefined while they are. For those that `Admission.onEnded` calls. */
   readonly ended: Failure | undefined;
+  /**
+   * What the principal may use and has used; undefined where it has no limits. `engine` counts what goes through it, a gateway
+   * counts connections, and subscriptions that it makes elsewhere.
+   */
+  readonly quota: Quota | undefined;
 }
 
 /** The one place where gateways get principals from. */
@@ -58,7 +69,7 @@ export interface Admission {
   readonly enabler: Enabler;
   /**
    * Throws or rejects with a LintelError, mostly `UNAUTHENTICATED`, for credentials that are not good. Never takes longer
-   * than `limits.helloTimeout`.
+   * than `limits.helloTimeout`; twice as long if it waits to know whether others from the same address are good.
    */
   admit(credentials: Credentials): Admitted | Promise<Admitted>;
   /**
@@ -71,6 +82,7 @@ export interface Admission {
 
 /** The admission of a hub, which closes it. */
 export interface HubAdmission extends Admission {
+  readonly stats: AccessStats;
   /** No credentials expire any more. */
   close(): void;
 }
@@ -86,8 +98,6 @@ export interface AdmissionOptions extends Partial<Pick<DecisionOptions, "timeOfD
 const REMEMBERED = 1_024;
 /** Times that credentials are looked at when others are revoked meanwhile. */
 const ATTEMPTS = 3;
-/** The members of principals that are equal when these are. */
-const PLAIN: ReadonlySet<string> = new Set(["id", "tenant", "role", "expiresAt"]);
 
 export function createAdmission(tenants: Tenants, options: AdmissionOptions): HubAdmission {
   const { access = openAccess } = options;
@@ -110,9 +120,11 @@ export function openAdmission(engine: Engine): HubAdmission {
     enable: (verb, pattern) => openEnabler.enable(verb, pattern),
     watch: () => ignore,
     ended: undefined,
+    quota: undefined,
   };
   const admit = (): Admitted => everyone;
-  return { isOpen: true, everyone, enabler: openEnabler, admit, onEnded: () => ignore, close: ignore };
+  const stats: AccessStats = { failedAttempts: 0, slowedAttempts: 0, overLimit: 0 };
+  return { isOpen: true, everyone, enabler: openEnabler, stats, admit, onEnded: () => ignore, close: ignore };
 }
 
 /** As `admit`, and never throws or rejects: a failure says why the other end is not let in. */
@@ -128,6 +140,12 @@ export function tryAdmit(
   }
 }
 
+/** Who it is. */
+interface Known {
+  readonly decisions: Decisions;
+  readonly tenant: Tenant;
+}
+
 class CheckedAdmission implements HubAdmission {
   readonly isOpen = false;
   readonly everyone: Admitted;
@@ -139,6 +157,8 @@ class CheckedAdmission implements HubAdmission {
   /** Those that came last, by what makes them equal; the last one at the end. */
   readonly #known = new Map<string | Principal, Decisions>();
   readonly #principals: LivePrincipals;
+  readonly #attempts: AuthenticationAttempts;
+  readonly #quotas: Quotas;
   readonly #onEnded = new Set<() => void>();
   /** They are about to be called. */
   #isTelling = false;
@@ -165,11 +185,18 @@ class CheckedAdmission implements HubAdmission {
       endings: new SlicedWork(deferToEndOfTick()),
     };
     this.#principals = new LivePrincipals(clock, timeOfDay);
+    this.#attempts = new AuthenticationAttempts(clock, limits.helloTimeout);
+    this.#quotas = new Quotas(clock);
     this.enabler = ownEnabler(main.enablement);
     const stranger = new Decisions(EVERYONE, main.enablement, this.#options);
     stranger.end(failure("UNAUTHENTICATED"));
     this.everyone = this.#withEngine(stranger, main);
     access.onRevoked?.((principal) => this.#revoke(principal));
+  }
+
+  get stats(): AccessStats {
+    const { failures, slowed } = this.#attempts;
+    return { failedAttempts: failures, slowedAttempts: slowed, overLimit: this.#quotas.refusals };
   }
 
   admit(credentials: Credentials): Admitted | Promise<Admitted> {
@@ -184,12 +211,25 @@ class CheckedAdmission implements HubAdmission {
     }
   }
 
+  /** Credentials that were not looked at are counted only: there may be very many. */
   #notLetIn(error: unknown, { gateway, remote }: Credentials): never {
-    tellRefused(this.#observer, { gateway, remote, principal: undefined }, refusalOf(error));
+    const why = refusalOf(error);
+    if (why.reason !== "TOO_MANY_ATTEMPTS")
+      tellRefused(this.#observer, { gateway, remote, principal: undefined }, why);
     throw error;
   }
 
-  #admit(credentials: Credentials, attempts = ATTEMPTS): Admitted | Promise<Admitted> {
+  #admit(credentials: Credentials): Admitted | Promise<Admitted> {
+    const { token, remote } = credentials;
+    const authenticate = (): Known | Promise<Known> => this.#authenticate(credentials);
+    // A caller without a token guesses nothing.
+    const known = token === undefined ? authenticate() : this.#attempts.make(token, remote, authenticate);
+    return isPromise(known)
+      ? known.then((one) => this.#letIn(one, credentials))
+      : this.#letIn(known, credentials);
+  }
+
+  #authenticate(credentials: Credentials, attempts = ATTEMPTS): Known | Promise<Known> {
     const { access } = this.#options;
     const revocations = this.#revocations;
     let principal: Principal | Promise<Principal>;
@@ -198,12 +238,12 @@ class CheckedAdmission implements HubAdmission {
     } catch (error) {
       throw this.#refusal(error, credentials);
     }
-    if (!isPromise(principal)) return this.#admitted(principal, credentials);
+    if (!isPromise(principal)) return this.#identified(principal, credentials);
     return within(principal, this.#options).then(
       (known) => {
-        if (revocations === this.#revocations) return this.#admitted(known, credentials);
+        if (revocations === this.#revocations) return this.#identified(known, credentials);
         // It may be this one that was revoked while its credentials were looked at.
-        if (attempts > 1) return this.#admit(credentials, attempts - 1);
+        if (attempts > 1) return this.#authenticate(credentials, attempts - 1);
         throw LintelError.of("ACCESS_UNAVAILABLE", "credentials are being revoked; try again");
       },
       (error: unknown) => {
@@ -219,14 +259,19 @@ class CheckedAdmission implements HubAdmission {
 
   close(): void {
     this.#principals.close();
+    this.#attempts.close();
     this.#onEnded.clear();
   }
 
-  #admitted(principal: Principal, credentials: Credentials): Admitted {
+  /** From now on it hears when its credentials end. */
+  #identified(principal: Principal, credentials: Credentials): Known {
     const { tenant: name } = this.#checked(principal, credentials);
     const tenant = this.#tenants.of(name);
     if (tenant !== this.#tenants.main) tenant.lastSeen = this.#options.clock.now();
-    const decisions = this.#decisionsOf(principal, tenant);
+    return { decisions: this.#decisionsOf(principal, tenant), tenant };
+  }
+
+  #letIn({ decisions, tenant }: Known, credentials: Credentials): Admitted {
     const { over } = decisions;
     if (over !== undefined) throw LintelError.from(over);
     return this.#withEngine(decisions, tenant, credentials);
@@ -241,9 +286,13 @@ class CheckedAdmission implements HubAdmission {
         : new AuditedDecisions(decisions, from, this.#observer);
     const asked = audited ?? decisions;
     const { engine, waiting } = tenant;
+    const { quota, limits } = decisions;
+    if (quota !== undefined && limits !== undefined) quota.limits = limits; // the principal may have keys with others
+    const guarded = new GuardedEngine(engine, asked, waiting);
     return {
       principal,
-      engine: new GuardedEngine(engine, asked, waiting),
+      quota,
+      engine: quota === undefined ? guarded : new LimitedEngine(guarded, quota, waiting),
       tenantEngine: engine,
       check: (verb, subject) => asked.check(verb, subject),
       expects: (verb, subject) => decisions.check(verb, subject),
@@ -269,6 +318,7 @@ class CheckedAdmission implements HubAdmission {
       return known;
     }
     const decisions = new Decisions(principal, enablement, this.#options);
+    this.#quotas.limit(decisions, this.#options);
     this.#principals.add(decisions);
     this.#known.set(key, decisions);
     if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value!);
@@ -333,15 +383,6 @@ function watchHolding(decisions: Decisions, tenant: Tenant, listener: (why: Fail
     release();
     unwatch();
   };
-}
-
-function keyOf(principal: Principal): string | Principal {
-  const isPlain =
-    Object.getPrototypeOf(principal) === Object.prototype &&
-    Object.keys(principal).every((name) => PLAIN.has(name));
-  if (!isPlain) return principal;
-  const { id, tenant, role, expiresAt } = principal;
-  return JSON.stringify([id, tenant, role, expiresAt]);
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

@@ -1,10 +1,10 @@
 /** What options for access must be, beyond their types. No text repeats what may be a secret. */
 import { isTenant, isRole } from "./configured-access.ts";
-import type { PrincipalLimits } from "./access.ts";
 import type { AccessOptions, CertificateRule, Identity, KeyOptions, UnixRule } from "./access-options.ts";
 import { matchSan, matchSubject } from "./certificate-name.ts";
 import { problemOfGrants } from "./grants.ts";
 import { problemOfJwt } from "./jwt/check-options.ts";
+import { problemOfLimits } from "./quota/check-limits.ts";
 import { ROLE_VERBS, ROLES } from "./rights.ts";
 
 const MAX_NAME = 128;
@@ -25,14 +25,6 @@ const OPTIONS: Names<AccessOptions> = {
 const OF_KEY: Names<KeyOptions> = { name: true, sha256: true, created: true, expires: true, ...IDENTITY };
 const OF_CERTIFICATE: Names<CertificateRule> = { san: true, subject: true, name: true, ...IDENTITY };
 const OF_UNIX: Names<UnixRule> = { uid: true, gid: true, name: true, ...IDENTITY };
-const LIMITS: Names<PrincipalLimits> = {
-  connections: true,
-  requestsPerSecond: true,
-  burst: true,
-  inFlight: true,
-  subscriptions: true,
-  bytesPerSecond: true,
-};
 
 /** A day, or a time with its zone. */
 const DATE = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
@@ -154,15 +146,6 @@ function problemOfRoleLimits(limits: NonNullable<AccessOptions["limits"]>): stri
     if (problem !== undefined) return `.limits.${role}${problem}`;
   }
   return undefined;
-}
-
-function problemOfLimits(limits: PrincipalLimits): string | undefined {
-  if (!isMap(limits)) return " must be an object such as { connections: 20 }";
-  for (const [name, limit] of Object.entries(limits)) {
-    if (Object.hasOwn(LIMITS, name) && limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0))
-      return `.${name} must be a whole number, 0 or more`;
-  }
-  return problemOfMembers(limits, LIMITS);
 }
 
 function problemOfIdentity({ role, tenant, grants, deny, limits }: Identity): string | undefined {

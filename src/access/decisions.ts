@@ -2,8 +2,9 @@
 import { LintelError, failure, type Failure } from "../message/failure.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { SlicedWork } from "../runtime/sliced-work.ts";
-import type { Access, Principal, Verb } from "./access.ts";
+import type { Access, Principal, PrincipalLimits, Verb } from "./access.ts";
 import type { Enablement } from "./enablement.ts";
+import type { Quota } from "./quota/quota.ts";
 
 /** Undefined: it is allowed. */
 export type Decision = Failure | undefined;
@@ -75,6 +76,9 @@ export class Decisions {
   readonly principal: Principal;
   /** Of the principal's tenant. */
   readonly enablement: Enablement;
+  /** How much the principal may use, where it has limits, and what it has used. */
+  limits: PrincipalLimits | undefined;
+  quota: Quota | undefined;
   readonly #options: DecisionOptions;
   readonly #verbs = new Map<Verb, Remembered>();
   readonly #onEnded = new Set<(why: Failure) => void>();

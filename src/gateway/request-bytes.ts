@@ -1,5 +1,6 @@
 /** Requests of a gateway that has bytes, wants bytes, and likes a promise better than speed. */
 import { GuardedEngine } from "../access/guarded-engine.ts";
+import { LimitedEngine } from "../access/quota/limited-engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import { callerOfSession } from "../message/caller.ts";
 import type { Sink } from "../message/delivery.ts";
@@ -55,7 +56,7 @@ export function requestBytes(engine: Engine, request: BytesRequest): Promise<Byt
     };
     const onAbort = (): void => withdraw(failure("CALLER_GONE"));
     if (signal?.aborted === true) return reject(LintelError.of("CALLER_GONE"));
-    if (engine instanceof GuardedEngine) unwatch = engine.watch(withdraw);
+    if (engine instanceof GuardedEngine || engine instanceof LimitedEngine) unwatch = engine.watch(withdraw);
     signal?.addEventListener("abort", onAbort);
     handle = engine.request(route, Message.ofBytes(bytes, head, Format.typed), timeoutMs, sink, 0);
     if (signal?.aborted) engine.cancel(handle); // what the request itself set going has aborted it

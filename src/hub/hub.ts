@@ -1,6 +1,7 @@
 import type { Access } from "../access/access.ts";
 import type { AccessOptions } from "../access/access-options.ts";
-import { createAdmission } from "../access/admission.ts";
+import { createAdmission, type HubAdmission } from "../access/admission.ts";
+import type { AccessStats } from "../access/quota/access-stats.ts";
 import type { Tenants } from "../access/tenants.ts";
 import type { BrokerStats } from "../broker/stats.ts";
 import { codecsOf } from "../codec/codecs.ts";
@@ -86,6 +87,8 @@ export interface HubStats extends Readonly<BrokerStats>, BuiltInStats {
   readonly keptBytes: number;
   /** Tenants that have an engine, the hub's own included. */
   readonly tenants: number;
+  /** What was refused because of credentials, or of the limits of principals. */
+  readonly access: AccessStats;
   /** What each gateway counts, by its name. */
   readonly gateways: Readonly<Record<string, Counters>>;
 }
@@ -131,15 +134,20 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     admission.close();
     await access?.close?.();
   };
-  const hub = new RunningHub(tenants, gateways, closeAccess, {
-    timeoutMs: limits.timeout,
-    codecs,
-    objects: nodeObjects,
-    onError,
-    open: openStreams,
-    enabler: admission.enabler,
-    observing,
-  });
+  const hub = new RunningHub(
+    tenants,
+    gateways,
+    { admission, close: closeAccess },
+    {
+      timeoutMs: limits.timeout,
+      codecs,
+      objects: nodeObjects,
+      onError,
+      open: openStreams,
+      enabler: admission.enabler,
+      observing,
+    },
+  );
   const port = new SharedPort();
   const { clock } = engine;
   const isOpenToAll = access === undefined && config.insecure !== true;
@@ -174,10 +182,15 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
 /** Callers that were told that the hub ends have so long to read it. Milliseconds. */
 const LAST_WORDS_MS = 1_000;
 
+interface OpenAccess {
+  readonly admission: HubAdmission;
+  close(): Promise<void>;
+}
+
 class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
   readonly #tenants: Tenants;
   readonly #gateways: GatewayList;
-  readonly #closeAccess: () => Promise<void>;
+  readonly #access: OpenAccess;
   readonly #observing: HubObserver;
   readonly #relief: MemoryRelief;
   readonly #loop = new LoopWatch();
@@ -186,11 +199,11 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
   constructor(
     tenants: Tenants,
     gateways: GatewayList,
-    closeAccess: () => Promise<void>,
+    access: OpenAccess,
     { observing, ...options }: EnginePeerOptions & { readonly observing: HubObserver },
   ) {
     super(tenants.main.engine, options);
-    this.#closeAccess = closeAccess;
+    this.#access = access;
     this.#observing = observing;
     this.#tenants = tenants;
     this.#gateways = gateways;
@@ -219,6 +232,7 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
       loopDelay: this.#loop.take(),
       keptBytes: this.#tenants.keptBytes,
       tenants: this.#tenants.size,
+      access: this.#access.admission.stats,
       ...builtInStats(gateways),
       gateways,
     };
@@ -268,7 +282,7 @@ class RunningHub extends EnginePeer implements Omit<Hub, keyof BuiltInMembers> {
     this.#loop.stop();
     await Promise.all([this.#gateways.close("before engine"), super.close(), this.#tenants.close()]);
     await this.#gateways.close("after engine");
-    await this.#closeAccess();
+    await this.#access.close();
     await this.#observing.close();
   }
 }

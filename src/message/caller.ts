@@ -30,11 +30,19 @@ export function callerAt(address: string | undefined): string {
  * none: there each session is a caller of its own, by its number.
  */
 export function callerOfSession(remote: string, number: number): string {
-  const host = /^[a-z][a-z0-9+.-]*:\/\/(.*?)(?::\d+)?(?:\/.*)?$/
-    .exec(remote)?.[1]
-    ?.replace(/^\[(.*)\]$/, "$1");
-  if (host === undefined || host === "" || !isAddress(host) || isLoopback(host)) return `session ${number}`;
+  const host = remote.includes("://") ? hostOfRemote(remote) : undefined;
+  if (host === undefined || !isAddress(host) || isLoopback(host)) return `session ${number}`;
   return callerAt(host);
+}
+
+/** The host of a URL such as `tcp://10.0.0.7:51324`, or of an address with or without a port. Undefined for unix sockets. */
+export function hostOfRemote(remote: string): string | undefined {
+  const [, scheme, rest = ""] = /^([a-z][a-z0-9+.-]*:\/\/)?([^/]*)/.exec(remote) ?? [];
+  if (rest === "") return undefined;
+  const isBareIpv6 =
+    scheme === undefined && !rest.startsWith("[") && rest.indexOf(":") !== rest.lastIndexOf(":");
+  const host = isBareIpv6 ? rest : rest.replace(/:\d+$/, "");
+  return host.replace(/^\[(.*)\]$/, "$1");
 }
 
 function isAddress(host: string): boolean {

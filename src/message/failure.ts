@@ -1,3 +1,4 @@
+import { delayDetails, delayOf } from "./retry-delay.ts";
 import { REASONS, isCode, isReason, reasonOr, type Code, type Reason } from "./status.ts";
 
 /**
@@ -26,6 +27,16 @@ export function failure(reason: Reason, message?: string): Failure {
   if (message === undefined) return KNOWN.get(reason)!;
   const { code, retryable } = REASONS[reason];
   return { code, reason, message, retryable };
+}
+
+/** A failure of the table that says when a retry may succeed. */
+export function delayed(reason: Reason, delayMs: number, message?: string): Failure {
+  return { ...failure(reason, message), details: delayDetails(delayMs) };
+}
+
+/** Milliseconds until a retry may succeed, where the failure says so. */
+export function retryDelayOf({ details }: Failure): number | undefined {
+  return details === undefined ? undefined : delayOf(parseDetails(details));
 }
 
 /** What others hear of an error that was caught: `otherwise` unless it is a LintelError, since its text may hold a secret. */
@@ -66,6 +77,11 @@ export class LintelError extends Error {
     this.reason = reason;
     this.retryable = options.retryable ?? false;
     this.details = options.details;
+  }
+
+  /** Milliseconds after which it may be tried again, where the failure says so. */
+  get retryAfterMs(): number | undefined {
+    return delayOf(this.details);
   }
 
   /** An error of Lintel's own table. */

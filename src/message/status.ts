@@ -203,6 +203,21 @@ export const REASONS = {
     retryable: true,
     text: "the access check failed, so nothing was done; the hub's log says why",
   },
+  RATE_LIMITED: {
+    code: "resource_exhausted",
+    retryable: true,
+    text: "these credentials have used up what they may send for now; the details say when to come again",
+  },
+  QUOTA_EXCEEDED: {
+    code: "resource_exhausted",
+    retryable: true,
+    text: "these credentials have in use as many as they may at a time",
+  },
+  TOO_MANY_ATTEMPTS: {
+    code: "resource_exhausted",
+    retryable: true,
+    text: "too many credentials from this address were not valid; these were not looked at",
+  },
   REQUEST_TIMEOUT: {
     code: "deadline_exceeded",
     retryable: true,

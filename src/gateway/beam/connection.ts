@@ -1,4 +1,5 @@
 import { tryAdmit, type Admitted } from "../../access/admission.ts";
+import type { Quota } from "../../access/quota/quota.ts";
 import type { Failure } from "../../message/failure.ts";
 import type { DescriptorSocket } from "../../transport/descriptors/descriptor-socket.ts";
 import { closeDescriptor } from "../../transport/descriptors/endpoints.ts";
@@ -25,6 +26,8 @@ export class BeamConnection implements MessageSocketEvents {
   readonly #socket: DescriptorSocket;
   readonly #link: MessageSocket;
   #unwatch: (() => void) | undefined;
+  /** Of which it is one of the connections. */
+  #quota: Quota | undefined;
   readonly #attachments: Attachments;
   readonly #intake: BeamDispatcher;
   #isClosed = false;
@@ -62,14 +65,19 @@ export class BeamConnection implements MessageSocketEvents {
   #become(admitted: Admitted | Failure): void {
     if (this.#isClosed) return undefined; // it had to give way meanwhile
     this.#link.open(this);
-    if ("code" in admitted) {
-      this.#site.stats.refused++;
-      this.#attachments.report(admitted, "a connection of beam");
-      return this.abort(admitted);
-    }
+    if ("code" in admitted) return this.#refuse(admitted);
+    const full = admitted.quota?.takeConnection();
+    if (full !== undefined) return this.#refuse(full);
+    this.#quota = admitted.quota;
     this.#attachments.admit(admitted);
     this.#unwatch = admitted.watch((why) => this.abort(why));
     return undefined;
+  }
+
+  #refuse(why: Failure): void {
+    this.#site.stats.refused++;
+    this.#attachments.report(why, "a connection of beam");
+    return this.abort(why);
   }
 
   /** Ends it, and everything that came over it. */
@@ -112,6 +120,8 @@ export class BeamConnection implements MessageSocketEvents {
     if (this.#intake.isIdle) this.#events.idle();
     if (!this.#isClosed || !this.#intake.isIdle || this.#attachments.size > 0) return;
     this.#unwatch?.();
+    this.#quota?.giveConnection();
+    this.#quota = undefined;
     this.#events.over();
   }
 }

@@ -214,10 +214,10 @@ export class GrpcGateway implements Gateway, GrpcContext {
     }
     const over = (): void => this.#calls.give(caller, 1);
     const decided = (admitted: Admitted | Failure): void => {
-      const why = "code" in admitted ? admitted : this.#refusal;
-      if (why === undefined && !stream.closed) return begin(admitted as Admitted, caller, over); // it is no failure
+      const why = stream.closed ? failure("CALLER_GONE") : this.#objection(admitted);
+      if (why === undefined) return this.#counted(admitted as Admitted, caller, over, begin); // it is no failure
       over();
-      if (!stream.closed && why !== undefined) this.#refuse(stream, why); // W-8
+      if (!stream.closed) this.#refuse(stream, why); // W-8
       return undefined;
     };
     if (this.#admission.isOpen) return decided(this.#admission.everyone);
@@ -227,6 +227,19 @@ export class GrpcGateway implements Gateway, GrpcContext {
     if (!(admitted instanceof Promise)) return decided(admitted);
     void admitted.then(decided);
     return undefined;
+  }
+
+  /** Why a call cannot begin. Else it is one of the connections of its principal. */
+  #objection(admitted: Admitted | Failure): Failure | undefined {
+    if ("code" in admitted) return admitted;
+    return this.#refusal ?? admitted.quota?.takeConnection();
+  }
+
+  #counted(admitted: Admitted, caller: string, over: () => void, begin: Begin): void {
+    begin(admitted, caller, () => {
+      admitted.quota?.giveConnection();
+      over();
+    });
   }
 
   #refuse(stream: ServerHttp2Stream, why: Failure): void {

@@ -1,5 +1,6 @@
 /** One caller's connection and the exchanges under way on it. */
 import type { Admitted } from "../../access/admission.ts";
+import type { Quota } from "../../access/quota/quota.ts";
 import { callerAt } from "../../message/caller.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Origin } from "../../message/origin.ts";
@@ -196,6 +197,11 @@ export class Exchange {
   /** Why its principal's credentials are no longer good; undefined while they are, or before they are known. */
   get ended(): Failure | undefined {
     return this.admission === undefined || "code" in this.admission ? undefined : this.admission.ended;
+  }
+
+  /** What its principal may use, where that is limited and it is known. */
+  get quota(): Quota | undefined {
+    return this.admission === undefined || "code" in this.admission ? undefined : this.admission.quota;
   }
 
   get isDone(): boolean {

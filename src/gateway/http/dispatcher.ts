@@ -8,6 +8,7 @@ import { FOREIGN_ORIGIN } from "../../transport/origins.ts";
 import type { Origin } from "../../message/origin.ts";
 import { discardStreams } from "../../stream/stream.ts";
 import { OWN_PATHS, serveAnswers } from "./answers-endpoint.ts";
+import { announce } from "./announce.ts";
 import { ApiCall } from "./api-call.ts";
 import { AsyncAnswers } from "./async-answers.ts";
 import { Authentication } from "./authentication.ts";
@@ -279,11 +280,13 @@ export class Dispatcher implements Sink {
     }
     if (target === undefined || "code" in target)
       return this.#early(exchange, target ?? failure("METHOD_NOT_ALLOWED"));
+    exchange.target = target;
+    const slowed = admission.quota?.objection(); // before its body is read
+    if (slowed !== undefined) return this.#early(exchange, slowed);
 
     const streams = bodyLength > target.wholeUpTo || (bodyLength < 0 && target.wholeUpTo < bodyLimit);
     const length = streams && bodyLength >= 0 ? `content-length:${bodyLength}\n` : "";
     const block = head.blockFor(method, target, driver, length);
-    exchange.target = target;
     if (block === undefined) return this.responder.refuse(exchange, failure("HEADERS_TOO_LARGE"));
     exchange.head = block;
     if (target.mode !== "app") exchange.prefer = head.prefer;
@@ -387,14 +390,4 @@ export class Dispatcher implements Sink {
     const handle = exchange.admitted.engine.request(target.route, message, timeoutMs, this, tag);
     if (exchange.tag === tag) exchange.handle = handle;
   }
-}
-
-/** Tells an API of a request for one of its subjects, if it may be made: before it is. */
-function announce({ admitted, connection }: Exchange, { api, route: { subject } }: Target): void {
-  const decision = admitted.expects("request", subject);
-  if (decision === undefined) api?.announce?.(subject, connection.caller, admitted.tenantEngine);
-  else if (decision instanceof Promise)
-    void decision.then(
-      (why) => why === undefined && api?.announce?.(subject, connection.caller, admitted.tenantEngine),
-    );
 }

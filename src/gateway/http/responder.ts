@@ -16,6 +16,7 @@ import { UnreadAnswers } from "./unread-answers.ts";
 import { logPath } from "./log-path.ts";
 import type { HttpSettings } from "./options.ts";
 import { problemOf } from "./problem.ts";
+import { rateLimitFields } from "./rate-limit.ts";
 import type { ReadyAnswer } from "./route-options.ts";
 
 /** Reasons that mean no worker could be had: where there is a fallback it answers these. */
@@ -287,8 +288,9 @@ export class Responder {
     connection.driver.cut();
   }
 
-  /** Says which pages may read an answer. */
-  #addAccess({ page }: Exchange, headers: string[]): void {
+  /** Says which pages may read an answer, and what its principal may still ask for. */
+  #addAccess({ page, quota }: Exchange, headers: string[]): void {
+    if (quota !== undefined) headers.push(...rateLimitFields(quota));
     if (page !== undefined) letRead(headers, page);
     if (this.#settings.access.hasOrigins) headers.push("Vary", "Origin");
   }

@@ -1,6 +1,7 @@
 import { tryAdmit, type Admission, type Admitted } from "../../access/admission.ts";
 import type { Verb } from "../../access/access.ts";
 import { whenDecided } from "../../access/decisions.ts";
+import type { Quota } from "../../access/quota/quota.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { EnabledVerb, Enabling, Endable } from "../../message/delivery.ts";
 import { LintelError, type Failure } from "../../message/failure.ts";
@@ -23,6 +24,8 @@ export class SessionPrincipal {
   #admitted: Admitted;
   #unwatch: (() => void) | undefined;
   #isOver = false;
+  /** The session is one of the connections of its quota. */
+  #isCounted = false;
   #origin: Origin | undefined;
 
   /** `onEnded` is called when its credentials are no longer good. */
@@ -63,6 +66,11 @@ export class SessionPrincipal {
       : this.#become(admitted);
   };
 
+  /** What it may use; undefined where it has no limits. */
+  get quota(): Quota | undefined {
+    return this.#admitted.quota;
+  }
+
   /** Subscribes where subscriptions are shared, if it may; `isWanted` is asked when that was not known at once. */
   subscribe(pattern: string, isWanted: () => boolean, subscribe: () => Promise<void>): Promise<void> {
     const check = (): ReturnType<Admitted["check"]> => this.#admitted.check("subscribe", pattern);
@@ -87,12 +95,19 @@ export class SessionPrincipal {
 
   /** The session is over. */
   end(): void {
+    if (this.#isCounted) this.quota?.giveConnection();
+    this.#isCounted = false;
     this.#isOver = true;
     this.#unwatch?.();
   }
 
   #become(admitted: Admitted | Failure): Failure | undefined {
     if ("code" in admitted) return admitted;
+    if (!this.#isOver && admitted.quota !== undefined) {
+      const why = admitted.quota.takeConnection();
+      if (why !== undefined) return why;
+      this.#isCounted = true;
+    }
     this.#admitted = admitted;
     this.#origin = undefined;
     this.engine = admitted.engine;

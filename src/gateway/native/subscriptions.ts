@@ -1,4 +1,4 @@
-import type { Failure } from "../../message/failure.ts";
+import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Overflow } from "../../message/overflow.ts";
 import type { FanOutTarget, SessionListener } from "./fan-out.ts";
 import type { SessionPrincipal } from "./session-principal.ts";
@@ -8,6 +8,8 @@ interface Subscribed {
   readonly listener: SessionListener;
   /** It is no longer looked after whether it is allowed. */
   release: (() => void) | undefined;
+  /** It is one of the subscriptions of the principal's quota. */
+  readonly isCounted: boolean;
 }
 
 /** What one session subscribes to, by its numbers of registrations. */
@@ -35,8 +37,12 @@ export class SessionSubscriptions {
     ended: (why: Failure) => void,
   ): Promise<void> {
     const listener: SessionListener = { target, overflow, ended };
-    const subscribed: Subscribed = { pattern, listener, release: undefined };
+    const { quota } = this.#principal;
+    const why = quota?.takeSubscription();
+    const isCounted = quota !== undefined && why === undefined;
+    const subscribed: Subscribed = { pattern, listener, release: undefined, isCounted };
     this.#subscribed.set(registration, subscribed);
+    if (why !== undefined) return Promise.reject(LintelError.from(why));
     const isWanted = (): boolean => this.#subscribed.get(registration) === subscribed;
     return this.#principal.subscribe(pattern, isWanted, () => {
       subscribed.release = this.#principal.hold("subscribe", pattern, ended);
@@ -49,6 +55,7 @@ export class SessionSubscriptions {
     const subscribed = this.#subscribed.get(registration);
     if (subscribed === undefined) return false;
     this.#subscribed.delete(registration);
+    if (subscribed.isCounted) this.#principal.quota?.giveSubscription();
     subscribed.release?.();
     this.#principal.tenant.fanOut.remove(subscribed.pattern, subscribed.listener);
     return true;

@@ -132,9 +132,12 @@ export class Tunnel implements AsyncDisposable {
 
   /** The connection's principal is known, or why it has none. Nothing was read from it yet. */
   #decided(socket: Socket, name: string, caller: string, admitted: Admitted | Failure): void {
-    if (!("code" in admitted) && !socket.destroyed) return this.#begin(socket, name, caller, admitted);
+    const isOver = socket.destroyed;
+    const why = "code" in admitted ? admitted : isOver ? undefined : admitted.quota?.takeConnection();
+    if (!("code" in admitted) && !isOver && why === undefined)
+      return this.#begin(socket, name, caller, admitted);
     this.#callers.give(caller, 1);
-    if ("code" in admitted) this.#connections.report(admitted, name);
+    if (why !== undefined) this.#connections.report(why, name);
     socket.on("error", () => undefined); // it is gone either way
     return cutOff(socket);
   }
@@ -149,6 +152,7 @@ export class Tunnel implements AsyncDisposable {
     const closed = (): void => {
       unwatch();
       this.#callers.give(caller, 1);
+      admitted.quota?.giveConnection();
       engine.cancel(call.handle);
     };
     call.connection = this.#connections.add(socket, near, name, closed);
