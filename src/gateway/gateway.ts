@@ -78,10 +78,10 @@ export interface GatewayContext {
   /** Puts paths and upgrades on the HTTP port. */
   readonly port: SharedPort;
   /**
-   * To be called with each URL before the gateway listens there. Throws `INSECURE_LISTEN` where other machines can reach it and
+   * To be called with each URL before the gateway listens there. Rejects with `INSECURE_LISTEN` where other machines can reach it and
    * the hub lets everybody in. The hub looks at `urls` as well, once the gateway is open.
    */
-  readonly checkListen: (url: string) => void;
+  readonly checkListen: (url: string) => Promise<void>;
   /** Reports an error that reaches no caller to the hub's owner. `where` says what failed. */
   readonly onError: (error: unknown, where: string) => void;
   /** The hub's name, for protocols that show one to their clients. */

@@ -29,7 +29,7 @@ export class GatewayList {
       const gateway = await kind.open(context, options);
       if (!isGateway(gateway)) throw new TypeError(`the gateway "${kind.name}": ${NO_GATEWAY}`);
       this.#open.set(kind.name, gateway); // so that it is closed in any case
-      gateway.urls.forEach(context.checkListen);
+      for (const url of gateway.urls) await context.checkListen(url);
     }
   }
 

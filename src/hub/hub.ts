@@ -151,7 +151,9 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   const port = new SharedPort();
   const { clock } = engine;
   const isOpenToAll = access === undefined && config.insecure !== true;
-  const checkListen = isOpenToAll ? refuseExposed : (): void => undefined;
+  const checkListen = isOpenToAll
+    ? (url: string) => refuseExposed(url)
+    : (): Promise<void> => Promise.resolve();
   const context: GatewayContext = {
     engine,
     admission,

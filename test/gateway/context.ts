@@ -14,7 +14,7 @@ export function contextOf(engine: Engine, given: Partial<GatewayContext> = {}): 
     clock: engine.clock,
     tls: undefined,
     port: new SharedPort(),
-    checkListen: () => undefined,
+    checkListen: () => Promise.resolve(),
     onError: () => undefined,
     name: "lintel",
     ...given,

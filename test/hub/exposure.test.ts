@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isExposed } from "../../src/hub/exposure.ts";
+import { isExposed, refuseExposed } from "../../src/hub/exposure.ts";
 import { createHub, type HubConfig } from "../../src/index.ts";
 
 const LOCAL = [
@@ -13,6 +13,12 @@ const LOCAL = [
   "unix:x.sock",
   "memory://x",
   "http://127.0.0.1:0",
+  "127.0.0.1:9000",
+  "[::1]:9000",
+  "localhost:9000",
+  "own:127.0.0.1:9000",
+  "serial:/dev/ttyS0",
+  "serial:///dev/ttyS0",
 ];
 const OPEN = [
   "tcp://0.0.0.0:1",
@@ -29,11 +35,32 @@ const OPEN = [
   "http://[::ffff:10.0.0.1]:1",
   "tcp://127.0.0.1@10.0.0.1:1",
   "TCP://0.0.0.0:1",
+  "0.0.0.0:9000",
+  "[::]:9000",
+  ":9000",
+  "9000",
+  "own:0.0.0.0:9000",
+  "hub:9000",
+  "tcp://127.0.0.1\\@10.0.0.1:1",
+  "tcp://127.0.0.1\t.example:1",
 ];
 
 test("tells addresses of this machine from all others", () => {
   for (const url of LOCAL) assert.ok(!isExposed(url), url);
   for (const url of OPEN) assert.ok(isExposed(url), url);
+});
+
+test("localhost is looked up: it may be made to mean another machine", async () => {
+  const means =
+    (...addresses: string[]) =>
+    () =>
+      Promise.resolve(addresses.map((address) => ({ address })));
+  await refuseExposed("tcp://localhost:1", means("127.0.0.1", "::1"));
+  await refuseExposed("tcp://127.0.0.1:1", means("10.0.0.1"));
+  await assert.rejects(refuseExposed("tcp://LOCALHOST:1", means("127.0.0.1", "10.0.0.1")), {
+    reason: "INSECURE_LISTEN",
+    message: /localhost is 10\.0\.0\.1 on this machine/,
+  });
 });
 
 const QUIET: HubConfig = { http: false, listen: [] };

@@ -52,7 +52,7 @@ export async function openGrpc(
   options: GrpcOptions,
 ): Promise<GrpcGateway> {
   const settings = grpcSettings({ tls: tls ?? false, ...options }, limits);
-  checkListen(`grpc://${formatAddress(settings.host, settings.port)}`);
+  await checkListen(`grpc://${formatAddress(settings.host, settings.port)}`);
   const gateway = new GrpcGateway(engine, settings, admission);
   await gateway.listen();
   return gateway;

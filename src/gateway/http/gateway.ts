@@ -58,7 +58,7 @@ export class HttpGateway implements Gateway {
     const { tls = shared } = options;
     const settled = this.#settle(options);
     const { host, port: number } = addressOf(settled);
-    checkListen(`${tls === false ? "http" : "https"}://${formatAddress(host, number)}`);
+    await checkListen(`${tls === false ? "http" : "https"}://${formatAddress(host, number)}`);
     const fittings: HttpDependencies = {
       admission,
       observer,

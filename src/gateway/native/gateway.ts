@@ -36,8 +36,8 @@ export interface NativeGatewayOptions extends Omit<NativeOptions, "listen"> {
   readonly observer?: Observer | undefined;
   /** For URLs that take certificates and have none of their own. */
   readonly tls?: TlsOptions | undefined;
-  /** Throws for a URL that is not to be listened on. */
-  readonly checkListen?: ((url: string) => void) | undefined;
+  /** Rejects for a URL that is not to be listened on. */
+  readonly checkListen?: ((url: string) => Promise<void>) | undefined;
   /** Called with sessions that the hub ends because the other end does not read (P-62). */
   readonly onError?: (error: unknown, where: string) => void;
 }

@@ -14,8 +14,8 @@ export interface HubListener {
 export interface ListenerOptions {
   /** For those that take some and have none of their own. */
   readonly tls?: TlsOptions | undefined;
-  /** Throws for a URL that is not to be listened on. */
-  readonly checkListen?: ((url: string) => void) | undefined;
+  /** Rejects for a URL that is not to be listened on. */
+  readonly checkListen?: ((url: string) => Promise<void>) | undefined;
   readonly onRefused?: ListenOptions["onRefused"];
 }
 
@@ -44,7 +44,7 @@ export class SessionListeners {
     const transport = await this.#transports.for(url);
     const { tls, checkListen, onRefused } = this.#options;
     const { encrypted, inProcess } = transport.supports;
-    if (!inProcess) checkListen?.(url);
+    if (!inProcess) await checkListen?.(url);
     const listener = await transport.listen(url, this.#accept, {
       ...(tls !== undefined && encrypted && !inProcess ? { tls } : {}),
       ...(onRefused === undefined ? {} : { onRefused }),

@@ -23,7 +23,7 @@ export async function openTunnels(
       const reported = (error: LintelError, connection: string): void =>
         onError(error, `a tunnel's connection from ${connection}`);
       const settings = { callerShare, onError: reported, ...own };
-      checkListen(`tcp://${formatAddress(entrance.host ?? LOOPBACK, entrance.port)}`);
+      await checkListen(`tcp://${formatAddress(entrance.host ?? LOOPBACK, entrance.port)}`);
       const tunnel = new Tunnel(engine, entrance.subject, settings, admission);
       gateway.tunnels.push(await tunnel.listen(entrance));
     }
