@@ -27,8 +27,8 @@ const OF_CERTIFICATE: Names<CertificateRule> = { san: true, subject: true, name:
 const OF_UNIX: Names<UnixRule> = { uid: true, gid: true, name: true, ...IDENTITY };
 
 /** A day, or a time with its zone. */
-const DATE = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
-export const DATE_FORM = "a date such as 2027-01-31 or 2027-01-31T12:00:00Z";
+export const DATE: RegExp = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
+export const DATE_FORM: string = "a date such as 2027-01-31 or 2027-01-31T12:00:00Z";
 
 /** What is wrong, in words that follow the name of the options; undefined when nothing is. */
 export function problemOfAccess(options: AccessOptions): string | undefined {
@@ -86,7 +86,7 @@ export function repeatedKey(keys: readonly KeyOptions[]): number | undefined {
   return digests.findIndex((digest, index) => digests.indexOf(digest) < index);
 }
 
-export const REPEATED = "is the digest of another key too; remove one of them";
+export const REPEATED: string = "is the digest of another key too; remove one of them";
 
 const NAME_FORM = ".name must have 1 to 128 printable characters";
 

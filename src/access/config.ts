@@ -1,6 +1,5 @@
 /** The `access` of the configuration. Loaded only where a file, variables or flags are read. */
 import { readPem } from "../transport/config.ts";
-import { isPattern } from "../message/subject.ts";
 import {
   checked,
   duration,
@@ -12,6 +11,7 @@ import {
   oneOf,
   option,
   size,
+  subjectPattern,
   text,
   textLike,
   turned,
@@ -20,7 +20,7 @@ import {
 import type { Section } from "../schema/section.ts";
 import type { PrincipalLimits } from "./access.ts";
 import type { AccessOptions, CertificateRule, Identity, KeyOptions, UnixRule } from "./access-options.ts";
-import { DATE_FORM, REPEATED, isDate, problemOfNames, repeatedKey } from "./check-options.ts";
+import { DATE, DATE_FORM, REPEATED, isDate, problemOfNames, repeatedKey } from "./check-options.ts";
 import type { Grants } from "./grants.ts";
 import { problemOfJwt } from "./jwt/check-options.ts";
 import { ALGORITHMS, SECRET_ALGORITHMS, type JwtClaims, type JwtOptions } from "./jwt/options.ts";
@@ -33,16 +33,7 @@ const tenant = (): Field<string> => textLike("1 to 64 letters, digits, _ and -",
 const name = (): Field<string> => textLike("1 to 128 printable characters", /^[^\p{C}\p{Zl}\p{Zp}]{1,128}$/u);
 const count = (): Field<number> => integer(0, MAX_COUNT);
 
-function patterns(): Field<string[]> {
-  return list(
-    hinted(
-      text((pattern) => {
-        if (!isPattern(pattern)) throw new RangeError(`"${pattern}" is not a pattern such as orders.>`);
-      }),
-      { title: "a pattern" },
-    ),
-  );
-}
+const patterns = (): Field<string[]> => list(hinted(subjectPattern(), { title: "a pattern" }));
 
 function grants(title: string): Field<Grants> {
   return map<Grants>(title, {
@@ -112,9 +103,10 @@ function key(): Field<KeyOptions> {
 }
 
 function date(): Field<string> {
-  return text((given) => {
+  const check = (given: string): void => {
     if (!isDate(given)) throw new RangeError(`must be ${DATE_FORM}`);
-  });
+  };
+  return text(check, { pattern: DATE.source });
 }
 
 function certificate(): Field<CertificateRule> {

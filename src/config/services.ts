@@ -1,6 +1,5 @@
 /** The `services` of the configuration: what `lintel up` starts next to the hub, and how. None of it names a port. */
 import { resolve } from "node:path";
-import { checkPattern } from "../message/subject.ts";
 import {
   boolean,
   checked,
@@ -13,6 +12,7 @@ import {
   oneOf,
   option,
   record,
+  subjectPattern,
   text,
   turned,
   written,
@@ -78,11 +78,6 @@ const DEFAULT_RESTART: RestartPolicy = { policy: "always", firstMs: 200, lastMs:
 const DEFAULT_START_MS = 30_000;
 const DEFAULT_GRACE_MS = 5_000;
 const PROGRAMS = ["command", "work", "app"] as const;
-/** Of a pattern of subjects. */
-const PATTERN = "^(?:>|(?:\\*|[A-Za-z0-9_-]+)(?:\\.(?:\\*|[A-Za-z0-9_-]+))*(?:\\.>)?)$";
-
-const subjectField = (): Field<string> => text(checkPattern, { maxLength: 255, pattern: PATTERN });
-
 const notEmpty = (): Field<string> =>
   text(
     (given) => {
@@ -110,7 +105,7 @@ const workField = checked(
   map<WorkDefinition>(
     "work",
     {
-      subject: option("what it serves", subjectField()),
+      subject: option("what it serves", subjectPattern()),
       command: option("what to start for each request", commandField()),
       lines: option("keep one process that speaks a line of JSON each way", boolean()),
       stream: option("the body and the answer are streams of bytes; not with `lines`", boolean()),
@@ -198,10 +193,10 @@ const service = map<ServiceFields>(
       "the path of a web app's module, which `lintel work-app` runs; it needs `subject`",
       notEmpty(),
     ),
-    subject: option("what `app` serves", subjectField()),
+    subject: option("what `app` serves", subjectPattern()),
     subjects: option(
       "an instance is [ready](#ready) once these subjects or patterns are served, or these subjects are pulled",
-      list(hinted(subjectField(), { title: "a subject" })),
+      list(hinted(subjectPattern(), { title: "a subject" })),
       "of `work` and `app`",
     ),
     instances: option(

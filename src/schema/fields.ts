@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { MAX_TIMEOUT } from "../message/limits.ts";
+import { checkPattern } from "../message/subject.ts";
 import { DURATION_FORM, SIZE_FORM, parseDuration, parseSize } from "../message/quantity.ts";
 import type { Hints } from "./section.ts";
 
@@ -75,6 +76,13 @@ export function text(check?: (value: string) => unknown, keywords: Keywords = {}
   const field =
     check === undefined ? plain : plain.superRefine((value, context) => attempt(context, () => check(value)));
   return field.meta({ ...keywords });
+}
+
+const PATTERN = "^(?:>|(?:\\*|[A-Za-z0-9_-]+)(?:\\.(?:\\*|[A-Za-z0-9_-]+))*(?:\\.>)?)$";
+
+/** A pattern of subjects, such as `orders.>`. */
+export function subjectPattern(): Field<string> {
+  return text(checkPattern, { maxLength: 255, pattern: PATTERN });
 }
 
 /** Text of this form. */

@@ -17,6 +17,8 @@ import { namesOf } from "../../src/transport/peer-certificate.ts";
 import type { TlsOptions } from "../../src/transport/transport.ts";
 import { AUTHORITY, pair } from "../transport/certificates.ts";
 import { OriginalPeer } from "../gateway/beam/original-peer.ts";
+import { RawCall, said } from "../gateway/grpc/raw-call.ts";
+import { until } from "../house/until.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lintel-certificates-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -245,6 +247,33 @@ test("an HTTP request is whose certificate comes with it", async (context) => {
   assert.equal(await statusOf(clientOf("strange-client")), 401);
   assert.equal(await statusOf(clientOf("worker"), "guess"), 401);
   assert.equal(await statusOf(clientOf("worker"), "a"), 401);
+});
+
+test("a gRPC call is whose certificate comes with it", async (context) => {
+  const hub = await createHub({
+    listen: [],
+    http: false,
+    grpc: { port: 0, tls: server },
+    access: { ...ACCESS, anonymous: "none" },
+  });
+  context.after(() => hub.close());
+  const outcomeOf = async (tls: TlsOptions, token?: string): Promise<string> => {
+    const { cert, key, ca } = tls as Record<"cert" | "key" | "ca", string>;
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    await using call = new RawCall(hub.grpcUrl!, headers, { cert, key, ca }).listen();
+    const room = { case: "concurrency", value: 1 } as const;
+    call.stream.write(said({ case: "register", value: { registration: 1, subject: "b", room } }));
+    let ended: string | undefined;
+    void call.ended().then((status) => (ended = status));
+    const first = await until(() => call.heard[0] ?? ended, "an answer");
+    return typeof first === "string" ? first : (first.message.case ?? "nothing");
+  };
+  assert.equal(await outcomeOf(clientOf("worker")), "registered");
+  assert.equal(await outcomeOf({ ca: AUTHORITY }), "16 UNAUTHENTICATED");
+  assert.equal(await outcomeOf(clientOf("hostile")), "16 UNAUTHENTICATED");
+  assert.equal(await outcomeOf(clientOf("strange-client")), "16 UNAUTHENTICATED");
+  assert.equal(await outcomeOf(clientOf("worker"), "guess"), "16 UNAUTHENTICATED");
+  assert.equal(await outcomeOf(clientOf("worker"), "key-of-ci"), "refused", "the token decides");
 });
 
 const skip = canPassDescriptors() ? false : "the platform does not tell";

@@ -105,3 +105,34 @@ for (const [name, source, place, text] of [
       return true;
     });
   });
+
+test("variables say it, too", async () => {
+  const environment = {
+    LINTEL_ACCESS_ANONYMOUS: "client",
+    LINTEL_ACCESS_KEYS_FILE: "keys.yaml",
+    LINTEL_ACCESS_KEYS: `[{ name: shop, role: service, sha256: ${SHA256} }]`,
+    LINTEL_ACCESS_CERTIFICATES: "[{ san: a.example, role: client }]",
+    LINTEL_ACCESS_JWT_JWKS: "https://id.example/jwks.json",
+    LINTEL_ACCESS_JWT_ISSUER: "https://id.example",
+    LINTEL_ACCESS_JWT_AUDIENCE: "lintel",
+    LINTEL_ACCESS_LIMITS_CLIENT_REQUESTS_PER_SECOND: "100",
+  };
+  const { access } = await parseConfig("access: { anonymous: none }", "lintel.yaml", { environment });
+  assert.deepEqual(access, {
+    anonymous: "client",
+    keysFile: "keys.yaml",
+    keys: [{ name: "shop", role: "service", sha256: SHA256 }],
+    certificates: [{ san: "a.example", role: "client" }],
+    jwt: { jwks: "https://id.example/jwks.json", issuer: "https://id.example", audience: "lintel" },
+    limits: { client: { requestsPerSecond: 100 } },
+  });
+  for (const environment of [
+    { LINTEL_ACCESS_KEYS: SECRET },
+    { LINTEL_ACCESS_KEYS: `[{ sha256: ${SECRET} }]` },
+  ])
+    await assert.rejects(parseConfig("", "lintel.yaml", { environment }), (error: LintelError) => {
+      assert.match(error.message, /^LINTEL_ACCESS_KEYS: /);
+      assert.ok(!JSON.stringify([error.message, error.details]).includes(SECRET), error.message);
+      return true;
+    });
+});

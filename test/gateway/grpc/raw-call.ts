@@ -6,6 +6,7 @@ import {
   type ClientHttp2Stream,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
+  type SecureClientSessionOptions,
 } from "node:http2";
 import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import {
@@ -40,9 +41,11 @@ export class RawCall implements AsyncDisposable {
   readonly headers: IncomingHttpHeaders = {};
   #bytes = Buffer.alloc(0);
 
-  constructor(url: string, headers: OutgoingHttpHeaders = {}) {
+  /** `tls` for URLs that begin with `grpcs:`. */
+  constructor(url: string, headers: OutgoingHttpHeaders = {}, tls?: SecureClientSessionOptions) {
     this.#isWork = headers[":path"] === undefined;
-    this.session = connect(`http://${new URL(url).host}`);
+    const scheme = url.startsWith("grpcs:") ? "https" : "http";
+    this.session = connect(`${scheme}://${new URL(url).host}`, tls);
     this.session.on("error", () => undefined);
     this.stream = this.session.request({
       ":method": "POST",
