@@ -126,11 +126,11 @@ test("variables say it, too", async () => {
     jwt: { jwks: "https://id.example/jwks.json", issuer: "https://id.example", audience: "lintel" },
     limits: { client: { requestsPerSecond: 100 } },
   });
-  for (const environment of [
+  for (const wrong of [
     { LINTEL_ACCESS_KEYS: SECRET },
     { LINTEL_ACCESS_KEYS: `[{ sha256: ${SECRET} }]` },
   ])
-    await assert.rejects(parseConfig("", "lintel.yaml", { environment }), (error: LintelError) => {
+    await assert.rejects(parseConfig("", "lintel.yaml", { environment: wrong }), (error: LintelError) => {
       assert.match(error.message, /^LINTEL_ACCESS_KEYS: /);
       assert.ok(!JSON.stringify([error.message, error.details]).includes(SECRET), error.message);
       return true;
