@@ -1,13 +1,13 @@
 /** What is enabled, what depends on it, and decisions that are asked for meanwhile. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Access } from "../../src/access/access.ts";
+import type { Access, Principal } from "../../src/access/access.ts";
 import { createAdmission, type Admitted } from "../../src/access/admission.ts";
 import { Enablement } from "../../src/access/enablement.ts";
 import { Tenants } from "../../src/access/tenants.ts";
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import type { EnabledVerb, Enabling } from "../../src/message/delivery.ts";
-import type { LintelError } from "../../src/message/failure.ts";
+import type { Failure, LintelError } from "../../src/message/failure.ts";
 import { DEFAULT_LIMITS } from "../../src/message/limits.ts";
 import {
   HoldingWorker,
@@ -74,8 +74,14 @@ describe("what depends on an enablement", () => {
 interface Scene {
   readonly engine: LocalEngine;
   readonly asked: string[];
-  readonly enable: (verb: EnabledVerb, pattern: string) => Promise<Enabling>;
+  readonly enable: (
+    verb: EnabledVerb,
+    pattern: string,
+    onEnded?: (why: Failure) => void,
+  ) => Promise<Enabling>;
   readonly client: Admitted;
+  /** Ends the credentials of the service. */
+  readonly revoke: () => void;
   /** Lets the questions that wait be answered, as they were asked. */
   readonly answer: () => void;
 }
@@ -85,8 +91,11 @@ async function scene(isLater = false): Promise<Scene> {
   const engine = new LocalEngine();
   const asked: string[] = [];
   let waiting: (() => void)[] = [];
+  const principal = (token: string): Principal => ({ id: token, tenant: "main", role: token });
+  let revoke: (revoked: Principal) => void = () => undefined;
   const access: Access = {
-    authenticate: ({ token }) => ({ id: token!, tenant: "main", role: token! }),
+    authenticate: ({ token }) => principal(token!),
+    onRevoked: (listener) => void (revoke = listener),
     may: ({ role }, verb, subject, isEnabled) => {
       if (role === "service") return true;
       asked.push(`${verb} ${subject} ${String(isEnabled)}`);
@@ -102,8 +111,9 @@ async function scene(isLater = false): Promise<Scene> {
     engine,
     asked,
     client: await admit("client"),
-    enable: async (verb, pattern) => {
-      const enabling = service.enable(verb, pattern);
+    revoke: () => revoke(principal("service")),
+    enable: async (verb, pattern, onEnded) => {
+      const enabling = service.enable(verb, pattern, { onEnded });
       await enabling.ready;
       return enabling;
     },
@@ -121,6 +131,43 @@ async function settled(): Promise<void> {
 }
 
 const DENIED = "PERMISSION_DENIED";
+
+describe("an enablement", () => {
+  test("P-149: ends when the credentials of its maker do, with all that depends on it", async () => {
+    const { engine, client, enable, revoke } = await scene();
+    const ends: string[] = [];
+    const onEnded =
+      (what: string) =>
+      (why: { readonly reason: string }): number =>
+        ends.push(`${what} ${why.reason}`);
+    await enable("request", "a", onEnded("enablement"));
+    await enable("subscribe", "b.*");
+    const caller = new RecordingCaller(client.engine);
+    const subscriber = new RecordingSubscriber();
+    await client.engine.subscribe("b.c", subscriber, { onEnded: onEnded("subscription") }).ready;
+    assert.equal(await caller.ask("a"), "NO_RESPONDERS");
+    revoke();
+    while (ends.length < 2) await settled();
+    assert.deepEqual(
+      new Set(ends),
+      new Set(["enablement UNAUTHENTICATED", "subscription PERMISSION_DENIED"]),
+    );
+    assert.equal(await caller.ask("a"), DENIED);
+    await engine.close();
+  });
+
+  test("that is closed before it is decided is not made", async () => {
+    const { engine, client, enable } = await scene();
+    const closed = await enable("request", "a");
+    await closed.close();
+    await closed.close();
+    assert.equal(await new RecordingCaller(client.engine).ask("a"), DENIED);
+    const refused = client.enable("request", "a");
+    await assert.rejects(refused.ready, { reason: DENIED });
+    await refused.close();
+    await engine.close();
+  });
+});
 
 describe("a decision", () => {
   test("is remembered until what it depends on is enabled, or is so no longer", async () => {

@@ -8,7 +8,7 @@ import { connect, createHub, type Hub } from "../../../src/index.ts";
 import { until } from "../../house/until.ts";
 import { issuer, type Issuer } from "./issuer.ts";
 
-const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
 
 function sign(claims: Readonly<Record<string, unknown>>, lastsMs = 60_000): Promise<string> {
   return new SignJWT({ iss: "https://id.example", aud: "lintel", sub: "ada", ...claims })
