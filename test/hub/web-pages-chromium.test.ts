@@ -6,8 +6,12 @@ import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { serveHttp } from "../../src/app/index.ts";
+import { sha256Of } from "../../src/access/keys/key.ts";
 import { createHub, type Hub } from "../../src/index.ts";
+import type { Refused } from "../../src/observe/observer.ts";
 import { findChromium } from "../client/pages.ts";
+
+const KEY = "key-of-the-page";
 
 /** What every page tries. A try settles with what it has got, and says nothing of what was executed. */
 const TRIES: Readonly<Record<string, (hub: string) => Promise<unknown>>> = {
@@ -34,6 +38,7 @@ const TRIES: Readonly<Record<string, (hub: string) => Promise<unknown>>> = {
   beacon: (hub) => Promise.resolve(navigator.sendBeacon(`${hub}/spy/beacon`, "a")),
   events: (hub) => listened(new EventSource(`${hub}/spy/events`), "message", "error"),
   poll: (hub) => fetch(`${hub}/service/work/jobs?wait=0`).then((response) => response.text()),
+  answer: (hub) => fetch(`${hub}/jobs/some-id`, { method: "POST", body: "a", mode: "no-cors" }),
   "poll by an image": (hub) => loaded("img", { src: `${hub}/service/work/jobs?wait=0` }),
   session: (hub) => listened(new WebSocket(hub.replace("http", "ws"), "lintel.v1"), "open", "error"),
 };
@@ -83,7 +88,9 @@ describe("in Chromium", { timeout: 60_000 }, () => {
   let listed: [Server, string];
   let stranger: [Server, string];
   let hub: Hub;
+  let guarded: Hub;
   const executed: string[] = [];
+  const refused: Refused[] = [];
 
   before(async () => {
     listed = await servePage();
@@ -96,6 +103,16 @@ describe("in Chromium", { timeout: 60_000 }, () => {
         origins: [listed[1]],
         routes: [{ path: "/app", subject: "app", mode: "app" }],
       },
+      observer: { refused: (event) => void refused.push(event) },
+    });
+    guarded = await createHub({
+      listen: [],
+      http: { port: 0, origins: [listed[1]] },
+      access: { keys: [{ name: "page", role: "service", sha256: sha256Of(KEY) }] },
+    });
+    await guarded.serve("spy.*", (_value, { subject }) => {
+      executed.push(subject);
+      return "done";
     });
     await hub.serve("spy.*", (_value, { subject }) => {
       executed.push(subject);
@@ -115,17 +132,26 @@ describe("in Chromium", { timeout: 60_000 }, () => {
   after(async () => {
     await browser?.close();
     await hub?.close();
+    await guarded?.close();
     for (const [server] of [listed, stranger]) {
       server.close();
       server.closeAllConnections();
     }
   });
 
-  /** Tries everything from a page at this address. */
-  async function tryAll(address: string, target: string): Promise<Record<string, unknown>> {
+  /** Tries everything from a page at this address. `statuses` takes what the hub answers. */
+  async function tryAll(
+    address: string,
+    target: string,
+    statuses: number[] = [],
+  ): Promise<Record<string, unknown>> {
     executed.length = 0;
+    refused.length = 0;
     const page = await browser.newPage();
     await page.goto(address);
+    page.on("response", (response) => {
+      if (response.url().startsWith(target)) statuses.push(response.status());
+    });
     const got: Record<string, unknown> = {};
     for (const [name, run] of Object.entries(TRIES)) got[name] = await tried(page, run, target);
     await page.close();
@@ -134,8 +160,12 @@ describe("in Chromium", { timeout: 60_000 }, () => {
 
   test("a foreign page executes nothing, on another port of this machine either", async () => {
     for (const host of ["127.0.0.1", "localhost", "foreign.example"]) {
-      const got = await tryAll(stranger[1].replace("127.0.0.1", host), hub.httpUrl!);
+      const statuses: number[] = [];
+      const got = await tryAll(stranger[1].replace("127.0.0.1", host), hub.httpUrl!, statuses);
       assert.deepEqual(executed, [], host);
+      assert.deepEqual([...new Set(statuses)], [403], host);
+      assert.ok(refused.length >= Object.keys(TRIES).length, `${refused.length} refusals`);
+      assert.deepEqual([...new Set(refused.map(({ reason }) => reason))], ["FOREIGN_ORIGIN"]);
       assert.equal(got.session, "error");
       assert.equal(got.poll, "failed");
       assert.equal(hub.stats().sessions, 0);
@@ -149,14 +179,50 @@ describe("in Chromium", { timeout: 60_000 }, () => {
     const response = await page.goto(`${evil}/service/work/jobs?wait=0`);
     assert.equal(response?.status(), 403);
     await page.evaluate(`document.write(${JSON.stringify(PAGE)})`);
+    const statuses = new Set<number>();
+    page.on("response", (answer) => void statuses.add(answer.status()));
     executed.length = 0;
+    refused.length = 0;
     for (const [name, run] of Object.entries(TRIES)) {
       const got = await tried(page, run, evil);
       if (name === "poll")
         assert.match(String(got), /FOREIGN_HOST/, "the page may read its own host's answers");
     }
     assert.deepEqual(executed, []);
+    assert.deepEqual([...statuses], [403]);
+    assert.ok(refused.length >= Object.keys(TRIES).length, `${refused.length} refusals`);
+    assert.deepEqual([...new Set(refused.map(({ reason }) => reason))], ["FOREIGN_HOST"]);
     await page.close();
+  });
+
+  test("with access, a page that is listed needs a token, and a token does not help another", async () => {
+    executed.length = 0;
+    const ask = async (origin: string, key?: string): Promise<unknown> => {
+      const page = await browser.newPage();
+      await page.goto(origin);
+      const got = await page.evaluate(
+        ([url, token]) =>
+          fetch(url!, {
+            method: "POST",
+            body: "{}",
+            headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+          }).then(
+            async (response) =>
+              response.ok
+                ? response.text()
+                : `${response.status} ${response.headers.get("www-authenticate")}`,
+            () => "failed",
+          ),
+        [`${guarded.httpUrl}/spy/token`, key],
+      );
+      await page.close();
+      return got;
+    };
+    assert.equal(await ask(listed[1], KEY), "done");
+    assert.deepEqual(executed.splice(0), ["spy.token"]);
+    assert.equal(await ask(listed[1]), "401 Bearer");
+    assert.equal(await ask(stranger[1], KEY), "failed");
+    assert.deepEqual(executed, []);
   });
 
   test("a page that is listed can do all of it", async () => {
