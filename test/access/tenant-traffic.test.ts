@@ -171,7 +171,7 @@ test("answers come to the tenant that has asked, in whatever order all of them a
       await Promise.all(asked);
       for (const { tenant, heard } of spies)
         assert.deepEqual(
-          heard.sort(),
+          heard.toSorted(),
           [0, 1, 2, 3].map((round) => `${tenant} ${round}`),
         );
       await Promise.all(spies.map(({ peer }) => peer.close()));
