@@ -8,7 +8,11 @@ export type { GrpcOptions } from "./gateway/grpc/options.ts";
 export type { GrpcStats } from "./gateway/grpc/stats.ts";
 export type { HandlerOptions, HttpHandler } from "./gateway/http/embedded.ts";
 export type { JobServiceOptions, JobsOptions } from "./gateway/jobs/options.ts";
-export type { Access, Credentials, Principal, Verb } from "./access/access.ts";
+export type { Access, Credentials, Principal, PrincipalLimits, Verb } from "./access/access.ts";
+export type { AccessOptions, CertificateRule, KeyOptions, UnixRule } from "./access/access-options.ts";
+export type { Grants } from "./access/grants.ts";
+export type { JwtOptions } from "./access/jwt/options.ts";
+export type { Role } from "./access/rights.ts";
 export type { PeerCertificate, UnixPeer } from "./message/peer-identity.ts";
 export type { Identity, Origin } from "./message/origin.ts";
 export type {

@@ -59,7 +59,10 @@ export interface Credentials {
   readonly gateway: string;
   /** Where it came from, such as `tcp://10.0.0.7:51324` or an address alone. For logs, and for rules about networks. */
   readonly remote: string;
-  /** The bearer token: of HELLO, of `Authorization` in an HTTP request, or of a gRPC call's metadata. */
+  /**
+   * The bearer token: of HELLO, of `Authorization` in an HTTP request, or of a gRPC call's metadata. Empty where something else
+   * stands in its place.
+   */
   readonly token?: string | undefined;
   /** The verified client certificate. */
   readonly certificate?: PeerCertificate | undefined;

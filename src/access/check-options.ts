@@ -26,6 +26,9 @@ const OF_KEY: Names<KeyOptions> = { name: true, sha256: true, created: true, exp
 const OF_CERTIFICATE: Names<CertificateRule> = { san: true, subject: true, name: true, ...IDENTITY };
 const OF_UNIX: Names<UnixRule> = { uid: true, gid: true, name: true, ...IDENTITY };
 
+/** What comes out where a key was to be read and was not there. */
+const DIGEST_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 /** A day, or a time with its zone. */
 export const DATE: RegExp = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
 export const DATE_FORM: string = "a date such as 2027-01-31 or 2027-01-31T12:00:00Z";
@@ -55,6 +58,7 @@ export function problemOfKey(key: KeyOptions): string | undefined {
   if (typeof name !== "string" || !isName(name)) return NAME_FORM;
   if (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/i.test(sha256))
     return ".sha256 must be the SHA-256 of the key: 64 hexadecimal digits. Never write the key itself here";
+  if (isOfNothing(sha256)) return `.sha256 ${OF_NOTHING}`;
   if (expires !== undefined && (typeof expires !== "string" || !isDate(expires)))
     return `.expires must be ${DATE_FORM}`;
   return problemOfMembers(key, OF_KEY) ?? problemOfIdentity(key);
@@ -77,6 +81,12 @@ export function problemOfNames({ san, subject }: CertificateRule): string | unde
   } catch (error) {
     return `${name} ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+export const OF_NOTHING: string = "is that of an empty key";
+
+export function isOfNothing(sha256: string): boolean {
+  return sha256.toLowerCase() === DIGEST_OF_NOTHING;
 }
 
 /** The first key whose digest another before it has, so that only one of them would count. */

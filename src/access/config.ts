@@ -20,7 +20,16 @@ import {
 import type { Section } from "../schema/section.ts";
 import type { PrincipalLimits } from "./access.ts";
 import type { AccessOptions, CertificateRule, Identity, KeyOptions, UnixRule } from "./access-options.ts";
-import { DATE, DATE_FORM, REPEATED, isDate, problemOfNames, repeatedKey } from "./check-options.ts";
+import {
+  DATE,
+  DATE_FORM,
+  REPEATED,
+  isDate,
+  problemOfNames,
+  repeatedKey,
+  OF_NOTHING,
+  isOfNothing,
+} from "./check-options.ts";
 import type { Grants } from "./grants.ts";
 import { problemOfJwt } from "./jwt/check-options.ts";
 import { ALGORITHMS, SECRET_ALGORITHMS, type JwtClaims, type JwtOptions } from "./jwt/options.ts";
@@ -74,6 +83,8 @@ export function keyList(): Field<readonly KeyOptions[]> {
   const keys = hinted(list(hinted(key(), { isSecret: true })), { isSecret: true });
   return checked<readonly KeyOptions[]>(keys, (all, findings, isSound) => {
     if (!all.every((_, index) => isSound(index))) return;
+    for (const [place, { sha256 }] of all.entries())
+      if (isOfNothing(sha256)) findings.add(`sha256 ${OF_NOTHING}`, [place, "sha256"]);
     const index = repeatedKey(all);
     if (index !== undefined) findings.add(`sha256 ${REPEATED}`, [index, "sha256"]);
   });

@@ -85,6 +85,7 @@ export class ConfiguredAccess implements Access {
   authenticate(credentials: Credentials): Principal | Promise<Principal> {
     const { token } = credentials;
     if (token !== undefined) {
+      if (token === "") return known(undefined); // there was something in the place of a token
       if (this.#verifier !== undefined && JWT.test(token)) return this.#verifier.verify(token);
       return known(this.#keys.find(token) ?? this.#fileKeys.find(token));
     }

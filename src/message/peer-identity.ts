@@ -35,9 +35,16 @@ export interface PeerIdentity {
   readonly unix?: UnixPeer | undefined;
 }
 
-const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
+const BEARER = /^bearer(?: +(.*))?$/i;
+const TOKEN = /^[A-Za-z0-9._~+/-]+=* *$/;
 
-/** The token of an `Authorization` header (RFC 6750); undefined for any other value. */
+/**
+ * The token of an `Authorization` header (RFC 6750). Empty, which is no token that anybody has, for one that is malformed: who shows
+ * one has credentials, and they are not good. Undefined for any other scheme.
+ */
 export function bearerToken(authorization: string | undefined): string | undefined {
-  return authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
+  const match = authorization === undefined ? null : BEARER.exec(authorization);
+  if (match === null) return undefined;
+  const [, token = ""] = match;
+  return TOKEN.test(token) ? token.trimEnd() : "";
 }

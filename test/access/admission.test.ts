@@ -147,16 +147,9 @@ describe("admission", () => {
   test("a bearer token is read from the header by RFC 6750, and from nothing else", () => {
     assert.equal(bearerToken("Bearer abc.DEF-1_2~3+/=="), "abc.DEF-1_2~3+/==");
     assert.equal(bearerToken("bearer  x "), "x");
-    for (const other of [
-      undefined,
-      "",
-      "Bearer",
-      "Bearer ",
-      "Bearer a b",
-      "Basic YTpi",
-      "Bearerx",
-      "Bearer ä",
-    ])
+    for (const other of [undefined, "", "Basic YTpi", "Bearerx", " Bearer x"])
       assert.equal(bearerToken(other), undefined, other);
+    for (const malformed of ["Bearer", "Bearer ", "Bearer a b", "bearer =", "Bearer ä", "Bearer  x,y"])
+      assert.equal(bearerToken(malformed), "", malformed);
   });
 });

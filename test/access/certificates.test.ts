@@ -246,7 +246,12 @@ test("an HTTP request is whose certificate comes with it", async (context) => {
   assert.equal(await statusOf(clientOf("hostile")), 401);
   assert.equal(await statusOf(clientOf("strange-client")), 401);
   assert.equal(await statusOf(clientOf("worker"), "guess"), 401);
-  assert.equal(await statusOf(clientOf("worker"), "a"), 401);
+  assert.equal(
+    await statusOf(clientOf("worker"), "two words"),
+    401,
+    "what is no token is no token that is good",
+  );
+  assert.equal(await statusOf(clientOf("worker"), ""), 401);
 });
 
 test("a gRPC call is whose certificate comes with it", async (context) => {

@@ -106,6 +106,7 @@ test("no option is passed over, and limits are numbers", async () => {
       ".keys[1].sha256 is the digest of another",
       { keys: [base, { ...base, sha256: base.sha256.toUpperCase() }] },
     ],
+    [".keys[0].sha256 is that of an empty key", { keys: [{ ...base, sha256: sha256("") }] }],
     [".keys[0].expires", { keys: [{ ...base, expires: "2027" }] }],
     [".keys[0].expires", { keys: [{ ...base, expires: "2027-01-31T12:00:00" }] }],
     [".keys[0].limits.burst", { keys: [{ ...base, limits: { burst: -1 } }] }],

@@ -80,6 +80,12 @@ for (const [name, source, place, text] of [
   ["a key in place of a map", `keys: [${SECRET}]`, "2:10", /must be a map/],
   ["a key in place of a list", `keys: ${SECRET}`, "2:9", /must be a list/],
   [
+    "the digest of nothing",
+    "keys: [{ name: a, role: client, sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 }]",
+    "2:45",
+    /empty key/,
+  ],
+  [
     "a digest twice",
     `keys: [{ name: a, role: client, sha256: ${SHA256} }, { name: b, role: admin, sha256: ${SHA256.toUpperCase()} }]`,
     "2:150",
@@ -126,10 +132,7 @@ test("variables say it, too", async () => {
     jwt: { jwks: "https://id.example/jwks.json", issuer: "https://id.example", audience: "lintel" },
     limits: { client: { requestsPerSecond: 100 } },
   });
-  for (const wrong of [
-    { LINTEL_ACCESS_KEYS: SECRET },
-    { LINTEL_ACCESS_KEYS: `[{ sha256: ${SECRET} }]` },
-  ])
+  for (const wrong of [{ LINTEL_ACCESS_KEYS: SECRET }, { LINTEL_ACCESS_KEYS: `[{ sha256: ${SECRET} }]` }])
     await assert.rejects(parseConfig("", "lintel.yaml", { environment: wrong }), (error: LintelError) => {
       assert.match(error.message, /^LINTEL_ACCESS_KEYS: /);
       assert.ok(!JSON.stringify([error.message, error.details]).includes(SECRET), error.message);
