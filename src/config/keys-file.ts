@@ -1,6 +1,7 @@
 /** The file that `access.keysFile` names: read, checked as a configuration is, and read again when it changes. */
 import { readFileSync, statSync, watch, type FSWatcher } from "node:fs";
 import { basename, dirname } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { keyList } from "../access/config.ts";
 import type { KeyOptions } from "../access/access-options.ts";
 import { LintelError } from "../message/failure.ts";
@@ -10,8 +11,12 @@ import { IssueReporter } from "./issues.ts";
 import { ReadySection } from "./sections.ts";
 import { ValueReader } from "./values.ts";
 
-/** How long a change is looked for where the system tells of none, such as on a network's file system. Milliseconds. */
-const POLL_MS = 1_000;
+/** How often a change is looked for where the system tells of none: in the folder of a link's target, on a network. Milliseconds. */
+const POLL_MS = 50;
+/** A file is read when it has not changed for so long, because a program may still write it. Milliseconds. */
+const SETTLE_MS = 10;
+/** It is read after so long even when it still changes. Milliseconds. */
+const SETTLE_MOST_MS = 40;
 /** 100,000 keys and what they may do. */
 const MAX_VALUES = 2_000_000;
 
@@ -56,7 +61,8 @@ export interface WatchOptions {
 
 /**
  * Reads a file of keys again whenever it changes: written in place, replaced, or reached by another link. A file that is not
- * there has no keys; one that is removed later takes its keys with it.
+ * there has no keys; one that is removed later takes its keys with it. One that is emptied does not: a shell empties a file before
+ * the program that writes it has begun.
  */
 export class KeysFileWatch {
   readonly #path: string;
@@ -65,7 +71,9 @@ export class KeysFileWatch {
   #timer: NodeJS.Timeout | undefined;
   #seen: string | undefined;
   #text: string | undefined;
-  #reading: Promise<void> = Promise.resolve();
+  /** Keys that are good now. */
+  #count = 0;
+  #isSettling = false;
   #isClosed = false;
 
   private constructor(path: string, options: WatchOptions) {
@@ -104,20 +112,36 @@ export class KeysFileWatch {
   }
 
   #look(): void {
-    if (this.#isClosed || markOf(this.#path) === this.#seen) return;
-    this.#reading = this.#reading.then(() =>
-      this.#isClosed ? undefined : this.#read().catch((error: unknown) => this.#options.onError(error)),
-    );
+    if (this.#isClosed || this.#isSettling || markOf(this.#path) === this.#seen) return;
+    this.#isSettling = true;
+    void this.#settle()
+      .then(() => (this.#isClosed ? undefined : this.#read()))
+      .catch((error: unknown) => this.#options.onError(error))
+      .finally(() => (this.#isSettling = false));
+  }
+
+  /** Resolves when the file is no longer written. */
+  async #settle(): Promise<void> {
+    const end = performance.now() + SETTLE_MOST_MS;
+    let mark: string;
+    do {
+      mark = markOf(this.#path);
+      await pause(SETTLE_MS, undefined, { ref: false });
+    } while (markOf(this.#path) !== mark && performance.now() < end);
   }
 
   async #read(): Promise<void> {
     this.#seen = markOf(this.#path);
     const text = readIfThere(this.#path);
     if (text === this.#text) return;
-    if (text === undefined && this.#text === undefined) return;
     this.#text = text;
     const keys = text === undefined ? [] : await parseKeysFile(text, this.#path);
     if (this.#isClosed) return;
+    if (text?.trim() === "" && this.#count > 0)
+      throw new Error(
+        `${basename(this.#path)} is empty; its last keys stay good; \`keys: []\` takes them back`,
+      );
+    this.#count = keys.length;
     this.#options.onKeys(keys);
     if (text === undefined)
       this.#options.onError(
@@ -128,10 +152,13 @@ export class KeysFileWatch {
 
 /** Differs when the file does, as far as that can be seen without reading it. */
 function markOf(path: string): string {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stats === undefined
-    ? ""
-    : `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`;
+  try {
+    const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+    if (stats === undefined) return "";
+    return `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`;
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code); // reading it says what is wrong
+  }
 }
 
 function readIfThere(path: string): string | undefined {

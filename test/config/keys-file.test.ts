@@ -95,6 +95,47 @@ test("follows links as Kubernetes swaps them", async (context) => {
   await until(() => file.names() === "two", "the other link");
 });
 
+test("notices a change of what a link to another folder leads to", async (context) => {
+  const [here, there] = [folder(context), folder(context)];
+  writeFileSync(join(there, "real.yaml"), fileOf("a"));
+  symlinkSync(join(there, "real.yaml"), join(here, "keys.yaml"));
+  const file = await watched(context, join(here, "keys.yaml"));
+  writeFileSync(join(there, "real.yaml"), fileOf("b"));
+  await until(() => file.names() === "b", "the change");
+});
+
+test("never takes a file that is still written for one with fewer keys", async (context) => {
+  const path = join(folder(context), "keys.yaml");
+  writeFileSync(path, fileOf("a", "b"));
+  const seen: string[] = [];
+  const errors: unknown[] = [];
+  const file = await KeysFileWatch.open(path, {
+    onKeys: (keys) => void seen.push(keys.map(({ name }) => name).join(" ")),
+    onError: (error) => void errors.push(error),
+  });
+  context.after(() => file.close());
+  writeFileSync(path, "");
+  await until(() => errors.length === 1, "what is said of an empty file");
+  assert.match(String(errors[0]), /is empty; its last keys stay good/);
+  writeFileSync(path, fileOf("a", "b", "c"));
+  await until(() => seen.at(-1) === "a b c", "the whole file");
+  assert.deepEqual(seen, ["a b", "a b c"]);
+  writeFileSync(path, "keys: []\n");
+  await until(() => seen.at(-1) === "", "that there are none");
+});
+
+test("a file that cannot be looked at is reported once, and its keys stay", async (context) => {
+  const path = join(folder(context), "keys.yaml");
+  writeFileSync(path, fileOf("a"));
+  const file = await watched(context, path);
+  rmSync(path);
+  symlinkSync("keys.yaml", path); // a link to itself
+  await until(() => file.errors.some((error) => String(error).includes("ELOOP")), "the error");
+  rmSync(path);
+  writeFileSync(path, fileOf("b"));
+  await until(() => file.names() === "b", "that it is there again");
+});
+
 test("a file that is not there yet has no keys, and one that is wrong stops the start", async (context) => {
   const path = join(folder(context), "keys.yaml");
   const file = await watched(context, path);
