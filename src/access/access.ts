@@ -77,8 +77,9 @@ export interface Credentials {
  */
 export interface Access {
   /**
-   * Returns the principal, or throws or rejects: the other end gets `UNAUTHENTICATED`, or, from a `LintelError` that is
-   * thrown, what that says. An error of another kind is also reported to `onError`.
+   * Returns the principal, or throws or rejects with a `LintelError`, such as `new LintelError("unauthenticated", ...)`, which
+   * the other end gets. An error of another kind is the access's own failure: the other end gets `ACCESS_UNAVAILABLE`, which may
+   * be retried, and `onError` is called. What is no principal is `UNAUTHENTICATED`, and `onError` is called.
    */
   authenticate(credentials: Credentials): Principal | Promise<Principal>;
   /**

@@ -362,13 +362,18 @@ class CheckedAdmission implements HubAdmission {
     const wrong = new TypeError(
       "authenticate() must return a principal: { id, tenant, role }, and expiresAt, if any, in milliseconds",
     );
-    throw this.#refusal(wrong, credentials);
+    throw this.#refusal(wrong, credentials, "UNAUTHENTICATED"); // most often the access has found nobody
   }
 
-  #refusal(error: unknown, { gateway, remote }: Credentials): LintelError {
+  /** What was thrown by mistake says nothing of the credentials: the access is at fault, and they may be tried again. */
+  #refusal(
+    error: unknown,
+    { gateway, remote }: Credentials,
+    reason: "UNAUTHENTICATED" | "ACCESS_UNAVAILABLE" = "ACCESS_UNAVAILABLE",
+  ): LintelError {
     if (error instanceof LintelError) return error;
     this.#options.onError(error, `access.authenticate, for ${gateway} from ${remote},`);
-    return LintelError.from(failure("UNAUTHENTICATED"));
+    return LintelError.of(reason);
   }
 }
 

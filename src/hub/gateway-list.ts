@@ -1,6 +1,7 @@
 /** The gateways of a hub, in the order in which they were opened. `gateway/gateway.ts` says what happens when. */
 import type { Counters, Gateway, GatewayContext, GatewayEntry } from "../gateway/gateway.ts";
-import type { Failure } from "../message/failure.ts";
+import { LintelError, type Failure } from "../message/failure.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 
 /** A gateway of a hub, as its user sees it. */
@@ -10,12 +11,18 @@ export interface OpenGateway {
   readonly urls: readonly string[];
 }
 
+/** A gateway has so long to close. Milliseconds. */
+const CLOSE_MS = 10_000;
+const STILL_OPEN = `it has not closed within ${CLOSE_MS / 1_000} s, and is waited for no longer`;
+
 export class GatewayList {
   readonly #open = new Map<string, Gateway>();
   readonly #onError: (error: unknown, where: string) => void;
+  readonly #clock: Clock;
 
   /** `onError` hears of gateways that fail to end, which keeps no other from ending. */
-  constructor(onError: (error: unknown, where: string) => void) {
+  constructor(clock: Clock, onError: (error: unknown, where: string) => void) {
+    this.#clock = clock;
     this.#onError = onError;
   }
 
@@ -37,9 +44,16 @@ export class GatewayList {
     return this.#open.get(name);
   }
 
-  /** By their names. */
+  /** By their names, without those that fail to say. */
   stats(): Record<string, Counters> {
-    return Object.fromEntries([...this.#open].map(([name, gateway]) => [name, gateway.stats()]));
+    const stats: Record<string, Counters> = {};
+    for (const [name, gateway] of this.#open)
+      try {
+        stats[name] = gateway.stats();
+      } catch (error) {
+        this.#onError(error, `stats() of the gateway "${name}"`);
+      }
+    return stats;
   }
 
   /** Other certificates for a URL. False when it is none of theirs or has none. */
@@ -66,7 +80,17 @@ export class GatewayList {
     const closed = [...this.#open].filter(
       ([, { closesAfterEngine = false }]) => closesAfterEngine === isAfter,
     );
-    return this.#each("close", closed, (gateway) => gateway.close());
+    return this.#each("close", closed, (gateway) => this.#closed(gateway));
+  }
+
+  /** A hub does not wait for ever for a gateway that is somebody else's code. */
+  async #closed(gateway: Gateway): Promise<void> {
+    const clock = this.#clock;
+    let timer: unknown;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = clock.after(CLOSE_MS, () => reject(LintelError.of("DEADLINE", STILL_OPEN)));
+    });
+    await Promise.race([gateway.close(), late]).finally(() => clock.clear(timer));
   }
 
   trim(): void {

@@ -127,8 +127,8 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
     onError,
     openStreams,
   });
-  const gateways = new GatewayList(onError);
   const { engine } = tenants.main;
+  const gateways = new GatewayList(engine.clock, onError);
   const admission = createAdmission(tenants, { access, limits, observer, onError });
   const closeAccess = async (): Promise<void> => {
     admission.close();

@@ -3,7 +3,10 @@ import type { Failure } from "../message/failure.ts";
 import type { Observer } from "./observer.ts";
 
 export interface Callbacks {
-  /** Called when a session of the native protocol has begun or is over; for logs. */
+  /**
+   * Called when a session of the native protocol has begun or is over; for logs. It begins with its connection, before its
+   * peer is let in.
+   */
   readonly onSession?: (event: "opened" | "closed", remote: string, why?: Failure) => void;
   /**
    * Called when a session serves a pattern, and when it does so no longer; `remote` is the session's, which for a unix

@@ -50,6 +50,7 @@ export interface SettledRequest extends Origin {
   readonly workerMs: number;
 }
 
+/** A session begins with its connection: who is at the other end is known only when it is closed. */
 export interface SessionEvent extends Origin {
   readonly event: "opened" | "closed";
   /** Why it was closed; undefined when it has begun. */

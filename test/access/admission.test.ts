@@ -87,8 +87,8 @@ describe("admission", () => {
       }
     }
     assert.deepEqual(outcomes, [
-      "UNAUTHENTICATED",
-      "UNAUTHENTICATED",
+      "ACCESS_UNAVAILABLE",
+      "ACCESS_UNAVAILABLE",
       "UNAUTHENTICATED",
       "UNAVAILABLE",
       "ACCESS_UNAVAILABLE",
