@@ -100,10 +100,12 @@ function textBanner(hub: Hub, config: FileConfig, file: string | undefined): str
   rows.push(...urlRows(hub, workers), accessRow(config));
   const [url] = workers;
   if (url !== undefined) {
-    const flag = url === DEFAULT_URL ? "" : ` --hub ${url}`;
+    const isOpen = config.access === undefined;
+    const flag = `${url === DEFAULT_URL ? "" : ` --hub ${url}`}${isOpen ? "" : " --key-file FILE"}`;
+    const header = isOpen ? "" : ' -H "Authorization: Bearer $KEY"';
     rows.push("try", `  lintel work greet${flag} -- cat`);
     if (httpUrl === undefined) rows.push(`  lintel request greet${flag} '{"name":"Ada"}'`);
-    else rows.push(`  curl -d '{"name":"Ada"}' ${httpUrl}/greet`);
+    else rows.push(`  curl${header} -d '{"name":"Ada"}' ${httpUrl}/greet`);
   }
   return `${rows.join("\n")}\n`;
 }
