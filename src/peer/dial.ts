@@ -1,7 +1,7 @@
 import { urlText } from "../message/url-text.ts";
 import { codecsOf } from "../codec/codecs.ts";
 import { RemoteEngine, type RemoteEngineOptions } from "../engine/remote/remote-engine.ts";
-import { LintelError } from "../message/failure.ts";
+import { LintelError, failure } from "../message/failure.ts";
 import { OpenStreams } from "../stream/open-streams.ts";
 import type { SideChannels } from "../session/side-channels/side-channels.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -49,9 +49,10 @@ export async function dialPeer(
   });
   await Promise.race([engine.connected(), timeout]).finally(() => clearTimeout(timer));
   if (engine.state !== "connected") {
-    const why = engine.lastFailure?.message ?? `no connection to ${urlText(url)}`;
+    const last = engine.lastFailure ?? failure("NOT_CONNECTED", `no connection to ${urlText(url)}`);
     await engine.close();
-    throw LintelError.of("NOT_CONNECTED", `${why} (tried for ${timeoutMs} ms)`);
+    const why = last.code === "resource_exhausted" ? last : failure("NOT_CONNECTED"); // what the hub has no room for
+    throw LintelError.from({ ...why, message: `${last.message} (tried for ${timeoutMs} ms)` });
   }
   return new EnginePeer(engine, {
     codecs,
