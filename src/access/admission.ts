@@ -57,6 +57,8 @@ export interface Admitted {
    * counts connections, and subscriptions that it makes elsewhere.
    */
   readonly quota: Quota | undefined;
+  /** Passes on why the quota does not allow something, and tells an observer of it. */
+  told(why: Failure | undefined, verb?: Verb, subject?: string): Failure | undefined;
 }
 
 /** The one place where gateways get principals from. */
@@ -121,6 +123,7 @@ export function openAdmission(engine: Engine): HubAdmission {
     watch: () => ignore,
     ended: undefined,
     quota: undefined,
+    told: (why) => why,
   };
   const admit = (): Admitted => everyone;
   const stats: AccessStats = { failedAttempts: 0, slowedAttempts: 0, overLimit: 0 };
@@ -211,11 +214,8 @@ class CheckedAdmission implements HubAdmission {
     }
   }
 
-  /** Credentials that were not looked at are counted only: there may be very many. */
   #notLetIn(error: unknown, { gateway, remote }: Credentials): never {
-    const why = refusalOf(error);
-    if (why.reason !== "TOO_MANY_ATTEMPTS")
-      tellRefused(this.#observer, { gateway, remote, principal: undefined }, why);
+    tellRefused(this.#observer, { gateway, remote, principal: undefined }, refusalOf(error));
     throw error;
   }
 
@@ -292,9 +292,13 @@ class CheckedAdmission implements HubAdmission {
     return {
       principal,
       quota,
-      engine: quota === undefined ? guarded : new LimitedEngine(guarded, quota, waiting),
+      engine: quota === undefined ? guarded : new LimitedEngine(guarded, quota, waiting, audited),
       tenantEngine: engine,
       check: (verb, subject) => asked.check(verb, subject),
+      told: (why, verb, subject) => {
+        if (why !== undefined) audited?.refused(verb, subject, why);
+        return why;
+      },
       expects: (verb, subject) => decisions.check(verb, subject),
       hold: (verb, subject, onLost) => asked.hold(verb, subject, onLost),
       enable: (verb, pattern, options = {}) => {

@@ -62,7 +62,7 @@ export class AuditedDecisions implements DecisionsOf {
     return this.#decisions.watch(listener);
   }
 
-  refused(verb: string, subject: string, why: Failure): void {
+  refused(verb: string | undefined, subject: string | undefined, why: Failure): void {
     tellRefused(this.#observer, this.#origin, why, verb, subject);
   }
 

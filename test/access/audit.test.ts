@@ -159,6 +159,42 @@ test("web pages, names, streams, jobs, enablements and administration are told o
   ]);
 });
 
+test("what a quota does not allow, and guesses that are slowed down, are told of", async (context) => {
+  const refused: string[] = [];
+  const limits = { requestsPerSecond: 0, connections: 1, subscriptions: 0 };
+  const hub = await createHub({
+    http: { listen: 0 },
+    listen: ["tcp://127.0.0.1:0"],
+    access: { keys: [{ name: "slow", role: "service", sha256: sha256Of("slow"), limits }] },
+    observer: { refused: (event) => void refused.push(said(event)) },
+  });
+  context.after(() => hub.close());
+  const take = (): string[] => refused.splice(0);
+  const [url] = hub.urls;
+  const peer = await connect(url!, { token: "slow" });
+  context.after(() => peer.close());
+  await assert.rejects(connect(url!, { token: "slow", timeoutMs: 100 })); // it tries again until then
+  assert.deepEqual([...new Set(take())], ["native 127.0.0.1 slow - - QUOTA_EXCEEDED"]);
+  await assert.rejects(peer.request("a"), { reason: "RATE_LIMITED" });
+  await assert.rejects(
+    peer.subscribe("b", () => undefined),
+    { reason: "QUOTA_EXCEEDED" },
+  );
+  const authorization = "Bearer slow";
+  assert.equal((await fetch(`${hub.httpUrl!}/c`, { headers: { authorization } })).status, 429);
+  assert.deepEqual(take(), [
+    "native 127.0.0.1 slow request a RATE_LIMITED",
+    "native 127.0.0.1 slow subscribe b QUOTA_EXCEEDED",
+    "http 127.0.0.1 slow request c RATE_LIMITED",
+  ]);
+  for (let guess = 0; guess < 20; guess++)
+    await fetch(`${hub.httpUrl!}/a`, { headers: { authorization: `Bearer ${guess}` } });
+  const guesses = take();
+  assert.equal(guesses.length, 20);
+  assert.equal(guesses[0], "http 127.0.0.1 - - - UNAUTHENTICATED");
+  assert.equal(guesses.at(-1), "http 127.0.0.1 - - - TOO_MANY_ATTEMPTS");
+});
+
 test("who may administer is told of, each time", async () => {
   const told: unknown[] = [];
   const clock = new FakeClock();

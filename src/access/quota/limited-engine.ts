@@ -15,6 +15,8 @@ import { LintelError, type Failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import { IN_PROCESS, type Origin } from "../../message/origin.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import type { Verb } from "../access.ts";
+import type { AuditedDecisions } from "../audited-decisions.ts";
 import type { GuardedEngine } from "../guarded-engine.ts";
 import type { WaitingRequests } from "../waiting-requests.ts";
 import type { Quota } from "./quota.ts";
@@ -39,16 +41,24 @@ export class LimitedEngine implements Engine, Sink {
   readonly #quota: Quota;
   /** Tells observers what is refused. */
   readonly #waiting: WaitingRequests;
+  readonly #audited: Pick<AuditedDecisions, "refused"> | undefined;
   /** Requests without an outcome; at most as many as the engine behind it takes. */
   readonly #inFlight = new Map<number, InFlight>();
   #last = 0;
 
-  constructor(engine: GuardedEngine, quota: Quota, waiting: WaitingRequests) {
+  /** `audited` tells of what the quota does not allow. */
+  constructor(
+    engine: GuardedEngine,
+    quota: Quota,
+    waiting: WaitingRequests,
+    audited?: Pick<AuditedDecisions, "refused">,
+  ) {
     this.supports = engine.supports;
     this.clock = engine.clock;
     this.#engine = engine;
     this.#quota = quota;
     this.#waiting = waiting;
+    this.#audited = audited;
   }
 
   route(subject: string): Route {
@@ -57,13 +67,16 @@ export class LimitedEngine implements Engine, Sink {
 
   publish(route: Route, publication: Message): Promise<void> | undefined {
     const why = this.#quota.takePublication(sizeOf(publication));
-    if (why !== undefined) throw LintelError.from(why);
+    if (why !== undefined) throw this.#refusal("publish", route.subject, why);
     return this.#engine.publish(route, publication);
   }
 
   request(route: Route, request: Message, timeoutMs: number, sink: Sink, tag: number, now?: number): number {
     const why = this.#quota.takeRequest(sizeOf(request));
-    if (why !== undefined) return this.#waiting.refuse(route, request, timeoutMs, sink, tag, why);
+    if (why !== undefined) {
+      this.#audited?.refused("request", route.subject, why);
+      return this.#waiting.refuse(route, request, timeoutMs, sink, tag, why);
+    }
     const number = this.#nextHandle();
     const row: InFlight = { sink, tag, handle: 0 };
     this.#inFlight.set(number, row);
@@ -85,7 +98,7 @@ export class LimitedEngine implements Engine, Sink {
 
   subscribe(pattern: string, subscriber: Subscriber, options: SubscribeOptions = {}): Subscription {
     const why = this.#quota.takeSubscription();
-    if (why !== undefined) throw LintelError.from(why);
+    if (why !== undefined) throw this.#refusal("subscribe", pattern, why);
     let isOver = false;
     const over = (): void => {
       if (!isOver) this.#quota.giveSubscription();
@@ -146,6 +159,11 @@ export class LimitedEngine implements Engine, Sink {
   originOf(number: number): Origin {
     const row = this.#inFlight.get(number);
     return row?.sink.originOf?.(row.tag) ?? IN_PROCESS;
+  }
+
+  #refusal(verb: Verb, subject: string, why: Failure): LintelError {
+    this.#audited?.refused(verb, subject, why);
+    return LintelError.from(why);
   }
 
   #take(number: number): InFlight | undefined {

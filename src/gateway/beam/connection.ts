@@ -66,7 +66,7 @@ export class BeamConnection implements MessageSocketEvents {
     if (this.#isClosed) return undefined; // it had to give way meanwhile
     this.#link.open(this);
     if ("code" in admitted) return this.#refuse(admitted);
-    const full = admitted.quota?.takeConnection();
+    const full = admitted.told(admitted.quota?.takeConnection());
     if (full !== undefined) return this.#refuse(full);
     this.#quota = admitted.quota;
     this.#attachments.admit(admitted);

@@ -232,7 +232,7 @@ export class GrpcGateway implements Gateway, GrpcContext {
   /** Why a call cannot begin. Else it is one of the connections of its principal. */
   #objection(admitted: Admitted | Failure): Failure | undefined {
     if ("code" in admitted) return admitted;
-    return this.#refusal ?? admitted.quota?.takeConnection();
+    return this.#refusal ?? admitted.told(admitted.quota?.takeConnection());
   }
 
   #counted(admitted: Admitted, caller: string, over: () => void, begin: Begin): void {

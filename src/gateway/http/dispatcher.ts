@@ -281,7 +281,7 @@ export class Dispatcher implements Sink {
     if (target === undefined || "code" in target)
       return this.#early(exchange, target ?? failure("METHOD_NOT_ALLOWED"));
     exchange.target = target;
-    const slowed = admission.quota?.objection(); // before its body is read
+    const slowed = admission.told(admission.quota?.objection(), "request", target.route.subject); // before its body is read
     if (slowed !== undefined) return this.#early(exchange, slowed);
 
     const streams = bodyLength > target.wholeUpTo || (bodyLength < 0 && target.wholeUpTo < bodyLimit);

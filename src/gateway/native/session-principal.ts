@@ -71,6 +71,11 @@ export class SessionPrincipal {
     return this.#admitted.quota;
   }
 
+  /** One more subscription of its quota; why there cannot be one. */
+  takeSubscription(pattern: string): Failure | undefined {
+    return this.#admitted.told(this.quota?.takeSubscription(), "subscribe", pattern);
+  }
+
   /** Subscribes where subscriptions are shared, if it may; `isWanted` is asked when that was not known at once. */
   subscribe(pattern: string, isWanted: () => boolean, subscribe: () => Promise<void>): Promise<void> {
     const check = (): ReturnType<Admitted["check"]> => this.#admitted.check("subscribe", pattern);
@@ -104,7 +109,7 @@ export class SessionPrincipal {
   #become(admitted: Admitted | Failure): Failure | undefined {
     if ("code" in admitted) return admitted;
     if (!this.#isOver && admitted.quota !== undefined) {
-      const why = admitted.quota.takeConnection();
+      const why = admitted.told(admitted.quota.takeConnection());
       if (why !== undefined) return why;
       this.#isCounted = true;
     }

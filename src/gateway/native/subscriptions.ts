@@ -38,7 +38,7 @@ export class SessionSubscriptions {
   ): Promise<void> {
     const listener: SessionListener = { target, overflow, ended };
     const { quota } = this.#principal;
-    const why = quota?.takeSubscription();
+    const why = this.#principal.takeSubscription(pattern);
     const isCounted = quota !== undefined && why === undefined;
     const subscribed: Subscribed = { pattern, listener, release: undefined, isCounted };
     this.#subscribed.set(registration, subscribed);

@@ -133,7 +133,8 @@ export class Tunnel implements AsyncDisposable {
   /** The connection's principal is known, or why it has none. Nothing was read from it yet. */
   #decided(socket: Socket, name: string, caller: string, admitted: Admitted | Failure): void {
     const isOver = socket.destroyed;
-    const why = "code" in admitted ? admitted : isOver ? undefined : admitted.quota?.takeConnection();
+    const why =
+      "code" in admitted ? admitted : isOver ? undefined : admitted.told(admitted.quota?.takeConnection());
     if (!("code" in admitted) && !isOver && why === undefined)
       return this.#begin(socket, name, caller, admitted);
     this.#callers.give(caller, 1);
