@@ -22,6 +22,9 @@ async function openHttp() {
   if (hub.httpUrl !== undefined || ending) return;
   await hub.openHttp({ host: "127.0.0.1", port: Number(httpPort), onRequest: logRequest }).catch(giveUp);
   console.log(`[hub] listening on ${hub.httpUrl} for HTTP`);
+  console.log(
+    "[hub] every program of this machine may do everything; other machines and foreign web pages, nothing (docs/guides/access.md)",
+  );
   console.log(`
 Try it in another terminal:
 

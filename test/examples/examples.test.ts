@@ -34,6 +34,9 @@ async function greet(url: string, name: string): Promise<string> {
 test("npm start: what it says to try gives what it says", async () => {
   await using running = example("start.js", "0", "0");
   const url = await httpOf(running);
+  await running.prints(
+    /^\[hub\] every program of this machine may do everything; other machines .* nothing/m,
+  );
   assert.equal(await greet(url, "Ada"), '{"hello":"Ada"}');
   await running.prints(/^\[worker\] greeting Ada$/m);
   await running.prints(/^\[hub\] POST \/greet 200 in [\d.]+ ms$/m);
