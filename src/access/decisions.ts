@@ -131,7 +131,7 @@ export class Decisions {
     const decided = (why: Decision): void => {
       if (!isHeld) return;
       if (why === undefined) release = this.enablement.depend(verb, subject, ended);
-      else onLost(why);
+      else this.#call(onLost, why, "what depends on an enablement");
     };
     const ended = (): void => whenDecided({ decision: check(), check }, decided);
     let isHeld = true;
@@ -172,12 +172,16 @@ export class Decisions {
     const [listener] = this.#onEnded;
     if (listener === undefined) return false;
     this.#onEnded.delete(listener);
+    this.#call(listener, why, "what watches a principal");
+    return this.#onEnded.size > 0;
+  }
+
+  #call(listener: (why: Failure) => void, why: Failure, what: string): void {
     try {
       listener(why);
     } catch (error) {
-      this.#options.onError(error, "what watches a principal");
+      this.#options.onError(error, what);
     }
-    return this.#onEnded.size > 0;
   }
 
   /** A decision is good as long as it would be asked for in the same way. */

@@ -1,6 +1,8 @@
 /** What services have enabled the clients of one tenant to do. */
 import { PatternTrie } from "../collections/pattern-trie.ts";
 import type { EnabledVerb } from "../message/delivery.ts";
+import { deferToEndOfTick } from "../runtime/defer-to-end-of-tick.ts";
+import { SlicedWork } from "../runtime/sliced-work.ts";
 import type { Verb } from "./access.ts";
 
 /** A pattern that at least one service has enabled. */
@@ -16,6 +18,7 @@ interface Enabled {
 interface Dependent {
   readonly pattern: string;
   enabled: Enabled | undefined;
+  /** Must not throw. */
   readonly onLost: () => void;
 }
 
@@ -35,6 +38,7 @@ export class Enablement {
     subscribe: new EnabledPatterns(),
     request: new EnabledPatterns(),
   };
+  readonly #endings = new SlicedWork(deferToEndOfTick());
   #version = 0;
 
   /** Another number whenever something is enabled, or is so no longer. */
@@ -55,12 +59,13 @@ export class Enablement {
       const ended = patterns.remove(pattern);
       if (ended === undefined) return;
       this.#version++;
-      for (const dependent of ended.dependents) patterns.move(dependent);
+      const { dependents } = ended;
+      if (dependents.size > 0) this.#endings.run(() => patterns.moveOne(dependents));
     };
   }
 
   /**
-   * Calls back once when no enabled pattern contains this one any more. Returns a function that makes it not call, and
+   * Calls back once when no enabled pattern contains this one any more: at once, or soon after if there is much. Returns a function that makes it not call, and
    * undefined if none contains it now.
    */
   depend(verb: Verb, pattern: string, onLost: () => void): (() => void) | undefined {
@@ -111,10 +116,14 @@ class EnabledPatterns {
     return enabled;
   }
 
-  /** To another enabled pattern that contains it, or it is lost. */
-  move(dependent: Dependent): void {
+  /** One of them goes over to another enabled pattern that contains its own, or is lost. False if it was the last. */
+  moveOne(dependents: Set<Dependent>): boolean {
+    const [dependent] = dependents;
+    if (dependent === undefined) return false;
+    dependents.delete(dependent);
     dependent.enabled = this.containing(dependent.pattern);
     if (dependent.enabled === undefined) dependent.onLost();
     else dependent.enabled.dependents.add(dependent);
+    return dependents.size > 0;
   }
 }

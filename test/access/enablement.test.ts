@@ -69,6 +69,25 @@ describe("what depends on an enablement", () => {
     ends[1]!();
     assert.deepEqual(new Set(lost), new Set(["a.*", "a.b", "c"]));
   });
+
+  test("is lost in slices where there is much of it, and all of it in the end", async () => {
+    const enablement = new Enablement();
+    const end = enablement.add("subscribe", ">");
+    const lost = new Set<number>();
+    const releases = Array.from({ length: 5_000 }, (_, index) =>
+      enablement.depend("subscribe", `a.${index}`, () => lost.add(index)),
+    );
+    end();
+    const atOnce = lost.size;
+    assert.ok(atOnce > 0 && atOnce < 5_000, `${atOnce} at once`);
+    assert.equal(enablement.isEnabled("subscribe", "a.1"), false, "and nothing is enabled meanwhile");
+    releases[4_998]!();
+    const again = enablement.add("subscribe", "a.4999");
+    while (lost.size < 4_998) await settled();
+    assert.deepEqual([lost.has(4_998), lost.has(4_999)], [false, false]);
+    again();
+    assert.ok(lost.has(4_999));
+  });
 });
 
 interface Scene {

@@ -260,6 +260,27 @@ describe("the end of an enablement", () => {
     });
   });
 
+  test("P-150, P-151: is sharp for requests of sessions, however often it is enabled and ended", async () => {
+    await withHub(async ({ as }) => {
+      const [service, client] = [await as("service"), await as("client")];
+      let executed = 0;
+      await service.serve("a.b", () => ++executed);
+      const outcomes: string[] = [];
+      for (let round = 0; round < 300; round++) {
+        const crossing = [outcome(client.request("a.b"))];
+        const enabled = await service.enable("request", round % 2 === 0 ? "a.b" : "a.*");
+        const allowed = outcome(client.request("a.b"));
+        assert.equal(await allowed, "yes");
+        crossing.push(outcome(client.request("a.b")));
+        await enabled.close();
+        assert.equal(await outcome(client.request("a.b")), DENIED);
+        outcomes.push("yes", ...(await Promise.all(crossing)));
+      }
+      assert.deepEqual(new Set(outcomes), new Set(["yes", DENIED]));
+      assert.equal(outcomes.filter((one) => one === "yes").length, executed, "the service agrees");
+    });
+  });
+
   test("P-153: does not come with a lost connection that is made again", async () => {
     await withHub(async ({ hub, transports, as }) => {
       const [service, client] = [await as("service"), await as("client")];
