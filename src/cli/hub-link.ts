@@ -1,4 +1,5 @@
 /** The connection of a command to its hub. */
+import { LintelError } from "../message/failure.ts";
 import { urlText } from "../message/url-text.ts";
 import type { Peer } from "../peer/peer.ts";
 import { CliError, Exit, usage } from "./failure.ts";
@@ -38,6 +39,10 @@ export async function connectToHub(
   } catch (cause) {
     if (cause instanceof TypeError) throw usage(cause.message);
     const message = cause instanceof Error ? cause.message : String(cause);
+    if (cause instanceof LintelError && cause.code === "unauthenticated") {
+      const hint = "show a key of this hub with --key-file FILE, or with LINTEL_KEY";
+      throw new CliError(Exit.connection, cause.reason, message, { hint, cause });
+    }
     throw new CliError(Exit.connection, "NOT_CONNECTED", message, { hint: await hintFor(url), cause });
   }
 }
