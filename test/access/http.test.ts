@@ -201,6 +201,23 @@ describe("an HTTP request at a hub that asks for credentials", () => {
     );
   });
 
+  test("gives no worker the credentials, which are the hub's to know", async () => {
+    await withHub({ tokens: ["good"], allows: () => true }, async ({ hub, call }) => {
+      await hub.serve("a", (_value, { headers }) => String(headers.has("authorization")));
+      for (const name of ["authorization", "Authorization", "AUTHORIZATION"])
+        assert.equal((await call("POST", "/a", { headers: { [name]: "Bearer good" } })).text, "false");
+      const polling = fetch(`${hub.httpUrl!}/service/b/jobs?wait=10s`, {
+        headers: { authorization: "Bearer good" },
+      });
+      call("POST", "/b", { token: "good" }).catch(() => undefined); // the hub is closed before it is answered
+      assert.doesNotMatch(await (await polling).text(), /good/);
+    });
+    await using open = await createHub({ listen: [], http: { port: 0 } });
+    await open.serve("a", (_value, { headers }) => headers.get("authorization"));
+    const answer = await fetch(`${open.httpUrl!}/a`, { headers: { authorization: "Bearer theirs" } });
+    assert.equal(await answer.text(), "Bearer theirs", "a hub that checks none hands on what is the app's");
+  });
+
   test("waits until it is known who has sent it: its body is not read, and nothing happens", async () => {
     await withHub({ tokens: ["good"], allows: () => true, isSlow: true }, async (scene) => {
       await spyOn(scene);

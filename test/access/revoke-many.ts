@@ -111,7 +111,7 @@ export async function revokeHalf(counts: Callers): Promise<Outcome> {
   await using hub = await createHub({
     listen: ["tcp://127.0.0.1:0"],
     http: { port: 0 },
-    limits: { callerShare: 100 },
+    limits: { callerShare: 100, heartbeat: 600_000, heartbeatTimeout: 600_000 }, // these sessions answer no pings
     access,
     onError: () => undefined,
   });

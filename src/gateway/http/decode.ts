@@ -2,6 +2,7 @@
  * The head of a request: checked, and written down as the header block that travels to the worker. Runs for every
  * request, so one reader is reused and each header is looked at once.
  */
+import { bearerToken } from "../../message/peer-identity.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import { FOREIGN_HOST, type AccessRule, type ListenerAddress } from "../../transport/origins.ts";
 import type { Incoming, ConnectionDriver } from "./connection.ts";
@@ -21,7 +22,8 @@ type Role =
   | "origin"
   | "site"
   | "referer"
-  | "coding";
+  | "coding"
+  | "credentials";
 
 interface Known {
   readonly name: string;
@@ -29,6 +31,7 @@ interface Known {
 }
 
 const ROLES: Readonly<Record<string, Role>> = {
+  authorization: "credentials",
   host: "host",
   connection: "connection",
   "content-length": "content-length",
@@ -51,7 +54,6 @@ const USUAL = [
   "accept",
   "accept-encoding",
   "accept-language",
-  "authorization",
   "cache-control",
   "content-type",
   "cookie",
@@ -139,11 +141,14 @@ export class HeadReader {
   #goodHost: string | undefined;
   #goodAt: ListenerAddress | undefined;
   #goodPath: string | undefined;
+  readonly #keepsCredentials: boolean;
   readonly #headerLimit: number;
   readonly #urlLimit: number;
   readonly #access: AccessRule;
 
-  constructor({ headerLimit, urlLimit, access }: HttpSettings) {
+  /** `keepsCredentials`: bearer tokens are for the hub, and no worker is to have them. */
+  constructor({ headerLimit, urlLimit, access }: HttpSettings, keepsCredentials = false) {
+    this.#keepsCredentials = keepsCredentials;
     this.#headerLimit = headerLimit;
     this.#urlLimit = urlLimit;
     this.#access = access;
@@ -202,7 +207,8 @@ export class HeadReader {
       const value = raw[index + 1]!;
       size += raw[index]!.length + value.length + 2;
       const { name, role } = KNOWN.get(raw[index]!) ?? lookUp(raw[index]!);
-      if (role === "forward") fields += `${name}:${value}\n`;
+      if (role === "forward" || (role === "credentials" && !this.#keeps(value)))
+        fields += `${name}:${value}\n`;
       else if (!this.#note(role, value))
         return failure("BAD_REQUEST", `there is more than one ${name} header`);
       else if (FORWARDED.has(role)) fields += `${name}:${value}\n`;
@@ -211,6 +217,11 @@ export class HeadReader {
     this.#fields = fields;
     if (this.#connection !== undefined) this.#dropNamed(this.#connection);
     return undefined;
+  }
+
+  /** True for what is the hub's to know. Other schemes than Bearer are for workers. */
+  #keeps(authorization: string): boolean {
+    return this.#keepsCredentials && bearerToken(authorization) !== undefined;
   }
 
   /** Keeps a header that concerns the gateway; false when there must not be a second one. */

@@ -67,7 +67,7 @@ export class Dispatcher implements Sink {
     this.#revoked = new RevokedExchanges(this.responder, (exchange) => this.#withdraw(exchange));
     this.#router = new Router(engine, settings, apis, apisFirst);
     this.#pages = new Pages(settings.access, this.responder, this.#router);
-    this.#head = new HeadReader(settings);
+    this.#head = new HeadReader(settings, !admission.isOpen);
     this.#answers = new AsyncAnswers(settings, bodies);
   }
 
