@@ -144,7 +144,7 @@ describe("over HTTP", () => {
 });
 
 describe("over sessions", () => {
-  test("a request fails with the delay, and a publication is dropped and counted", async () => {
+  test("P-156, P-157, P-158: a request fails with the delay, and a publication is dropped and counted", async () => {
     await using scene = await Scene.open({ keys: keys({ shop: { requestsPerSecond: SLOW, burst: 1 } }) });
     const published: unknown[] = [];
     await scene.hub.subscribe("events", (value) => void published.push(value));
@@ -175,7 +175,7 @@ describe("over sessions", () => {
     assert.equal(scene.seen.length, 3);
   });
 
-  test("connections and subscriptions are counted, and come back when they end", async () => {
+  test("P-156: connections and subscriptions are counted, and come back when they end", async () => {
     await using scene = await Scene.open({ keys: keys({ shop: { connections: 1, subscriptions: 2 } }) });
     const peer = await scene.connect("shop");
     const another = connect(scene.url, { token: tokenOf("shop"), timeoutMs: 100, onError: () => undefined });
@@ -199,6 +199,20 @@ describe("over sessions", () => {
     const next = await scene.connect("shop");
     await next.subscribe("a", () => undefined);
     await next.subscribe("b", () => undefined);
+  });
+
+  test("P-159: a session that guesses is refused, and tries again later", async () => {
+    await using scene = await Scene.open({ keys: keys({ shop: undefined }) });
+    await scene.connect("shop");
+    const guesses = Array.from({ length: 20 }, (_none, index) =>
+      connect(scene.url, { token: `guess_${index}`, timeoutMs: 300, onError: () => undefined }),
+    );
+    const ends = await Promise.allSettled(guesses);
+    const reasons = ends.map((end) =>
+      end.status === "rejected" ? (end.reason as LintelError).reason : "in",
+    );
+    assert.deepEqual(new Set(reasons), new Set(["UNAUTHENTICATED", "TOO_MANY_ATTEMPTS"]));
+    await scene.connect("shop");
   });
 
   test("requests in flight come back when a session is lost", async () => {
