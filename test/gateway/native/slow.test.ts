@@ -46,7 +46,7 @@ test("a hub that has all the sessions it takes tells newcomers so", async () => 
   await using harness = await hubOnTcp({ sessions: 3 });
   const clients = await Promise.all(Array.from({ length: 3 }, () => RawClient.greeted(harness.port)));
   assert.equal(await (await RawClient.dial(harness.port)).closeReason(), "TOO_MANY");
-  await assert.rejects(connect(harness.url, { timeoutMs: 200 }), { reason: "NOT_CONNECTED" });
+  await assert.rejects(connect(harness.url, { timeoutMs: 200 }), { reason: "TOO_MANY" });
   clients[0]!.socket.destroy();
   await harness.sessions.until(() => harness.hub.stats().sessions < 3);
   const late = await RawClient.greeted(harness.port);
