@@ -5,7 +5,7 @@ import type { PemName } from "../transport/tls-options.ts";
 import type { TlsOptions } from "../transport/transport.ts";
 import { usage } from "./failure.ts";
 import { parseUrl } from "./flags.ts";
-import { isReadByOthers, keyOfEnvironment, readKeyFile } from "./key-file.ts";
+import { isReadByOthers, keyOfEnvironment, keyOfFile } from "./key-file.ts";
 import { note } from "./note.ts";
 import { readPem } from "./pem-file.ts";
 import { isLoopbackHost, nameOfHost } from "../transport/host-names.ts";
@@ -80,16 +80,17 @@ export async function isEncrypted(url: string): Promise<boolean> {
 }
 
 function readKey(command: Command): HubFlags["key"] {
-  const { hub, keyFile } = command.opts<{ readonly hub: string; readonly keyFile?: string }>();
+  const { hub, keyFile = "" } = command.opts<{ readonly hub: string; readonly keyFile?: string }>();
   const isFlag = command.getOptionValueSource("keyFile") === "cli";
   const ofEnvironment = isFlag ? undefined : keyOfEnvironment();
-  if (ofEnvironment !== undefined || keyFile === undefined || keyFile === "") return ofEnvironment;
-  const source = isFlag ? "--key-file" : "LINTEL_KEY_FILE";
-  readKeyFile(source, keyFile); // so that a mistake in it is known before anything is dialed
-  if (isReadByOthers(keyFile)) note(`${keyFile} can be read by every user of this machine; chmod 600 it`);
+  if (ofEnvironment === undefined && keyFile === "") return undefined;
   if (/^(?:ws|h2c|http1|tcp):/.test(hub) && !isLocal(hub))
     note(`the key goes to ${urlText(hub)} without encryption; use a URL with TLS`);
-  return () => readKeyFile(source, keyFile);
+  if (ofEnvironment !== undefined) return ofEnvironment;
+  const source = isFlag ? "--key-file" : "LINTEL_KEY_FILE";
+  keyOfFile(source, keyFile); // so that a mistake in it is known before anything is dialed
+  if (isReadByOthers(keyFile)) note(`other users of this machine can read ${keyFile}; chmod 600 it`);
+  return () => keyOfFile(source, keyFile);
 }
 
 function isLocal(url: string): boolean {

@@ -1,35 +1,30 @@
 /** The key that a command shows to its hub: from a file or a variable, and never from the command line, which others can see. */
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
+import { keyIn, readKeyFile } from "../access/keys/key-file.ts";
 import { CliError, Exit, usage } from "./failure.ts";
-
-const FORM = /^[!-~]{1,8192}$/;
 
 /** The key in LINTEL_KEY; undefined when there is none. */
 export function keyOfEnvironment(): string | undefined {
-  const key = process.env["LINTEL_KEY"]?.trim();
-  if (key === undefined || key === "") return undefined;
-  if (!FORM.test(key)) throw usage("LINTEL_KEY must be 1 to 8,192 printable characters without spaces");
+  const text = process.env["LINTEL_KEY"]?.trim();
+  if (text === undefined || text === "") return undefined;
+  const key = keyIn(text);
+  if (key === undefined) throw usage("LINTEL_KEY must be 1 to 8,192 printable characters without spaces");
   return key;
 }
 
 /** The key in a file. `source` is the flag or the variable that names it. */
-export function readKeyFile(source: string, file: string): string {
-  let text: string;
+export function keyOfFile(source: string, file: string): string {
   try {
-    text = readFileSync(file, "utf8");
+    return readKeyFile(file);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CliError(Exit.usage, "USAGE", `${source}: cannot read ${file}: ${why}`, { cause });
+    throw new CliError(Exit.usage, "USAGE", `${source}: ${why}`, { cause });
   }
-  const key = text.trim();
-  if (!FORM.test(key))
-    throw usage(`${source}: ${file} must have one key: 1 to 8,192 printable characters without spaces`);
-  return key;
 }
 
 /** True when others than the owner may read a file. */
 export function isReadByOthers(file: string): boolean {
-  return process.platform !== "win32" && (statSync(file).mode & 0o004) !== 0;
+  return process.platform !== "win32" && (statSync(file).mode & 0o044) !== 0;
 }
 
 /** The environment of a program that is started: what is ours to show is not its to read. */

@@ -1,6 +1,6 @@
 /** The `engine` of the configuration: another hub, which routes the messages. */
 import type { EngineAt } from "../engine/engine-at.ts";
-import { either, map, option, text, turned, type Field } from "../schema/fields.ts";
+import { either, hinted, map, option, text, turned, type Field } from "../schema/fields.ts";
 import type { Section } from "../schema/section.ts";
 import { dialTls, listenUrl } from "../transport/config.ts";
 
@@ -17,7 +17,11 @@ const fields: Field<EngineEntry> = map<EngineEntry>(
       dialTls(),
       "the system's authorities",
     ),
-    token: option("shows the other hub who this one is", text()),
+    token: option("shows the other hub who this one is", hinted(text(), { isSecret: true })),
+    keyFile: option(
+      "in place of `token`: a file with a key, which is read before each attempt to connect",
+      hinted(text(), { isPath: true }),
+    ),
   },
   ["url"],
   { lintel: { short: "url" } },

@@ -9,4 +9,6 @@ export interface EngineAt {
   readonly tls?: TlsOptions;
   /** The token that identifies this hub, as in `connect`. */
   readonly token?: Token;
+  /** In place of `token`: a file with a key, which is read before each attempt to connect. */
+  readonly keyFile?: string;
 }

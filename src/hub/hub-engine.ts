@@ -1,4 +1,5 @@
 /** What routes the messages of a hub: its own broker, another hub, or an engine of the user's. */
+import { readKeyFile } from "../access/keys/key-file.ts";
 import { CountingEngine } from "../engine/counting-engine.ts";
 import type { EngineAt } from "../engine/engine-at.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -56,7 +57,9 @@ export async function openEngines(
   return new Tenants(new CountingEngine(remote, undefined), { limits, observer }); // it tells observers itself
 }
 
-async function connectTo({ url, tls, token }: EngineAt, options: OpenEngineOptions): Promise<Engine> {
+async function connectTo(at: EngineAt, options: OpenEngineOptions): Promise<Engine> {
+  const { url, tls } = at;
+  const token = tokenOf(at);
   const { limits, observer, name, onError, transports = new TransportRegistry(), openStreams } = options;
   const where = `the connection to the hub at ${urlText(url)}`;
   const transport = await transports.for(url);
@@ -80,6 +83,13 @@ async function connectTo({ url, tls, token }: EngineAt, options: OpenEngineOptio
   // A URL that is none is known at once. Whether the other hub is there may take long, and is not waited for.
   await Promise.race([connected, new Promise((resolve) => setImmediate(resolve))]);
   return engine;
+}
+
+/** What this hub shows to the other. Rejects with `invalid_argument` where there are two. */
+function tokenOf({ token, keyFile }: EngineAt): EngineAt["token"] {
+  if (keyFile === undefined) return token;
+  if (token === undefined) return () => readKeyFile(keyFile);
+  throw new LintelError("invalid_argument", "createHub: engine has a token and a keyFile; give one of them");
 }
 
 function isEngine(value: unknown): value is Engine {

@@ -47,10 +47,13 @@ const DRAIN: Checks = { graceMs: milliseconds, streamGraceMs: milliseconds };
 export function checkConnect(options: unknown): void {
   checkOptions("connect", options, CONNECT);
   checkLimits("connect", options);
-  const { token } = (options ?? {}) as { readonly token?: unknown }; // it is an object, or nothing
-  if (token === undefined || typeof token === "function" || isToken(token)) return;
-  const wanted = "a string of 1 to 8,192 printable characters without spaces, or a function that returns one";
-  throw new LintelError("invalid_argument", `connect: token must be ${wanted}`); // the token must not appear in a log
+  const { token, key } = (options ?? {}) as { readonly token?: unknown; readonly key?: unknown }; // it is an object, or nothing
+  const given = token ?? key;
+  const isOne = token === undefined || key === undefined;
+  if (given === undefined || (isOne && (typeof given === "function" || isToken(given)))) return;
+  const wanted =
+    "one string of 1 to 8,192 printable characters without spaces, or a function that returns one";
+  throw new LintelError("invalid_argument", `connect: key or token must be ${wanted}`); // its text must not appear in a log
 }
 
 /** The limits of a hub or a peer, each by itself. */

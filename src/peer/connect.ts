@@ -1,7 +1,6 @@
 import { sideChannels } from "../session/side-channels/side-channels.ts";
 import { DEFAULT_URL } from "../transport/default-url.ts";
 import { TransportRegistry, aRegistry } from "../transport/registry.ts";
-import { LintelError } from "../message/failure.ts";
 import { checkArgument, checkOptions, orNull, type Check } from "../message/options.ts";
 import { dialPeer, type DialedPeerOptions } from "./dial.ts";
 import { nodeObjects } from "./node-objects.ts";
@@ -15,17 +14,12 @@ const aUrlOrOptions: Check = (value) =>
 export interface ConnectOptions extends DialedPeerOptions {
   /** Transports besides, or instead of, the built-in ones. */
   readonly transports?: TransportRegistry;
-  /**
-   * The key to show to the hub, in place of a token: a text, or a function that is called before each attempt to connect. Default:
-   * the environment variable LINTEL_KEY.
-   */
-  readonly key?: DialedPeerOptions["token"];
 }
 
 /**
  * Connects to a hub, for example at `unix:///run/lintel.sock`. Without a URL it uses the environment variable LINTEL_HUB, or else
- * `tcp://127.0.0.1:4500`. After a lost connection it reconnects, without a limit of attempts, and registers services and
- * subscriptions again; in the meantime requests fail at once.
+ * `tcp://127.0.0.1:4500`; without a key and a token, the variable LINTEL_KEY. After a lost connection it reconnects, without a
+ * limit of attempts, and registers services and subscriptions again; in the meantime requests fail at once.
  * Rejects with `NOT_CONNECTED` if there is no first connection in time, and with a TypeError for an illegal URL.
  */
 export function connect(url: string, options?: ConnectOptions): Promise<Peer>;
@@ -37,12 +31,11 @@ export async function connect(
   checkArgument("connect", "its first argument", first, orNull(aUrlOrOptions));
   const given = (typeof first === "string" ? second : first) ?? {};
   checkOptions("connect", given, { transports: orNull(aRegistry) });
-  const { transports, key = ownKey(given), ...options } = given;
-  if (options.token !== undefined && key !== undefined)
-    throw new LintelError("invalid_argument", "connect: give a key or a token, not both");
+  const { transports, ...options } = given;
+  const key = options.key ?? ownKey(given);
   const url = typeof first === "string" ? first : process.env["LINTEL_HUB"] || DEFAULT_URL;
   const transport = await (transports ?? new TransportRegistry()).for(url);
-  return dialPeer(transport, url, key === undefined ? options : { ...options, token: key }, {
+  return dialPeer(transport, url, key === undefined ? options : { ...options, key }, {
     objects: nodeObjects,
     sideChannels,
   });

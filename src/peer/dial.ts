@@ -19,6 +19,8 @@ export interface DialedPeerOptions
   /** Timeout of requests that name none. Milliseconds, default 30,000. */
   readonly requestTimeoutMs?: number;
   readonly onError?: EnginePeerOptions["onError"];
+  /** The key to show to the hub, in place of a token: a text, or a function that is called before each attempt to connect. */
+  readonly key?: RemoteEngineOptions["token"];
 }
 
 const FIRST_CONNECTION_MS = 10_000;
@@ -39,7 +41,7 @@ export async function dialPeer(
   checkConnect(options);
   const codecs = codecsOf(options, "connect");
   const { timeoutMs = FIRST_CONNECTION_MS, requestTimeoutMs, onError = reportToStderr, ...rest } = options;
-  const engineOptions = { ...rest, onError };
+  const engineOptions = rest.key === undefined ? { ...rest, onError } : { ...rest, onError, token: rest.key };
   const open = new OpenStreams();
   const besides = parts === undefined ? {} : { sideChannels: parts.sideChannels, endingStreams: open };
   const engine = new RemoteEngine(transport, url, { ...engineOptions, ...besides });

@@ -1,6 +1,7 @@
 /** `lintel/client` in Node, by the name under which programs import it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createKey, sha256Of } from "../../src/access/keys/key.ts";
 import { createHub } from "../../src/hub/hub.ts";
 import * as index from "../../src/index.ts";
 import * as page from "../../src/client/browser.ts";
@@ -25,6 +26,24 @@ test("it asks, serves and says why it was refused", async () => {
   const { reason, message } = await refusalOf((timeoutMs) => node.connect(elsewhere, { timeoutMs }));
   assert.equal(reason, "NOT_CONNECTED");
   assert.match(message, /answered 404/);
+});
+
+test("it shows a key, or a token, and asks for it before each attempt to connect", async () => {
+  const key = createKey();
+  const access = { keys: [{ name: "page", role: "service", sha256: sha256Of(key) }] } as const;
+  await using hub = await createHub({ http: false, listen: ["ws://127.0.0.1:0"], access });
+  const [url] = hub.urls;
+  for (const options of [{ key }, { key: () => key }, { token: () => Promise.resolve(key) }]) {
+    await using peer = await node.connect(url!, options);
+    await peer.publish("a", 1);
+  }
+  await assert.rejects(node.connect(url!), { code: "unauthenticated" });
+  await assert.rejects(node.connect(url!, { key, token: key }), { code: "invalid_argument" });
+  await assert.rejects(node.connect(url!, { key: `${key} ` }), (error: Error) => {
+    assert.match(error.message, /key or token must be one string/);
+    assert.ok(!error.message.includes(key));
+    return true;
+  });
 });
 
 test("a URL that is no WebSocket's is refused at once, in Node as in a browser", async () => {

@@ -1,9 +1,14 @@
 /** The `engine` of the configuration, and a hub that is started with it. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { createKey, sha256Of } from "../../src/access/keys/key.ts";
 import { parseConfig } from "../../src/config/config.ts";
 import { connect, createHub } from "../../src/index.ts";
 import { start } from "../cli/cli-process.ts";
+import { until } from "../house/until.ts";
 
 const FILE = "lintel.yaml";
 
@@ -36,4 +41,33 @@ test("lintel serve --engine URL is a hub in front of another", async () => {
   const banner = JSON.parse(line) as { listen: string[] };
   await using peer = await connect(banner.listen[0]!);
   assert.equal(await peer.request("greet", "Ada"), "hello Ada");
+});
+
+test("a hub in front of another shows the key of a file, which is read for each attempt", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "lintel-engine-key-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const key = createKey();
+  const access = { keys: [{ name: "front", role: "service", sha256: sha256Of(key) }] } as const;
+  await using back = await createHub({ http: false, listen: ["tcp://127.0.0.1:0"], access });
+  await back.serve("greet", () => "hello");
+  const config = await parseConfig(
+    `engine: { url: "${back.urls[0]!}", keyFile: hub.key }`,
+    join(folder, "lintel.yaml"),
+  );
+  const errors: string[] = [];
+  const onError = (error: unknown): void => void errors.push(String(error));
+  await using front = await createHub({ http: false, listen: [], ...config, onError });
+  assert.match(await until(() => errors[0], "what is wrong"), /cannot read .*hub\.key/);
+  writeFileSync(join(folder, "hub.key"), `${key}\n`);
+  await until(
+    () =>
+      front.request("greet").then(
+        (answer) => answer === "hello",
+        () => false,
+      ),
+    "the connection with the key",
+  );
+  await assert.rejects(createHub({ http: false, engine: { url: back.urls[0]!, token: key, keyFile: "x" } }), {
+    code: "invalid_argument",
+  });
 });
