@@ -1,4 +1,5 @@
 /** Changes a file of keys: one change at a time, whole or not at all, with everything else in it as it was. */
+import { dirname } from "node:path";
 import {
   closeSync,
   existsSync,
@@ -17,7 +18,7 @@ import { LintelError } from "../message/failure.ts";
 import { CliError, Exit, usage } from "./failure.ts";
 
 /** How long another command may hold the file. Milliseconds. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 30_000;
 const FIRST_LINE =
   "# Keys of a hub, written by `lintel keys`. It has digests only: no key can be read from it.\n";
 
@@ -40,11 +41,11 @@ export async function readKeys(path: string): Promise<readonly KeyOptions[]> {
 export async function changeKeys<T>(given: string, change: (keys: OpenKeys) => T): Promise<T> {
   const path = existsSync(given) ? realpathSync(given) : given; // a link to it stays one
   const lock = `${path}.lock`;
+  const [yaml] = await Promise.all([import("yaml"), import("../config/keys-file.ts")]); // before others have to wait
   await take(lock);
   try {
     const text = read(path);
     const keys = [...(await parse(text ?? "", path))];
-    const yaml = await import("yaml");
     const document = yaml.parseDocument(text ?? FIRST_LINE);
     const list = (): YAMLSeq<YAMLMap> => listOf(document);
     const result = change({
@@ -110,7 +111,8 @@ async function take(lock: string): Promise<void> {
 /** On disk before it has the name, so that there is one whole file at every moment. Nobody else may read it. */
 function replace(path: string, text: string): void {
   const next = `${path}.new`;
-  const file = openSync(next, "w", 0o600);
+  rmSync(next, { force: true }); // one that a command left that was killed may have another mode
+  const file = openSync(next, "wx", 0o600);
   try {
     writeSync(file, text);
     fsyncSync(file);
@@ -118,6 +120,13 @@ function replace(path: string, text: string): void {
     closeSync(file);
   }
   renameSync(next, path);
+  if (process.platform === "win32") return; // it opens no folders
+  const folder = openSync(dirname(path), "r");
+  try {
+    fsyncSync(folder); // else a revoked key may be back after a power failure
+  } finally {
+    closeSync(folder);
+  }
 }
 
 function messageOf(error: unknown): string {

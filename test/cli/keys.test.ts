@@ -31,7 +31,7 @@ test("a key is printed once, alone on stdout, and its digest is in the file", as
 
 test("keys that are made at the same time are all in the file", async (context) => {
   const cwd = folder(context);
-  const names = Array.from({ length: 6 }, (_, index) => `k${index}`);
+  const names = Array.from({ length: 20 }, (_, index) => `k${index + 10}`);
   await Promise.all(names.map((name) => run(["keys", "create", name, "--role", "client"], { cwd })));
   const { stdout } = await run(["keys", "list", "--json"], { cwd });
   const listed = JSON.parse(stdout) as { name: string }[];
