@@ -1,6 +1,6 @@
 /** How gRPC says that a call has ended: a number, a text, and the reason in a header of our own. */
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import type { Failure } from "../../message/failure.ts";
+import { retryDelayOf, type Failure } from "../../message/failure.ts";
 import { CODES } from "../../message/status.ts";
 
 export const GRPC_TYPE = "application/grpc";
@@ -8,7 +8,9 @@ export const GRPC_TYPE = "application/grpc";
 /** The trailers of a call that has ended, well if there is no failure. */
 export function trailersOf(why: Failure | undefined): OutgoingHttpHeaders {
   if (why === undefined) return { "grpc-status": "0" };
+  const delay = retryDelayOf(why);
   return {
+    ...(delay === undefined ? {} : { "grpc-retry-pushback-ms": String(Math.ceil(delay)) }), // W-3
     "grpc-status": String(CODES[why.code].wire),
     "grpc-message": percentEncoded(why.message),
     "lintel-reason": why.reason,

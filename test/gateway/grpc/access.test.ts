@@ -54,6 +54,19 @@ test("W-8: a call without credentials that are good ends with UNAUTHENTICATED, a
   });
 });
 
+test("W-3: calls whose credentials are not looked at hear when to come again", async () => {
+  await withHub({ tokens: ["good"] }, async (_hub, access, call) => {
+    const calls = Array.from({ length: 40 }, (_, index) => call(`bad${index}`));
+    const ends = await Promise.all(calls.map((one) => one.ended()));
+    const slowed = calls.filter((_one, index) => ends[index] === "8 TOO_MANY_ATTEMPTS");
+    assert.equal(slowed.length, 40 - access.credentials.length);
+    assert.ok(slowed.length > 0);
+    for (const { headers } of slowed) assert.match(String(headers["grpc-retry-pushback-ms"]), /^[1-9]\d*$/);
+    const looked = calls.find((_one, index) => ends[index] === "16 UNAUTHENTICATED");
+    assert.equal(looked?.headers["grpc-retry-pushback-ms"], undefined);
+  });
+});
+
 test("W-8: a registration that is not allowed is refused with PERMISSION_DENIED, the call goes on", async () => {
   await withHub({ allows: (_verb, subject) => subject === "other" }, async (hub, _access, call) => {
     const worker = call();

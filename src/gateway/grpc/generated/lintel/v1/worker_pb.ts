@@ -655,6 +655,7 @@ export const Worker: GenService<{
    *       and its registrations are gone. A worker that says it is done writing (a half-close) ends the call.
    * W-3   The hub ends the call with a gRPC status, and with the reason in the trailer `lintel-reason`. OK follows a
    *       half-close; UNAVAILABLE and DRAINING say that the hub has ended: a worker connects anew, as after a lost connection.
+   *       The trailer `grpc-retry-pushback-ms` says when to come again, where the hub knows it.
    * W-4   A message that cannot be read or has more than 1,000 fields, or that is longer than limits.payload, limits.headers and
    *       64 KiB together, ends the call: INVALID_ARGUMENT with BAD_FRAME, RESOURCE_EXHAUSTED with TOO_LARGE. So does one that
    *       is compressed: UNIMPLEMENTED.
