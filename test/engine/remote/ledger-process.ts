@@ -124,8 +124,9 @@ process.on("message", (message) => {
   }
   isStopping = true;
   link.changed();
+  // A channel that is closed too soon drops what the pipe had no room for.
   void Promise.all(calls)
-    .then(() => tell({ kind: "ledger", ledger }))
+    .then(() => new Promise((sent) => process.send!({ kind: "ledger", ledger } satisfies Told, sent)))
     .then(() => peer.close())
     .then(() => process.disconnect());
 });
