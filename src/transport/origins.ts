@@ -23,7 +23,7 @@ export const FOREIGN_HOST: Failure = Object.freeze({
   code: "permission_denied",
   reason: "FOREIGN_HOST",
   message:
-    "this listener does not accept the Host of the request: on loopback it accepts loopback names only; add others, such as that of a proxy in front, to the listener's option `hosts`",
+    "this listener does not accept the Host of the request: it accepts its own address and loopback names; add others, such as that of a proxy in front, to the listener's option `hosts`",
   retryable: false,
 });
 
@@ -32,6 +32,11 @@ export interface AccessOptions {
   readonly origins?: readonly string[] | undefined;
   /** Names, without a port, that requests may be sent to besides loopback names; `"*"` for all. */
   readonly hosts?: readonly string[] | undefined;
+  /**
+   * The listener is the hub's own and has no TLS: a name that is not listed in `hosts` may be one that was made to point here, also
+   * where other machines can reach it. With TLS such a name has no certificate. Default false.
+   */
+  readonly isPlain?: boolean;
   /** The listener has pages of its own, which need not be listed. Default false. */
   readonly hasPages?: boolean;
   /** Called with each request that is refused because of its page or its name. */
@@ -71,18 +76,20 @@ export class AccessRule {
   readonly #origins: ReadonlySet<string> | undefined;
   readonly #hosts: ReadonlySet<string> | undefined;
   readonly #hasPages: boolean;
+  readonly #isPlain: boolean;
   readonly #onRefused: AccessOptions["onRefused"];
   readonly #addresses = new WeakMap<Server, ListenerAddress>();
   #goodHost: string | undefined;
   #goodAt: ListenerAddress | undefined;
 
   /** Throws a TypeError for an origin that a browser would never send, and for a host that is no name. */
-  constructor({ origins, hosts, hasPages = false, onRefused }: AccessOptions = {}) {
+  constructor({ origins, hosts, hasPages = false, isPlain = false, onRefused }: AccessOptions = {}) {
     origins?.forEach(checkOrigin);
     hosts?.forEach(checkHost);
     this.#origins = origins === undefined ? undefined : new Set(origins);
     this.#hosts = hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()));
     this.#hasPages = hasPages;
+    this.#isPlain = isPlain;
     this.#onRefused = onRefused;
   }
 
@@ -102,11 +109,16 @@ export class AccessRule {
 
   #isOwnName(host: string, at: ListenerAddress): boolean {
     const hosts = this.#hosts;
-    if ((!at.isLoopback && hosts === undefined) || hosts?.has("*") === true) return true;
+    if (hosts?.has("*") === true || (hosts === undefined && !this.#knowsNames(at))) return true;
     const name = nameOfHost(host);
     if (name === undefined) return false;
     if (isLoopbackHost(name) || hosts?.has(name) === true || at.names.includes(name)) return true;
     return !at.isLoopback && isAddress(name); // an address is not a name that could be made to point elsewhere
+  }
+
+  /** True where a name that is not listed is not this listener's, though `hosts` is not set. */
+  #knowsNames(at: ListenerAddress): boolean {
+    return at.isLoopback || (this.#isPlain && at !== ANYWHERE);
   }
 
   /** The origin of a request. */
@@ -147,7 +159,7 @@ export class AccessRule {
     const standing = this.standingOf(clues);
     if (standing === "foreign") return FOREIGN_ORIGIN;
     if (clues.origin === undefined || standing === "listed" || this.#origins === undefined) return undefined;
-    return this.#hasPages && (at.isLoopback || this.#hosts !== undefined) ? undefined : FOREIGN_ORIGIN;
+    return this.#hasPages && (this.#knowsNames(at) || this.#hosts !== undefined) ? undefined : FOREIGN_ORIGIN;
   }
 
   /** Where the server of a connection listens. */

@@ -267,8 +267,9 @@ test("sessions: a foreign page, a foreign name, and a page of the hub's own", as
   assert.equal(await status({ Host: "evil.example", Origin: "http://evil.example" }), 403);
 });
 
-test("where any name will do, a list of origins has to have the hub's own for sessions", async (context) => {
-  const { hub, port } = await HUBS["a port"]!(context, { host: "0.0.0.0", origins: [PAGE] });
+test("a port that other machines can reach takes addresses and the names that are configured", async (context) => {
+  const hosts = ["hub.example"];
+  const { hub, port } = await HUBS["a port"]!(context, { host: "0.0.0.0", origins: [PAGE], hosts });
   const url = hub.sessionUrl!.replace("0.0.0.0", "127.0.0.1");
   const headers = { Host: "evil.example", Origin: "http://evil.example" };
   const raw = await RawWebSocket.request(url, headers);
@@ -276,6 +277,11 @@ test("where any name will do, a list of origins has to have the hub's own for se
   raw.socket.destroy();
   const proxied = await ask(port, "POST /orders/create", "Host: hub.example\r\nOrigin: https://hub.example");
   assert.equal(proxied.status, 200);
+  assert.equal((await ask(port, "POST /orders/create", "Host: evil.example")).status, 403);
+  assert.equal((await ask(port, "POST /orders/create", "Host: 10.1.2.3")).status, 200);
+  const plain = await HUBS["a port"]!(context, { host: "0.0.0.0" });
+  for (const [host, status] of Object.entries({ "evil.example": 403, localhost: 200, "192.0.2.7": 200 }))
+    assert.equal((await ask(plain.port, "POST /orders/create", `Host: ${host}`)).status, status, host);
 });
 
 test("a server on a Unix socket takes any name, and no foreign page", async (context) => {

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { ANYWHERE, AccessRule, type ListenerAddress, type Standing } from "../../src/transport/origins.ts";
 
 const LOOPBACK: ListenerAddress = { isLoopback: true, names: ["127.0.0.1", "workstation"] };
+const IS_ADDRESS = /^(?:\d+\.){3}\d+$|^\[/;
 const NETWORK: ListenerAddress = { isLoopback: false, names: ["192.168.1.5"] };
 const HOST = "localhost:8500";
 
@@ -93,6 +94,7 @@ test("on loopback only loopback names are answered, and what is configured", () 
   const plain = new AccessRule();
   const listed = new AccessRule({ hosts: ["Hub.example", "[fd00::1]"] });
   const any = new AccessRule({ hosts: ["*"] });
+  const ownPort = new AccessRule({ isPlain: true });
   const own = [
     ...["localhost", "LOCALHOST", "localhost.", "app.localhost", "127.0.0.1", "127.255.0.9", "[::1]"],
     ...["[0:0::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "workstation"],
@@ -113,6 +115,8 @@ test("on loopback only loopback names are answered, and what is configured", () 
     assert.ok(any.admitsHost(name, LOOPBACK), name);
     assert.ok(plain.admitsHost(name, NETWORK), name);
     assert.ok(plain.admitsHost(name, ANYWHERE), name);
+    assert.ok(ownPort.admitsHost(name, ANYWHERE), name);
+    assert.equal(ownPort.admitsHost(name, NETWORK), IS_ADDRESS.test(name), name);
   }
   for (const name of ["hub.example", "HUB.example:443", "hub.example.", "[fd00:0::1]:80"]) {
     assert.ok(listed.admitsHost(name, LOOPBACK), name);

@@ -70,7 +70,7 @@ const options = map<HttpFileOptions>(
     hosts: option(
       '[host names](http.md#host-names) that are accepted in addition to loopback names: a list such as `hub.example.com`, or `["*"]`',
       hosts(),
-      "on loopback none, else all",
+      "none; with TLS off loopback all",
     ),
     tls: option(
       "[certificates](#tls) of this gateway, or `false` for none",

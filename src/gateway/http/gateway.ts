@@ -53,9 +53,9 @@ export class HttpGateway implements Gateway {
   async open(options: HttpOptions): Promise<string> {
     if (this.#port !== undefined) throw new LintelError("already_exists", "the HTTP gateway is already open");
     const { openHttp } = await import("./port.ts");
-    const sessions = this.#sessionsOf(options, "", true);
     const { engine, admission, observer, port, tls: shared = false, checkListen } = this.#context;
     const { tls = shared } = options;
+    const sessions = this.#sessionsOf(options, "", true, tls === false);
     const settled = this.#settle(options);
     const { host, port: number } = addressOf(settled);
     await checkListen(`${tls === false ? "http" : "https"}://${formatAddress(host, number)}`);
@@ -117,7 +117,12 @@ export class HttpGateway implements Gateway {
 
   async #embed(options: HandlerOptions): Promise<EmbeddedGateway> {
     const { EmbeddedGateway } = await import("./embedded.ts");
-    const sessions = this.#sessionsOf(options, options.path === "/" ? "" : (options.path ?? ""), false);
+    const sessions = this.#sessionsOf(
+      options,
+      options.path === "/" ? "" : (options.path ?? ""),
+      false,
+      false,
+    );
     const { engine, admission, observer } = this.#context;
     const fittings = {
       admission,
@@ -149,9 +154,14 @@ export class HttpGateway implements Gateway {
     throw new LintelError("invalid_argument", text);
   }
 
-  #sessionsOf(options: HttpOptions, base: string, atRoot: boolean): PortSessions | undefined {
+  #sessionsOf(
+    options: HttpOptions,
+    base: string,
+    atRoot: boolean,
+    isPlain: boolean,
+  ): PortSessions | undefined {
     if (options.sessions === false) return undefined;
-    const access = accessRuleOf(options, this.#context.observer);
+    const access = accessRuleOf(options, this.#context.observer, isPlain);
     return this.#context.port.sessionsAt({ base, atRoot, access });
   }
 }

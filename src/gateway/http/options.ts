@@ -133,10 +133,10 @@ const KIB = 1_024;
 export const MAX_BODY: number = 2 ** 31 - 1;
 
 /**
- * Fills in defaults. Throws `invalid_argument` for a number out of range, naming the option, and a TypeError for origins and
+ * Fills in defaults. `isPlain` is as of `AccessRule`. Throws `invalid_argument` for a number out of range, naming the option, and a TypeError for origins and
  * hosts that are none.
  */
-export function settingsOf(options: HttpOptions, observer?: Observer): HttpSettings {
+export function settingsOf(options: HttpOptions, observer?: Observer, isPlain = false): HttpSettings {
   const kept = options.asyncAnswers ?? {};
   const time = (name: Renamed, otherwise: number, least?: number): number =>
     timeOption("http option ", options, name, otherwise, least);
@@ -163,7 +163,7 @@ export function settingsOf(options: HttpOptions, observer?: Observer): HttpSetti
     sseKeepAliveMs: time("sseKeepAlive", 15_000),
     streamIdleMs: time("streamIdle", 0, 0),
     streamGraceMs: time("streamGrace", 5_000, 0),
-    access: accessRuleOf(options, observer),
+    access: accessRuleOf(options, observer, isPlain),
     observer: observerOf(options, observer),
     onFault: options.onFault,
     clock: options.clock ?? systemClock,
@@ -183,9 +183,14 @@ export function addressOf({ listen, host, port }: HttpOptions): HostPort {
   return { host: host ?? "127.0.0.1", port: whole("port", port ?? 8_500, 65_535, 0) };
 }
 
-/** Which pages and names are let in. */
-export function accessRuleOf({ origins, hosts }: HttpOptions, observer: Observer | undefined): AccessRule {
-  return new AccessRule({ origins, hosts, hasPages: true, onRefused: pageRefusals(observer, "http") });
+/** Which pages and names are let in. `isPlain`: at a port of the hub's own, without TLS. */
+export function accessRuleOf(
+  { origins, hosts }: HttpOptions,
+  observer: Observer | undefined,
+  isPlain: boolean,
+): AccessRule {
+  const onRefused = pageRefusals(observer, "http");
+  return new AccessRule({ origins, hosts, hasPages: true, isPlain, onRefused });
 }
 
 const whole = (name: string, value: number, most = 2 ** 31 - 1, least = 1): number =>

@@ -73,7 +73,8 @@ export async function openHttp(
   options: HttpOptions = {},
   fittings: HttpDependencies = {},
 ): Promise<HttpListening> {
-  const port = new HttpPort(engine, settingsOf(options, fittings.observer), fittings);
+  const settings = settingsOf(options, fittings.observer, fittings.secure === undefined);
+  const port = new HttpPort(engine, settings, fittings);
   await port.listen();
   return port;
 }

@@ -20,7 +20,7 @@ const entry = map<ListenEntry>(
     hosts: option(
       "host names that are accepted in addition to loopback names",
       hosts(),
-      "on loopback none, else all",
+      "none; with TLS off loopback all",
     ),
     handshakeTimeout: option(
       "cut off a client that has not completed TLS and HTTP in this time",

@@ -75,7 +75,7 @@ async function listen(
   const stopWhenEmpty = (): void => {
     if (isClosed && acceptor.size === 0) void stopListening(server);
   };
-  const access = new AccessRule(listenOptions);
+  const access = new AccessRule({ ...listenOptions, isPlain: secure === undefined });
   const acceptor = new Http1Acceptor({ ...options, access, path: address.path, onEmpty: stopWhenEmpty });
   server.maxConnections = 2 * (options.maxConnections ?? 16_384);
   server.on("request", (request, response) => {

@@ -63,7 +63,7 @@ async function listen(
           handshakeTimeout: handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
         });
   new StreamFloods().watch(server, secure !== undefined);
-  const access = new AccessRule(listenOptions);
+  const access = new AccessRule({ ...listenOptions, isPlain: secure === undefined });
   const at = (): ListenerAddress => access.addressOfServer(server) ?? ANYWHERE;
   const acceptor = new Http2Acceptor({ ...options, access, at, path: address.path });
   const sessions = new Set<ServerHttp2Session>();

@@ -66,7 +66,7 @@ async function listen(
   const parsed = parseWs(url, scheme);
   const { pathname: path, port } = parsed;
   const secure = secureFor(url, options, scheme === "wss");
-  const access = new AccessRule(options);
+  const access = new AccessRule({ ...options, isPlain: secure === undefined });
   const acceptor = createWsAcceptor({ access, path });
   const server = createHttpServer(options, secure);
   let listening = true;
