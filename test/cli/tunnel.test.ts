@@ -126,6 +126,7 @@ for (const victim of PARTS) {
     for (const { socket } of clients) socket.end();
     await Promise.all(clients.map((client) => client.closed()));
     if (victim !== "target") await target.prints(/closed\n(.*\n)*closed/);
+    await parts[victim].ended; // until then the system may still take connections in its name
     if (victim !== "hub" && victim !== "tunnel") {
       const late = await dial(at);
       await late.closed();
