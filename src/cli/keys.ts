@@ -40,6 +40,7 @@ Examples:
 
 const ID_LENGTH = 8;
 const DAY_MS = 86_400_000;
+const LAST_DATE = Date.UTC(9999, 11, 31);
 const UNITS: Readonly<Record<string, number>> = {
   m: 60_000,
   h: 3_600_000,
@@ -75,7 +76,7 @@ export function define(command: Command): void {
     .command("revoke")
     .description("take back all keys of a name, or one of them")
     .argument("<name>");
-  revoke.option("--id <id>", "the key with this id of `lintel keys list`");
+  revoke.option("--id <id>", "the key with this id of `lintel keys list`", parseId);
   withFile(revoke).action((name: string, flags: FileFlags & { readonly id?: string }) =>
     revokeKeys(name, flags),
   );
@@ -140,7 +141,7 @@ async function revokeKeys(
   const path = await pathOf(flags);
   const count = await changeKeys(path, (file) => {
     const found = placesOf(file, name).filter(
-      (place) => id === undefined || file.keys[place]!.sha256.startsWith(id.toLowerCase()),
+      (place) => id === undefined || file.keys[place]!.sha256.toLowerCase().startsWith(id),
     );
     if (found.length === 0) throw noSuchKey(name, path, id);
     for (const place of found.toReversed()) file.remove(place);
@@ -179,8 +180,8 @@ async function rotateKeys(
 
 /** A key that was made to last 90 days is followed by another that does. */
 function lifetimeOf(created: string | undefined, expires: string | undefined): { readonly expires?: string } {
-  if (created === undefined || expires === undefined) return {};
-  return { expires: inTime(Date.parse(expires) - Date.parse(created)) };
+  const lastsMs = Date.parse(expires ?? "") - Date.parse(created ?? "");
+  return lastsMs > 0 ? { expires: inTime(lastsMs) } : {}; // people write what they like into `created`
 }
 
 /** The key, which nobody can print again. */
@@ -271,14 +272,23 @@ function addGrant(text: string, grants: Record<string, string[]> = {}): Record<s
 /** A date, as ISO 8601. */
 function parseExpiry(text: string): string {
   const [, amount, unit = ""] = /^(\d{1,6})([mhdwy])$/.exec(text) ?? [];
-  if (amount !== undefined) return inTime(Number(amount) * UNITS[unit]!);
-  const at = Date.parse(text);
+  const at = amount === undefined ? Date.parse(text) : Date.now() + Number(amount) * UNITS[unit]!;
   if (Number.isNaN(at))
     throw new InvalidArgumentError(
       "It must be a time such as 90d, 12h or 30m, or a date such as 2027-01-31.",
     );
   if (at <= Date.now()) throw new InvalidArgumentError("It must be in the future.");
+  if (at > LAST_DATE) throw new InvalidArgumentError("It must be before the year 10000.");
   return new Date(at).toISOString();
+}
+
+/** All of what the list shows: of less, nothing at all even, several keys would be taken back at once. */
+function parseId(text: string): string {
+  if (!/^[0-9a-f]{8,64}$/i.test(text))
+    throw new InvalidArgumentError(
+      "It must have 8 to 64 hexadecimal digits, as `lintel keys list` shows them.",
+    );
+  return text.toLowerCase();
 }
 
 function inTime(ms: number): string {

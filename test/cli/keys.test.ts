@@ -64,6 +64,43 @@ test("rotating leaves two keys for a time, revoking none, and comments stay", as
   assert.match(last.stderr, /NOT_FOUND/);
 });
 
+test("a key that would never be good, or hardly ever end, is not made", async (context) => {
+  const cwd = folder(context);
+  for (const [expires, text] of Object.entries({
+    "0d": /in the future/,
+    "2020-01-01": /in the future/,
+    "999999y": /year 10000/,
+    soon: /90d/,
+  })) {
+    const { exit, stderr } = await run(["keys", "create", "a", "--role", "client", "--expires", expires], {
+      cwd,
+    });
+    assert.deepEqual([exit, text.test(stderr)], [2, true], stderr);
+  }
+  assert.match((await run(["keys", "list"], { cwd })).stderr, /has no keys/);
+});
+
+test("an id that is none takes nothing back, and what people write into the file is no obstacle", async (context) => {
+  const cwd = folder(context);
+  const path = join(cwd, "keys.yaml");
+  const [one, other] = [sha256Of("one").toUpperCase(), sha256Of("other")];
+  const entry = (sha256: string): string =>
+    `  - { name: shop, role: service, sha256: "${sha256}", created: long ago, expires: "2999-01-31" }\n`;
+  writeFileSync(path, `keys:\n${entry(one)}${entry(other)}`);
+  for (const id of ["", "a", "not-hex-"]) {
+    const { exit, stderr } = await run(["keys", "revoke", "shop", "--id", id], { cwd });
+    assert.equal(exit, 2, id);
+    assert.match(stderr, /8 to 64 hexadecimal digits/);
+  }
+  assert.equal((await run(["keys", "rotate", "shop"], { cwd })).exit, 0);
+  assert.equal((await run(["keys", "revoke", "shop", "--id", one.slice(0, 8)], { cwd })).exit, 0);
+  const left = JSON.parse((await run(["keys", "list", "--json"], { cwd })).stdout) as {
+    id: string;
+    expires?: string;
+  }[];
+  assert.deepEqual([left.length, left[0]?.id, left[1]?.expires], [2, other.slice(0, 8), undefined]);
+});
+
 test("commands show the key of a file or of the environment, and never one on the command line", async (context) => {
   const cwd = folder(context);
   const key = (await run(["keys", "create", "shop", "--role", "service"], { cwd })).stdout.trim();
