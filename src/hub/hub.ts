@@ -118,14 +118,14 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   const { observer } = observing;
   const { transports } = config;
   const openStreams = new OpenStreams();
-  const access = await openAccess(config.access, onError, observer, config.engine === undefined);
-  const tenants = await openEngines(config.engine, {
-    limits,
-    observer,
-    name,
-    transports,
-    onError,
-    openStreams,
+  const isSeveral = config.engine === undefined;
+  const access = await openedOr(openAccess(config.access, onError, observer, isSeveral), () =>
+    observing.close(),
+  );
+  const engines = openEngines(config.engine, { limits, observer, name, transports, onError, openStreams });
+  const tenants = await openedOr(engines, async () => {
+    await access?.close?.();
+    await observing.close();
   });
   const { engine } = tenants.main;
   const gateways = new GatewayList(engine.clock, onError);
@@ -179,6 +179,16 @@ export async function createHub(config: HubConfig = {}): Promise<Hub> {
   // The members of both, as getters and methods.
   return Object.defineProperties(hub, Object.getOwnPropertyDescriptors(members)) as RunningHub &
     BuiltInMembers;
+}
+
+/** What opens, or else the end of what was opened before it. */
+async function openedOr<T>(opening: Promise<T>, close: () => Promise<void>): Promise<T> {
+  try {
+    return await opening;
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** Callers that were told that the hub ends have so long to read it. Milliseconds. */
