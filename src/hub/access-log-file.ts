@@ -49,7 +49,10 @@ export async function openAccessLog(
   const log = new AccessLog({ clock: systemClock, timeOfDay: Date.now, write });
   const close = async (): Promise<void> => {
     log.close();
-    if (!isOutput && !output.destroyed) await new Promise<void>((resolve) => output.end(resolve));
+    if (isOutput || output.destroyed) return;
+    const closed = new Promise<void>((resolve) => void output.once("close", resolve)); // "finish" comes before the file is closed
+    output.end();
+    await closed;
   };
   return { log, close };
 }
