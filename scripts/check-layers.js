@@ -19,6 +19,7 @@ const layers = [
   ["session"],
   ["engine"],
   ["access"], // it puts a guard in front of an engine
+  ["text", "commands"], // protocols of gateways, and their clients
   ["gateway", "peer"],
   ["config"],
   ["hub", "tunnel", "app"],
