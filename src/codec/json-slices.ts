@@ -2,6 +2,7 @@
  * Parts of a JSON text as they are written: a value that is only passed on keeps its digits, the order of its keys and keys
  * that it has twice. The texts must be JSON, which their parser has found; these functions do not look again.
  */
+import { readUtf8 } from "../message/text.ts";
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -50,7 +51,7 @@ export function itemsOf(json: Uint8Array, start = 0): Slice[] {
 
 /** The text of a slice. */
 export function textAt(json: Uint8Array, { start, end }: Slice): string {
-  return Buffer.from(json.buffer, json.byteOffset + start, end - start).toString("utf8");
+  return readUtf8(json, start, end);
 }
 
 /** A JSON text in one line: line ends can only be white space between its tokens. */

@@ -1,0 +1,161 @@
+import { LintelError } from "../message/failure.ts";
+import { defer, type Deferred } from "../runtime/deferred.ts";
+import { ERROR, EXCEPTION, RESPONSE, type Command, type ReplyAction } from "./command.ts";
+import { OTHER_ACTIONS } from "./counts.ts";
+import { ChainRun, HandledMessage, type Hooks } from "./chain-run.ts";
+import { CommandError, failedReply, noHandlers } from "./error.ts";
+import type { CommandHandlers } from "./handlers.ts";
+import type { CommandSettings } from "./options.ts";
+import type { CommandHandler, CommandPeer, CommandReply } from "./peer.ts";
+
+/** The commands that have come on one connection, until each has its reply. */
+export class IncomingCommands {
+  readonly #connection: CommandPeer;
+  readonly #own: CommandHandlers;
+  readonly #settings: CommandSettings;
+  readonly #sendReply: (reply: Command) => void;
+  #underWay = 0;
+  #isOver = false;
+  #drained: Deferred | undefined;
+
+  /** `sendReply` throws `BAD_PAYLOAD` for a reply that cannot be written. */
+  constructor(
+    connection: CommandPeer,
+    own: CommandHandlers,
+    settings: CommandSettings,
+    sendReply: (reply: Command) => void,
+  ) {
+    this.#connection = connection;
+    this.#own = own;
+    this.#settings = settings;
+    this.#sendReply = sendReply;
+  }
+
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  take(command: Command): void {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return this.#send(command, failedReply(refusal));
+    this.#underWay++;
+    const reply = new Reply(this.#connection, (outcome) => this.#answered(command, outcome));
+    const chain = this.#own.find(command.action) ?? this.#settings.shared?.find(command.action);
+    if (chain === undefined) this.#fallBack(command, reply);
+    else this.#run(command, chain, reply);
+  }
+
+  /** Takes nothing new, and resolves when nothing is under way. */
+  drain(): Promise<void> {
+    this.#drained ??= defer();
+    this.#checkDrained();
+    return this.#drained.promise;
+  }
+
+  /** The connection has ended: nobody waits for what is under way. */
+  end(): void {
+    this.#isOver = true;
+    this.#checkDrained();
+  }
+
+  #refusal(): LintelError | undefined {
+    if (this.#drained !== undefined) return LintelError.of("DRAINING");
+    if (this.#underWay < this.#settings.maxUnderWay) return undefined;
+    return LintelError.of("IN_FLIGHT_FULL", `${this.#underWay} commands of this connection are under way`);
+  }
+
+  #fallBack(command: Command, reply: Reply): void {
+    try {
+      if (this.#settings.fallback?.(command, reply) !== true) reply.fail(noHandlers(command.action));
+    } catch (error) {
+      this.#settings.onError(error, `the fallback for the command ${command.action}`);
+      reply.fail(error);
+    }
+  }
+
+  #run(command: Command, chain: readonly CommandHandler[], reply: Reply): void {
+    const run = new ChainRun(new HandledMessage(command, this.#connection), this.#hooks(chain));
+    run.start((hasFailed) => {
+      if (!hasFailed) return reply.response(run.message.result);
+      const thrown = run.message.error;
+      if (failedReply(thrown).action === EXCEPTION)
+        this.#settings.onError(thrown, `a handler of the command ${command.action}`);
+      reply.fail(thrown);
+    });
+  }
+
+  /** A server's own come first and last. */
+  #hooks(chain: readonly CommandHandler[]): Hooks {
+    const { shared } = this.#settings;
+    const own = this.#own;
+    if (shared === undefined) return { before: own.firstOnes, chain, after: own.lastOnes };
+    return {
+      before: [...shared.firstOnes, ...own.firstOnes],
+      chain,
+      after: [...own.lastOnes, ...shared.lastOnes],
+    };
+  }
+
+  #answered(command: Command, outcome: Outcome): void {
+    this.#underWay--;
+    this.#send(command, outcome);
+    this.#checkDrained();
+  }
+
+  #send(command: Command, outcome: Outcome): void {
+    const sent = this.#isOver ? outcome : this.#trySend(command, outcome);
+    const counted = COUNTED[sent.action];
+    this.#settings.counts?.add(sent.isUnknown === true ? OTHER_ACTIONS : command.action, counted);
+  }
+
+  /** What could be sent: a result that cannot be written becomes an exception. */
+  #trySend({ key, action: name }: Command, outcome: Outcome): Outcome {
+    try {
+      this.#sendReply({ key, action: outcome.action, body: outcome.body });
+      return outcome;
+    } catch (error) {
+      this.#settings.onError(error, `sending the reply to the command ${name}`);
+      const failed = failedReply(LintelError.of("BAD_ANSWER"));
+      this.#sendReply({ key, ...failed });
+      return failed;
+    }
+  }
+
+  #checkDrained(): void {
+    if (this.#drained !== undefined && (this.#underWay === 0 || this.#isOver)) this.#drained.resolve();
+  }
+}
+
+const COUNTED = { [RESPONSE]: "success", [ERROR]: "errors", [EXCEPTION]: "exceptions" } as const;
+
+interface Outcome {
+  readonly action: ReplyAction;
+  readonly body: unknown;
+  /** No handlers: the action may be any text. */
+  readonly isUnknown?: boolean;
+}
+
+class Reply implements CommandReply {
+  readonly connection: CommandPeer;
+  #answered: ((outcome: Outcome) => void) | undefined;
+
+  constructor(connection: CommandPeer, answered: (outcome: Outcome) => void) {
+    this.connection = connection;
+    this.#answered = answered;
+  }
+
+  response(body: unknown): void {
+    this.#settle({ action: RESPONSE, body });
+  }
+
+  fail(error: unknown): void {
+    const isUnknown = error instanceof CommandError && error.reason === "NO_HANDLERS";
+    this.#settle({ ...failedReply(error), isUnknown });
+  }
+
+  #settle(outcome: Outcome): void {
+    const answered = this.#answered;
+    this.#answered = undefined;
+    answered?.(outcome);
+  }
+}

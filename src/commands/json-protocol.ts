@@ -1,0 +1,79 @@
+import { parseExactJson, stringifyExactJson } from "../codec/exact-json.ts";
+import { inOneLine, membersOf, textAt } from "../codec/json-slices.ts";
+import { undecodable } from "../codec/refusal.ts";
+import { encodeUtf8 } from "../message/text.ts";
+import type { Command } from "./command.ts";
+import { JsonObjectStream } from "./json-stream.ts";
+import type { CommandProtocol } from "./protocol.ts";
+
+/**
+ * Commands as JSON objects, one after the other. A line feed follows each, for people and for readers by line; a reader of this
+ * protocol needs nothing between them.
+ */
+export const jsonCommands: CommandProtocol = {
+  name: "json",
+
+  decoder({ maxCommand }) {
+    const stream = new JsonObjectStream(maxCommand);
+    return { push: (chunk, take) => stream.push(chunk, (text) => take(readCommand(text))) };
+  },
+
+  encode({ key, action, body, version }) {
+    const keyPart = key === undefined ? "" : `"key":${JSON.stringify(key)},`;
+    const bodyText = body === undefined || body === null ? undefined : stringifyExactJson(body);
+    const bodyPart = bodyText === undefined || bodyText === "null" ? "" : `,"body":${bodyText}`;
+    const versionPart = version === undefined ? "" : `,"version":${version}`;
+    return `{${keyPart}"action":${JSON.stringify(action)}${bodyPart}${versionPart}}\n`;
+  },
+};
+
+/** A command that was read from JSON. */
+class JsonCommand implements Command {
+  readonly key: string | undefined;
+  readonly action: string;
+  readonly body: unknown;
+  readonly version: number | undefined;
+  readonly #text: string;
+
+  constructor(text: string, fields: Readonly<Record<string, unknown>>) {
+    this.key = optional(fields, "key", "string");
+    this.action = optional(fields, "action", "string") ?? "";
+    this.body = fields["body"] ?? undefined;
+    this.version = optional(fields, "version", "number");
+    this.#text = text;
+  }
+
+  get bodyText(): string | undefined {
+    if (this.body === undefined) return undefined;
+    const json = encodeUtf8(this.#text);
+    return inOneLine(textAt(json, membersOf(json).get("body")!)); // it has a body
+  }
+}
+
+function readCommand(text: string): Command {
+  let fields: unknown;
+  try {
+    fields = parseExactJson(text);
+  } catch (error) {
+    throw undecodable("a command", (error as Error).message, undefined, error);
+  }
+  return new JsonCommand(text, fields as Record<string, unknown>); // its text begins with a brace
+}
+
+interface Types {
+  readonly string: string;
+  readonly number: number;
+}
+
+/** A field that may be absent or null. */
+function optional<T extends keyof Types>(
+  fields: Readonly<Record<string, unknown>>,
+  name: string,
+  type: T,
+): Types[T] | undefined {
+  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  if (value === undefined || value === null) return undefined;
+  // The comparison is what makes it that type.
+  if (typeof value === type) return value as Types[T];
+  throw undecodable("a command", `its field "${name}" must be a ${type}`);
+}

@@ -1,0 +1,25 @@
+/** The seam for other ways to write commands than JSON. */
+import type { Command } from "./command.ts";
+
+export interface CommandProtocol {
+  readonly name: string;
+  /** A decoder for one line. */
+  decoder(bounds: CommandBounds): CommandDecoder;
+  /** One command as it is sent. Throws `BAD_PAYLOAD` for a body that cannot be written. */
+  encode(command: Command): string | Uint8Array;
+}
+
+export interface CommandBounds {
+  /** Bytes of one command. */
+  readonly maxCommand: number;
+}
+
+/** Reads a stream of commands whose parts may be split and joined anywhere. */
+export interface CommandDecoder {
+  /**
+   * Calls `take` for each command that is complete, in order. Returns when all of the chunk was read or `take` returned false;
+   * the rest is dropped then. Throws `BAD_PAYLOAD` for what is no command and `TOO_LARGE` for one past the bound: the stream has
+   * no meaning from there on, and the decoder must not be used again. It keeps no part of `chunk`.
+   */
+  push(chunk: Uint8Array | string, take: (command: Command) => boolean): void;
+}
