@@ -8,7 +8,7 @@
  */
 import type { Connection } from "../transport/transport.ts";
 import type { FrameReader } from "../wire/frame-reader.ts";
-import type { Heartbeat } from "./heartbeat.ts";
+import type { Heartbeat } from "../runtime/heartbeat.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Outbox } from "./outbox.ts";
 import { StallWatch } from "./stall-watch.ts";

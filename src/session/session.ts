@@ -16,7 +16,7 @@ import { NumberPool, type OutBinding } from "./bindings.ts";
 import { writeControl, writeFailure, writeMessage, type BodyLimits } from "./frame-writer.ts";
 import { Greeter } from "./greeter.ts";
 import { headersTaken, type Greeting } from "./greeting.ts";
-import { Heartbeat } from "./heartbeat.ts";
+import { Heartbeat } from "../runtime/heartbeat.ts";
 import { Inbound } from "./inbound.ts";
 import { MAX_GREETING, type SessionOptions, type SessionState } from "./options.ts";
 import { createDescriptorChannel } from "./side-channels/create-descriptor-channel.ts";

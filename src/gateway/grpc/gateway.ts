@@ -13,7 +13,7 @@ import { callerAt } from "../../message/caller.ts";
 import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { DEFAULT_LIMITS } from "../../message/limits.ts";
 import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
-import { Heartbeat } from "../../session/heartbeat.ts";
+import { Heartbeat } from "../../runtime/heartbeat.ts";
 import { formatAddress } from "../../transport/address.ts";
 import { SERVER_BOUNDS, guardIdle, widen } from "../../transport/http2/options.ts";
 import { StreamFloods } from "../../transport/http2/stream-floods.ts";

@@ -88,6 +88,22 @@ function objection(
   path: string | undefined,
   access: AccessRule,
 ): Refusal | undefined {
+  const refusal = handshakeObjection(request, access, path);
+  if (refusal !== undefined) return refusal;
+  const offered = (request.headers["sec-websocket-protocol"] ?? "")
+    .split(",")
+    .map((protocol) => protocol.trim());
+  if (!offered.includes(SESSION_PROTOCOL))
+    return refuse("BAD_REQUEST", `the subprotocol must be ${SESSION_PROTOCOL}`);
+  return undefined;
+}
+
+/** Why a request gets no WebSocket, whatever is spoken in it: its page, its host, its path, or no handshake. */
+export function handshakeObjection(
+  request: IncomingMessage,
+  access: AccessRule,
+  path?: string,
+): Refusal | undefined {
   const { headers, socket } = request;
   const isSecure = "encrypted" in socket;
   const remote = (): string => remoteOf(isSecure ? "wss" : "ws", socket);
@@ -101,8 +117,5 @@ function objection(
   ) {
     return upgradeRequired(`only WebSocket, version ${WEB_SOCKET_VERSION}, is supported`);
   }
-  const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((protocol) => protocol.trim());
-  if (!offered.includes(SESSION_PROTOCOL))
-    return refuse("BAD_REQUEST", `the subprotocol must be ${SESSION_PROTOCOL}`);
   return undefined;
 }

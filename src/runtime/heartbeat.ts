@@ -1,4 +1,4 @@
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock } from "./clock.ts";
 import type { Limits } from "../message/limits.ts";
 
 /** An end that does not read for a while is heard of by the other this often. Milliseconds. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Heartbeat } from "../../src/session/heartbeat.ts";
+import { Heartbeat } from "../../src/runtime/heartbeat.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 
 const LIMITS = { heartbeat: 3_000, heartbeatTimeout: 2_000 };
