@@ -3,7 +3,7 @@
  * with the system's package manager.
  *
  *   node scripts/provide.js nats-server wrk chromium python3 nginx haproxy postgres psql
- *   node scripts/provide.js protoc grpc_python_plugin python3-grpcio
+ *   node scripts/provide.js protoc grpc_python_plugin python3-grpcio python3-websockets
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync } from "node:fs";
@@ -12,7 +12,7 @@ import { delimiter, join } from "node:path";
 /**
  * Names of the executables to look for, and the package that brings them, for each package manager. With `module`, it is
  * the Python that can import it.
- * @type {Record<string, { names: string[], module?: string, packages: Record<"apt-get" | "apk" | "dnf" | "brew", string> }>}
+ * @type {Record<string, { names: string[], module?: string, packages: Partial<Record<"apt-get" | "apk" | "dnf" | "brew", string>> }>}
  */
 const programs = {
   "nats-server": {
@@ -77,6 +77,15 @@ const programs = {
     names: ["python3"],
     module: "grpc",
     packages: { "apt-get": "python3-grpcio", apk: "py3-grpcio", dnf: "python3-grpcio", brew: "grpc" },
+  },
+  "python3-websockets": {
+    names: ["python3"],
+    module: "websockets",
+    packages: {
+      "apt-get": "python3-websockets",
+      apk: "py3-websockets",
+      dnf: "python3-websockets",
+    },
   },
 };
 
@@ -151,6 +160,7 @@ function provide(program) {
   if (!manager)
     return `not on PATH, and none of ${managers.map(({ name }) => name).join(", ")} is here; install it by hand`;
   const name = wanted.packages[manager.name];
+  if (name === undefined) return `${manager.name} has no package of it; install it by hand`;
   console.log(`${program}: not found, installing the package ${name} with ${manager.name}`);
   // A stale index may still hold the package, so a failed refresh alone is no reason to give up.
   run(manager.name, manager.refresh, manager.root);
