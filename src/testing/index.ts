@@ -34,3 +34,55 @@ export type {
 export { FakeClock } from "./fake-clock.ts";
 export type { TransportSuiteOptions } from "./transport-pair.ts";
 export { transportSuite } from "./transport-suite.ts";
+export { GATEWAY_CASES, gatewayCellsOf, nameOfCell, type GatewayCell } from "./conformance/gateways/cells.ts";
+export {
+  EVERY_SAMPLE,
+  FAILURE_MEMBERS,
+  noVerb,
+  type Ability,
+  type Arrival,
+  type Asked,
+  type Converted,
+  type Counted,
+  type FailureMember,
+  type FailureSeen,
+  type GatewayDriver,
+  type GatewayRole,
+  type GatewaySupports,
+  type Headers,
+  type Job,
+  type Listening,
+  type MatrixHub,
+  type Outcome as GatewayOutcome,
+  type Program,
+  type Received,
+  type Sent,
+  type WorkerService,
+} from "./conformance/gateways/driver.ts";
+export {
+  RELATIONS,
+  type Bench,
+  type GatewayCase,
+  type Relation,
+} from "./conformance/gateways/gateway-case.ts";
+export { Mailbox } from "./conformance/gateways/mailbox.ts";
+export {
+  NOTHING,
+  SAMPLES,
+  SAMPLE_NAMES,
+  bytesOf,
+  fromTyped,
+  jsonOf,
+  textOf,
+  toTyped,
+  type Payload,
+  type SampleName,
+} from "./conformance/gateways/payload.ts";
+export {
+  arrivalsOf,
+  gatewayFailuresOf,
+  gatewayTablesOf,
+  type GatewayTables,
+} from "./conformance/gateways/report.ts";
+export { GatewayRun, type GatewayCellResult } from "./conformance/gateways/run.ts";
+export { declareGatewayCells } from "./conformance/gateways/suite.ts";

@@ -1,5 +1,7 @@
 /** docs/CONFORMANCE.md, made of what a run has shown. */
 import { CASES, type Cell, type KnownFailure, type MatrixTable } from "../../src/testing/index.ts";
+import { HEADING } from "./gateways/document.ts";
+import { table } from "./table.ts";
 
 export const DOCUMENT = "docs/CONFORMANCE.md";
 
@@ -10,8 +12,20 @@ is exported from \`lintel/testing\`, runs over real hubs and connections, and th
 (\`npm run conformance -- --write\`). To run it over a part of your own, see [testing](guides/testing.md).
 
 What a case needs is asked of the \`supports\` manifests of the transport, the codec and the topology. A letter in
-brackets says that cases did not run in a cell, and [why](#not-supported).
+brackets says that cases did not run in a cell, and [why](#not-supported). [Gateways](#gateways) have a matrix of their own.
 `;
+
+/** The part about gateways, if there is one. */
+export function gatewaysOf(document: string): string {
+  const begin = document.indexOf(HEADING);
+  return begin < 0 ? "" : document.slice(begin);
+}
+
+/** The document with another part about gateways, which is its last. */
+export function withGateways(document: string, gateways: string): string {
+  const end = document.indexOf(HEADING);
+  return `${end < 0 ? `${document}\n` : document.slice(0, end)}${gateways}`;
+}
 
 /** The cells of one row, each by its column: what a document that is not stale has. */
 export function axesOf(cells: readonly Cell[]): { rows: string[][]; columns: string[] } {
@@ -50,9 +64,4 @@ function knownRow({
   why,
 }: KnownFailure): string[] {
   return [name, [transport, topology, codec].join(", "), why];
-}
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return `${[line(header), line(header.map(() => "---")), ...rows.map(line)].join("\n")}\n`;
 }

@@ -2,13 +2,15 @@ import { parseArgs } from "node:util";
 
 export const HELP = `Usage: npm run conformance -- [flags]
 
-Runs the conformance suite over transports, topologies and codecs, and prints the matrix.
+Runs the conformance suite over transports, topologies and codecs, and prints the matrix,
+and then that of gateways with gateways.
 
   --only tcp,json   run these transports and codecs only; of a kind that is not named, all
   --topology NAME   run the topologies whose name contains this
+  --gateways        run the matrix of gateways only
   --processes N     processes that run cells (default 2)
   --json FILE       also write every result to FILE
-  --write           also write docs/CONFORMANCE.md; takes the whole matrix, and no failures
+  --write           also write docs/CONFORMANCE.md; takes a whole matrix, and no failures
   --help            print this
 
 Exits with 1 if a case failed that is not known to, or if a known failure passed.
@@ -17,6 +19,7 @@ Exits with 1 if a case failed that is not known to, or if a known failure passed
 export interface Flags {
   readonly only: readonly string[];
   readonly topology: string;
+  readonly gateways: boolean;
   readonly processes: number;
   readonly json: string | undefined;
   readonly write: boolean;
@@ -32,6 +35,7 @@ export function readFlags(argv: readonly string[]): Flags {
     options: {
       only: { type: "string", default: "" },
       topology: { type: "string", default: "" },
+      gateways: { type: "boolean", default: false },
       processes: { type: "string", default: "2" },
       json: { type: "string" },
       write: { type: "boolean", default: false },
@@ -42,11 +46,14 @@ export function readFlags(argv: readonly string[]): Flags {
   const processes = Number(values.processes);
   if (!Number.isInteger(processes) || processes < 1 || processes > MOST_PROCESSES)
     throw new Error(`--processes takes 1 to ${MOST_PROCESSES}, not "${values.processes}"`);
+  if (values.gateways && (values.only !== "" || values.topology !== "" || values.json !== undefined))
+    throw new Error("--gateways takes no --only, --topology or --json: they are about the other matrix");
   if (values.write && (values.only !== "" || values.topology !== ""))
     throw new Error("--write takes the whole matrix: leave --only and --topology out");
   return {
     only: only.filter((name) => name !== ""),
     topology: values.topology,
+    gateways: values.gateways,
     processes,
     json: values.json,
     write: values.write,

@@ -1,11 +1,22 @@
 /** `npm run conformance`: runs the suite over everything there is and prints the matrix. */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { failuresOf, isWrong, tableOf, type CellResult, type MatrixTable } from "../../src/testing/index.ts";
+import {
+  failuresOf,
+  gatewayFailuresOf,
+  gatewayTablesOf,
+  isWrong,
+  tableOf,
+  type CellResult,
+  type MatrixTable,
+  type Outcome,
+} from "../../src/testing/index.ts";
 import { root } from "../house/root.ts";
 import { chooseCells } from "./cells.ts";
-import { DOCUMENT, writeDocument } from "./document.ts";
+import { DOCUMENT, gatewaysOf, withGateways, writeDocument } from "./document.ts";
 import { HELP, readFlags, type Flags } from "./flags.ts";
+import { writeGateways } from "./gateways/document.ts";
+import { runGatewayMatrix } from "./gateways/matrix.ts";
 import { KNOWN_FAILURES } from "./parts.ts";
 import { runInProcesses } from "./processes.ts";
 
@@ -15,6 +26,13 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
+  const wrong = flags.gateways ? 0 : await transports(flags);
+  const isPart = flags.only.length > 0 || flags.topology !== "";
+  return wrong + (isPart ? 0 : await gateways(flags)) === 0 ? 0 : 1;
+}
+
+/** Returns how much went wrong. */
+async function transports(flags: Flags): Promise<number> {
   const cells = chooseCells(flags.only, flags.topology);
   const begun = performance.now();
   const results = await runInProcesses(cells, flags.processes, (result, done) => {
@@ -26,7 +44,25 @@ async function main(): Promise<number> {
   for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
   process.stdout.write(`\n${summary(results, performance.now() - begun)}\n`);
   write(flags, results, failures.length === 0 ? table : undefined);
-  return failures.length === 0 ? 0 : 1;
+  return failures.length;
+}
+
+/** The same for the matrix of gateways. */
+async function gateways({ write: document }: Flags): Promise<number> {
+  const begun = performance.now();
+  const { results, drivers } = await runGatewayMatrix();
+  const tables = gatewayTablesOf(results);
+  const failures = gatewayFailuresOf(results);
+  for (const { header, rows } of tables.tables)
+    process.stdout.write(`\n${render({ header, rows, reasons: [] })}\n`);
+  process.stdout.write(`\n${render({ header: [], rows: [], reasons: tables.reasons }).trimStart()}\n`);
+  for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
+  process.stdout.write(`\n${summary(results, performance.now() - begun)}\n`);
+  if (document && failures.length === 0) {
+    const path = join(root, DOCUMENT);
+    writeFileSync(path, withGateways(readFileSync(path, "utf8"), writeGateways(tables, drivers)));
+  }
+  return failures.length;
 }
 
 function progress({ cell, results, milliseconds }: CellResult, done: number, of: number): string {
@@ -44,7 +80,10 @@ function render({ header, rows, reasons }: MatrixTable): string {
   return [...drawn.map((line) => line.trimEnd()), ...(legend.length === 0 ? [] : ["", ...legend])].join("\n");
 }
 
-function summary(results: readonly CellResult[], milliseconds: number): string {
+function summary(
+  results: readonly { readonly results: readonly { readonly outcome: Outcome }[] }[],
+  milliseconds: number,
+): string {
   const all = results.flatMap((result) => result.results);
   const count = (status: string): number => all.filter(({ outcome }) => outcome.status === status).length;
   const seconds = (milliseconds / 1_000).toFixed(1);
@@ -58,8 +97,10 @@ function write(
   table: MatrixTable | undefined,
 ): void {
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results.map(plain), null, 2)}\n`);
-  if (document && table !== undefined)
-    writeFileSync(join(root, DOCUMENT), writeDocument(table, KNOWN_FAILURES));
+  if (!document || table === undefined) return;
+  const path = join(root, DOCUMENT);
+  const old = readFileSync(path, "utf8");
+  writeFileSync(path, withGateways(writeDocument(table, KNOWN_FAILURES), gatewaysOf(old)));
 }
 
 function plain({ cell, results, milliseconds }: CellResult): unknown {

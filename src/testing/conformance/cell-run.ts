@@ -1,13 +1,12 @@
 import { lackOf, type Case, type Cell, type Harness } from "./case.ts";
 import { Fixture } from "./fixture.ts";
+import { inTime } from "./in-time.ts";
 
 export type Outcome =
   | { readonly status: "passed" }
   | { readonly status: "failed"; readonly why: string }
   | { readonly status: "unsupported"; readonly reason: string };
 
-/** A case that takes longer hangs. Milliseconds. */
-const PATIENCE_MS = 20_000;
 /** Of the text of an error. */
 const MAX_LINES = 8;
 
@@ -89,7 +88,7 @@ export class CellRun implements AsyncDisposable {
 }
 
 /** The beginning of what was thrown, and the line of the case that threw it. */
-function describe(error: unknown): string {
+export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const at = error.stack?.split("\n").find((line) => /^\s+at .*\bcases\b/.test(line));
   return [...error.message.split("\n").slice(0, MAX_LINES), ...(at === undefined ? [] : [at.trim()])].join(
@@ -101,19 +100,4 @@ function describe(error: unknown): string {
 async function takeDown({ fixture }: Built, sound: boolean): Promise<void> {
   const down = inTime(fixture[Symbol.asyncDispose](), "closing hubs and peers");
   await (sound ? down : down.catch(() => undefined));
-}
-
-async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`${what}: not done after ${PATIENCE_MS / 1_000} s`)),
-      PATIENCE_MS,
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

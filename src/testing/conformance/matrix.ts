@@ -93,6 +93,6 @@ function concerns(known: KnownFailure, one: Case, { transport, topology, codec }
 }
 
 /** True for a result that must not be: a failure nobody knows of, or a known one that is none. */
-export function isWrong({ outcome, known }: CaseResult): boolean {
+export function isWrong({ outcome, known }: Pick<CaseResult, "outcome" | "known">): boolean {
   return outcome.status === "unsupported" ? false : (outcome.status === "failed") !== (known !== undefined);
 }

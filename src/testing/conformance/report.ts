@@ -1,19 +1,22 @@
 /** The matrix as people read it: transports and topologies down, codecs across. */
+import type { Outcome } from "./cell-run.ts";
 import type { CellResult } from "./matrix.ts";
 import { isWrong } from "./matrix.ts";
 
 /** Cells that are named where something went wrong. */
 const MOST_PLACES = 5;
 
+export type Legend = readonly {
+  readonly letter: string;
+  readonly reason: string;
+  readonly cases: readonly string[];
+}[];
+
 export interface MatrixTable {
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
   /** What the letters in the cells stand for. */
-  readonly reasons: readonly {
-    readonly letter: string;
-    readonly reason: string;
-    readonly cases: readonly string[];
-  }[];
+  readonly reasons: Legend;
 }
 
 interface Tally {
@@ -32,13 +35,13 @@ export function tableOf(results: readonly CellResult[]): MatrixTable {
     const { transport, topology, codec } = result.cell;
     const key = JSON.stringify([transport.name, topology.name]);
     const row = rows.get(key) ?? [transport.name, topology.name, ...codecs.map(() => "not run")];
-    row[2 + codecs.indexOf(codec.name)] = cellText(tallyOf(result), reasons);
+    row[2 + codecs.indexOf(codec.name)] = cellText(result, reasons);
     rows.set(key, row);
   }
   return {
     header: ["transport", "topology", ...codecs],
     rows: [...rows.values()],
-    reasons: [...reasons].map(([reason, { letter, cases }]) => ({ letter, reason, cases: [...cases] })),
+    reasons: legendOf(reasons),
   };
 }
 
@@ -62,9 +65,19 @@ function placesText(where: readonly string[]): string {
   return where.length <= MOST_PLACES ? named : `${named}; and ${where.length - MOST_PLACES} more`;
 }
 
-type Reasons = ReadonlyMap<string, { readonly letter: string; readonly cases: Set<string> }>;
+/** Of a cell of any matrix. */
+export interface Results {
+  readonly results: readonly {
+    readonly case: string;
+    readonly outcome: Outcome;
+    readonly known: string | undefined;
+  }[];
+}
 
-function reasonsOf(results: readonly CellResult[]): Reasons {
+export type Reasons = ReadonlyMap<string, { readonly letter: string; readonly cases: Set<string> }>;
+
+/** What could not be, each with a letter of its own. */
+export function reasonsOf(results: readonly Results[]): Reasons {
   const reasons = new Map<string, { letter: string; cases: Set<string> }>();
   for (const { case: name, outcome } of results.flatMap((result) => result.results)) {
     if (outcome.status !== "unsupported") continue;
@@ -78,12 +91,16 @@ function reasonsOf(results: readonly CellResult[]): Reasons {
   return reasons;
 }
 
+export function legendOf(reasons: Reasons): Legend {
+  return [...reasons].map(([reason, { letter, cases }]) => ({ letter, reason, cases: [...cases] }));
+}
+
 function letterOf(index: number): string {
   const letter = String.fromCharCode(97 + (index % 26));
   return index < 26 ? letter : `${letterOf(Math.floor(index / 26) - 1)}${letter}`;
 }
 
-function tallyOf({ results }: CellResult): Tally {
+function tallyOf({ results }: Results): Tally {
   const tally: Tally = { passed: 0, failed: 0, known: 0, unsupported: new Map() };
   for (const result of results) {
     const { outcome } = result;
@@ -95,7 +112,9 @@ function tallyOf({ results }: CellResult): Tally {
   return tally;
 }
 
-function cellText({ passed, failed, known, unsupported }: Tally, reasons: Reasons): string {
+/** How many cases passed, and the letters of what could not be. */
+export function cellText(results: Results, reasons: Reasons): string {
+  const { passed, failed, known, unsupported } = tallyOf(results);
   const letters = [...unsupported.keys()].map((reason) => reasons.get(reason)!.letter).toSorted();
   const ran = passed + failed + known;
   const words = [failed > 0 ? `FAILED ${failed} of ${ran}` : ran === 0 ? "unsupported" : `${passed} passed`];

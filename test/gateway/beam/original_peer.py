@@ -59,7 +59,7 @@ class End:
             self.write(items, descriptor)
 
     def write(self, items, descriptor):
-        payload = netstring(b"".join(netstring(item.encode()) for item in items))
+        payload = netstring(b"".join(netstring(item.encode(errors="surrogateescape")) for item in items))
         header = struct.pack(">I", len(payload) | (0 if descriptor is None else ATTACHED))
         written = 0
         if descriptor is not None:  # the first byte goes alone, with the descriptor beside it
@@ -96,7 +96,7 @@ class End:
         lists = split(self.read(value & ~ATTACHED))
         if len(lists) != 1:
             raise ValueError("a frame has one list")
-        return [item.decode() for item in split(lists[0])], attachment
+        return [item.decode(errors="surrogateescape") for item in split(lists[0])], attachment
 
 
 def attach(end, items, mode):

@@ -34,6 +34,8 @@ export class RawCall implements AsyncDisposable {
   readonly session: ClientHttp2Session;
   readonly stream: ClientHttp2Stream;
   readonly heard: FromHub[] = [];
+  /** Called with each message as it comes. */
+  onMessage: (message: FromHub) => void = () => undefined;
   /** The same as bytes; of other methods than `WORK` that is all there is. */
   readonly messages: Uint8Array[] = [];
   readonly #isWork: boolean;
@@ -67,11 +69,16 @@ export class RawCall implements AsyncDisposable {
         const end = 5 + this.#bytes.readUInt32BE(1);
         const message = this.#bytes.subarray(5, end);
         this.messages.push(message);
-        if (this.#isWork) this.heard.push(fromBinary(FromHubSchema, message));
+        if (this.#isWork) this.#hear(fromBinary(FromHubSchema, message));
         this.#bytes = this.#bytes.subarray(end);
       }
     });
     return this;
+  }
+
+  #hear(message: FromHub): void {
+    this.heard.push(message);
+    this.onMessage(message);
   }
 
   /** Resolves with number and reason of the status that ends it. */
