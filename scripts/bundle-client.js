@@ -1,6 +1,6 @@
 /**
- * Bundles the client for pages that have no bundler of their own: browser/client.js, and msgpack.js beside it, which
- * is loaded when a page asks for that codec. Other people's code keeps its licence.
+ * Bundles the clients for pages that have no bundler of their own: browser/client.js, and msgpack.js beside it, which
+ * is loaded when a page asks for that codec; browser/commands.js. Other people's code keeps its licence.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -25,13 +25,15 @@ export async function bundleClient(root, compiled) {
     target: "es2022",
     minify: true,
   });
+  const banner = { js: `/* ${name} ${version}, ${license} licence */` };
   await build({
     ...options,
     entryPoints: { client: `${compiled}/client/browser.js` },
     alias: { [LIBRARY]: "./msgpack.js" },
     external: ["./msgpack.js"],
-    banner: { js: `/* ${name} ${version}, ${license} licence */` },
+    banner,
   });
+  await build({ ...options, entryPoints: { commands: `${compiled}/commands/browser.js` }, banner });
   await build({
     ...options,
     entryPoints: { msgpack: LIBRARY },

@@ -29,13 +29,11 @@ export class MemoryLine implements CommandLine {
   }
 
   close(why?: LineEnd): void {
-    this.end = why ?? { code: 1000, reason: "" };
-    this.#endOther();
+    this.#end(why ?? { code: 1000, reason: "" });
   }
 
   abort(): void {
-    this.end = "aborted";
-    this.#endOther();
+    this.#end("aborted");
   }
 
   /** What has come from the other end. */
@@ -48,7 +46,9 @@ export class MemoryLine implements CommandLine {
     return this.sent.map((text) => JSON.parse(text) as Record<string, unknown>);
   }
 
-  #endOther(): void {
+  #end(how: LineEnd | "aborted"): void {
+    if (this.end === undefined) queueMicrotask(() => this.events?.closed());
+    this.end = how;
     const { other } = this;
     this.other = undefined;
     if (other !== undefined) queueMicrotask(() => other.events?.closed());
