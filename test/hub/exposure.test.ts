@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isExposed, refuseExposed } from "../../src/hub/exposure.ts";
+import { refuseExposed } from "../../src/hub/exposure.ts";
+import { isExposed } from "../../src/transport/exposure.ts";
 import { createHub, type HubConfig } from "../../src/index.ts";
 
 const LOCAL = [
