@@ -1,5 +1,7 @@
 import { LintelError, failure } from "../message/failure.ts";
 import { checkArgument, checkOptions, millisecondsOf, signal, text } from "../message/options.ts";
+import { defer } from "../runtime/deferred.ts";
+import { StallWatch } from "../session/stall-watch.ts";
 import { isReply, RESPONSE, type Command, type ReplyAction } from "./command.ts";
 import { CommandError, errorOfReply } from "./error.ts";
 import { CommandHandlers } from "./handlers.ts";
@@ -13,6 +15,8 @@ import { pushId } from "./push-id.ts";
 
 const MALFORMED_CLOSE = 1007;
 const TOO_LARGE_CLOSE = 1009;
+/** How long an end that has stopped sending gets replies. It may also be gone: that looks the same. */
+const LAST_REPLIES_MS = 2000;
 
 /** One end of a line. Both ends are equal: each calls the other, and each has handlers. */
 export class CommandConnection implements CommandPeer {
@@ -25,10 +29,13 @@ export class CommandConnection implements CommandPeer {
   readonly #calls: PendingCalls;
   readonly #incoming: IncomingCommands;
   readonly #ended = new AbortController();
+  readonly #lineEnded = defer();
   readonly #onClose = new Set<(why: Error | undefined) => void>();
-  #stallTimer: unknown;
-  /** What waited to be written when the timer was set. Bytes. */
-  #stalledWith = 0;
+  readonly #stall: StallWatch;
+  /** The other end does not read its replies, and is not read either. */
+  #isHeldBack = false;
+  /** What was sent since the start, as text counts it. */
+  #sent = 0;
 
   /** Opens the line. Commands that come before the code that called has returned to the loop find the handlers that it adds. */
   constructor(line: CommandLine, options: CommandConnectionOptions = {}) {
@@ -39,10 +46,21 @@ export class CommandConnection implements CommandPeer {
     this.#decoder = settings.protocol.decoder({ maxCommand: settings.maxCommand });
     this.#calls = new PendingCalls(settings.clock);
     this.#incoming = new IncomingCommands(this, this.#handlers, settings, (command) => this.#reply(command));
+    this.#stall = new StallWatch({
+      clock: settings.clock,
+      timeoutMs: settings.stallTimeoutMs,
+      taken: () => this.#sent - line.buffered,
+      required: () => 1,
+      stalled: () => this.#abandon(),
+    });
     line.open({
       data: (chunk) => this.#read(chunk),
       drained: () => this.#drained(),
-      closed: (why) => this.#end(why),
+      ended: () => this.#othersEnd(),
+      closed: (why) => {
+        this.#lineEnded.resolve();
+        this.#end(why);
+      },
     });
   }
 
@@ -56,6 +74,11 @@ export class CommandConnection implements CommandPeer {
 
   get signal(): AbortSignal {
     return this.#ended.signal;
+  }
+
+  /** Resolves when the line is gone, which may be a while after the connection was closed. */
+  get lineEnded(): Promise<void> {
+    return this.#lineEnded.promise;
   }
 
   /** Commands that handlers of this end are busy with. */
@@ -121,7 +144,7 @@ export class CommandConnection implements CommandPeer {
    */
   forward(encoded: string | Uint8Array): void {
     if (this.isClosed) return;
-    this.#line.send(encoded);
+    this.#send(encoded);
     if (this.#line.buffered > this.#settings.maxBuffered) this.#abandon();
   }
 
@@ -159,33 +182,46 @@ export class CommandConnection implements CommandPeer {
   }
 
   #send(encoded: string | Uint8Array): boolean {
+    this.#sent += encoded.length;
     return this.#line.send(encoded);
   }
 
   #reply(command: Command): void {
     if (this.isClosed) return;
-    const isTaken = this.#line.send(this.#settings.protocol.encode(command));
-    if (isTaken) return;
+    if (this.#send(this.#settings.protocol.encode(command))) return;
     if (this.#line.buffered > this.#settings.maxBuffered) this.#abandon();
-    else if (this.#settings.pausesReading && this.#stallTimer === undefined) this.#waitForReader();
+    else if (this.#settings.pausesReading && !this.#isHeldBack) this.#holdBack();
   }
 
   /** Whoever does not read replies gets no more of them: its commands wait, and it has to read some of them in time. */
-  #waitForReader(): void {
+  #holdBack(): void {
+    this.#isHeldBack = true;
     this.#line.read(false);
-    this.#stalledWith = this.#line.buffered;
-    this.#stallTimer = this.#settings.clock.after(this.#settings.stallTimeoutMs, () => {
-      this.#stallTimer = undefined;
-      if (this.#line.buffered >= this.#stalledWith) this.#abandon();
-      else this.#waitForReader();
-    });
+    this.#stall.start();
   }
 
   #drained(): void {
-    if (this.#stallTimer === undefined) return;
-    this.#settings.clock.clear(this.#stallTimer);
-    this.#stallTimer = undefined;
+    if (!this.#isHeldBack) return;
+    this.#isHeldBack = false;
+    this.#stall.stop();
     if (!this.isClosed) this.#line.read(true);
+  }
+
+  /** The other end sends nothing more. Replies still reach it, so that it gets those to come; its own will not. */
+  #othersEnd(): void {
+    if (this.isClosed) return;
+    this.#calls.rejectAll(LintelError.of("CONNECTION_LOST"));
+    const timer = this.#settings.clock.after(LAST_REPLIES_MS, () => this.#closeAfterEnd());
+    void this.drain().then(() => {
+      this.#settings.clock.clear(timer);
+      this.#closeAfterEnd();
+    });
+  }
+
+  #closeAfterEnd(): void {
+    if (this.isClosed) return;
+    this.#line.close();
+    this.#end(undefined);
   }
 
   #abandon(): void {
@@ -224,7 +260,7 @@ export class CommandConnection implements CommandPeer {
   /** `isOwn`: this end has closed the connection. */
   #end(why: Error | undefined, isOwn = false): void {
     if (this.isClosed) return;
-    this.#settings.clock.clear(this.#stallTimer);
+    this.#stall.stop();
     this.#ended.abort(LintelError.from(failure("CALLER_GONE")));
     this.#incoming.end();
     this.#calls.rejectAll(isOwn ? why : LintelError.of("CONNECTION_LOST", undefined, why));

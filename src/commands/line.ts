@@ -23,6 +23,8 @@ export interface LineEvents {
   data(chunk: Uint8Array | string): void;
   /** What was sent is written. */
   drained(): void;
+  /** The other end sends nothing more, and may still read. Left out: the line ends itself then. */
+  ended?(): void;
   /** The line has ended; nothing is called afterwards. */
   closed(why?: Error): void;
 }

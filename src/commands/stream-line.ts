@@ -1,11 +1,13 @@
 /** Lines over streams of Node: a TCP or TLS connection, or the pipes of a process. */
 import type { ChildProcess } from "node:child_process";
+import process from "node:process";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import type { CommandLine, LineEvents } from "./line.ts";
 
 /** Bytes that wait to be written before `send` asks to wait. */
 const WINDOW = 262_144;
+const CLOSE_TIMEOUT_MS = 2000;
 
 /** What a line reads from and writes to, which may be the same. */
 interface Streams {
@@ -22,6 +24,7 @@ class StreamLine implements CommandLine {
   readonly #streams: Streams;
   #isFull = false;
   #isCorked = false;
+  #closing: NodeJS.Timeout | undefined;
 
   constructor(remote: string, streams: Streams) {
     this.remote = remote;
@@ -35,8 +38,12 @@ class StreamLine implements CommandLine {
   open(events: LineEvents): void {
     const { input, output } = this.#streams;
     input.on("data", (chunk: Buffer) => events.data(chunk));
+    input.on("end", () => (events.ended === undefined ? output.end() : events.ended()));
     output.on("drain", () => this.#drained(events));
-    this.#streams.onEnd((why) => events.closed(why));
+    this.#streams.onEnd((why) => {
+      clearTimeout(this.#closing);
+      events.closed(why);
+    });
   }
 
   send(encoded: string | Uint8Array): boolean {
@@ -53,8 +60,12 @@ class StreamLine implements CommandLine {
     else this.#streams.input.pause();
   }
 
+  /** An other end that does not read what is left, or does not close, is cut off in two seconds. */
   close(): void {
-    this.#streams.output.end();
+    const { input, output } = this.#streams;
+    output.end();
+    input.resume(); // else its end would not be read
+    this.#closing = setTimeout(() => this.#streams.abort(), CLOSE_TIMEOUT_MS);
   }
 
   abort(): void {
@@ -100,7 +111,7 @@ export function socketLine(socket: Socket, remote: string): CommandLine {
  * A line over the standard input and output of a child process, which must be pipes. Closing the line ends the child's input; the
  * line ends when the child has exited.
  */
-export function childLine(child: ChildProcess, remote: string): CommandLine {
+export function childLine(child: ChildPipes, remote: string): CommandLine {
   const { stdin: output, stdout: input } = child;
   if (output === null || input === null)
     throw new TypeError(`${remote}: the standard input and output of the process must be pipes`);
@@ -118,6 +129,26 @@ export function childLine(child: ChildProcess, remote: string): CommandLine {
     },
   });
 }
+
+/** A line over this process's own standard input and output, to the process that has started it. */
+export function standardLine(): CommandLine {
+  const { stdin: input, stdout: output } = process;
+  for (const part of [input, output]) part.on("error", () => undefined); // the parent is gone: the end of the input says so
+  return new StreamLine("parent process", {
+    input,
+    output,
+    abort: () => {
+      input.destroy();
+      output.destroy();
+    },
+    onEnd: (ended) => {
+      input.on("close", () => ended(undefined));
+    },
+  });
+}
+
+/** What of a child process is needed. */
+export type ChildPipes = Pick<ChildProcess, "stdin" | "stdout" | "on" | "kill" | "pid">;
 
 function exitError(remote: string, code: number | null, signal: string | null): Error | undefined {
   if (code === 0) return undefined;
