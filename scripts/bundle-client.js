@@ -1,6 +1,6 @@
 /**
  * Bundles the clients for pages that have no bundler of their own: browser/client.js, and msgpack.js beside it, which
- * is loaded when a page asks for that codec; browser/commands.js. Other people's code keeps its licence.
+ * is loaded when a page asks for that codec; browser/commands.js and browser/text.js. Other people's code keeps its licence.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -33,7 +33,8 @@ export async function bundleClient(root, compiled) {
     external: ["./msgpack.js"],
     banner,
   });
-  await build({ ...options, entryPoints: { commands: `${compiled}/commands/browser.js` }, banner });
+  for (const client of ["commands", "text"])
+    await build({ ...options, entryPoints: { [client]: `${compiled}/${client}/browser.js` }, banner });
   await build({
     ...options,
     entryPoints: { msgpack: LIBRARY },
