@@ -23,8 +23,8 @@ export type {
   ClientCallOptions,
   CommandClientOptions,
   CommandToken,
-  ConnectListener,
-  DisconnectListener,
+  ConnectCallback,
+  DisconnectCallback,
 } from "./client-options.ts";
 export type { CommandClient, CommandClientState } from "./command-client.ts";
 export type { CommandRouter } from "./command-router.ts";

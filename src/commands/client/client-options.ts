@@ -28,10 +28,10 @@ export interface CommandClientOptions extends CommandOptions {
   readonly tokenIn?: "upgrade" | "query";
   /** Handlers by action, there before the first command can come. More can be added with `on`. */
   readonly handlers?: Readonly<Record<string, CommandHandler | readonly CommandHandler[]>>;
-  /** Called on each connection, once the token is accepted. */
-  readonly onConnect?: ConnectListener;
-  /** Called when a connection that `onConnect` got has ended. `why` is undefined after `close`. */
-  readonly onDisconnect?: DisconnectListener;
+  /** Called with each connection, once the token is accepted. */
+  readonly onConnect?: ConnectCallback;
+  /** Called with each connection that has ended, of those that `onConnect` got, and why it did if not in order. */
+  readonly onDisconnect?: DisconnectCallback;
   /** How many times a call is made again that does not say so itself. Default 0. */
   readonly retries?: number;
   /** After so long a silence the server is pinged, and after as long again it is lost. Default 2.5 seconds; 0 never pings. */
@@ -40,8 +40,8 @@ export interface CommandClientOptions extends CommandOptions {
   readonly clockSync?: boolean;
 }
 
-export type ConnectListener = (connection: CommandPeer) => unknown;
-export type DisconnectListener = (why: Error | undefined, connection: CommandPeer) => unknown;
+export type ConnectCallback = (connection: CommandPeer) => unknown;
+export type DisconnectCallback = (connection: CommandPeer, why: Error | undefined) => unknown;
 
 /** What only tests give. */
 export interface ClientTimes {

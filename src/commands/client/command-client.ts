@@ -11,8 +11,8 @@ import {
   type ClientSettings,
   type ClientTimes,
   type CommandClientOptions,
-  type ConnectListener,
-  type DisconnectListener,
+  type ConnectCallback,
+  type DisconnectCallback,
 } from "./client-options.ts";
 import { ClockSync } from "./clock-sync.ts";
 import { callRetrying } from "./retrying.ts";
@@ -43,8 +43,9 @@ export class CommandClient<
   readonly #times: ClientTimes;
   readonly #link: ServerLink;
   readonly #sync: ClockSync | undefined;
-  readonly #onConnect = new Set<ConnectListener>();
-  readonly #onDisconnect = new Set<DisconnectListener>();
+  readonly #onConnect = new Set<ConnectCallback>();
+  readonly #onDisconnect = new Set<DisconnectCallback>();
+  readonly #announcements = new Set<{ readonly action: string; readonly body: unknown }>();
   readonly #first: Deferred = defer();
   #state: CommandClientState = "connecting";
   #cache: Map<string, unknown> = new Map();
@@ -76,7 +77,7 @@ export class CommandClient<
       times,
       connection: { ...options, shared: handlers, clock, epochMs: wallClock },
       onReady: (connection) => this.#ready(connection),
-      onLost: (why, connection) => this.#lost(why, connection),
+      onLost: (connection, why) => this.#lost(connection, why),
       onFailed: (error) => this.#failed(error),
     });
   }
@@ -153,15 +154,33 @@ export class CommandClient<
     return this.#open().fire(action, body);
   }
 
-  /** Calls back on each later connection, once its token is accepted. */
-  onConnect(listener: ConnectListener): this {
-    this.#onConnect.add(listener);
+  /**
+   * Makes a call whose effect lasts as long as a connection, such as joining a room, and makes it again on each later connection,
+   * before `onConnect`. Rejects, and does not repeat it, when this first call fails. What is returned ends the repetition.
+   */
+  async announce<A extends ActionOf<Remote>>(
+    action: A,
+    ...[body]: CallArguments<Remote[A], never>
+  ): Promise<() => void> {
+    const announcement = { action, body };
+    const forget = (): void => void this.#announcements.delete(announcement);
+    this.#announcements.add(announcement);
+    await this.#callOnce(action, body, {}).catch((error: unknown) => {
+      forget();
+      throw error;
+    });
+    return forget;
+  }
+
+  /** Calls back with each later connection, once its token is accepted. */
+  onConnect(callback: ConnectCallback): this {
+    this.#onConnect.add(callback);
     return this;
   }
 
-  /** Calls back when a connection has ended. */
-  onDisconnect(listener: DisconnectListener): this {
-    this.#onDisconnect.add(listener);
+  /** Calls back with each connection that has ended. */
+  onDisconnect(callback: DisconnectCallback): this {
+    this.#onDisconnect.add(callback);
     return this;
   }
 
@@ -196,15 +215,17 @@ export class CommandClient<
   #ready(connection: CommandConnection): void {
     this.#state = "connected";
     this.#cache = connection.cache;
-    for (const listener of this.#onConnect) this.#tell("onConnect", () => listener(connection));
+    for (const { action, body } of this.#announcements)
+      this.#tell(`the announcement ${action}`, () => connection.call(action, body));
+    for (const callback of this.#onConnect) this.#tell("onConnect", () => callback(connection));
     void this.#sync?.start();
     this.#first.resolve();
   }
 
-  #lost(why: Error | undefined, connection: CommandConnection): void {
+  #lost(connection: CommandConnection, why: Error | undefined): void {
     if (this.#state === "connected") this.#state = "connecting";
     this.#sync?.stop();
-    for (const listener of this.#onDisconnect) this.#tell("onDisconnect", () => listener(why, connection));
+    for (const callback of this.#onDisconnect) this.#tell("onDisconnect", () => callback(connection, why));
   }
 
   #failed(error: LintelError): void {
@@ -212,8 +233,8 @@ export class CommandClient<
     if (error.reason === "UNAUTHENTICATED") this.#first.reject(error);
   }
 
-  #tell(name: string, listener: () => unknown): void {
+  #tell(name: string, call: () => unknown): void {
     const report = (error: unknown): void => this.#settings.onError(error, `${name} of ${this.name}`);
-    new Promise((resolve) => resolve(listener())).catch(report); // a function that throws, or whose promise rejects
+    new Promise((resolve) => resolve(call())).catch(report); // a function that throws, or whose promise rejects
   }
 }

@@ -23,7 +23,7 @@ export interface ServerLinkOptions {
   /** A connection is open, and its token was accepted. */
   readonly onReady: (connection: CommandConnection) => void;
   /** A connection that `onReady` got has ended. */
-  readonly onLost: (why: Error | undefined, connection: CommandConnection) => void;
+  readonly onLost: (connection: CommandConnection, why: Error | undefined) => void;
   /** An attempt failed. Another follows unless `close` is called. */
   readonly onFailed: (error: LintelError) => void;
 }
@@ -135,7 +135,7 @@ export class ServerLink {
   #ended(session: Session, why: Error | undefined): void {
     session.heartbeat.stop();
     this.#session = undefined;
-    if (session.isReady) this.#options.onLost(why, session.connection);
+    if (session.isReady) this.#options.onLost(session.connection, why);
     else this.#failed(why ?? new Error("the server closed the connection"));
     this.#redialer.lost();
   }

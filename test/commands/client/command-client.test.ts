@@ -146,7 +146,7 @@ describe("a client of commands", () => {
   test("a call under way fails when the connection is lost, and says that a retry is not safe; a later one that it is", async () => {
     const server = new FakeServer();
     const ended: unknown[] = [];
-    const client = server.client({ onDisconnect: (why, connection) => ended.push(why, connection.isClosed) });
+    const client = server.client({ onDisconnect: (connection, why) => ended.push(why, connection.isClosed) });
     await client.start();
     const stuck = client.call("stuck");
     server.drop();
@@ -184,6 +184,28 @@ describe("a client of commands", () => {
     await client.close();
   });
 
+  test("what it announces is announced on each connection, until that is ended", async () => {
+    const server = new FakeServer();
+    const rooms: unknown[] = [];
+    server.handlers.on("join", ({ body }) => {
+      if (body === "closed") throw new CommandError("no room");
+      rooms.push(body);
+    });
+    const client = server.client({ onConnect: () => void rooms.push("connected") });
+    await assert.rejects(client.announce("join", "early"), { reason: "NOT_CONNECTED" });
+    await client.start();
+    const forget = await client.announce("join", "a");
+    await client.announce("join", "b");
+    await assert.rejects(client.announce("join", "closed"), { message: "no room" });
+    server.drop();
+    await server.reconnected();
+    forget();
+    server.drop();
+    await server.reconnected();
+    assert.deepEqual(rooms.toSorted(), ["a", "a", "b", "b", "b", "connected", "connected", "connected"]);
+    await client.close();
+  });
+
   test("a callback that throws, or whose promise rejects, is reported and harms nothing", async () => {
     const server = new FakeServer();
     const errors: string[] = [];
@@ -208,7 +230,7 @@ describe("a client of commands", () => {
   test("a server that says nothing any more is pinged, then lost", async () => {
     const server = new FakeServer();
     const ended: unknown[] = [];
-    const client = server.client({ onDisconnect: (why) => ended.push(why) });
+    const client = server.client({ onDisconnect: (_connection, why) => ended.push(why) });
     await client.start();
     for (let ms = 0; ms < 60_000; ms += 500) {
       server.clock.advance(500);
