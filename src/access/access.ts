@@ -55,7 +55,7 @@ export function isSame(one: Principal, other: Principal): boolean {
 
 /** What a caller, worker or peer shows. `token` is not verified yet; what a connection proves is proven. */
 export interface Credentials {
-  /** The gateway it came to: `native`, `http`, `grpc`, `beam`, `tunnel`, or the name of your own. */
+  /** The gateway it came to: `native`, `http`, `grpc`, `beam`, `commands`, `tunnel`, or the name of your own. */
   readonly gateway: string;
   /** Where it came from, such as `tcp://10.0.0.7:51324` or an address alone. For logs, and for rules about networks. */
   readonly remote: string;

@@ -8,6 +8,8 @@ export interface Command {
   /** Any JSON value. `null` and `undefined` are left out. */
   readonly body?: unknown;
   readonly version?: number | undefined;
+  /** Milliseconds after which its sender waits no longer. Originals neither send nor read it. */
+  readonly timeout?: number | undefined;
   /** The body as the JSON text that it came in, where the command was read from JSON: for code that passes it on. */
   readonly bodyText?: string | undefined;
 }

@@ -18,12 +18,13 @@ export const jsonCommands: CommandProtocol = {
     return { push: (chunk, take) => stream.push(chunk, (text) => take(readCommand(text))) };
   },
 
-  encode({ key, action, body, version }) {
+  encode({ key, action, body, version, timeout }) {
     const keyPart = key === undefined ? "" : `"key":${JSON.stringify(key)},`;
     const bodyText = body === undefined || body === null ? undefined : stringifyExactJson(body);
     const bodyPart = bodyText === undefined || bodyText === "null" ? "" : `,"body":${bodyText}`;
     const versionPart = version === undefined ? "" : `,"version":${version}`;
-    return `{${keyPart}"action":${JSON.stringify(action)}${bodyPart}${versionPart}}\n`;
+    const timeoutPart = timeout === undefined ? "" : `,"timeout":${timeout}`;
+    return `{${keyPart}"action":${JSON.stringify(action)}${bodyPart}${versionPart}${timeoutPart}}\n`;
   },
 };
 
@@ -33,6 +34,7 @@ class JsonCommand implements Command {
   readonly action: string;
   readonly body: unknown;
   readonly version: number | undefined;
+  readonly timeout: number | undefined;
   readonly #text: string;
 
   constructor(text: string, fields: Readonly<Record<string, unknown>>) {
@@ -40,6 +42,7 @@ class JsonCommand implements Command {
     this.action = optional(fields, "action", "string") ?? "";
     this.body = fields["body"] ?? undefined;
     this.version = optional(fields, "version", "number");
+    this.timeout = optional(fields, "timeout", "number");
     this.#text = text;
   }
 

@@ -9,6 +9,8 @@ import type { ListenAt } from "../transport/transport.ts";
 import { beam } from "./beam/kind.ts";
 import type { BeamOptions } from "./beam/options.ts";
 import type { BeamStats } from "./beam/stats.ts";
+import { commands, type CommandsGiven } from "./commands/kind.ts";
+import type { CommandsGateway } from "./commands/gateway.ts";
 import type { Counters, Gateway, GatewayEntry, GatewayKind } from "./gateway.ts";
 import { grpc } from "./grpc/kind.ts";
 import type { GrpcOptions } from "./grpc/options.ts";
@@ -29,7 +31,7 @@ import { tunnel } from "./tunnel/kind.ts";
 import type { TunnelEntrance } from "./tunnel/options.ts";
 
 /** In the order in which they are opened. The HTTP port is the last, since others put paths on it. */
-export const builtInKinds: readonly GatewayKind[] = [native, beam, grpc, jobs, tunnel, http];
+export const builtInKinds: readonly GatewayKind[] = [native, beam, grpc, commands, jobs, tunnel, http];
 
 /** Options of a hub for the built-in gateways. */
 export interface BuiltInOptions {
@@ -46,6 +48,11 @@ export interface BuiltInOptions {
   readonly beam?: string | BeamOptions;
   /** The gateway for workers that speak gRPC: its address, or options. Default: none. */
   readonly grpc?: string | number | GrpcOptions;
+  /**
+   * The gateway for programs that speak DRS: true for the HTTP port alone, a URL such as `ws://127.0.0.1:12000`, a list of them, or
+   * options. Default: none.
+   */
+  readonly commands?: CommandsGiven;
   /** TCP ports, each of which leads to the worker that exposes a subject: one or several. Default: none. */
   readonly tunnel?: TunnelEntrance | readonly TunnelEntrance[];
   /** Transports besides, or instead of, the built-in ones. */
@@ -72,6 +79,13 @@ export interface BuiltInMembers {
   readonly beamUrl: string | undefined;
   /** Where workers that speak gRPC connect: `grpc://127.0.0.1:4510`, or `grpcs` with certificates. */
   readonly grpcUrl: string | undefined;
+  /** The first of `commandsUrls`. */
+  readonly commandsUrl: string | undefined;
+  /**
+   * Where programs that speak DRS connect: ports of their own, such as `ws://127.0.0.1:12000/socket` and `tcp://127.0.0.1:12001`, then
+   * the HTTP port.
+   */
+  readonly commandsUrls: readonly string[];
   /**
    * Listens for sessions on one more URL, until the listener is closed or the hub is; sessions that came by it stay. Rejects
    * as `createHub` does.
@@ -111,6 +125,7 @@ export function entriesOf(config: BuiltInOptions, own: readonly GatewayEntry[]):
     { kind: native, options: { listen, transports } },
     ...isGiven(beam, config.beam),
     ...isGiven(grpc, config.grpc),
+    ...isGiven(commands, config.commands),
     ...(config.jobs === false ? [] : [{ kind: jobs, options: { jobs: config.jobs } }]),
     ...isGiven(tunnel, config.tunnel),
     ...own,
@@ -156,6 +171,13 @@ export function builtInMembers(
     },
     get grpcUrl() {
       return find(grpc.name)?.urls[0];
+    },
+    get commandsUrl() {
+      return this.commandsUrls[0];
+    },
+    get commandsUrls() {
+      const gateway = find(commands.name) as CommandsGateway | undefined;
+      return gateway === undefined ? [] : gateway.urlsWith(ofHttp().url);
     },
     async listen(at) {
       checkListenAt("listen", at);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { commandsSettings } from "../../src/gateway/commands/options.ts";
 import { grpcSettings } from "../../src/gateway/grpc/options.ts";
 import { beamSettings } from "../../src/gateway/beam/options.ts";
 import { settingsOf } from "../../src/gateway/http/options.ts";
@@ -16,7 +17,7 @@ const GUIDE = new URL("../../../docs/guides/configuration.md", import.meta.url);
 test("the guide's example is a legal file that uses every key", async () => {
   const guide = await readFile(GUIDE, "utf8");
   const [, example = ""] = /^```yaml\n([^]*?)^```$/m.exec(guide) ?? [];
-  const { http, jobs, listen, limits, tls, beam, grpc } = await parseConfig(
+  const { http, jobs, listen, limits, tls, beam, grpc, commands } = await parseConfig(
     example,
     join(root, "test/certificates/the guide"),
   );
@@ -49,6 +50,8 @@ test("the guide's example is a legal file that uses every key", async () => {
   compare(beam, beamSettings({ path: "/run/lintel/beam.sock" }), "mode", "prefix");
   assert.ok(typeof grpc === "object");
   compare(grpc, grpcSettings({ listen: 0 }), "listen");
+  assert.ok(typeof commands === "object");
+  compare(commands, commandsSettings({}), "listen", "serve", "broadcast", "stats");
   for (const [name, value] of Object.entries(limits ?? {}))
     assert.equal(value, DEFAULT_LIMITS[name as "queue"], name);
 });

@@ -183,6 +183,7 @@ const CALLS: Readonly<Record<string, readonly (readonly [call: () => unknown, me
       tls: ["x", 5],
       beam: [true, 5, null, {}, { path: 5 }],
       grpc: [true, 70_000, null],
+      commands: [false, null, 70_000_000, "udp://a", { path: "socket" }, { serve: [">>"] }, ["x"]],
       jobs: ["x", 5, null],
       name: [5, {}],
       transports: ["x", {}],
