@@ -10,6 +10,7 @@ import type { ForeignRequest, GatewaySuiteOptions } from "../../src/testing/inde
 import { gatewaySuite } from "../../src/testing/index.ts";
 import { root } from "../house/root.ts";
 import { until } from "../house/until.ts";
+import { RawClient } from "./commands/raw-client.ts";
 import { RawCall, said } from "./grpc/raw-call.ts";
 
 /** Where a gateway listens: anywhere, or where another did. */
@@ -138,10 +139,56 @@ const grpc: GatewaySuiteOptions = {
   garbage: (hub) => sendRaw(hub, "grpc", "GET / HTTP/1.1\r\n\r\n"),
 };
 
+/** Commands over a WebSocket, or over TCP. Patterns in `serve` are not announced. */
+function commandsOver(scheme: "ws" | "tcp", serve: readonly string[] = []): GatewaySuiteOptions {
+  const call = (
+    hub: Hub,
+    action: string,
+    body: string,
+    more: { readonly timeout?: number } = {},
+  ): ForeignRequest => {
+    const opened = RawClient.open(urlOf(hub, "commands"));
+    const outcome = opened.then(async (client) => {
+      const { action: how, body: said } = await client.call(action, body, more);
+      client.leave();
+      if (how === "drs.response") return `answered ${String(said)}`;
+      const { reason, message } = (said ?? {}) as { readonly reason?: string; readonly message?: string };
+      return reason ?? message ?? how;
+    }, reasonOf);
+    return { outcome, leave: () => void opened.then((client) => client.leave()) };
+  };
+  return {
+    gateway: "commands",
+    config: ([url = `${scheme}://127.0.0.1:0`] = []) => ({
+      commands: { listen: url.replace(/\/socket$/, ""), serve },
+    }),
+    request: call,
+    requestWithin: (hub, subject, timeout) => call(hub, subject, "", { timeout }),
+    noResponders: /^No handlers for suite\.nobody$/,
+    async work(hub, subject) {
+      const client = await RawClient.open(urlOf(hub, "commands"));
+      await (serve.includes(subject) ? client.call("drs.ping") : client.call("lintel.serve", subject));
+      return {
+        async next() {
+          const { key, body } = await client.nextCommand();
+          const answer = (text: string): Promise<void> =>
+            Promise.resolve(client.send({ key: key!, action: "drs.response", body: text }));
+          return { text: String(body), answer };
+        },
+        leave: () => client.leave(),
+      };
+    },
+    garbage: (hub) => sendRaw(hub, "commands", "[1]\r\n\r\n"),
+  };
+}
+
 const back = await createHub({ http: false, jobs: false, listen: ["tcp://127.0.0.1:0"] });
 after(() => back.close());
 
-for (const suite of [http, native, jobs, grpc]) {
+gatewaySuite("commands over TCP", commandsOver("tcp"));
+gatewaySuite("commands, to handlers that nobody has announced", commandsOver("ws", ["suite.work"]));
+
+for (const suite of [http, native, jobs, grpc, commandsOver("ws")]) {
   gatewaySuite(suite.gateway, suite);
   gatewaySuite(`${suite.gateway}, in front of another hub`, {
     ...suite,
