@@ -77,7 +77,7 @@ export function errorOfReply(action: ReplyAction, body: unknown): LintelError {
     ...(typeof code === "string" && isCode(code) ? { code } : {}),
     ...(typeof reason === "string" && isReason(reason) ? { reason } : {}),
     retryable: retryable === true,
-    details: details ?? (typeof message === "string" ? undefined : body),
+    details: details ?? (typeof message === "string" || typeof body === "string" ? undefined : body),
   };
   return action === ERROR ? new CommandError(text, options) : new CommandException(text, options);
 }

@@ -17,6 +17,12 @@ import { openWebSocketLine } from "./client/websocket-line.ts";
 
 export * from "./client/api.ts";
 export type { CommandProgram } from "./client/program-target.ts";
+export type { Authenticate } from "./server/authentication.ts";
+export type { CommandAddresses, CommandUrls } from "./server/listening.ts";
+export type { CommandServerOptions } from "./server/options.ts";
+export { createCommandServer, type CommandServer, type CommandStats } from "./server/server.ts";
+export type { ChildPipes } from "./stream-line.ts";
+export type { ActionCounts } from "./counts.ts";
 export type { TlsOptions } from "../transport/transport.ts";
 
 export interface ConnectCommandsOptions extends CommandClientOptions {
