@@ -1,16 +1,14 @@
 /** Where a server of commands takes connections. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer, type AddressInfo, type Socket } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
+import type { Socket } from "node:net";
 import { LintelError } from "../../message/failure.ts";
-import { formatAddress, remoteOf } from "../../transport/address.ts";
+import { formatAddress } from "../../transport/address.ts";
 import { whyExposed } from "../../transport/exposure.ts";
 import { HOST_PORT_FORM, parseHostPort, type HostPort } from "../../transport/host-port.ts";
-import { listenOn, stopListening } from "../../transport/sockets.ts";
-import { serverTls } from "../../transport/tls-options.ts";
 import type { Listener } from "../../transport/transport.ts";
 import { listenMessages } from "../../transport/ws/message-listener.ts";
 import type { CommandLine } from "../line.ts";
+import { listenSockets } from "../socket-listener.ts";
 import { socketLine } from "../stream-line.ts";
 import { webLine } from "../web-line.ts";
 import type { ServerSettings } from "./options.ts";
@@ -31,8 +29,6 @@ export interface CommandUrls {
 }
 
 export type AcceptLine = (line: CommandLine, query?: URLSearchParams) => void;
-
-const TLS_HANDSHAKE_MS = 5000;
 
 /** Rejects with `INSECURE_LISTEN` where everybody who reaches the address could call everything. */
 export async function checkAddress(url: string, settings: ServerSettings): Promise<void> {
@@ -119,16 +115,8 @@ export async function listenTcp(
   accept: AcceptLine,
 ): Promise<Listener> {
   const { tls } = settings;
-  const scheme = tls === undefined ? "tcp" : "tls";
-  const url = `${scheme}://${formatAddress(address.host, address.port)}`;
+  const url = `${tls === undefined ? "tcp" : "tls"}://${formatAddress(address.host, address.port)}`;
   await checkAddress(url, settings);
-  const options = { noDelay: true, keepAlive: true, allowHalfOpen: true };
-  const take = (socket: Socket): void => accept(socketLine(socket, remoteOf(scheme, socket)));
-  const server =
-    tls === undefined
-      ? createServer(options, take)
-      : createTlsServer({ ...options, ...serverTls(url, tls), handshakeTimeout: TLS_HANDSHAKE_MS }, take);
-  await listenOn(server, address);
-  const { port } = server.address() as AddressInfo; // it listens on a port
-  return { url: `${scheme}://${formatAddress(address.host, port)}`, close: () => stopListening(server) };
+  const take = (socket: Socket, remote: string): void => accept(socketLine(socket, remote));
+  return listenSockets(url, take, tls === undefined ? {} : { tls });
 }

@@ -7,13 +7,12 @@ import { subjectOf } from "../../message/foreign-name.ts";
 import { isPattern, isSubject } from "../../message/subject.ts";
 import type { CommandClient } from "./client.ts";
 import type { FanOutTarget, Listener } from "./fan-out.ts";
-import type { CommandsTenant } from "./tenant.ts";
+import type { ClientPrincipal } from "./principal.ts";
 import { AnnouncedWorker } from "./worker.ts";
 
 /** The connection that they belong to. */
 export interface AnnouncementHost extends CommandClient, FanOutTarget {
-  readonly admitted: Admitted;
-  readonly tenant: CommandsTenant;
+  readonly principal: ClientPrincipal;
   /** An announcement has ended by itself. */
   announcementEnded(what: string, pattern: string, why: Failure): void;
 }
@@ -89,7 +88,11 @@ export class Announcements {
       this.#host.announcementEnded("lintel.serve", pattern, why);
     };
     try {
-      await worker.join(this.#host.admitted.engine, pattern, { queue, concurrency, onEnded: ended });
+      await worker.join(this.#host.principal.admitted.engine, pattern, {
+        queue,
+        concurrency,
+        onEnded: ended,
+      });
     } catch (error) {
       this.#remove(this.#workers, pattern, worker);
       throw error;
@@ -112,7 +115,7 @@ export class Announcements {
     if (known?.isBroadcast === true) return; // it has it already
     if (known !== undefined) throw already("subscribes to", pattern);
     this.#checkRoom();
-    const { admitted } = this.#host;
+    const { admitted } = this.#host.principal;
     const why = admitted.told(admitted.quota?.takeSubscription(), "subscribe", pattern);
     if (why !== undefined) throw LintelError.from(why);
     await this.#listen(pattern, { isCounted: admitted.quota !== undefined, isBroadcast: false });
@@ -142,7 +145,7 @@ export class Announcements {
       if (this.#remove(this.#enablings, key, enabling))
         this.#host.announcementEnded("lintel.enable", key, why);
     };
-    const enabling = this.#host.admitted.enable(verb, pattern, { onEnded });
+    const enabling = this.#host.principal.admitted.enable(verb, pattern, { onEnded });
     this.#enablings.set(key, enabling);
     try {
       await enabling.ready;
@@ -179,7 +182,7 @@ export class Announcements {
   }
 
   async #listen(pattern: string, how: Pick<Subscribed, "isCounted" | "isBroadcast">): Promise<void> {
-    const { admitted, tenant } = this.#host;
+    const { admitted, tenant } = this.#host.principal;
     const ended = (why: Failure): void => {
       if (this.#subscriptions.get(pattern) !== subscribed) return;
       this.#unsubscribe(pattern, subscribed);
@@ -207,10 +210,10 @@ export class Announcements {
 
   #unsubscribe(pattern: string, subscribed: Subscribed): void {
     this.#subscriptions.delete(pattern);
-    if (subscribed.isCounted) this.#host.admitted.quota?.giveSubscription();
+    if (subscribed.isCounted) this.#host.principal.admitted.quota?.giveSubscription();
     subscribed.isCounted = false;
     subscribed.release?.();
-    this.#host.tenant.fanOut.remove(pattern, subscribed);
+    this.#host.principal.tenant.fanOut.remove(pattern, subscribed);
   }
 
   #checkRoom(): void {

@@ -1,15 +1,15 @@
 /** Actions that the gateway answers itself. */
 import { CommandException } from "../../commands/error.ts";
-import type { Engine } from "../../engine/engine.ts";
 import { LintelError } from "../../message/failure.ts";
 import { subjectOf } from "../../message/foreign-name.ts";
 import type { Announcements } from "./announcements.ts";
 import type { ClientCalls } from "./calls.ts";
 import { messageOf } from "./decode.ts";
+import type { ClientPrincipal } from "./principal.ts";
 
 /** The connection that an action came on. */
 export interface BuiltInHost {
-  readonly engine: Engine;
+  readonly principal: ClientPrincipal;
   readonly maxPayload: number;
   readonly announcements: Announcements;
   readonly calls: ClientCalls;
@@ -44,12 +44,13 @@ export const BUILT_IN: ReadonlyMap<string, BuiltIn> = new Map<string, BuiltIn>([
 ]);
 
 /** Resolves when the publication was taken (C-50). */
-function publish({ engine, maxPayload }: BuiltInHost, said: unknown): unknown {
+function publish({ principal, maxPayload }: BuiltInHost, said: unknown): unknown {
   const { action, body } = objectIn(said);
   const subject = typeof action === "string" ? subjectOf(action) : undefined;
   if (subject === undefined) throw LintelError.of("BAD_SUBJECT", "`action` must be a name");
   const publication = messageOf({ body });
   if (publication.end > maxPayload) throw LintelError.of("TOO_LARGE", `the body is over ${maxPayload} bytes`);
+  const { engine } = principal.admitted;
   return engine.publish(engine.route(subject), publication);
 }
 

@@ -1,6 +1,5 @@
 import type { Engine } from "../../engine/engine.ts";
-import type { Command, ReplyAction } from "../../commands/command.ts";
-import { RESPONSE } from "../../commands/command.ts";
+import type { Command } from "../../commands/command.ts";
 import type { JsonText } from "../../codec/json-text.ts";
 import { HandleTable } from "../../collections/handle-table.ts";
 import type { Sink } from "../../message/delivery.ts";
@@ -9,18 +8,22 @@ import type { Message } from "../../message/message.ts";
 import type { Origin } from "../../message/origin.ts";
 import { unsentAnswer } from "../../message/unsent.ts";
 import { discardStreams } from "../../stream/stream.ts";
-import { bodyOf, failedReplyTo } from "./encode.ts";
+import { bodyOf } from "./encode.ts";
+import type { ClientPrincipal } from "./principal.ts";
+
+/** What of a command its reply needs. */
+export type Named = Pick<Command, "key" | "action">;
 
 /** The connection that calls come from. */
 export interface CallHost {
-  readonly origin: Origin;
+  /** Who calls now. */
+  readonly principal: ClientPrincipal;
   /** What its calls count for. */
   readonly caller: string;
-  /** Where its requests go now. */
-  readonly engine: Engine;
   /** Calls without an outcome. */
   readonly maxPending: number;
-  reply(command: Pick<Command, "key" | "action">, action: ReplyAction, body: unknown): void;
+  respond(command: Named, body: unknown): void;
+  fail(command: Named, why: Failure): void;
 }
 
 interface Call {
@@ -52,8 +55,9 @@ export class ClientCalls implements Sink {
 
   /** Sends the command to a worker of the subject. */
   start({ key, action }: Command, subject: string, request: Message, timeoutMs: number): void {
-    const { engine, maxPending } = this.#host;
-    if (this.#open.size >= maxPending) return this.#fail({ key, action }, TOO_MANY);
+    const { principal, maxPending } = this.#host;
+    const { engine } = principal.admitted;
+    if (this.#open.size >= maxPending) return this.#host.fail({ key, action }, TOO_MANY);
     const call: Call = { key, action, engine, handle: 0 };
     const tag = this.#calls.add(call);
     this.#open.add(tag);
@@ -97,12 +101,12 @@ export class ClientCalls implements Sink {
       return this.failed(tag, unsentAnswer(answer, error));
     }
     const call = this.#take(tag);
-    if (call !== undefined) this.#host.reply(call, RESPONSE, body);
+    if (call !== undefined) this.#host.respond(call, body);
   }
 
   failed(tag: number, why: Failure): void {
     const call = this.#take(tag);
-    if (call !== undefined) this.#fail(call, why);
+    if (call !== undefined) this.#host.fail(call, why);
   }
 
   callerOf(): string {
@@ -110,12 +114,7 @@ export class ClientCalls implements Sink {
   }
 
   originOf(): Origin {
-    return this.#host.origin;
-  }
-
-  #fail(command: Pick<Command, "key" | "action">, why: Failure): void {
-    const { action, body } = failedReplyTo(command.action, why);
-    this.#host.reply(command, action, body);
+    return this.#host.principal.origin;
   }
 
   #take(tag: number): Call | undefined {

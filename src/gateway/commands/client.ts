@@ -24,6 +24,8 @@ export interface CommandClient {
   readonly isFull: boolean;
   /** Bytes that a payload may have. */
   readonly maxPayload: number;
+  /** Calls of its own that have no outcome. */
+  readonly underWay: number;
   /** Sends a request, and returns its key. */
   ask(request: ClientRequest, owner: ReplyOwner): string;
   /** The request has ended without the client. */

@@ -1,71 +1,56 @@
-import type { Admission, Admitted } from "../../access/admission.ts";
-import { RESPONSE, isReply, type Command, type ReplyAction } from "../../commands/command.ts";
-import { failedReply, noHandlers } from "../../commands/error.ts";
+import type { Admitted } from "../../access/admission.ts";
+import { ERROR, RESPONSE, isReply, type Command, type ReplyAction } from "../../commands/command.ts";
+import { noHandlers } from "../../commands/error.ts";
+import { OTHER_ACTIONS, type CommandCounts } from "../../commands/counts.ts";
 import { jsonCommands } from "../../commands/json-protocol.ts";
 import type { CommandLine, LineEvents } from "../../commands/line.ts";
 import type { CommandDecoder } from "../../commands/protocol.ts";
-import type { Engine } from "../../engine/engine.ts";
 import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import { subjectOf } from "../../message/foreign-name.ts";
 import type { Origin } from "../../message/origin.ts";
-import type { PeerIdentity } from "../../message/peer-identity.ts";
 import { CODES } from "../../message/status.ts";
-import type { Clock } from "../../runtime/clock.ts";
-import { StallWatch } from "../../session/stall-watch.ts";
 import { Announcements, type AnnouncementHost } from "./announcements.ts";
 import { BUILT_IN, type BuiltIn, type BuiltInHost } from "./built-in.ts";
-import { ClientCalls, type CallHost } from "./calls.ts";
+import { ClientCalls, type CallHost, type Named } from "./calls.ts";
 import type { ClientRequest } from "./client.ts";
-import { ClientRequests, type Reply, type ReplyOwner } from "./client-requests.ts";
+import {
+  ClientRequests,
+  OUTCOMES,
+  type Reply,
+  type ReplyOwner,
+  type RequestHost,
+} from "./client-requests.ts";
+import type { CommandsContext, ConnectionEvents, Shown } from "./context.ts";
 import { messageOf } from "./decode.ts";
-import type { CommandsLimits, CommandsSettings } from "./options.ts";
+import { failedReplyTo } from "./encode.ts";
+import { CommandOutbox, type OutboxEvents } from "./outbox.ts";
 import { ClientPrincipal } from "./principal.ts";
-import type { CommandsStats } from "./stats.ts";
-import type { CommandsTenant, CommandsTenants } from "./tenant.ts";
-
-/** What all connections of a gateway share. */
-export interface CommandsContext {
-  readonly admission: Admission;
-  readonly clock: Clock;
-  readonly limits: CommandsLimits;
-  readonly settings: CommandsSettings;
-  readonly counters: CommandsStats;
-  readonly tenants: CommandsTenants;
-  /** Why no new call is taken. */
-  readonly refusal: Failure | undefined;
-  readonly onError: (error: unknown, where: string) => void;
-}
-
-export interface ConnectionEvents {
-  /** It does nothing any more, and may still have to send what waits. */
-  over(): void;
-  /** Nothing is left of it. */
-  closed(): void;
-}
-
-/** What the other end has shown when it connected. */
-export interface Shown {
-  /** Of the URL. */
-  readonly token: string | undefined;
-  readonly identity: PeerIdentity | undefined;
-  /** What it counts for. */
-  readonly caller: string;
-}
 
 /** `admitting`: what comes waits. `stranger`: it may only show credentials. */
 type State = "admitting" | "stranger" | "admitted" | "over";
 
-/** An end has so long to read what was sent before the close. Milliseconds. */
-const CLOSING_MS = 2_000;
 /** Commands that wait while credentials are looked at. */
 const MAX_WAITING = 4_096;
 /** A reply that finds too much waiting is replaced if it is longer than this, in UTF-16 units. */
 const SHORT_REPLY = 1_024;
 const AUTHENTICATION_REQUIRED = { message: "Authentication required" };
-const LOST = Object.freeze(failure("WORKER_LOST", "the client that held the request has left"));
+/** Nothing was executed: the action may be any text. */
+const UNREACHED: ReadonlySet<string> = new Set([
+  "NO_RESPONDERS",
+  "NO_HANDLERS",
+  "PERMISSION_DENIED",
+  "TOO_LARGE",
+]);
+const UNREAD = Object.freeze(
+  failure("SLOW_CONSUMER", "the answer was dropped: the client does not read what it is sent"),
+);
+/** A line feed between commands, which tells whether the other end is still there. */
+const NOTHING = "\n";
 
 /** One connection of a client. */
-export class CommandsConnection implements LineEvents, CallHost, AnnouncementHost, BuiltInHost {
+export class CommandsConnection
+  implements LineEvents, OutboxEvents, CallHost, RequestHost, AnnouncementHost, BuiltInHost
+{
   readonly caller: string;
   readonly maxPending: number;
   readonly maxPayload: number;
@@ -76,17 +61,14 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
   readonly #shown: Shown;
   readonly #events: ConnectionEvents;
   readonly #decoder: CommandDecoder;
-  readonly #requests = new ClientRequests();
-  readonly #stall: StallWatch;
-  readonly #principal: ClientPrincipal;
+  readonly #requests = new ClientRequests(this);
+  readonly #outbox: CommandOutbox;
+  readonly principal: ClientPrincipal;
   #state: State = "stranger";
   /** Commands that came while credentials are looked at. */
   #waiting: Command[] = [];
-  #isFull = false;
-  /** Cuts off an end that does not read what is sent at last. */
-  #closing: unknown;
-  /** UTF-16 units and bytes that were sent, since the start. */
-  #sent = 0;
+  /** The other end sends nothing any more. */
+  #isEnding = false;
 
   constructor(line: CommandLine, context: CommandsContext, shown: Shown, events: ConnectionEvents) {
     const { admission, settings, limits, clock, tenants } = context;
@@ -99,7 +81,7 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
     this.maxPayload = limits.payload;
     this.#decoder = jsonCommands.decoder({ maxCommand: settings.maxCommand });
     const { concurrency, serve } = settings;
-    this.#principal = new ClientPrincipal(this, {
+    this.principal = new ClientPrincipal(this, {
       admission,
       tenants,
       serve,
@@ -108,13 +90,7 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
       onEnded: (why) => this.end(why),
     });
     this.announcements = new Announcements(this, { registrations: limits.registrations, concurrency });
-    this.#stall = new StallWatch({
-      clock,
-      timeoutMs: limits.stallTimeout,
-      taken: () => this.#sent - this.#line.buffered,
-      required: () => 1,
-      stalled: () => this.end(failure("SLOW_CONSUMER", "the client does not read what it is sent")),
-    });
+    this.#outbox = new CommandOutbox(line, { clock, timeoutMs: limits.stallTimeout }, this);
   }
 
   /** True while nobody knows who it is. */
@@ -122,24 +98,24 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
     return this.#state === "admitting" || this.#state === "stranger";
   }
 
-  get engine(): Engine {
-    return this.#principal.admitted.engine;
-  }
-
-  get admitted(): Admitted {
-    return this.#principal.admitted;
-  }
-
-  get tenant(): CommandsTenant {
-    return this.#principal.tenant;
-  }
-
   get origin(): Origin {
-    return this.#principal.origin;
+    return this.principal.origin;
   }
 
   get isFull(): boolean {
-    return this.#isFull;
+    return this.#outbox.isFull;
+  }
+
+  get underWay(): number {
+    return this.calls.size;
+  }
+
+  get isAware(): boolean {
+    return this.announcements.hasServed;
+  }
+
+  get counts(): CommandCounts {
+    return this.principal.tenant.counts;
   }
 
   /** Requests that the client holds. */
@@ -163,7 +139,6 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
   end(why: Failure): void {
     if (this.#state === "over") return;
     this.#line.close({ code: CODES[why.code].close, reason: `${why.reason}: ${why.message}` });
-    this.#closing = this.#context.clock.after(CLOSING_MS, () => this.#line.abort());
     this.#over();
   }
 
@@ -188,61 +163,69 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
   }
 
   drained(): void {
-    if (!this.#isFull || this.#isOver) return;
-    this.#isFull = false;
-    this.#stall.stop();
-    if (this.#state !== "admitting") this.#line.read(true);
-    this.announcements.resume();
-    this.tenant.changed(this);
+    if (!this.#isOver) this.#outbox.drained();
+  }
+
+  /** It replies to nothing any more, and may wait for its answers. Whoever is gone ends the line when something is sent (C-28). */
+  ended(): void {
+    if (this.#isOver) return;
+    this.announcements.end();
+    this.principal.leaveHandlers();
+    this.#requests.loseAll();
+    this.#isEnding = true;
+    if (this.calls.size > 0) this.#line.send(NOTHING);
+    this.#endIfDone();
   }
 
   closed(): void {
-    this.#context.clock.clear(this.#closing);
     this.#over();
     this.#events.closed();
   }
 
+  // OutboxEvents
+
+  changed(isFull: boolean): void {
+    this.#read(); // C-26
+    if (isFull) this.announcements.pause();
+    else this.announcements.resume();
+    this.principal.tenant.changed(this);
+  }
+
+  stalled(): void {
+    this.end(failure("SLOW_CONSUMER", "the client does not read what it is sent"));
+  }
+
   // CallHost
 
-  reply({ key, action: name }: Pick<Command, "key" | "action">, action: ReplyAction, body: unknown): void {
-    this.#count(name, action);
-    let encoded = jsonCommands.encode({ key, action, body });
-    if (this.#line.buffered > this.#context.limits.sessionBuffer && encoded.length > SHORT_REPLY) {
-      const why = failure(
-        "SLOW_CONSUMER",
-        "the answer was dropped: the client does not read what it is sent",
-      ); // C-27
-      encoded = jsonCommands.encode({ key, ...failedReply(LintelError.from(why)) });
-    }
-    this.#send(encoded);
+  respond(command: Named, body: unknown): void {
+    this.#reply(command, RESPONSE, body);
+  }
+
+  fail(command: Named, why: LintelError | Failure): void {
+    const { action, body } = failedReplyTo(command.action, why);
+    this.#reply(command, action, body, UNREACHED.has(why.reason));
   }
 
   // CommandClient and FanOutTarget
 
-  ask({ action, body, timeoutMs }: ClientRequest, owner: ReplyOwner): string {
-    const key = this.#requests.add(owner);
-    const timeout = this.announcements.hasServed ? { timeout: Math.max(1, Math.floor(timeoutMs)) } : {};
-    this.#send(jsonCommands.encode({ key, action, body, ...timeout }));
-    return key;
+  ask(request: ClientRequest, owner: ReplyOwner): string {
+    return this.#requests.ask(request, owner);
   }
 
   forget(key: string, why: Failure): void {
-    if (!this.#requests.forget(key) || !this.announcements.hasServed) return;
-    this.#send(
-      jsonCommands.encode({ action: "lintel.cancel", body: { key, code: why.code, reason: why.reason } }),
-    ); // C-38
+    this.#requests.forget(key, why);
   }
 
   deliver(encoded: Uint8Array): void {
     const { counters, limits } = this.#context;
-    const fits = this.#line.buffered + encoded.length <= limits.sessionBuffer;
-    if (fits) this.#send(encoded);
+    const fits = this.#outbox.buffered + encoded.length <= limits.sessionBuffer;
+    if (fits) this.send(encoded);
     counters[fits ? "sent" : "dropped"]++; // C-52
   }
 
   announcementEnded(action: string, pattern: string, why: Failure): void {
     const { reason, code, message } = why;
-    this.#send(
+    this.send(
       jsonCommands.encode({ action: "lintel.ended", body: { action, pattern, message, code, reason } }),
     ); // C-44
   }
@@ -252,7 +235,7 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
   #take(command: Command): void {
     const { action } = command;
     if (isReply(action)) {
-      if (!this.#requests.settle(command.key, command as Reply)) this.#context.counters.late++; // its action is one
+      if (!this.#requests.replied(command as Reply)) this.#context.counters.late++; // C-31; its action is one
     } else if (this.#state !== "admitting") this.#run(command);
     else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(command);
     else this.end(failure("TOO_MANY", "too many commands wait for the credentials to be looked at"));
@@ -264,7 +247,7 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
     if (action === "auth.upgrade") return this.#upgrade(command);
     const builtIn = BUILT_IN.get(action);
     if (this.#state === "stranger" && builtIn?.isOpen !== true)
-      return this.reply(command, "drs.error", AUTHENTICATION_REQUIRED); // C-6
+      return this.#reply(command, ERROR, AUTHENTICATION_REQUIRED, true); // C-6
     if (builtIn === undefined) return this.#call(command);
     void this.#runBuiltIn(command, builtIn);
     return undefined;
@@ -273,11 +256,11 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
   #call(command: Command): void {
     const { settings, limits, refusal } = this.#context;
     const subject = subjectOf(command.action);
-    if (subject === undefined) return this.#fail(command, noHandlers(command.action));
-    if (refusal !== undefined) return this.#fail(command, LintelError.from(refusal));
+    if (subject === undefined) return this.fail(command, noHandlers(command.action));
+    if (refusal !== undefined) return this.fail(command, refusal);
     const request = messageOf(command);
     if (request.end > limits.payload)
-      return this.#fail(command, LintelError.of("TOO_LARGE", `the body is over ${limits.payload} bytes`));
+      return this.fail(command, failure("TOO_LARGE", `the body is over ${limits.payload} bytes`));
     const { timeout = settings.timeoutMs } = command;
     this.calls.start(command, subject, request, timeout);
     return undefined;
@@ -287,31 +270,38 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
   async #runBuiltIn(command: Command, { run }: BuiltIn): Promise<void> {
     try {
       const result = run(this, command.body);
-      this.reply(command, RESPONSE, result instanceof Promise ? await result : result);
+      this.respond(command, result instanceof Promise ? await result : result);
     } catch (error) {
-      this.#fail(command, error);
+      this.fail(command, LintelError.from(toFailure(error)));
     }
   }
 
-  #fail(command: Command, error: unknown): void {
-    const { action, body } = failedReply(error);
-    this.reply(command, action, body);
+  /** `isUnknown`: the name of the action may be any text. */
+  #reply({ key, action: name }: Named, action: ReplyAction, body: unknown, isUnknown = false): void {
+    const { counters, limits } = this.#context;
+    const outcome = OUTCOMES[action];
+    counters[outcome === "success" ? "answered" : outcome]++;
+    this.counts.add(isUnknown ? OTHER_ACTIONS : name, outcome);
+    let encoded = jsonCommands.encode({ key, action, body });
+    if (encoded.length > SHORT_REPLY && this.#outbox.buffered > limits.sessionBuffer)
+      encoded = jsonCommands.encode({ key, ...failedReplyTo(name, UNREAD) }); // C-27
+    this.send(encoded);
+    if (this.#isEnding) this.#endIfDone();
   }
 
   // Who it is
 
   #upgrade(command: Command): void {
     const { body: token } = command;
-    if (typeof token !== "string")
-      return this.reply(command, "drs.error", { message: "Token must be a string" });
+    if (typeof token !== "string") return this.#reply(command, ERROR, { message: "Token must be a string" });
     const before = this.#state;
     this.#admit(token, (result) => {
       if ("code" in result) {
-        this.#fail(command, LintelError.from(result));
+        this.fail(command, result);
         return this.#go(before);
       }
       if (!this.#become(result)) return undefined;
-      this.reply(command, RESPONSE, true);
+      this.respond(command, true);
       return this.#go("admitted");
     });
     return undefined;
@@ -320,9 +310,9 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
   /** What comes waits until `decided`, which must leave the state. */
   #admit(token: string | undefined, decided: (result: Admitted | Failure) => void): void {
     this.#state = "admitting";
-    const result = this.#principal.admit(token);
+    const result = this.principal.admit(token);
     if (!(result instanceof Promise)) return decided(result);
-    this.#line.read(false);
+    this.#read();
     void result.then((known) => {
       if (!this.#isOver) decided(known);
     });
@@ -332,7 +322,7 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
   /** False, and the connection ends, when there is no room for one more of its principal. */
   #become(admitted: Admitted): boolean {
     this.announcements.restart();
-    const full = this.#principal.become(admitted);
+    const full = this.principal.become(admitted);
     if (full !== undefined) this.#refuse(full);
     else for (const pattern of this.#context.settings.broadcast) this.announcements.receive(pattern);
     return full === undefined;
@@ -354,7 +344,8 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
       if (this.#isOver) return;
       if (this.#stillAdmits) return void this.#waiting.unshift(...waiting.slice(index + 1));
     }
-    if (!this.#isFull) this.#line.read(true);
+    this.#read();
+    if (this.#isEnding) this.#endIfDone();
   }
 
   /** A command may have ended it, or have shown credentials. */
@@ -362,36 +353,34 @@ export class CommandsConnection implements LineEvents, CallHost, AnnouncementHos
     return this.#state === "admitting";
   }
 
+  /** The other end has ended its side: it gets what it has asked for, and then the end. */
+  #endIfDone(): void {
+    if (this.#isOver || this.calls.size > 0 || this.#state === "admitting") return;
+    this.#line.close();
+    this.#over();
+  }
+
   get #isOver(): boolean {
     return this.#state === "over";
   }
 
-  #send(encoded: string | Uint8Array): void {
-    if (this.#isOver) return;
-    this.#sent += encoded.length;
-    if (this.#line.send(encoded) || this.#isFull) return;
-    this.#isFull = true;
-    this.#line.read(false); // C-26
-    this.#stall.start();
-    this.announcements.pause();
-    this.tenant.changed(this);
+  send(encoded: string | Uint8Array): void {
+    if (!this.#isOver) this.#outbox.send(encoded);
   }
 
-  #count(name: string, action: ReplyAction): void {
-    const { counters } = this.#context;
-    const outcome = action === RESPONSE ? "success" : action === "drs.error" ? "errors" : "exceptions";
-    this.tenant.counts.add(name, outcome);
-    counters[outcome === "success" ? "answered" : outcome]++;
+  /** Commands are read while their replies are, and while it is known who sends them. */
+  #read(): void {
+    this.#line.read(!this.#outbox.isFull && this.#state !== "admitting");
   }
 
   #over(): void {
     if (this.#isOver) return;
     this.#state = "over";
-    this.#stall.stop();
+    this.#outbox.stop();
     this.#waiting = [];
     this.announcements.end();
-    this.#principal.leave();
-    this.#requests.loseAll(LOST); // C-36
+    this.principal.leave();
+    this.#requests.loseAll();
     this.calls.cancelAll(); // C-23
     this.#events.over();
   }

@@ -17,11 +17,11 @@ export function readCounters(
   const check = (): ReturnType<Admitted["check"]> => admitted.check("admin", TOOL);
   whenDecided({ decision: check(), check }, (why) => {
     if (why !== undefined) return told(why);
-    const { connections, counts } = tenants.of(admitted.tenantEngine);
+    const { connections: clients, counts } = tenants.of(admitted.tenantEngine);
+    let functions = 0;
+    for (const { underWay } of clients) functions += underWay;
+    const connections = { inbound: clients.size };
     const commands = counts.snapshot();
-    const functions = Object.keys(commands).length;
-    return told(
-      JSON.stringify({ hostname: hostname(), connections: { inbound: connections }, commands, functions }),
-    );
+    return told(JSON.stringify({ hostname: hostname(), connections, commands, functions }));
   });
 }

@@ -35,8 +35,9 @@ export function bodyOf(message: Message): JsonText | undefined {
 }
 
 /** What a client is told of a failure (C-20). */
-export function failedReplyTo(action: string, why: Failure): FailedReply {
-  return failedReply(why.reason === "NO_RESPONDERS" ? noHandlers(action) : LintelError.from(why));
+export function failedReplyTo(action: string, why: LintelError | Failure): FailedReply {
+  if (why.reason === "NO_RESPONDERS") return failedReply(noHandlers(action));
+  return failedReply(why instanceof LintelError ? why : LintelError.from(why));
 }
 
 /** `null` is left out. */

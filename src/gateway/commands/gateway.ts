@@ -6,8 +6,9 @@ import { tryAdmit, type Admitted } from "../../access/admission.ts";
 import { pageRefusals } from "../../access/audited-decisions.ts";
 import { LEAST_SHARE, SharedBound, shareOf } from "../../collections/shared-bound.ts";
 import type { CommandLine } from "../../commands/line.ts";
-import { messageLine } from "../../commands/message-line.ts";
+import { listenSockets } from "../../commands/socket-listener.ts";
 import { socketLine } from "../../commands/stream-line.ts";
+import { webLine } from "../../commands/web-line.ts";
 import { callerOfSession } from "../../message/caller.ts";
 import { failure, type Failure } from "../../message/failure.ts";
 import type { PeerIdentity } from "../../message/peer-identity.ts";
@@ -21,10 +22,10 @@ import type { MessageSocket } from "../../transport/ws/message-socket.ts";
 import type { Gateway, GatewayContext } from "../gateway.ts";
 import type { HttpApi } from "../http-api.ts";
 import type { PortPlace, PortSessions } from "../shared-port.ts";
-import { CommandsConnection, type CommandsContext } from "./connection.ts";
+import { CommandsConnection } from "./connection.ts";
+import type { CommandsContext } from "./context.ts";
 import { readCounters } from "./counters.ts";
 import { commandsSettings, type CommandsOptions, type CommandsSettings } from "./options.ts";
-import { listenSockets } from "./socket-listener.ts";
 import type { CommandsStats } from "./stats.ts";
 import { CommandsTenants } from "./tenant.ts";
 
@@ -61,7 +62,6 @@ export class CommandsGateway implements Gateway, CommandsContext, HttpApi {
   readonly limits: CommandsContext["limits"];
   readonly settings: CommandsSettings;
   readonly tenants: CommandsTenants;
-  readonly onError: CommandsContext["onError"];
   refusal: Failure | undefined;
   readonly counters: CommandsStats = {
     connections: 0,
@@ -95,7 +95,6 @@ export class CommandsGateway implements Gateway, CommandsContext, HttpApi {
     this.admission = admission;
     this.clock = clock;
     this.limits = limits;
-    this.onError = onError;
     this.settings = commandsSettings(options, limits);
     const { settings, counters } = this;
     this.tenants = new CommandsTenants({ settings, stats: counters, onError });
@@ -214,7 +213,7 @@ export class CommandsGateway implements Gateway, CommandsContext, HttpApi {
 
   #acceptMessages(socket: MessageSocket): void {
     const token = socket.query.get("token") ?? undefined;
-    this.#accept(messageLine(socket), token, socket.identity);
+    this.#accept(webLine(socket), token, socket.identity);
   }
 
   #acceptSocket(socket: Socket, remote: string, identity: () => PeerIdentity | undefined): void {

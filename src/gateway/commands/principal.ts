@@ -67,7 +67,7 @@ export class ClientPrincipal {
     this.#admitted = admitted;
     this.#origin = { ...this.#origin, principal: admitted.principal };
     this.#tenant = tenants.of(admitted.tenantEngine);
-    this.#tenant.connections++;
+    this.#tenant.connections.add(this.#client);
     this.#unwatch = admitted.watch(onEnded); // C-8
     for (const pattern of serve) this.#handle(pattern);
     return undefined;
@@ -79,7 +79,12 @@ export class ClientPrincipal {
     this.#unwatch();
     this.#unwatch = undefined;
     this.#admitted.quota?.giveConnection();
-    this.#tenant.connections--;
+    this.#tenant.connections.delete(this.#client);
+    this.leaveHandlers();
+  }
+
+  /** It handles nothing any more. */
+  leaveHandlers(): void {
     for (const pattern of this.#options.serve) this.#tenant.removeHandler(pattern, this.#client);
   }
 

@@ -19,7 +19,7 @@ export class CommandsTenant {
   readonly fanOut: FanOut;
   /** How calls have ended, in both directions, by action. */
   readonly counts: CommandCounts = new CommandCounts();
-  connections = 0;
+  readonly connections: Set<CommandClient> = new Set();
   readonly #engine: Engine;
   readonly #options: TenantOptions;
   readonly #pools = new Map<string, HandlerPool>();

@@ -57,8 +57,9 @@ export class AnnouncedWorker implements Worker {
   execute(job: number, route: Route, request: Message, timeoutMs: number): void {
     try {
       checkSendable(request);
-      const sent = { action: nameOf(route.subject), body: bodyOf(request), timeoutMs };
-      this.#jobs.hold(job, this.#client.ask(sent, new AnnouncedJob(this, job)));
+      const action = nameOf(route.subject);
+      const owner = new AnnouncedJob(this, job, action);
+      this.#jobs.hold(job, this.#client.ask({ action, body: bodyOf(request), timeoutMs }, owner));
     } catch (error) {
       const why = toFailure(error, failure("BAD_PAYLOAD"));
       discardStreams(request, why);
@@ -82,12 +83,14 @@ export class AnnouncedWorker implements Worker {
 
 /** A job, waiting for its reply. */
 class AnnouncedJob implements ReplyOwner {
+  readonly action: string;
   readonly #worker: AnnouncedWorker;
   readonly #job: number;
 
-  constructor(worker: AnnouncedWorker, job: number) {
+  constructor(worker: AnnouncedWorker, job: number, action: string) {
     this.#worker = worker;
     this.#job = job;
+    this.action = action;
   }
 
   replied(reply: Reply): void {

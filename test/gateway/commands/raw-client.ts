@@ -45,7 +45,7 @@ export class RawClient implements AsyncDisposable {
       () => socket.terminate(),
       (going) => (going ? socket.resume() : socket.pause()),
     );
-    socket.on("message", (data) => client.#take(String(data)));
+    socket.on("message", (data: Buffer) => client.#take(data.toString()));
     socket.on("close", (code, reason) => {
       client.isClosed = true;
       client.closeCode = code;

@@ -1,16 +1,16 @@
 /** Ports for commands over TCP and TLS. */
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
-import type { PeerIdentity } from "../../message/peer-identity.ts";
-import { formatAddress, parseAddress, refuseOptions, remoteOf } from "../../transport/address.ts";
-import { certificateOf } from "../../transport/peer-certificate.ts";
-import { HANDSHAKE_TIMEOUT_MS } from "../../transport/session-protocol.ts";
-import { listenOn, stopListening } from "../../transport/sockets.ts";
-import { renewTls, serverTls } from "../../transport/tls-options.ts";
-import type { Listener, ListenOptions } from "../../transport/transport.ts";
+import type { PeerIdentity } from "../message/peer-identity.ts";
+import { formatAddress, parseAddress, refuseOptions, remoteOf } from "../transport/address.ts";
+import { certificateOf } from "../transport/peer-certificate.ts";
+import { HANDSHAKE_TIMEOUT_MS } from "../transport/session-protocol.ts";
+import { listenOn, stopListening } from "../transport/sockets.ts";
+import { renewTls, serverTls } from "../transport/tls-options.ts";
+import type { Listener, ListenOptions } from "../transport/transport.ts";
 
 /** A client whose machine is gone is found out by the system, after some minutes of silence: the protocol has no pings. */
-const KEEP_ALIVE = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
+const SOCKETS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000, allowHalfOpen: true };
 
 /** Called with a socket, its name for logs, and what it proves. Must listen to the socket before it returns. */
 export type AcceptSocket = (socket: Socket, remote: string, identity: () => PeerIdentity | undefined) => void;
@@ -35,8 +35,8 @@ export async function listenSockets(
   };
   const server: Server =
     secure === undefined
-      ? createServer(KEEP_ALIVE, accepted)
-      : createTlsServer({ ...secure, ...KEEP_ALIVE, handshakeTimeout: HANDSHAKE_TIMEOUT_MS }, accepted);
+      ? createServer(SOCKETS, accepted)
+      : createTlsServer({ ...secure, ...SOCKETS, handshakeTimeout: HANDSHAKE_TIMEOUT_MS }, accepted);
   server.on("tlsClientError", (_error, socket: Socket) => socket.destroy()); // node leaves one that is too slow open
   await listenOn(server, { host, port });
   const bound = server.address() as AddressInfo; // a server that listens on a port has one
