@@ -6,7 +6,7 @@ import type { CommandConnectionOptions } from "../options.ts";
 import type { ClientTimes, CommandToken } from "./client-options.ts";
 import { HeardLine } from "./heard-line.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { Redialer } from "./redialer.ts";
+import { Redialer } from "../../runtime/redialer.ts";
 import type { CommandTarget } from "./target.ts";
 
 /** A server that does not close its end is cut off after this long. Milliseconds. */

@@ -1,6 +1,6 @@
 /** Keeps one connection open: dials, and dials again whenever it is lost, until stopped. Knows no protocol. */
-import { backoffMs, type BackoffLimits } from "../../runtime/backoff.ts";
-import type { Clock, Random } from "../../runtime/clock.ts";
+import { backoffMs, type BackoffLimits } from "./backoff.ts";
+import type { Clock, Random } from "./clock.ts";
 
 /** Waits between attempts. Half of each is random, so that clients that were lost together do not come back together. */
 const BACKOFF: BackoffLimits = { firstMs: 50, lastMs: 800 };

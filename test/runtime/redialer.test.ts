@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, test } from "node:test";
-import { Redialer } from "../../../src/commands/client/redialer.ts";
-import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { Redialer } from "../../src/runtime/redialer.ts";
+import { FakeClock } from "../../src/testing/fake-clock.ts";
 
 interface Attempt {
   readonly at: number;
