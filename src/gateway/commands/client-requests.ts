@@ -1,23 +1,10 @@
 /** Requests that the client of one connection holds, by the keys that they were sent with. */
-import { ERROR, EXCEPTION, RESPONSE, type Command, type ReplyAction } from "../../commands/command.ts";
+import { ERROR, EXCEPTION, RESPONSE, type ReplyAction } from "../../commands/command.ts";
 import type { ActionCounts, CommandCounts } from "../../commands/counts.ts";
 import { jsonCommands } from "../../commands/json-protocol.ts";
 import { pushId } from "../../commands/push-id.ts";
 import type { Failure } from "../../message/failure.ts";
-import type { ClientRequest } from "./client.ts";
-
-/** A reply of a client. */
-export interface Reply extends Command {
-  readonly action: ReplyAction;
-}
-
-/** Who waits for a client's reply. One of the two is called, once, unless the request is given up before. */
-export interface ReplyOwner {
-  readonly action: string;
-  replied(reply: Reply): void;
-  /** The client is gone. */
-  lost(): void;
-}
+import type { ClientRequest, Reply, ReplyOwner } from "./client.ts";
 
 /** The connection that they are sent on. */
 export interface RequestHost {

@@ -4,9 +4,8 @@ import type { Failure } from "../../message/failure.ts";
 import { LintelError, failure } from "../../message/failure.ts";
 import type { Message } from "../../message/message.ts";
 import type { Origin } from "../../message/origin.ts";
-import { RESPONSE } from "../../commands/command.ts";
+import { RESPONSE, type Command, type ReplyAction } from "../../commands/command.ts";
 import { errorOfReply } from "../../commands/error.ts";
-import type { Reply, ReplyOwner } from "./client-requests.ts";
 import { failureOf, messageOf } from "./decode.ts";
 
 /** A request as it is sent to a client. */
@@ -15,6 +14,19 @@ export interface ClientRequest {
   readonly body: JsonText | undefined;
   /** Milliseconds that are left. Sent to clients that have announced what they serve (C-37). */
   readonly timeoutMs: number;
+}
+
+/** A reply of a client. */
+export interface Reply extends Command {
+  readonly action: ReplyAction;
+}
+
+/** Who waits for a client's reply. One of the two is called, once, unless the request is given up before. */
+export interface ReplyOwner {
+  readonly action: string;
+  replied(reply: Reply): void;
+  /** The client is gone. */
+  lost(): void;
 }
 
 export interface CommandClient {

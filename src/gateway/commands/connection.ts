@@ -12,14 +12,8 @@ import { CODES } from "../../message/status.ts";
 import { Announcements, type AnnouncementHost } from "./announcements.ts";
 import { BUILT_IN, type BuiltIn, type BuiltInHost } from "./built-in.ts";
 import { ClientCalls, type CallHost, type Named } from "./calls.ts";
-import type { ClientRequest } from "./client.ts";
-import {
-  ClientRequests,
-  OUTCOMES,
-  type Reply,
-  type ReplyOwner,
-  type RequestHost,
-} from "./client-requests.ts";
+import type { ClientRequest, Reply, ReplyOwner } from "./client.ts";
+import { ClientRequests, OUTCOMES, type RequestHost } from "./client-requests.ts";
 import type { CommandsContext, ConnectionEvents, Shown } from "./context.ts";
 import { messageOf } from "./decode.ts";
 import { failedReplyTo } from "./encode.ts";

@@ -7,8 +7,14 @@ import { nameOf } from "../../message/foreign-name.ts";
 import type { Message } from "../../message/message.ts";
 import type { Origin } from "../../message/origin.ts";
 import { discardStreams } from "../../stream/stream.ts";
-import { checkSendable, outcomeOf, type ClientRequest, type CommandClient } from "./client.ts";
-import type { Reply, ReplyOwner } from "./client-requests.ts";
+import {
+  checkSendable,
+  outcomeOf,
+  type ClientRequest,
+  type CommandClient,
+  type Reply,
+  type ReplyOwner,
+} from "./client.ts";
 import { bodyOf } from "./encode.ts";
 
 const ALL_CLIENTS: Origin = Object.freeze({ gateway: "commands", remote: undefined, principal: undefined });

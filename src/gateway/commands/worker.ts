@@ -6,8 +6,7 @@ import { nameOf } from "../../message/foreign-name.ts";
 import type { Message } from "../../message/message.ts";
 import type { Origin } from "../../message/origin.ts";
 import { discardStreams } from "../../stream/stream.ts";
-import { checkSendable, outcomeOf, type CommandClient } from "./client.ts";
-import type { Reply, ReplyOwner } from "./client-requests.ts";
+import { checkSendable, outcomeOf, type CommandClient, type Reply, type ReplyOwner } from "./client.ts";
 import { bodyOf } from "./encode.ts";
 
 /** What a client has announced with `lintel.serve` (C-40). */
