@@ -1,21 +1,14 @@
-import { defer } from "../../runtime/deferred.ts";
 import type { CommandLine, LineEnd, LineEvents } from "../line.ts";
 
-/** A line that tells when anything comes, and that can be given up for a reason. */
+/** A line that tells when anything comes, and that can be given up for a reason. It ends when the server sends nothing more. */
 export class HeardLine implements CommandLine {
   readonly #line: CommandLine;
   readonly #onHeard: () => void;
-  readonly #end = defer();
   #why: Error | undefined;
 
   constructor(line: CommandLine, onHeard: () => void) {
     this.#line = line;
     this.#onHeard = onHeard;
-  }
-
-  /** Resolves when the line has ended. */
-  get ended(): Promise<void> {
-    return this.#end.promise;
   }
 
   get remote(): string {
@@ -33,10 +26,7 @@ export class HeardLine implements CommandLine {
         events.data(chunk);
       },
       drained: () => events.drained(),
-      closed: (why) => {
-        this.#end.resolve();
-        events.closed(this.#why ?? why);
-      },
+      closed: (why) => events.closed(this.#why ?? why),
     });
   }
 

@@ -82,7 +82,7 @@ export class ServerLink {
     const { clock } = this.#options.times;
     const timer = clock.after(CLOSE_GRACE_MS, () => session.line.abort());
     session.connection.close();
-    await session.line.ended;
+    await session.connection.lineEnded;
     clock.clear(timer);
   }
 
@@ -143,7 +143,7 @@ export class ServerLink {
   #failed(error: unknown): void {
     const { target, onFailed } = this.#options;
     if (error instanceof LintelError && error.reason === "UNAUTHENTICATED") return onFailed(error);
-    const message = `no connection to ${target.name}: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `cannot connect to ${target.name}: ${error instanceof Error ? error.message : String(error)}`;
     onFailed(LintelError.of("NOT_CONNECTED", message, error));
   }
 }

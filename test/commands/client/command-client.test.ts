@@ -202,7 +202,7 @@ describe("a client of commands", () => {
     forget();
     server.drop();
     await server.reconnected();
-    assert.deepEqual(rooms.toSorted(), ["a", "a", "b", "b", "b", "connected", "connected", "connected"]);
+    assert.deepEqual(rooms, ["connected", "a", "b", "connected", "a", "b", "connected", "b"]);
     await client.close();
   });
 
@@ -260,7 +260,7 @@ describe("a client of commands", () => {
     }
     await assert.rejects(started, {
       reason: "NOT_CONNECTED",
-      message: "no connection to memory://server: refused (tried for 1000 ms)",
+      message: "cannot connect to memory://server: refused (tried for 1000 ms)",
     });
     assert.equal(server.clock.pending, 0);
   });
