@@ -15,8 +15,6 @@ import { pushId } from "./push-id.ts";
 
 const MALFORMED_CLOSE = 1007;
 const TOO_LARGE_CLOSE = 1009;
-/** How long an end that has stopped sending gets replies. It may also be gone: that looks the same. */
-const LAST_REPLIES_MS = 2000;
 
 /** One end of a line. Both ends are equal: each calls the other, and each has handlers. */
 export class CommandConnection implements CommandPeer {
@@ -164,6 +162,13 @@ export class CommandConnection implements CommandPeer {
     this.#end(LintelError.of("CLOSED", "the connection was closed while the call was under way"), true);
   }
 
+  /** Ends the connection at once; what was sent may not arrive. */
+  abort(): void {
+    if (this.isClosed) return;
+    this.#line.abort();
+    this.#end(LintelError.of("CLOSED", "the connection was closed while the call was under way"), true);
+  }
+
   #freshKey(): string {
     for (;;) {
       const key = pushId(this.#settings.epochMs());
@@ -211,9 +216,10 @@ export class CommandConnection implements CommandPeer {
   #othersEnd(): void {
     if (this.isClosed) return;
     this.#calls.rejectAll(LintelError.of("CONNECTION_LOST"));
-    const timer = this.#settings.clock.after(LAST_REPLIES_MS, () => this.#closeAfterEnd());
+    const { clock, lingerTimeoutMs } = this.#settings;
+    const timer = clock.after(lingerTimeoutMs, () => this.#closeAfterEnd());
     void this.drain().then(() => {
-      this.#settings.clock.clear(timer);
+      clock.clear(timer);
       this.#closeAfterEnd();
     });
   }

@@ -40,6 +40,11 @@ export interface CommandConnectionOptions extends CommandOptions {
   readonly pausesReading?: boolean;
   /** Default 5 seconds. */
   readonly stallTimeout?: Duration;
+  /**
+   * How long an end that sends nothing more still gets the replies to what is under way. It may also be gone, which looks the same.
+   * Default 2 seconds.
+   */
+  readonly lingerTimeout?: Duration;
   readonly clock?: Clock;
   /** The time of day in milliseconds since 1970. */
   readonly epochMs?: () => number;
@@ -60,6 +65,7 @@ export interface CommandSettings {
   readonly query: URLSearchParams;
   readonly pausesReading: boolean;
   readonly stallTimeoutMs: number;
+  readonly lingerTimeoutMs: number;
   readonly clock: Clock;
   readonly epochMs: () => number;
 }
@@ -84,6 +90,7 @@ export function settingsOf(options: CommandConnectionOptions): CommandSettings {
     query: options.query ?? new URLSearchParams(),
     pausesReading: options.pausesReading ?? false,
     stallTimeoutMs: millisecondsOf("option stallTimeout", options.stallTimeout ?? 5000),
+    lingerTimeoutMs: millisecondsOf("option lingerTimeout", options.lingerTimeout ?? 2000, 0),
     clock: options.clock ?? systemClock,
     epochMs: options.epochMs ?? Date.now,
   };

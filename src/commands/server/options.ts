@@ -12,7 +12,7 @@ import type { Authenticate } from "./authentication.ts";
 type WebOptions = Pick<ListenOptions, "tls" | "origins" | "hosts" | "onRefused">;
 
 export interface CommandServerOptions
-  extends CommandOptions, WebOptions, Pick<CommandConnectionOptions, "stallTimeout"> {
+  extends CommandOptions, WebOptions, Pick<CommandConnectionOptions, "stallTimeout" | "lingerTimeout"> {
   /** Looks at tokens: then nobody may call anything but `drs.ping` before a token that is good. Default: everybody may. */
   readonly authenticate?: Authenticate;
   /** Lets a server without `authenticate` listen where other machines can reach it. Default false. */
