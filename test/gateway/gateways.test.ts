@@ -149,10 +149,10 @@ function commandsOver(scheme: "ws" | "tcp", serve: readonly string[] = []): Gate
   ): ForeignRequest => {
     const opened = RawClient.open(urlOf(hub, "commands"));
     const outcome = opened.then(async (client) => {
-      const { action: how, body: said } = await client.call(action, body, more);
+      const { action: how, body: replied } = await client.call(action, body, more);
       client.leave();
-      if (how === "drs.response") return `answered ${String(said)}`;
-      const { reason, message } = (said ?? {}) as { readonly reason?: string; readonly message?: string };
+      if (how === "drs.response") return `answered ${String(replied)}`;
+      const { reason, message } = (replied ?? {}) as { readonly reason?: string; readonly message?: string };
       return reason ?? message ?? how;
     }, reasonOf);
     return { outcome, leave: () => void opened.then((client) => client.leave()) };
