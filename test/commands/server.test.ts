@@ -298,14 +298,14 @@ describe("authentication", () => {
   test("by auth.upgrade", async () => {
     const { server, tcp } = await place();
     await using client = await tcpCommands(tcp);
-    client.send({ key: "1", action: "who" }, { key: "2", action: "drs.kaboom" }, { action: "drs.ping" });
+    client.send({ key: "1", action: "who" }, { key: "2", action: "auth.down" }, { action: "drs.ping" });
     client.send({ key: "3", action: "auth.upgrade", body: 5 }, { key: "4", action: "auth.upgrade" });
     const replies = await client.take(5);
     assert.deepEqual(
       replies.map(({ body }) => (body as { message?: string }).message),
       [
         "Authentication required",
-        "Authentication required",
+        "No handlers for auth.down",
         undefined,
         "Token must be a string",
         "Token must be a string",

@@ -27,6 +27,7 @@ const DOCUMENTS = [
   "docs/guides/attachments.md",
   "docs/guides/embedding.md",
   "docs/guides/web-apps.md",
+  "docs/guides/command-servers.md",
   "docs/guides/testing.md",
 ];
 const FREE_PORTS = 'createHub({ http: { port: 0 }, listen: ["tcp://127.0.0.1:0"] })';

@@ -1,5 +1,5 @@
 import { LintelError } from "../../message/failure.ts";
-import { PING, UPGRADE } from "../built-in.ts";
+import { KABOOM, PING, UPGRADE } from "../built-in.ts";
 import type { CommandConnection } from "../connection.ts";
 import { CommandError } from "../error.ts";
 import type { CommandHandlers } from "../handlers.ts";
@@ -12,11 +12,10 @@ import type { CommandMessage, CommandPeer } from "../peer.ts";
 export type Authenticate = (token: string, connection: CommandPeer) => unknown;
 
 /** What everybody may call. */
-const OPEN_ACTIONS: ReadonlySet<string> = new Set([PING, UPGRADE]);
+const OPEN_ACTIONS: ReadonlySet<string> = new Set([PING, KABOOM, UPGRADE]);
 const REFUSED_CLOSE = 1008;
 
-const unauthenticated = (message: string): CommandError =>
-  new CommandError(message, { code: "unauthenticated", reason: "UNAUTHENTICATED" });
+const AUTHENTICATION_REQUIRED = new CommandError("Authentication required", { code: "unauthenticated" });
 
 /** Lets nobody call anything who has not shown a token that is good. */
 export class Authentication {
@@ -49,10 +48,9 @@ export class Authentication {
   }
 
   async #upgrade(token: unknown, connection: CommandPeer): Promise<unknown> {
-    if (typeof token !== "string")
-      throw new CommandError("Token must be a string", { code: "invalid_argument" });
+    if (typeof token !== "string") throw new CommandError("Token must be a string");
     const said = await this.#authenticate(token, connection);
-    if (said === false) throw unauthenticated("Token is not valid");
+    if (said === false) throw LintelError.of("UNAUTHENTICATED", "Token is not valid");
     this.#known.add(connection);
     return said ?? true;
   }
@@ -60,9 +58,9 @@ export class Authentication {
   #check({ action, connection }: CommandMessage): Promise<void> | undefined {
     if (this.#known.has(connection) || OPEN_ACTIONS.has(action)) return undefined;
     const asked = this.#asked.get(connection);
-    if (asked === undefined) throw unauthenticated("Authentication required");
+    if (asked === undefined) throw AUTHENTICATION_REQUIRED;
     return asked.then(() => {
-      if (!this.#known.has(connection)) throw unauthenticated("Authentication required");
+      if (!this.#known.has(connection)) throw AUTHENTICATION_REQUIRED;
     });
   }
 }
