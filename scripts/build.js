@@ -1,7 +1,7 @@
 /**
  * Builds the package: compiles src, bundles the client for pages, makes the command executable (npm does that only when
  * it installs a package, not in a clone that is built again), and puts the result in the place of dist. Then compiles the
- * example in TypeScript against it.
+ * examples in TypeScript against it.
  *
  * Programs may run from dist meanwhile: the first `npx lintel` in a clone builds it once more.
  */
@@ -41,5 +41,6 @@ async function buildDist() {
 
 if (await buildDist()) {
   // Where the image of the hub is built there are no examples.
-  if (existsSync(`${root}examples`) && !compiles("examples/up")) process.exitCode = 1;
+  const examples = existsSync(`${root}examples`) ? ["examples/up", "examples/chat"] : [];
+  for (const example of examples) if (!compiles(example)) process.exitCode = 1;
 } else process.exitCode = 1;
