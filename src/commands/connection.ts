@@ -6,15 +6,12 @@ import { isReply, RESPONSE, type Command, type ReplyAction } from "./command.ts"
 import { CommandError, errorOfReply } from "./error.ts";
 import { CommandHandlers } from "./handlers.ts";
 import { IncomingCommands } from "./incoming.ts";
-import type { CommandLine, LineEnd } from "./line.ts";
+import { endOfStream, type CommandLine, type LineEnd } from "./line.ts";
 import { settingsOf, type CommandConnectionOptions, type CommandSettings } from "./options.ts";
 import type { CallOptions, CommandHandler, CommandPeer } from "./peer.ts";
 import { PendingCalls } from "./pending-calls.ts";
 import type { CommandDecoder } from "./protocol.ts";
 import { pushId } from "./push-id.ts";
-
-const MALFORMED_CLOSE = 1007;
-const TOO_LARGE_CLOSE = 1009;
 
 /** One end of a line. Both ends are equal: each calls the other, and each has handlers. */
 export class CommandConnection implements CommandPeer {
@@ -244,8 +241,7 @@ export class CommandConnection implements CommandPeer {
       });
     } catch (error) {
       if (!(error instanceof LintelError)) throw error;
-      const code = error.reason === "TOO_LARGE" ? TOO_LARGE_CLOSE : MALFORMED_CLOSE;
-      this.#line.close({ code, reason: error.message });
+      this.#line.close(endOfStream(error));
       this.#end(error);
     }
   }

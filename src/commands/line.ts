@@ -1,4 +1,5 @@
 /** What carries commands: a WebSocket, a TCP connection, the pipes of a child process, memory. */
+import type { LintelError } from "../message/failure.ts";
 
 /** One end of a line. It knows bytes, and nothing of commands. */
 export interface CommandLine {
@@ -36,3 +37,11 @@ export interface LineEnd {
 }
 
 export const GOING_AWAY: LineEnd = { code: 1001, reason: "the peer is shutting down" };
+
+const MALFORMED_CLOSE = 1007;
+const TOO_LARGE_CLOSE = 1009;
+
+/** How a line ends whose stream of commands a decoder has refused. */
+export function endOfStream({ reason, message }: LintelError): LineEnd {
+  return { code: reason === "TOO_LARGE" ? TOO_LARGE_CLOSE : MALFORMED_CLOSE, reason: message };
+}

@@ -16,6 +16,7 @@ import { Message } from "../../src/message/message.ts";
 import { connect } from "../../src/peer/connect.ts";
 import { canPassDescriptors } from "../../src/transport/descriptors/libc.ts";
 import { OriginalPeer, type OriginalEnd } from "../gateway/beam/original-peer.ts";
+import { RawClient } from "../gateway/commands/raw-client.ts";
 import { RawCall, said } from "../gateway/grpc/raw-call.ts";
 import { until } from "../house/until.ts";
 
@@ -150,6 +151,39 @@ const asFunction =
   (path, init) =>
     handler.fetch(new Request(`http://127.0.0.1/api${path}`, init));
 
+/** The token in the URL, or none; over TCP by `auth.upgrade`. */
+const overCommands =
+  (scheme: "ws" | "tcp"): Gateway["open"] =>
+  async ({ hub }, { token, prefix }) => {
+    const url = hub.commandsUrls.find((one) => one.startsWith(`${scheme}:`))!;
+    const isInUrl = scheme === "ws" && token !== undefined;
+    const client = await RawClient.open(isInUrl ? `${url}?token=${encodeURIComponent(token)}` : url);
+    const outcomeOf = ({ action, body }: { readonly action: string; readonly body?: unknown }): Outcome => {
+      if (action === "drs.response") return "ok";
+      const { reason, message = client.closeReason.split(":", 1)[0]! } = Object(body) as Record<
+        string,
+        string
+      >;
+      if (message === "Authentication required") return "UNAUTHENTICATED";
+      return reason ?? (message.startsWith("No handlers for") ? "NO_RESPONDERS" : message);
+    };
+    if (!isInUrl && token !== undefined) {
+      const outcome = outcomeOf(await client.call("auth.upgrade", token));
+      if (outcome !== "ok") await client[Symbol.asyncDispose]();
+      if (outcome !== "ok") throw LintelError.of(outcome as "UNAUTHENTICATED"); // it is a reason
+    }
+    const attempts: Partial<Record<Verb, readonly [action: string, body: unknown]>> = {
+      request: [`${prefix}.a`, "x"],
+      publish: ["lintel.publish", { action: `${prefix}.c`, body: "x" }],
+      subscribe: ["lintel.subscribe", `${prefix}.>`],
+      serve: ["lintel.serve", `${prefix}.b`],
+    };
+    return {
+      attempt: async (verb) => outcomeOf(await client.call(...attempts[verb]!)),
+      close: () => client[Symbol.asyncDispose](),
+    };
+  };
+
 const overGrpc: Gateway["open"] = ({ hub }, { token, prefix }) => {
   const call = new RawCall(hub.grpcUrl!, bearer(token)).listen();
   return {
@@ -280,6 +314,16 @@ export const GATEWAYS: readonly Gateway[] = [
     says: HTTP,
     open: overHttp({ request: "POST /service/*.a", serve: "GET /service/*.jobs/jobs?wait=0" }, onPort),
   },
+  {
+    name: "commands over WebSocket",
+    verbs: ["request", "publish", "subscribe", "serve"],
+    open: overCommands("ws"),
+  },
+  {
+    name: "commands over TCP",
+    verbs: ["request", "publish", "subscribe", "serve"],
+    open: overCommands("tcp"),
+  },
   { name: "grpc", verbs: ["serve"], says: { UNAUTHENTICATED: "16 UNAUTHENTICATED" }, open: overGrpc },
   { name: "beam", verbs: ["request"], ...BEAM, open: overBeam },
   { name: "beam, register", verbs: ["serve"], ...BEAM, open: overBeam },
@@ -335,6 +379,7 @@ export async function withHub(
       })),
     },
     grpc: { port: 0 },
+    commands: ["ws://127.0.0.1:0", "tcp://127.0.0.1:0"],
     ...(skip === false ? { beam: { path: beamPath } } : {}),
     tunnel: PREFIXES.map((prefix) => ({ listen: 0, subject: `${prefix}.a` })),
     gateways: [ownKind(({ admission }) => (mine = admission))],

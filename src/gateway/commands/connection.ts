@@ -3,7 +3,7 @@ import { ERROR, RESPONSE, isReply, type Command, type ReplyAction } from "../../
 import { noHandlers } from "../../commands/error.ts";
 import { OTHER_ACTIONS, type CommandCounts } from "../../commands/counts.ts";
 import { jsonCommands } from "../../commands/json-protocol.ts";
-import type { CommandLine, LineEvents } from "../../commands/line.ts";
+import { endOfStream, type CommandLine, type LineEnd, type LineEvents } from "../../commands/line.ts";
 import type { CommandDecoder } from "../../commands/protocol.ts";
 import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
 import { subjectOf } from "../../message/foreign-name.ts";
@@ -17,6 +17,7 @@ import { ClientRequests, OUTCOMES, type RequestHost } from "./client-requests.ts
 import type { CommandsContext, ConnectionEvents, Shown } from "./context.ts";
 import { messageOf } from "./decode.ts";
 import { failedReplyTo } from "./encode.ts";
+import { HalfClose } from "./half-close.ts";
 import { CommandOutbox, type OutboxEvents } from "./outbox.ts";
 import { ClientPrincipal } from "./principal.ts";
 
@@ -38,8 +39,6 @@ const UNREACHED: ReadonlySet<string> = new Set([
 const UNREAD = Object.freeze(
   failure("SLOW_CONSUMER", "the answer was dropped: the client does not read what it is sent"),
 );
-/** A line feed between commands, which tells whether the other end is still there. */
-const NOTHING = "\n";
 
 /** One connection of a client. */
 export class CommandsConnection
@@ -62,7 +61,7 @@ export class CommandsConnection
   /** Commands that came while credentials are looked at. */
   #waiting: Command[] = [];
   /** The other end sends nothing any more. */
-  #isEnding = false;
+  #halfClose: HalfClose | undefined;
 
   constructor(line: CommandLine, context: CommandsContext, shown: Shown, events: ConnectionEvents) {
     const { admission, settings, limits, clock, tenants } = context;
@@ -131,9 +130,7 @@ export class CommandsConnection
 
   /** Ends it, and tells the other end why. */
   end(why: Failure): void {
-    if (this.#state === "over") return;
-    this.#line.close({ code: CODES[why.code].close, reason: `${why.reason}: ${why.message}` });
-    this.#over();
+    this.#end({ code: CODES[why.code].close, reason: `${why.reason}: ${why.message}` });
   }
 
   abort(): void {
@@ -151,8 +148,9 @@ export class CommandsConnection
         return !this.#isOver;
       });
     } catch (error) {
+      if (!(error instanceof LintelError)) throw error;
       this.#context.counters.malformed++;
-      this.end(toFailure(error)); // C-4
+      this.#end(endOfStream(error)); // C-4
     }
   }
 
@@ -166,8 +164,7 @@ export class CommandsConnection
     this.announcements.end();
     this.principal.leaveHandlers();
     this.#requests.loseAll();
-    this.#isEnding = true;
-    if (this.calls.size > 0) this.#line.send(NOTHING);
+    this.#halfClose = new HalfClose(this.#line, this.#context.clock);
     this.#endIfDone();
   }
 
@@ -280,7 +277,7 @@ export class CommandsConnection
     if (encoded.length > SHORT_REPLY && this.#outbox.buffered > limits.sessionBuffer)
       encoded = jsonCommands.encode({ key, ...failedReplyTo(name, UNREAD) }); // C-27
     this.send(encoded);
-    if (this.#isEnding) this.#endIfDone();
+    if (this.#halfClose !== undefined) this.#endIfDone();
   }
 
   // Who it is
@@ -339,7 +336,7 @@ export class CommandsConnection
       if (this.#stillAdmits) return void this.#waiting.unshift(...waiting.slice(index + 1));
     }
     this.#read();
-    if (this.#isEnding) this.#endIfDone();
+    if (this.#halfClose !== undefined) this.#endIfDone();
   }
 
   /** A command may have ended it, or have shown credentials. */
@@ -349,9 +346,7 @@ export class CommandsConnection
 
   /** The other end has ended its side: it gets what it has asked for, and then the end. */
   #endIfDone(): void {
-    if (this.#isOver || this.calls.size > 0 || this.#state === "admitting") return;
-    this.#line.close();
-    this.#over();
+    if (this.calls.size === 0 && this.#state !== "admitting") this.#end();
   }
 
   get #isOver(): boolean {
@@ -367,10 +362,17 @@ export class CommandsConnection
     this.#line.read(!this.#outbox.isFull && this.#state !== "admitting");
   }
 
+  #end(end?: LineEnd): void {
+    if (this.#isOver) return;
+    this.#line.close(end);
+    this.#over();
+  }
+
   #over(): void {
     if (this.#isOver) return;
     this.#state = "over";
     this.#outbox.stop();
+    this.#halfClose?.stop();
     this.#waiting = [];
     this.announcements.end();
     this.principal.leave();

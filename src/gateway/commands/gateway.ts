@@ -32,6 +32,8 @@ import { CommandsTenants } from "./tenant.ts";
 const DEFAULT_PATH = "/socket";
 /** Connections have this long to end by themselves when the gateway is closed. Milliseconds. */
 const CLOSING_MS = 1_000;
+/** A message may have as many of the largest commands in it. */
+const MESSAGE_COMMANDS = 2;
 const JSON_TYPE = ["Content-Type", "application/json"];
 
 /**
@@ -187,7 +189,7 @@ export class CommandsGateway implements Gateway, CommandsContext, HttpApi {
       ...(hosts === undefined ? {} : { hosts }),
       ...(onRefused === undefined ? {} : { onRefused }),
       heartbeat: { clock: this.clock, limits: this.limits },
-      maxPayload: maxCommand,
+      maxPayload: MESSAGE_COMMANDS * maxCommand,
       path: path === false ? DEFAULT_PATH : path,
       request: (request, response) => this.#answer(request, response),
     });
@@ -196,7 +198,7 @@ export class CommandsGateway implements Gateway, CommandsContext, HttpApi {
   #sessionsAt({ base, access }: PortPlace, path: string): PortSessions {
     const acceptor = createMessageAcceptor({
       access,
-      maxPayload: this.settings.maxCommand,
+      maxPayload: MESSAGE_COMMANDS * this.settings.maxCommand,
       heartbeat: { clock: this.clock, limits: this.limits },
     });
     return {
