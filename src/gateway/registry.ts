@@ -27,11 +27,15 @@ import { native } from "./native/kind.ts";
 import type { HubListener } from "./native/listeners.ts";
 import { checkListenAt } from "./native/options.ts";
 import type { SessionStats } from "./native/stats.ts";
+import { text } from "./text/kind.ts";
+import type { TextGateway } from "./text/gateway.ts";
+import type { TextGiven } from "./text/options.ts";
+import type { TextStats } from "./text/stats.ts";
 import { tunnel } from "./tunnel/kind.ts";
 import type { TunnelEntrance } from "./tunnel/options.ts";
 
 /** In the order in which they are opened. The HTTP port is the last, since others put paths on it. */
-export const builtInKinds: readonly GatewayKind[] = [native, beam, grpc, commands, jobs, tunnel, http];
+export const builtInKinds: readonly GatewayKind[] = [native, beam, grpc, commands, text, jobs, tunnel, http];
 
 /** Options of a hub for the built-in gateways. */
 export interface BuiltInOptions {
@@ -53,6 +57,11 @@ export interface BuiltInOptions {
    * options. Default: none.
    */
   readonly commands?: CommandsGiven;
+  /**
+   * The gateway for programs that speak the text protocol of middleman: true for the HTTP port alone, an address such as
+   * `127.0.0.1:8764`, or options. Default: none.
+   */
+  readonly text?: TextGiven;
   /** TCP ports, each of which leads to the worker that exposes a subject: one or several. Default: none. */
   readonly tunnel?: TunnelEntrance | readonly TunnelEntrance[];
   /** Transports besides, or instead of, the built-in ones. */
@@ -65,6 +74,8 @@ export interface BuiltInStats extends SessionStats {
   readonly beam: BeamStats | undefined;
   /** What the gRPC gateway has counted; undefined without one. */
   readonly grpc: GrpcStats | undefined;
+  /** What the text gateway has counted; undefined without one. */
+  readonly text: TextStats | undefined;
 }
 
 /** What a hub has for the built-in gateways, besides `hub.gateways`. */
@@ -86,6 +97,10 @@ export interface BuiltInMembers {
    * the HTTP port.
    */
   readonly commandsUrls: readonly string[];
+  /** The first of `textUrls`. */
+  readonly textUrl: string | undefined;
+  /** Where programs that speak the text protocol connect: ports of its own, such as `ws://127.0.0.1:8764/`, then the HTTP port. */
+  readonly textUrls: readonly string[];
   /**
    * Listens for sessions on one more URL, until the listener is closed or the hub is; sessions that came by it stay. Rejects
    * as `createHub` does.
@@ -126,6 +141,7 @@ export function entriesOf(config: BuiltInOptions, own: readonly GatewayEntry[]):
     ...isGiven(beam, config.beam),
     ...isGiven(grpc, config.grpc),
     ...isGiven(commands, config.commands),
+    ...isGiven(text, config.text),
     ...(config.jobs === false ? [] : [{ kind: jobs, options: { jobs: config.jobs } }]),
     ...isGiven(tunnel, config.tunnel),
     ...own,
@@ -140,12 +156,14 @@ export function builtInStats(stats: Readonly<Record<string, Counters>>): BuiltIn
     native: sessions,
     beam: ofBeam,
     grpc: ofGrpc,
+    text: ofText,
   } = stats as {
     readonly native: SessionStats;
     readonly beam?: BeamStats;
     readonly grpc?: GrpcStats;
+    readonly text?: TextStats;
   };
-  return { ...sessions, beam: ofBeam, grpc: ofGrpc };
+  return { ...sessions, beam: ofBeam, grpc: ofGrpc, text: ofText };
 }
 
 /** `find` gives the gateway of a name; `checkOpen` throws when the hub takes nothing new any more. */
@@ -177,6 +195,13 @@ export function builtInMembers(
     },
     get commandsUrls() {
       const gateway = find(commands.name) as CommandsGateway | undefined;
+      return gateway === undefined ? [] : gateway.urlsWith(ofHttp().url);
+    },
+    get textUrl() {
+      return this.textUrls[0];
+    },
+    get textUrls() {
+      const gateway = find(text.name) as TextGateway | undefined;
       return gateway === undefined ? [] : gateway.urlsWith(ofHttp().url);
     },
     async listen(at) {

@@ -37,6 +37,15 @@ export interface Encoder {
 
 const NO_BYTES = new Uint8Array(0);
 
+/** Who sent a message through the text gateway of this hub, and its headers as they were spelled. */
+export interface TextSender {
+  /** The GUID of the connection, and its user. */
+  readonly cid: string;
+  readonly uid: string;
+  /** `Name:value` and CRLF each. */
+  readonly headerLines: string;
+}
+
 /**
  * One message on its way. It has two forms, so that bytes are made only where they are needed:
  * - *received*: `head` is undefined and `bytes` holds header block and payload between the offsets;
@@ -61,6 +70,8 @@ export class Message {
   loan: BufferLease | undefined = undefined;
   /** Of an answer: tells its worker why it could not be sent. The caller gets a failure. */
   onUnsent: ((error: unknown) => void) | undefined = undefined;
+  /** Set by the text gateway, and by nobody else. It does not leave the process. */
+  text: TextSender | undefined = undefined;
   /** True for what `retain` has made. */
   isKept = false;
 
@@ -117,6 +128,7 @@ export class Message {
     copy.format = this.format;
     copy.head = this.head;
     copy.streams = this.streams;
+    copy.text = this.text;
     if (this.encoder !== undefined) {
       copy.bytes = this.payload();
       copy.end = copy.bytes.length;

@@ -198,7 +198,7 @@ test("wrong kinds of values", async () => {
   const wrong: [source: string, problem: RegExp][] = [
     [
       "- a list",
-      /:1:1: the file must be a map with "http", "routes", "tunnel", "jobs", "commands", "grpc", "beam", "listen", "access", "insecure", "accessLog", "tls", "engine", "limits", "services", "gateways", not a list/,
+      /:1:1: the file must be a map with "http", "routes", "tunnel", "jobs", "text", "commands", "grpc", "beam", "listen", "access", "insecure", "accessLog", "tls", "engine", "limits", "services", "gateways", not a list/,
     ],
     ["just text", /:1:1: the file must be a map .*, not "just text"/],
     ["http: true", /:1:7: http must be HOST:PORT .*, or false, or a map, not true/],

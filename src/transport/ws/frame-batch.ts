@@ -57,6 +57,8 @@ export class FrameBatch {
   #buffer: Buffer | undefined;
   #used = 0;
   #isQueued = false;
+  /** Bytes of all frames since the start. */
+  sent = 0;
 
   /** `onFlushed` is called when the turn's frames have been written. */
   constructor(socket: Duplex, queue: WriteQueue, onFlushed: () => void) {
@@ -77,11 +79,13 @@ export class FrameBatch {
     const buffer = this.#room(headSize(length) + length);
     writeText(buffer, writeHead(buffer, this.#used, length), text);
     this.#used += headSize(length) + length;
+    this.sent += headSize(length) + length;
     this.#schedule();
   }
 
   /** The frame must not be written to again. */
   addFrame(frame: Uint8Array): void {
+    this.sent += frame.length;
     this.#copyFirst();
     if (this.#used === 0) {
       this.#first = frame;

@@ -7,6 +7,7 @@ import type { Limits } from "../../message/limits.ts";
 import type { PeerIdentity } from "../../message/peer-identity.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { Heartbeat } from "../../runtime/heartbeat.ts";
+import { unsentOf } from "../socket-reads.ts";
 import { WS_WINDOW, closeError } from "../ws-limits.ts";
 import { FrameBatch, type WriteQueue } from "./frame-batch.ts";
 
@@ -102,6 +103,11 @@ export class MessageSocket {
   /** Bytes that the system has not taken yet. */
   get buffered(): number {
     return this.#batch.size + this.#socket.writableLength;
+  }
+
+  /** Bytes of frames that the system has taken since the start: it does not grow while the other end does not read. */
+  get taken(): number {
+    return this.#batch.sent - this.#batch.size - unsentOf(this.#socket);
   }
 
   /** Starts the flow of events. Called once. */
