@@ -27,6 +27,7 @@ export interface PullServiceOptions {
   readonly leaseMs: number | undefined;
 }
 
+const NO_WORKER = Object.freeze(failure("NO_RESPONDERS", "no worker polls the service any longer"));
 /** All polls of one service are one worker of the engine. */
 const POLLS: Origin = Object.freeze({ gateway: "jobs", remote: undefined, principal: undefined });
 
@@ -73,7 +74,7 @@ export class PullWorker implements Worker, JobOwner {
 
   /** True while there is no poll and no job is out. */
   get isIdle(): boolean {
-    return this.#polls.size === 0 && this.#jobs.size === 0;
+    return this.#polls.size === 0 && this.#jobs.size === this.#ready.length;
   }
 
   /** A worker waits, with the jobs that are there already given to it before this returns. */
@@ -163,9 +164,13 @@ export class PullWorker implements Worker, JobOwner {
     this.#table.taken(job);
   }
 
-  /** Gives the service up; what waits in its queue goes to others, if there are any. */
+  /** Gives the service up; what waits in its queue goes to others, if there are any. What waits here has no worker. */
   leave(why: Failure): void {
     for (const poll of [...this.#polls]) poll.refuse(why);
+    for (const job of this.#ready.splice(0)) {
+      this.#table.end(job, "withdrawn");
+      this.#jobs.fail(job.number, NO_WORKER);
+    }
     void this.#jobs.leave();
   }
 
