@@ -260,7 +260,7 @@ export class CommandsConnection
   /** Resolves when it has its reply. */
   async #runBuiltIn(command: Command, { run }: BuiltIn): Promise<void> {
     try {
-      const result = run(this, command.body);
+      const result = run(this, command.body, command.bodyText);
       this.respond(command, result instanceof Promise ? await result : result);
     } catch (error) {
       this.fail(command, LintelError.from(toFailure(error)));
