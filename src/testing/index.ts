@@ -84,5 +84,5 @@ export {
   gatewayTablesOf,
   type GatewayTables,
 } from "./conformance/gateways/report.ts";
-export { GatewayRun, type GatewayCellResult } from "./conformance/gateways/run.ts";
+export { GatewayRun, type GatewayCellResult, type MatrixHubs } from "./conformance/gateways/run.ts";
 export { declareGatewayCells } from "./conformance/gateways/suite.ts";

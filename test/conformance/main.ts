@@ -50,14 +50,17 @@ async function transports(flags: Flags): Promise<number> {
 /** The same for the matrix of gateways. */
 async function gateways({ write: document }: Flags): Promise<number> {
   const begun = performance.now();
-  const { results, drivers } = await runGatewayMatrix();
+  const { results, across, drivers } = await runGatewayMatrix();
   const tables = gatewayTablesOf(results);
   const failures = gatewayFailuresOf(results);
+  for (const { where, results: more } of across)
+    failures.push(...gatewayFailuresOf(more).map((failure) => `${where}: ${failure}`));
   for (const { header, rows } of tables.tables)
     process.stdout.write(`\n${render({ header, rows, reasons: [] })}\n`);
   process.stdout.write(`\n${render({ header: [], rows: [], reasons: tables.reasons }).trimStart()}\n`);
   for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
-  process.stdout.write(`\n${summary(results, performance.now() - begun)}\n`);
+  const all = [...results, ...across.flatMap(({ results: more }) => more)];
+  process.stdout.write(`\n${summary(all, performance.now() - begun)}\n`);
   if (document && failures.length === 0) {
     const path = join(root, DOCUMENT);
     writeFileSync(path, withGateways(readFileSync(path, "utf8"), writeGateways(tables, drivers)));

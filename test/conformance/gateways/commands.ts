@@ -25,7 +25,10 @@ import { LintelError } from "../../../src/index.ts";
 const WRITES = { ...EVERY_SAMPLE, bytes: "a command is JSON, which has no bytes" };
 const READS = {
   ...EVERY_SAMPLE,
-  bytes: { as: "a text in base64", payload: textOf(Buffer.from(SAMPLES.bytes.content, "hex").toString("base64")) },
+  bytes: {
+    as: "a text in base64",
+    payload: textOf(Buffer.from(SAMPLES.bytes.content, "hex").toString("base64")),
+  },
 };
 
 export const commands: GatewayDriver = {
@@ -76,7 +79,7 @@ class CommandProgram implements Program {
   constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on("error", () => undefined);
-    socket.on("message", (frame) => this.#take(commandOf(String(frame as Buffer))));
+    socket.on("message", (frame) => this.#take(commandOf(String(frame))));
   }
 
   request(subject: string, { payload }: Sent, timeoutMs?: number): Asked {
@@ -89,7 +92,10 @@ class CommandProgram implements Program {
 
   publish(subject: string, { payload }: Sent): Promise<void> {
     const body = written(payload);
-    return this.#do("lintel.publish", `{"action":"${subject}"${body === undefined ? "" : `,"body":${body}`}}`);
+    return this.#do(
+      "lintel.publish",
+      `{"action":"${subject}"${body === undefined ? "" : `,"body":${body}`}}`,
+    );
   }
 
   async serve(subject: string): Promise<WorkerService> {
@@ -168,7 +174,17 @@ class CommandProgram implements Program {
   }
 
   /** `body` is JSON. */
-  #send({ key, action, body, timeout }: { key?: string; action: string; body?: string | undefined; timeout?: number | undefined }): void {
+  #send({
+    key,
+    action,
+    body,
+    timeout,
+  }: {
+    key?: string;
+    action: string;
+    body?: string | undefined;
+    timeout?: number | undefined;
+  }): void {
     const fields = [
       ...(key === undefined ? [] : [`"key":${JSON.stringify(key)}`]),
       `"action":${JSON.stringify(action)}`,

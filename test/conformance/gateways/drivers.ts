@@ -3,6 +3,7 @@ import type { GatewayDriver } from "../../../src/testing/index.ts";
 import { canPassDescriptors } from "../../../src/transport/descriptors/libc.ts";
 import { OriginalPeer } from "../../gateway/beam/original-peer.ts";
 import { beam } from "./beam.ts";
+import { commands } from "./commands.ts";
 import { grpc } from "./grpc.ts";
 import { http } from "./http.ts";
 import { jobs } from "./jobs.ts";
@@ -19,6 +20,7 @@ export class Drivers implements AsyncDisposable {
     native,
     grpc,
     beam(() => (this.#original ??= new OriginalPeer())),
+    commands,
   ];
   readonly here: readonly GatewayDriver[] = this.all.filter(
     ({ name }) => name !== "beam" || canPassDescriptors(),

@@ -19,8 +19,8 @@ export function beamPathOf(matrix: MatrixHub): string {
   return paths.get(matrix)!;
 }
 
-/** `config` is what the hub has besides. */
-export async function openMatrixHub(config: HubConfig = {}): Promise<MatrixHub> {
+/** A hub of its own, or one in front of another. */
+export async function openMatrixHub(home?: MatrixHub): Promise<MatrixHub> {
   const folder = mkdtempSync(join(tmpdir(), "lintel-gateways-"));
   const path = join(folder, "beam.sock");
   const counts = new Counts();
@@ -41,17 +41,19 @@ export async function openMatrixHub(config: HubConfig = {}): Promise<MatrixHub> 
     },
     jobs: { linger: LINGER_MS },
     grpc: { port: 0 },
+    commands: true,
     ...(canPassDescriptors() ? { beam } : {}),
     access: accessOptions(),
     limits: { callerShare: 100 },
     observer: counts.observer,
     onError: () => undefined,
-    ...config,
+    ...(home === undefined ? {} : { engine: { url: home.hub.urls[0]!, token: KEYS.service } }),
   });
   const matrix: MatrixHub = {
     hub,
     keyOf: (role) => KEYS[role],
-    counted: (what, pattern, count) => counts.reach(what, pattern, count),
+    // What is there at a hub in front of another is there when the other knows of it.
+    counted: home?.counted ?? ((what, pattern, count) => counts.reach(what, pattern, count)),
     async [Symbol.asyncDispose]() {
       await hub.close();
       rmSync(folder, { recursive: true, force: true });

@@ -20,7 +20,7 @@ const NO_SUBSCRIBER = "a job goes to one worker: a worker that polls cannot subs
 const NO_SERVICE = "a worker that polls has no connection that what it enables could end with";
 
 /** How long a job belongs to a worker that says nothing. Milliseconds. */
-const LEASE_MS = 1_000;
+const LEASE_MS = 2_000;
 const HEADER = /^lintel-header-(.*)$/;
 
 export const jobs: GatewayDriver = {
@@ -106,8 +106,10 @@ class PollingService implements WorkerService {
     void poll.answer.then(
       (answer) => {
         if (answer.status === 200) this.#take(new HeldJob(this.#client, answer));
-        else if (answer.status !== 204) throw new Error(`a poll was answered ${answer.status}`);
+        else if (answer.status !== 204)
+          return this.#jobs.end(new Error(`a poll was answered ${answer.status}: ${String(answer.body)}`));
         if (!this.#isOver) this.#poll = this.#next();
+        return undefined;
       },
       () => undefined, // it was aborted
     );

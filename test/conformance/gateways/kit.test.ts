@@ -15,6 +15,7 @@ import { openMatrixHub } from "./hub.ts";
 import { native } from "./native.ts";
 
 let hub: MatrixHub;
+let runs = 0;
 before(async () => void (hub = await openMatrixHub()));
 after(() => hub[Symbol.asyncDispose]());
 
@@ -31,7 +32,7 @@ function broken(change: (program: Program) => Partial<Program>): GatewayDriver {
 
 /** The cases that fail where this is the gateway of both. */
 async function failed(driver: GatewayDriver, relation: Relation): Promise<string[]> {
-  await using run = new GatewayRun(hub);
+  await using run = new GatewayRun({ from: hub, to: hub }, `run${++runs}`);
   const cell = gatewayCellsOf([driver]).find((one) => one.relation === relation);
   const { results } = await run.run(cell!);
   const failures = results.filter(({ outcome }) => outcome.status === "failed");
@@ -94,7 +95,7 @@ test("a service whose end leaves enabled what it has enabled", async () => {
     ...hub,
     counted: (what, pattern, count) => (count === 0 ? Promise.resolve() : counted(what, pattern, count)),
   };
-  await using run = new GatewayRun(told);
+  await using run = new GatewayRun({ from: told, to: told });
   const cell = gatewayCellsOf([driver]).find(({ relation }) => relation === "enable");
   const one = cell!.cases.filter(({ one: { name } }) => name.includes("neither before nor after"));
   const { results } = await run.run({ ...cell!, cases: one });

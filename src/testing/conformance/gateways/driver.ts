@@ -43,7 +43,7 @@ export interface GatewaySupports {
   readonly headers: Ability;
   /** A caller says how long a request may take. */
   readonly limitsTime: Ability;
-  /** A caller that leaves takes its request back. */
+  /** A caller takes one request back, and goes on. */
   readonly withdraws: Ability;
   /** A worker sees how long its caller waits. */
   readonly seesTime: Ability;
@@ -94,7 +94,7 @@ export type Outcome = { readonly answer: Received } | { readonly failure: Failur
 export interface Asked {
   /** Never rejects for what the hub or a worker says. */
   readonly outcome: Promise<Outcome>;
-  /** The caller waits no longer, as programs at this gateway show it. */
+  /** The caller takes the request back. */
   leave(): void;
 }
 
@@ -110,7 +110,7 @@ export interface Job extends Received {
 export interface WorkerService {
   /** The next job. */
   next(): Promise<Job>;
-  /** Takes no further jobs. */
+  /** Takes no further jobs. A program that can say so only by leaving leaves. */
   close(): Promise<void>;
 }
 

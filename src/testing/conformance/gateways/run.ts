@@ -1,8 +1,11 @@
 import { describe, type Outcome } from "../cell-run.ts";
 import { inTime } from "../in-time.ts";
 import { GATEWAY_CASES, type GatewayCell } from "./cells.ts";
-import type { GatewayDriver, GatewayRole, MatrixHub, Program } from "./driver.ts";
+import type { GatewayRole, MatrixHub, Program } from "./driver.ts";
 import type { Bench, GatewayCase } from "./gateway-case.ts";
+
+/** Cases: so many that they cross each other, and so few that none waits for long. */
+const AT_A_TIME = 64;
 
 export interface GatewayCaseResult {
   readonly case: string;
@@ -16,19 +19,31 @@ export interface GatewayCellResult {
   readonly results: readonly GatewayCaseResult[];
 }
 
+/** Where the two programs of a cell connect: most often to the same hub. */
+export interface MatrixHubs {
+  readonly from: MatrixHub;
+  readonly to: MatrixHub;
+}
+
 /**
- * Runs the cells of a matrix at one hub. Programs of one gateway and role are shared by all cells, so that what belongs to one of
- * them has to find its way among what belongs to the others.
+ * Runs the cells of a matrix. Programs of one gateway and role are shared by all cells, so that what belongs to one of them has to
+ * find its way among what belongs to the others.
  */
 export class GatewayRun implements AsyncDisposable {
-  readonly #hub: MatrixHub;
+  readonly #name: string;
+  readonly #hubs: MatrixHubs;
   readonly #shared = new Map<string, Promise<Program>>();
+  /** Those that wait until others have ended. */
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
 
-  constructor(hub: MatrixHub) {
-    this.#hub = hub;
+  /** `name` tells its subjects from those of other runs at the same hubs. Letters and digits. */
+  constructor(hubs: MatrixHubs, name = "only") {
+    this.#name = name;
+    this.#hubs = hubs;
   }
 
-  /** All cases at a time. Never rejects: what a case throws is its outcome. */
+  /** Cases run at a time, up to a bound for all cells together. Never rejects: what a case throws is its outcome. */
   async run(cell: GatewayCell): Promise<GatewayCellResult> {
     const results = cell.cases.map(async ({ one, lack }): Promise<GatewayCaseResult> => {
       const outcome: Outcome =
@@ -38,7 +53,7 @@ export class GatewayRun implements AsyncDisposable {
     return { cell, results: await Promise.all(results) };
   }
 
-  /** All programs end. Not the hub. */
+  /** All programs end. Not the hubs. */
   async [Symbol.asyncDispose](): Promise<void> {
     const programs = [...this.#shared.values()];
     this.#shared.clear();
@@ -47,24 +62,34 @@ export class GatewayRun implements AsyncDisposable {
   }
 
   async #outcomeOf(cell: GatewayCell, one: GatewayCase): Promise<Outcome> {
+    if (this.#running >= AT_A_TIME) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#running++;
     try {
       await this.#attempt(cell, one);
       return { status: "passed" };
     } catch (error) {
       return { status: "failed", why: describe(error) };
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running--;
+      else next();
     }
   }
 
   async #attempt({ relation, from, to }: GatewayCell, one: GatewayCase): Promise<void> {
     const others: Program[] = [];
+    const hubs = this.#hubs;
     const role: GatewayRole = relation === "enable" ? "client" : "service";
-    const sides = { from: () => from.connect(this.#hub, "service"), to: () => to.connect(this.#hub, role) };
+    const sides = {
+      from: () => from.connect(hubs.from, "service"),
+      to: () => to.connect(hubs.to, role),
+    };
     try {
       const bench: Bench = {
-        hub: this.#hub,
-        from: await this.#sharedOf(from, "service"),
-        to: await this.#sharedOf(to, role),
-        subject: ["x", relation, from.name, to.name, GATEWAY_CASES.indexOf(one)].join("."),
+        hub: hubs.from,
+        from: await this.#sharedOf(`from ${from.name}`, sides.from),
+        to: await this.#sharedOf(`to ${to.name} ${role}`, sides.to),
+        subject: ["x", relation, from.name, to.name, `${this.#name}-${GATEWAY_CASES.indexOf(one)}`].join("."),
         async another(side) {
           const program = await sides[side]();
           others.push(program);
@@ -77,11 +102,10 @@ export class GatewayRun implements AsyncDisposable {
     }
   }
 
-  #sharedOf(driver: GatewayDriver, role: GatewayRole): Promise<Program> {
-    const key = `${driver.name} ${role}`;
+  #sharedOf(key: string, connect: () => Promise<Program>): Promise<Program> {
     let program = this.#shared.get(key);
     if (program === undefined) {
-      program = driver.connect(this.#hub, role);
+      program = connect();
       this.#shared.set(key, program);
     }
     return program;

@@ -11,7 +11,7 @@ export function declareGatewayCells(cells: readonly GatewayCell[], open: () => P
     let run: GatewayRun | undefined;
     before(async () => {
       hub = await open();
-      run = new GatewayRun(hub);
+      run = new GatewayRun({ from: hub, to: hub });
     });
     after(async () => {
       await run?.[Symbol.asyncDispose]();
