@@ -38,7 +38,7 @@ export class CommandConnection implements CommandPeer {
     this.#line = line;
     this.#settings = settings;
     this.query = settings.query;
-    this.#decoder = settings.protocol.decoder({ maxCommand: settings.maxCommand });
+    this.#decoder = settings.protocol.decoder(settings);
     this.#calls = new PendingCalls(settings.clock);
     this.#incoming = new IncomingCommands(this, this.#handlers, settings, (command) => this.#reply(command));
     this.#stall = new StallWatch({
@@ -235,8 +235,8 @@ export class CommandConnection implements CommandPeer {
   #read(chunk: Uint8Array | string): void {
     if (this.isClosed) return;
     try {
-      this.#decoder.push(chunk, (command) => {
-        this.#take(command);
+      this.#decoder.push(chunk, (command, length) => {
+        this.#take(command, length);
         return !this.isClosed;
       });
     } catch (error) {
@@ -246,10 +246,10 @@ export class CommandConnection implements CommandPeer {
     }
   }
 
-  #take(command: Command): void {
+  #take(command: Command, length: number): void {
     const { action } = command;
     if (isReply(action)) this.#settle(action, command);
-    else this.#incoming.take(command);
+    else this.#incoming.take(command, length);
   }
 
   /** A reply with a key that no call of this connection waits for is dropped. */
@@ -265,6 +265,7 @@ export class CommandConnection implements CommandPeer {
     this.#stall.stop();
     this.#ended.abort(LintelError.from(failure("CALLER_GONE")));
     this.#incoming.end();
+    this.#decoder.end();
     this.#calls.rejectAll(isOwn ? why : LintelError.of("CONNECTION_LOST", undefined, why));
     const callbacks = [...this.#onClose];
     this.#onClose.clear();

@@ -8,6 +8,9 @@ import type { CommandHandlers } from "./handlers.ts";
 import type { CommandSettings } from "./options.ts";
 import type { CommandHandler, CommandPeer, CommandReply } from "./peer.ts";
 
+/** What a command under way takes besides its body. Bytes. */
+const COMMAND_COST = 256;
+
 /** The commands that have come on one connection, until each has its reply. */
 export class IncomingCommands {
   readonly #connection: CommandPeer;
@@ -15,6 +18,7 @@ export class IncomingCommands {
   readonly #settings: CommandSettings;
   readonly #sendReply: (reply: Command) => void;
   #underWay = 0;
+  #underWayBytes = 0;
   #isOver = false;
   #drained: Deferred | undefined;
 
@@ -35,11 +39,14 @@ export class IncomingCommands {
     return this.#underWay;
   }
 
-  take(command: Command): void {
-    const refusal = this.#refusal();
-    if (refusal !== undefined) return this.#send(command, failedReply(refusal));
+  take(command: Command, length: number): void {
+    const { key, action } = command; // its body is not kept longer than its handlers keep it
+    const bytes = length + COMMAND_COST;
+    const refusal = this.#refusal(bytes);
+    if (refusal !== undefined) return this.#send({ key, action }, failedReply(refusal));
     this.#underWay++;
-    const reply = new Reply(this.#connection, (outcome) => this.#answered(command, outcome));
+    this.#underWayBytes += bytes;
+    const reply = new Reply(this.#connection, (outcome) => this.#answered({ key, action }, bytes, outcome));
     const chain = this.#own.find(command.action) ?? this.#settings.shared?.find(command.action);
     if (chain === undefined) this.#fallBack(command, reply);
     else this.#run(command, chain, reply);
@@ -55,13 +62,23 @@ export class IncomingCommands {
   /** The connection has ended: nobody waits for what is under way. */
   end(): void {
     this.#isOver = true;
+    this.#settings.budget?.give(this.#underWayBytes);
     this.#checkDrained();
   }
 
-  #refusal(): LintelError | undefined {
+  /** Takes the bytes from the budget unless it refuses. */
+  #refusal(bytes: number): LintelError | undefined {
     if (this.#drained !== undefined) return LintelError.of("DRAINING");
-    if (this.#underWay < this.#settings.maxUnderWay) return undefined;
-    return LintelError.of("IN_FLIGHT_FULL", `${this.#underWay} commands of this connection are under way`);
+    const { maxUnderWay, maxUnderWayBytes, budget } = this.#settings;
+    const isFull = this.#underWay >= maxUnderWay || this.#underWayBytes + bytes > maxUnderWayBytes;
+    if (isFull && this.#underWay > 0)
+      return LintelError.of(
+        "IN_FLIGHT_FULL",
+        `${this.#underWay} commands of this connection, with ${this.#underWayBytes} bytes, are under way`,
+      );
+    if (budget?.take(bytes) === false)
+      return LintelError.of("IN_FLIGHT_FULL", "commands under way have taken all the memory that they may");
+    return undefined;
   }
 
   #fallBack(command: Command, reply: Reply): void {
@@ -96,8 +113,10 @@ export class IncomingCommands {
     };
   }
 
-  #answered(command: Command, outcome: Outcome): void {
+  #answered(command: Command, bytes: number, outcome: Outcome): void {
     this.#underWay--;
+    this.#underWayBytes -= bytes;
+    if (!this.#isOver) this.#settings.budget?.give(bytes);
     this.#send(command, outcome);
     this.#checkDrained();
   }

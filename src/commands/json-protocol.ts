@@ -13,9 +13,12 @@ import type { CommandProtocol } from "./protocol.ts";
 export const jsonCommands: CommandProtocol = {
   name: "json",
 
-  decoder({ maxCommand }) {
-    const stream = new JsonObjectStream(maxCommand);
-    return { push: (chunk, take) => stream.push(chunk, (text) => take(readCommand(text))) };
+  decoder({ maxCommand, budget }) {
+    const stream = new JsonObjectStream(maxCommand, budget);
+    return {
+      push: (chunk, take) => stream.push(chunk, (text) => take(readCommand(text), text.length)),
+      end: () => stream.end(),
+    };
   },
 
   encode({ key, action, body, version, timeout }) {

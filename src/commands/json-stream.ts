@@ -1,3 +1,4 @@
+import type { ByteBudget } from "./byte-budget.ts";
 import { LintelError } from "../message/failure.ts";
 import { encodeUtf8, readUtf8 } from "../message/text.ts";
 import { MAX_DEPTH, undecodable } from "../codec/refusal.ts";
@@ -18,7 +19,7 @@ const CARRIAGE_RETURN = 0x0d;
 const MAX_COMMAND_DEPTH = MAX_DEPTH + 1;
 const FIRST_CAPACITY = 1024;
 /** A larger buffer is given back after the object that needed it. */
-const KEPT_CAPACITY = 65_536;
+const KEPT_CAPACITY = 4096;
 
 /**
  * Splits a stream of JSON objects into their texts, wherever the stream was split. It counts brackets outside of strings and
@@ -26,6 +27,7 @@ const KEPT_CAPACITY = 65_536;
  */
 export class JsonObjectStream {
   readonly #maxBytes: number;
+  readonly #budget: ByteBudget | undefined;
   /** The first part of an object whose end has not come. */
   #begun = new Uint8Array(0);
   #size = 0;
@@ -33,11 +35,12 @@ export class JsonObjectStream {
   #isInString = false;
   #isEscaped = false;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, budget?: ByteBudget) {
     this.#maxBytes = maxBytes;
+    this.#budget = budget;
   }
 
-  /** Calls `take` with the text of each object that is complete, until it returns false. Throws `BAD_PAYLOAD` and `TOO_LARGE`. */
+  /** Calls `take` with the text of each object that is complete, until it returns false. Throws `BAD_PAYLOAD`, `TOO_LARGE` and `IN_FLIGHT_FULL`. */
   push(chunk: Uint8Array | string, take: (text: string) => boolean): void {
     const bytes = typeof chunk === "string" ? encodeUtf8(chunk) : chunk;
     let at = 0;
@@ -51,6 +54,11 @@ export class JsonObjectStream {
       if (!take(text)) return;
       at = end;
     }
+  }
+
+  /** Gives back what it has kept. */
+  end(): void {
+    this.#resize(0);
   }
 
   /** The end of the object, or of the bytes when it goes on. */
@@ -99,11 +107,7 @@ export class JsonObjectStream {
 
   #keep(bytes: Uint8Array, start: number, end: number): void {
     const size = this.#size + end - start;
-    if (size > this.#begun.length) {
-      const larger = new Uint8Array(Math.max(FIRST_CAPACITY, size, this.#begun.length * 2));
-      larger.set(this.#begun.subarray(0, this.#size));
-      this.#begun = larger;
-    }
+    if (size > this.#begun.length) this.#resize(Math.max(FIRST_CAPACITY, size, this.#begun.length * 2));
     this.#begun.set(bytes.subarray(start, end), this.#size);
     this.#size = size;
   }
@@ -113,8 +117,18 @@ export class JsonObjectStream {
     this.#keep(bytes, start, end);
     const text = strictText(this.#begun, 0, this.#size);
     this.#size = 0;
-    if (this.#begun.length > KEPT_CAPACITY) this.#begun = new Uint8Array(0);
+    if (this.#begun.length > KEPT_CAPACITY) this.#resize(0);
     return text;
+  }
+
+  #resize(capacity: number): void {
+    const growth = capacity - this.#begun.length;
+    if (growth < 0) this.#budget?.give(-growth);
+    else if (this.#budget?.take(growth) === false)
+      throw LintelError.of("IN_FLIGHT_FULL", "unfinished commands have taken all the memory that they may");
+    const resized = new Uint8Array(capacity);
+    resized.set(this.#begun.subarray(0, Math.min(this.#size, capacity)));
+    this.#begun = resized;
   }
 }
 

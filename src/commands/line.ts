@@ -39,9 +39,9 @@ export interface LineEnd {
 export const GOING_AWAY: LineEnd = { code: 1001, reason: "the peer is shutting down" };
 
 const MALFORMED_CLOSE = 1007;
-const TOO_LARGE_CLOSE = 1009;
+const CLOSE_CODES: Readonly<Record<string, number>> = { TOO_LARGE: 1009, IN_FLIGHT_FULL: 1013 };
 
 /** How a line ends whose stream of commands a decoder has refused. */
 export function endOfStream({ reason, message }: LintelError): LineEnd {
-  return { code: reason === "TOO_LARGE" ? TOO_LARGE_CLOSE : MALFORMED_CLOSE, reason: message };
+  return { code: CLOSE_CODES[reason] ?? MALFORMED_CLOSE, reason: message };
 }

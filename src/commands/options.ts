@@ -1,6 +1,7 @@
 import { millisecondsOf, wholeNumber } from "../message/options.ts";
 import type { Duration } from "../message/quantity.ts";
 import { systemClock, type Clock } from "../runtime/clock.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 import type { CommandCounts } from "./counts.ts";
 import type { CommandHandlers } from "./handlers.ts";
 import { jsonCommands } from "./json-protocol.ts";
@@ -15,6 +16,8 @@ export interface CommandOptions {
   readonly maxPending?: number;
   /** Commands that handlers are busy with. More get a `drs.exception` at once. Default 1,024. */
   readonly maxUnderWay?: number;
+  /** Bytes of those commands; one command is taken in any case. Default 33,554,432. */
+  readonly maxUnderWayBytes?: number;
   /** Largest command that is taken. A larger one ends the connection. Default 2,097,152. */
   readonly maxCommand?: number;
   /** What may wait to be written. Past it `call` and `fire` throw `SLOW_CONSUMER`, and replies end the connection. Default 8,388,608. */
@@ -30,6 +33,8 @@ export interface CommandConnectionOptions extends CommandOptions {
   readonly shared?: CommandHandlers;
   /** Takes the commands that neither has handlers for. */
   readonly fallback?: CommandFallback;
+  /** What commands that are unfinished, or under way, of all connections together may take. */
+  readonly budget?: ByteBudget;
   /** Where outcomes are counted. */
   readonly counts?: CommandCounts;
   readonly query?: URLSearchParams;
@@ -55,12 +60,14 @@ export interface CommandSettings {
   readonly timeoutMs: number;
   readonly maxPending: number;
   readonly maxUnderWay: number;
+  readonly maxUnderWayBytes: number;
   readonly maxCommand: number;
   readonly maxBuffered: number;
   readonly onError: (error: unknown, where: string) => void;
   readonly protocol: CommandProtocol;
   readonly shared: CommandHandlers | undefined;
   readonly fallback: CommandFallback | undefined;
+  readonly budget: ByteBudget | undefined;
   readonly counts: CommandCounts | undefined;
   readonly query: URLSearchParams;
   readonly pausesReading: boolean;
@@ -80,12 +87,14 @@ export function settingsOf(options: CommandConnectionOptions): CommandSettings {
     timeoutMs: millisecondsOf("option timeout", options.timeout ?? 30_000),
     maxPending: number("maxPending", 65_536),
     maxUnderWay: number("maxUnderWay", 1024),
+    maxUnderWayBytes: number("maxUnderWayBytes", 33_554_432),
     maxCommand: number("maxCommand", 2_097_152),
     maxBuffered: number("maxBuffered", 8_388_608),
     onError: options.onError ?? reportToStderr,
     protocol: options.protocol ?? jsonCommands,
     shared: options.shared,
     fallback: options.fallback,
+    budget: options.budget,
     counts: options.counts,
     query: options.query ?? new URLSearchParams(),
     pausesReading: options.pausesReading ?? false,

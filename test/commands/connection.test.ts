@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ByteBudget } from "../../src/commands/byte-budget.ts";
 import { CommandConnection } from "../../src/commands/connection.ts";
 import { CommandCounts } from "../../src/commands/counts.ts";
 import { CommandError, CommandException } from "../../src/commands/error.ts";
@@ -310,6 +311,68 @@ test("a flood of commands that are never answered is refused at the bound, other
       ["drs.exception", "IN_FLIGHT_FULL"],
       ["drs.exception", "IN_FLIGHT_FULL"],
     ],
+  );
+});
+
+test("commands under way are bounded by their bytes, too; one is taken in any case", () => {
+  const { line, connection } = connected({ maxUnderWayBytes: 1000 });
+  connection.on("slow", () => new Promise(() => undefined)).on("echo", ({ body }) => body);
+  const large = `{"action":"slow","body":"${"x".repeat(2000)}"}`;
+  line.receive(large + large);
+  assert.equal(connection.underWay, 1);
+  line.receive('{"action":"echo"}');
+  assert.deepEqual(
+    line.commands.map(({ body }) => (body as { reason: string }).reason),
+    ["IN_FLIGHT_FULL", "IN_FLIGHT_FULL"],
+  );
+});
+
+test("all connections together share a budget, and give back what they had", async () => {
+  const budget = new ByteBudget(10_000);
+  const [one, other] = [connected({ budget }), connected({ budget })];
+  let finish: (() => void) | undefined;
+  for (const { connection } of [one, other])
+    connection.on("slow", () => new Promise<void>((resolve) => (finish = resolve)));
+  const large = `{"action":"slow","body":"${"x".repeat(3000)}"}`;
+  one.line.receive(large + large);
+  other.line.receive(large + large);
+  assert.equal(other.connection.underWay, 1);
+  assert.equal((other.line.commands[0]!["body"] as { reason: string }).reason, "IN_FLIGHT_FULL");
+  finish!();
+  await settled();
+  assert.equal(other.connection.underWay, 0);
+  one.line.events!.closed();
+  assert.equal(budget.taken, 0);
+
+  other.line.receive(large.slice(0, 2500));
+  assert.ok(budget.taken >= 2500, "an unfinished command counts");
+  const third = connected({ budget });
+  third.line.receive(`{"action":"${"y".repeat(9000)}`);
+  assert.equal((third.line.end as { code: number }).code, 1013);
+  other.line.receive(large.slice(2500));
+  assert.equal(other.connection.underWay, 1);
+  other.connection.close();
+  assert.equal(budget.taken, 0);
+});
+
+test("a handler that ends its own connection gives back what it had", () => {
+  const budget = new ByteBudget(10_000);
+  const { line, connection } = connected({ budget });
+  connection.on("bye", () => connection.close());
+  line.receive('{"action":"bye"}{"action":"bye"}{"act');
+  assert.deepEqual([budget.taken, line.sent.length, connection.underWay], [0, 0, 0]);
+});
+
+test("off removes a handler wherever it is in its chain", () => {
+  const { line, connection } = connected();
+  const add = ({ result }: { result: unknown }): number => Number(result ?? 0) + 1;
+  connection.on("x", add, () => 10, add);
+  line.receive('{"action":"x"}');
+  connection.off("x", add);
+  line.receive('{"action":"x"}');
+  assert.deepEqual(
+    line.commands.map(({ body }) => body),
+    [11, 10],
   );
 });
 

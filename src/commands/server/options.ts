@@ -23,6 +23,8 @@ export interface CommandServerOptions
   readonly statsPath?: string | false;
   /** Connections at a time. More are closed with 1013. Default 10,000. */
   readonly maxConnections?: number;
+  /** Bytes of all commands that are unfinished or under way. Past it new ones are refused. Default 268,435,456. */
+  readonly maxBytes?: number;
 }
 
 /** What only tests give. */
@@ -37,8 +39,10 @@ export interface ServerSettings extends WebOptions {
   readonly path: string;
   readonly statsPath: string | false;
   readonly maxConnections: number;
+  readonly maxBytes: number;
 }
 
+const MOST = 2 ** 31 - 1;
 const CALL = "createCommandServer";
 const CHECKS = {
   authenticate: aFunction,
@@ -66,6 +70,7 @@ export function serverSettingsOf(options: CommandServerOptions, times: ServerTim
     insecure: options.insecure ?? false,
     path: options.path ?? "/socket",
     statsPath: options.statsPath ?? "/stats",
-    maxConnections: wholeNumber(`${CALL}: maxConnections`, options.maxConnections ?? 10_000, 1, 2 ** 31 - 1),
+    maxConnections: wholeNumber(`${CALL}: maxConnections`, options.maxConnections ?? 10_000, 1, MOST),
+    maxBytes: wholeNumber(`${CALL}: maxBytes`, options.maxBytes ?? 268_435_456, 1, Number.MAX_SAFE_INTEGER),
   };
 }

@@ -4,6 +4,7 @@ import { aFunction, checkArgument, millisecondsOf } from "../../message/options.
 import type { Duration } from "../../message/quantity.ts";
 import type { Listener, TlsOptions } from "../../transport/transport.ts";
 import { addBuiltIns } from "../built-in.ts";
+import { ByteBudget } from "../byte-budget.ts";
 import { CommandConnection } from "../connection.ts";
 import { CommandCounts, type ActionCounts } from "../counts.ts";
 import { CommandHandlers } from "../handlers.ts";
@@ -39,6 +40,7 @@ export class CommandServer {
   readonly #handlers = new CommandHandlers();
   readonly #counts = new CommandCounts();
   readonly #authentication: Authentication | undefined;
+  readonly #budget: ByteBudget;
   readonly #connections = new Set<CommandConnection>();
   readonly #listeners: Listener[] = [];
   readonly #onConnect: ((connection: CommandPeer) => unknown)[] = [];
@@ -48,7 +50,8 @@ export class CommandServer {
   /** Throws `invalid_argument` for options that are none. */
   constructor(options: CommandServerOptions = {}, times: ServerTimes = {}) {
     this.#settings = serverSettingsOf(options, times);
-    const { authenticate, connections } = this.#settings;
+    const { authenticate, connections, maxBytes } = this.#settings;
+    this.#budget = new ByteBudget(maxBytes);
     addBuiltIns(this.#handlers, connections.epochMs);
     if (authenticate !== undefined) this.#authentication = new Authentication(authenticate, this.#handlers);
   }
@@ -150,6 +153,7 @@ export class CommandServer {
       ...this.#settings.options,
       shared: this.#handlers,
       counts: this.#counts,
+      budget: this.#budget,
       pausesReading: true,
       query,
     });
