@@ -1,5 +1,7 @@
 /** What `lintel/text` has everywhere, besides what connects. */
+import type { LintelError } from "../message/failure.ts";
 import type { Duration } from "../message/quantity.ts";
+import type { TextMessage } from "./message.ts";
 import type { TextHeaderList, TextHeadersInit } from "./text-headers.ts";
 
 export { LintelError, type LintelErrorOptions } from "../message/failure.ts";
@@ -19,10 +21,15 @@ export interface ConnectTextOptions {
   readonly connectTimeout?: Duration;
   /** Timeout of requests that name none. Default 30 seconds. */
   readonly timeout?: Duration;
-  /** Told what no call of yours is: refusals of what has no answer, and errors of your handlers. Default: the console. */
+  /**
+   * Told what no promise tells: refusals by the server, errors of your handlers, why a connection could not be made again.
+   * Default: the console.
+   */
   readonly onError?: (error: unknown, where: string) => void;
-  /** Told whenever the connection is there or lost. */
-  readonly onState?: (state: TextState) => void;
+  /** Told whenever the connection is there, or lost and why. */
+  readonly onState?: (state: TextState, why?: LintelError) => void;
+  /** Told each message that comes, as it is. With an observer's key that is a copy of every message of the hub. */
+  readonly onMessage?: (message: TextMessage) => unknown;
 }
 
 export type TextState = "connected" | "connecting" | "closed";
@@ -58,30 +65,43 @@ export interface TextContext {
   readonly signal: AbortSignal;
 }
 
+export type TextHandler = (message: ReceivedText) => unknown;
+
+export type TextServiceHandler = (
+  message: ReceivedText,
+  context: TextContext,
+) => TextAnswer | Promise<TextAnswer>;
+
+/** Undoes what has returned it. */
+export interface TextHandle {
+  close(): void;
+}
+
 /** A connection that is made again whenever it is lost, with its subscriptions, services and enablements. */
 export interface TextPeer {
   /** The name of the connection, which every message from here carries as `cid`. Another one after each reconnect. */
   readonly guid: string;
   readonly state: TextState;
+  /** Bytes that wait to be sent. With more than 16 MiB, `publish` and `request` fail as `SLOW_CONSUMER`. */
+  readonly buffered: number;
   /** Sends to every subscriber. Throws `NOT_CONNECTED` while there is no connection. */
   publish(target: string, body?: string, headers?: TextHeadersInit): void;
-  /** Calls the handler with what is published. Where the server refuses it, `onError` hears so. */
-  subscribe(target: string, handler: (message: ReceivedText) => unknown): { close(): void };
+  /** Calls the handler with what is published, until it is closed. When the server refuses it, `onError` is told. */
+  subscribe(target: string, handler: TextHandler): TextHandle;
   /** Calls the handler with what is sent to this connection alone, `MSG:<guid>`. */
-  onPrivate(handler: (message: ReceivedText) => unknown): { close(): void };
-  /** Asks one service. Rejects with a LintelError at the latest when the timeout is over or the connection is lost. */
+  onPrivate(handler: TextHandler): TextHandle;
+  /**
+   * Asks one service. Rejects with a LintelError when the service fails, when the timeout is over, and at once when the connection
+   * is lost or there is none; with the reason of the signal when that fires.
+   */
   request(target: string, body?: string, options?: TextRequestOptions): Promise<ReceivedText>;
-  /** Answers requests, for as long as there is a connection. A LintelError that it throws reaches the caller. */
-  serve(
-    target: string,
-    handler: (message: ReceivedText, context: TextContext) => TextAnswer | Promise<TextAnswer>,
-    options?: TextServeOptions,
-  ): void;
+  /** Answers requests from now on. A LintelError that the handler throws reaches the caller. */
+  serve(target: string, handler: TextServiceHandler, options?: TextServeOptions): void;
   /** Lets clients publish, or subscribe, for as long as this service is connected. */
   enablePublish(target: string): void;
   enableSubscribe(target: string): void;
   /** Gives a connection the name of a user, which its messages carry as `uid`. Only for services. */
   setUid(cid: string, uid: string): void;
-  /** Ends the connection; requests under way fail as `CLOSED`. */
+  /** Ends the connection, and makes no other; requests under way fail as `CLOSED`. */
   close(): void;
 }

@@ -1,16 +1,27 @@
 /** The client of the text protocol: one connection at a time, made again for ever. */
 import { LintelError } from "../message/failure.ts";
-import { aFunction, checkArgument, checkOptions, millisecondsOf, signal, text } from "../message/options.ts";
+import {
+  aFunction,
+  checkArgument,
+  checkOptions,
+  millisecondsOf,
+  signal,
+  text,
+  wholeNumber,
+} from "../message/options.ts";
 import { urlText } from "../message/url-text.ts";
-import { backoffMs } from "../runtime/backoff.ts";
+import { systemClock, type Clock, type Random } from "../runtime/clock.ts";
+import { defer } from "../runtime/deferred.ts";
+import { Redialer } from "../runtime/redialer.ts";
 import type {
   ConnectTextOptions,
   ReceivedText,
-  TextAnswer,
-  TextContext,
+  TextHandle,
+  TextHandler,
   TextPeer,
   TextRequestOptions,
   TextServeOptions,
+  TextServiceHandler,
   TextState,
 } from "./api.ts";
 import {
@@ -22,269 +33,324 @@ import {
   type TextMessage,
 } from "./message.ts";
 import { PendingRequests } from "./pending.ts";
+import { complaintOf, failureIn, received, refusalOf, withdrawalOf } from "./received.ts";
 import { TextServices } from "./services.ts";
-import { greet, type GreetedSocket, type OpenSocket } from "./socket.ts";
-import { received, refusalIn } from "./received.ts";
+import { dialText, type OpenSocket, type TextLine } from "./socket.ts";
 import { pairsOf, type TextHeadersInit } from "./text-headers.ts";
 
-const RETRY = { firstMs: 100, lastMs: 5_000 };
-const GREETING_MS = 5_000;
-/** Bytes that may wait to be sent before more is refused. */
+/** What may wait to be sent before more is refused. */
 const MAX_BUFFERED = 16_777_216;
 /** Requests that may wait for answers. */
 const MAX_PENDING = 65_536;
+const MAX_CONCURRENCY = 999_999_999;
 
-type Handler = (message: ReceivedText) => unknown;
+/** What only tests give. */
+export interface TextTimes {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const PLATFORM: TextTimes = { clock: systemClock, random: Math.random };
 
 /** Connects, as `connectText` of the platform. */
 export async function connectWith(
   open: OpenSocket,
   url: string,
   options: ConnectTextOptions = {},
+  times: TextTimes = PLATFORM,
 ): Promise<TextPeer> {
   checkArgument("connectText", "the URL", url, text);
-  if (!/^wss?:\/\/./i.test(url))
-    throw new TypeError(`"${urlText(url)}" is not of the form ws://HOST:PORT/PATH`);
-  checkOptions("connectText", options, { onError: aFunction, onState: aFunction });
-  const client = new TextClient(open, url, options);
-  await client.connected(millisecondsOf("connectText: connectTimeout", options.connectTimeout ?? 10_000));
+  checkOptions("connectText", options, {
+    key: (value) =>
+      typeof value === "string" || typeof value === "function"
+        ? undefined
+        : "a string, or a function that gives one",
+    onError: aFunction,
+    onState: aFunction,
+    onMessage: aFunction,
+  });
+  const client = new TextClient(open, urlOf(url), options, times);
+  await client.start(millisecondsOf("connectText: connectTimeout", options.connectTimeout ?? 10_000));
   return client;
 }
 
+/** The URL, which asks for the greeting with a GUID. Throws a TypeError for what is none. */
+function urlOf(url: string): string {
+  if (!/^wss?:\/\/./i.test(url) || !URL.canParse(url))
+    throw new TypeError(`"${urlText(url)}" is not of the form ws://HOST:PORT/PATH`);
+  const dialed = new URL(url);
+  dialed.searchParams.set("greeting", "two");
+  dialed.hash = "";
+  return dialed.href;
+}
+
 class TextClient implements TextPeer {
-  guid = "";
-  #state: TextState = "connecting";
-  readonly #open: OpenSocket;
-  readonly #url: string;
   readonly #options: ConnectTextOptions;
+  readonly #times: TextTimes;
   readonly #timeoutMs: number;
-  readonly #pending = new PendingRequests();
+  readonly #pending: PendingRequests;
   readonly #services: TextServices;
-  readonly #handlers = new Map<string, Set<Handler>>();
-  readonly #private = new Set<Handler>();
+  readonly #redialer: Redialer<TextLine>;
+  readonly #handlers = new Map<string, Set<TextHandler>>();
+  readonly #private = new Set<TextHandler>();
   /** Commands that are said again on each new connection, each once. */
   readonly #standing = new Set<string>();
-  #socket: GreetedSocket | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #first = defer();
+  #hasBeenConnected = false;
+  #state: TextState = "connecting";
+  #line: TextLine | undefined;
+  /** Why the last attempt failed. */
+  #failure: LintelError | undefined;
 
-  constructor(open: OpenSocket, url: string, options: ConnectTextOptions) {
-    this.#open = open;
-    this.#url = url;
+  constructor(open: OpenSocket, url: string, options: ConnectTextOptions, times: TextTimes) {
+    const { key = "anonymous", timeout = 30_000 } = options;
     this.#options = options;
-    this.#timeoutMs = millisecondsOf("connectText: timeout", options.timeout ?? 30_000);
+    this.#times = times;
+    this.#timeoutMs = millisecondsOf("connectText: timeout", timeout);
+    this.#pending = new PendingRequests(times.clock);
     this.#services = new TextServices(
-      (target, headers, body) => this.#trySend("RES", target, headers, body),
+      (target, headers, body) => this.#answer(target, headers, body),
       (error, where) => this.#report(error, where),
     );
+    this.#redialer = new Redialer({
+      ...times,
+      dial: (aborting) => dialText({ open, url, key }, aborting),
+      discard: (line) => line.close(LintelError.of("CLOSED")),
+      onOpened: (line) => this.#opened(line),
+      onFailed: (error) => this.#failed(error),
+    });
+  }
+
+  get guid(): string {
+    return this.#line?.guid ?? "";
   }
 
   get state(): TextState {
     return this.#state;
   }
 
+  get buffered(): number {
+    return this.#line?.buffered ?? 0;
+  }
+
   /** Resolves with the first connection. Rejects when there is none in time, or the key is refused. */
-  async connected(timeoutMs: number): Promise<void> {
-    const end = performance.now() + timeoutMs;
-    for (let failures = 1; ; failures++) {
-      try {
-        return await this.#connect(Math.max(1, Math.min(GREETING_MS, end - performance.now())));
-      } catch (error) {
-        const waitMs = backoffMs(RETRY, failures, Math.random);
-        const isFinal = !(error instanceof LintelError) || error.reason === "UNAUTHENTICATED";
-        if (isFinal || performance.now() + waitMs > end) throw error;
-        await new Promise((resolve) => setTimeout(resolve, waitMs));
-      }
+  async start(timeoutMs: number): Promise<void> {
+    const { clock } = this.#times;
+    const timer = clock.after(timeoutMs, () =>
+      this.#giveUp(this.#failure ?? LintelError.of("NOT_CONNECTED", `no connection in ${timeoutMs} ms`)),
+    );
+    this.#redialer.start();
+    try {
+      await this.#first.promise;
+    } finally {
+      clock.clear(timer);
     }
   }
 
   publish(target: string, body = "", headers?: TextHeadersInit): void {
-    this.#send("PUB", target, pairsOf(headers), body);
+    this.#send(commandOf("PUB", target, pairsOf(headers), body));
   }
 
-  subscribe(target: string, handler: Handler): { close(): void } {
+  subscribe(target: string, handler: TextHandler): TextHandle {
     checkArgument("subscribe", "the handler", handler, aFunction);
-    const first = commandOf("SUB", target, []);
+    const command = commandOf("SUB", target);
+    this.#say(command);
     const handlers = this.#handlers.get(target) ?? new Set();
     this.#handlers.set(target, handlers);
-    const one: Handler = (message) => handler(message); // the same handler may be there twice
-    handlers.add(one);
-    this.#say(first);
-    return {
-      close: () => {
-        if (!handlers.delete(one) || handlers.size > 0) return;
-        this.#handlers.delete(target);
-        this.#standing.delete(first);
-        this.#trySend("UNS", target, [], "");
-      },
-    };
+    return added(handlers, handler, () => {
+      if (handlers.size > 0) return;
+      this.#handlers.delete(target);
+      this.#standing.delete(command);
+      this.#line?.send(commandOf("UNS", target));
+    });
   }
 
-  onPrivate(handler: Handler): { close(): void } {
+  onPrivate(handler: TextHandler): TextHandle {
     checkArgument("onPrivate", "the handler", handler, aFunction);
-    const one: Handler = (message) => handler(message);
-    this.#private.add(one);
-    return { close: () => void this.#private.delete(one) };
+    return added(this.#private, handler, () => undefined);
   }
 
   async request(target: string, body = "", options: TextRequestOptions = {}): Promise<ReceivedText> {
     checkOptions("request", options, { signal });
-    const { timeout = this.#timeoutMs, signal: aborting } = options;
-    const timeoutMs = millisecondsOf("request option timeout", timeout);
-    aborting?.throwIfAborted();
+    const timeoutMs = millisecondsOf("request option timeout", options.timeout ?? this.#timeoutMs);
+    options.signal?.throwIfAborted();
     if (this.#pending.size >= MAX_PENDING) throw LintelError.of("IN_FLIGHT_FULL");
-    const own = pairsOf(options.headers);
-    const frame = (id: string): string =>
-      commandOf("REQ", target, [["ReqID", id], ["Timeout", `${timeoutMs}ms`], ...own], body);
-    frame("0"); // what cannot be written is no request
-    this.#checkSocket();
-    const { id, outcome } = this.#pending.add(timeoutMs, aborting);
-    this.#socket?.send(frame(id));
-    return received(await outcome);
+    const id = this.#pending.nextId();
+    const headers: TextHeaders = [["ReqID", id], ["Timeout", `${timeoutMs}ms`], ...pairsOf(options.headers)];
+    this.#send(commandOf("REQ", target, headers, body));
+    return received(await this.#pending.add(id, { target, timeoutMs, signal: options.signal }));
   }
 
-  serve(
-    target: string,
-    handler: (message: ReceivedText, context: TextContext) => TextAnswer | Promise<TextAnswer>,
-    { concurrency }: TextServeOptions = {},
-  ): void {
+  serve(target: string, handler: TextServiceHandler, options: TextServeOptions = {}): void {
     checkArgument("serve", "the handler", handler, aFunction);
+    checkOptions("serve", options, {});
     const headers: [string, string][] = [["Cancel", "yes"]];
-    if (concurrency !== undefined) headers.push(["Concurrency", String(concurrency)]);
+    if (options.concurrency !== undefined) {
+      const most = wholeNumber("serve option concurrency", options.concurrency, 1, MAX_CONCURRENCY);
+      headers.push(["Concurrency", String(most)]);
+    }
     const command = commandOf("EREQ", target, headers);
+    this.#checkOpen();
     this.#services.add(target, handler);
     this.#say(command);
   }
 
   enablePublish(target: string): void {
-    this.#say(commandOf("EPUB", target, []));
+    this.#say(commandOf("EPUB", target));
   }
 
   enableSubscribe(target: string): void {
-    this.#say(commandOf("ESUB", target, []));
+    this.#say(commandOf("ESUB", target));
   }
 
   setUid(cid: string, uid: string): void {
-    this.#send(
-      "INT",
-      "UID",
-      [
-        ["forcid", cid],
-        ["setuid", uid],
-      ],
-      "",
-    );
+    checkArgument("setUid", "the cid", cid, text);
+    checkArgument("setUid", "the uid", uid, text);
+    const headers: TextHeaders = [
+      ["forcid", cid],
+      ["setuid", uid],
+    ];
+    this.#send(commandOf("INT", "UID", headers));
   }
 
   close(): void {
     if (this.#state === "closed") return;
-    clearTimeout(this.#timer);
+    const line = this.#line;
+    const why = LintelError.of("CLOSED");
+    this.#redialer.stop();
+    this.#line = undefined;
+    this.#endWork(why);
     this.#enter("closed");
-    const socket = this.#socket;
-    this.#socket = undefined;
-    this.#pending.rejectAll(LintelError.of("CLOSED"));
-    this.#services.abandon(LintelError.of("CLOSED"));
-    socket?.close();
+    line?.close(why);
   }
 
   /** Says it now if there is a connection, and on each later one. */
   #say(command: string): void {
-    const isNew = !this.#standing.has(command);
+    this.#checkOpen();
+    if (this.#standing.has(command)) return;
     this.#standing.add(command);
-    if (isNew) this.#socket?.send(command);
+    this.#line?.send(command);
   }
 
-  #send(command: string, target: string, headers: TextHeaders, body: string): void {
-    const frame = commandOf(command, target, headers, body);
-    this.#checkSocket();
-    this.#socket?.send(frame);
-  }
-
-  /** As `#send`, of what has no meaning on another connection. */
-  #trySend(command: string, target: string, headers: TextHeaders, body: string): void {
-    if (this.#socket !== undefined) this.#socket.send(commandOf(command, target, headers, body));
-  }
-
-  #checkSocket(): void {
-    if (this.#state === "closed") throw LintelError.of("CLOSED");
-    if (this.#socket === undefined) throw LintelError.of("NOT_CONNECTED");
-    if (this.#socket.bufferedAmount > MAX_BUFFERED)
+  /** Says it on this connection. */
+  #send(command: string): void {
+    this.#checkOpen();
+    if (this.#line === undefined) throw LintelError.of("NOT_CONNECTED");
+    if (this.#line.buffered > MAX_BUFFERED)
       throw LintelError.of("SLOW_CONSUMER", "the server does not read: too much waits to be sent");
+    this.#line.send(command);
   }
 
-  async #connect(greetingMs: number): Promise<void> {
-    const { key = "anonymous" } = this.#options;
-    const shown = typeof key === "function" ? await key() : key;
-    const socket = await greet(this.#open, this.#url, shown, greetingMs, {
+  /** Throws what the frame of the answer cannot be made for. */
+  #answer(target: string, headers: TextHeaders, body: string): void {
+    const command = commandOf("RES", target, headers, body);
+    if (this.#line === undefined) return; // its request ended with the connection
+    this.#line.send(command);
+    if (this.#line.buffered > 2 * MAX_BUFFERED)
+      this.#line.close(LintelError.of("SLOW_CONSUMER", "the server asks, and does not read the answers"));
+  }
+
+  #checkOpen(): void {
+    if (this.#state === "closed") throw LintelError.of("CLOSED");
+  }
+
+  #opened(line: TextLine): void {
+    this.#line = line;
+    this.#failure = undefined;
+    this.#hasBeenConnected = true;
+    for (const command of this.#standing) line.send(command);
+    this.#enter("connected");
+    this.#first.resolve();
+    line.listen({
       frame: (frame) => this.#frame(frame),
-      closed: (why) => this.#lost(why),
+      closed: (why) => this.#lost(line, why),
     });
-    if (this.#state === "closed") return socket.close();
-    this.#socket = socket;
-    this.guid = socket.guid;
-    for (const command of this.#standing) socket.send(command);
-    return this.#enter("connected");
   }
 
-  #lost(why: Error): void {
-    this.#socket = undefined;
-    if (this.#state === "closed") return;
+  #lost(line: TextLine, why: LintelError): void {
+    if (this.#line !== line) return; // closed here
+    this.#line = undefined;
+    this.#redialer.lost();
+    this.#endWork(why);
+    this.#enter("connecting", why);
+  }
+
+  #endWork(why: LintelError): void {
     this.#pending.rejectAll(why);
     this.#services.abandon(why);
-    this.#enter("connecting");
-    this.#retry(1);
   }
 
-  #retry(failures: number): void {
-    this.#timer = setTimeout(
-      () => {
-        this.#connect(GREETING_MS).catch((error: unknown) => {
-          if (this.#state === "closed") return;
-          if (failures === 1) this.#report(error, "the connection"); // once, not at each attempt
-          this.#retry(failures + 1);
-        });
-      },
-      backoffMs(RETRY, failures, Math.random),
-    );
+  #failed(error: unknown): void {
+    if (!this.#hasBeenConnected) {
+      const isFinal = !(error instanceof LintelError) || error.reason === "UNAUTHENTICATED";
+      if (isFinal) return this.#giveUp(error as Error); // of the platform's WebSocket: it will never like the URL
+      this.#failure = error;
+      return;
+    }
+    const why = error instanceof LintelError ? error : LintelError.of("NOT_CONNECTED", String(error), error);
+    const isNews = this.#failure?.reason !== why.reason;
+    this.#failure = why;
+    if (isNews) this.#report(why, "the connection"); // not at each attempt
   }
 
-  #enter(state: TextState): void {
+  #giveUp(error: Error): void {
+    this.#redialer.stop();
+    this.#state = "closed";
+    this.#first.reject(error);
+  }
+
+  #enter(state: TextState, why?: LintelError): void {
     this.#state = state;
-    this.#options.onState?.(state);
+    try {
+      this.#options.onState?.(state, why);
+    } catch (error) {
+      this.#report(error, "onState");
+    }
   }
 
   #frame(frame: string): void {
     const message = decodeText(frame);
     if (isMalformed(message))
       return this.#report(new Error(`${message.problem} ${message.command}`), "a message of the server");
-    if (message.command === "PUB") return this.#published(message);
-    const { headers } = message;
-    if (message.command === "RES") return this.#pending.resolve(headerOf(headers, "reqid") ?? "", message);
-    if (message.command === "REQ") this.#services.execute(message, headerOf(headers, "rid") ?? "");
+    const { command, headers } = message;
+    if (this.#options.onMessage !== undefined) this.#call(this.#options.onMessage, message, message);
+    if (command === "PUB") return this.#published(message);
+    if (command === "REQ") return this.#services.execute(message, headerOf(headers, "rid") ?? "");
+    if (command === "RES") return this.#answered(message, headerOf(headers, "reqid") ?? "");
     return undefined;
   }
 
-  #published(message: TextMessage): void {
-    const { target } = message;
-    const { headers } = message;
-    const rid = headerOf(headers, "rid");
-    if (target === "CANCEL" && rid !== undefined && this.#services.cancel(rid)) return;
-    const refusal = target === "ERROR" ? refusalIn(message) : undefined;
-    const handlers = target === `MSG:${this.guid}` ? this.#private : this.#handlers.get(target);
-    if (refusal !== undefined && handlers === undefined) {
-      const { error, command, reqId } = refusal;
-      if (reqId !== undefined && this.#pending.reject(reqId, error)) return;
-      if (command !== "RES") this.#report(error, command === "" ? "the server" : command);
-    }
-    for (const handler of handlers ?? []) this.#call(handler, message);
+  #answered(message: TextMessage, id: string): void {
+    const failed = failureIn(message);
+    if (failed === undefined) this.#pending.resolve(id, message);
+    else this.#pending.reject(id, failed);
   }
 
-  #call(handler: Handler, message: TextMessage): void {
-    const where = `the handler of ${message.target}`;
+  #published(message: TextMessage): void {
+    const { target, headers } = message;
+    if (target === "CANCEL" && this.#services.cancel(headerOf(headers, "rid") ?? "", withdrawalOf(message)))
+      return;
+    const handlers = target === `MSG:${this.guid}` ? this.#private : this.#handlers.get(target);
+    if (target === "ERROR" && this.#complained(message, handlers !== undefined)) return;
+    for (const handler of handlers ?? []) this.#call(handler, message, received(message));
+  }
+
+  /** True for the outcome of a request, and for what no handler wants. */
+  #complained(message: TextMessage, isHandled: boolean): boolean {
+    const id = headerOf(message.headers, "reqid") ?? "";
+    const target = this.#pending.targetOf(id);
+    if (target !== undefined) this.#pending.reject(id, refusalOf(message, target));
+    else if (!isHandled) this.#report(complaintOf(message), "the server");
+    return target !== undefined || !isHandled;
+  }
+
+  #call<M>(handler: (message: M) => unknown, { target }: TextMessage, message: M): void {
+    const failed = (error: unknown): void => this.#report(error, `the handler of ${target}`);
     try {
-      const returned = handler(received(message));
-      if (returned instanceof Promise) returned.catch((error: unknown) => this.#report(error, where));
+      const returned = handler(message);
+      if (returned instanceof Promise) returned.catch(failed);
     } catch (error) {
-      this.#report(error, where);
+      failed(error);
     }
   }
 
@@ -295,7 +361,18 @@ class TextClient implements TextPeer {
   }
 }
 
-function commandOf(command: string, target: string, headers: TextHeaders, body = ""): string {
+/** Adds a handler to a set, where the same one may be twice. */
+function added(handlers: Set<TextHandler>, handler: TextHandler, onRemoved: () => void): TextHandle {
+  const own: TextHandler = (message) => handler(message);
+  handlers.add(own);
+  return {
+    close: () => {
+      if (handlers.delete(own)) onRemoved();
+    },
+  };
+}
+
+function commandOf(command: string, target: string, headers: TextHeaders = [], body = ""): string {
   checkArgument(command, "the target", target, text);
   checkArgument(command, "the body", body, text);
   return encodeText({ command, target, headers, body });

@@ -1,50 +1,69 @@
-/** Requests of a text client that wait for their answers. */
+/** Requests of a text client that wait for their answers. Each has one outcome, at its deadline at the latest. */
 import { LintelError } from "../message/failure.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { TextMessage } from "./message.ts";
 
 interface Waiting {
+  readonly target: string;
   readonly resolve: (answer: TextMessage) => void;
-  readonly reject: (why: Error) => void;
-  readonly timer: ReturnType<typeof setTimeout>;
+  readonly reject: (why: unknown) => void;
+  readonly timer: unknown;
   readonly unlisten: () => void;
 }
 
+export interface PendingOptions {
+  readonly target: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
 export class PendingRequests {
+  readonly #clock: Clock;
   readonly #waiting = new Map<string, Waiting>();
   #last = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   get size(): number {
     return this.#waiting.size;
   }
 
-  /** A name for a request, and its outcome. `signal` and the time end it. */
-  add(timeoutMs: number, signal: AbortSignal | undefined): { id: string; outcome: Promise<TextMessage> } {
-    const id = String(++this.#last);
-    const outcome = new Promise<TextMessage>((resolve, reject) => {
-      const onAbort = (): void => void this.reject(id, signal!.reason as Error); // what the caller gave
+  /** A name that no other request of this client has. */
+  nextId(): string {
+    return String(++this.#last);
+  }
+
+  /** The outcome of a request. The time that it has, and `signal`, end it. */
+  add(id: string, { target, timeoutMs, signal }: PendingOptions): Promise<TextMessage> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => this.reject(id, signal?.reason);
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#waiting.set(id, {
+        target,
         resolve,
         reject,
-        timer: setTimeout(() => this.reject(id, LintelError.of("DEADLINE")), timeoutMs),
+        timer: this.#clock.after(timeoutMs, () => this.reject(id, LintelError.of("DEADLINE"))),
         unlisten: () => signal?.removeEventListener("abort", onAbort),
       });
     });
-    return { id, outcome };
+  }
+
+  /** The target of a request that waits. */
+  targetOf(id: string): string | undefined {
+    return this.#waiting.get(id)?.target;
   }
 
   resolve(id: string, answer: TextMessage): void {
     this.#take(id)?.resolve(answer);
   }
 
-  /** False when nobody waits for it. */
-  reject(id: string, why: Error): boolean {
-    const waiting = this.#take(id);
-    waiting?.reject(why);
-    return waiting !== undefined;
+  reject(id: string, why: unknown): void {
+    this.#take(id)?.reject(why);
   }
 
-  rejectAll(why: Error): void {
+  rejectAll(why: unknown): void {
     for (const id of [...this.#waiting.keys()]) this.reject(id, why);
   }
 
@@ -52,7 +71,7 @@ export class PendingRequests {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return undefined;
     this.#waiting.delete(id);
-    clearTimeout(waiting.timer);
+    this.#clock.clear(waiting.timer);
     waiting.unlisten();
     return waiting;
   }

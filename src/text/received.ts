@@ -1,8 +1,8 @@
 /** What has come, as programs see it. */
 import { LintelError } from "../message/failure.ts";
-import { CODES, type Code } from "../message/status.ts";
+import { isCode, reasonOr } from "../message/status.ts";
 import type { ReceivedText } from "./api.ts";
-import { headerOf, type TextMessage } from "./message.ts";
+import { headerOf, type TextHeaders, type TextMessage } from "./message.ts";
 import { TextHeaderList } from "./text-headers.ts";
 
 export function received({ target, headers, body }: TextMessage): ReceivedText {
@@ -16,28 +16,44 @@ export function received({ target, headers, body }: TextMessage): ReceivedText {
   };
 }
 
-/** What the server says that it has not done. */
-export interface Refusal {
-  readonly error: LintelError;
-  /** The command that was refused; empty where it is not told. */
-  readonly command: string;
-  /** The client's own name for the request. */
-  readonly reqId: string | undefined;
+/** Texts that say little without what follows them: `No responder for REQ Chat`. */
+const INCOMPLETE = /(?: for| in| of|:)$|^Not trusted$/;
+
+/** Why a request to this target was not answered, as a server says in the body of an ERROR: `<text> REQ <target>`. */
+export function refusalOf({ headers, body }: TextMessage, target: string): LintelError {
+  const end = ` REQ ${target}`;
+  const text = body.endsWith(end) ? body.slice(0, -end.length) : body;
+  return errorOf(headers, INCOMPLETE.test(text) ? body : text);
 }
 
-const COMMANDS = /^(.*?) (PUB|SUB|UNS|REQ|RES|EPUB|ESUB|EREQ|INT) /s;
-
-export function refusalIn({ headers, body }: TextMessage): Refusal {
-  const [, told, command = ""] = COMMANDS.exec(body) ?? [];
-  const code = headerOf(headers, "code");
-  const reason = headerOf(headers, "reason");
-  const error = new LintelError(code !== undefined && isCode(code) ? code : "unknown", told ?? body, {
-    ...(reason !== undefined && /^[A-Z0-9_]{1,64}$/.test(reason) ? { reason } : {}),
-    retryable: headerOf(headers, "retryable") === "true",
-  });
-  return { error, command, reqId: headerOf(headers, "reqid") };
+/** Any other ERROR of a server. */
+export function complaintOf({ headers, body }: TextMessage): LintelError {
+  return errorOf(headers, body);
 }
 
-function isCode(text: string): text is Code {
-  return Object.hasOwn(CODES, text);
+/** Why an answer is no longer wanted. */
+export function withdrawalOf({ headers }: TextMessage): LintelError {
+  return LintelError.of(headerOf(headers, "reason") === "DEADLINE" ? "DEADLINE" : "CALLER_GONE");
+}
+
+/** The failure that a responder has answered with, which servers other than Lintel hand on; undefined for an answer. */
+export function failureIn({ headers, body }: TextMessage): LintelError | undefined {
+  const code = headerOf(headers, "error-code");
+  return code === undefined ? undefined : lintelError(code, headerOf(headers, "error-reason"), body);
+}
+
+function errorOf(headers: TextHeaders, text: string): LintelError {
+  const isRetryable = headerOf(headers, "retryable") === "true";
+  return lintelError(headerOf(headers, "code"), headerOf(headers, "reason"), text, isRetryable);
+}
+
+/** What a newer server calls otherwise is `unknown`. */
+function lintelError(
+  named: string | undefined,
+  reason: string | undefined,
+  text: string,
+  retryable = false,
+): LintelError {
+  const code = isCode(named) ? named : "unknown";
+  return new LintelError(code, text, { reason: reasonOr(reason, code), retryable });
 }
