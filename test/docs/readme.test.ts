@@ -25,6 +25,7 @@ const DOCUMENTS = [
   "docs/guides/access.md",
   "docs/guides/streams.md",
   "docs/guides/attachments.md",
+  "docs/guides/command-clients.md",
   "docs/guides/embedding.md",
   "docs/guides/web-apps.md",
   "docs/guides/command-servers.md",

@@ -57,7 +57,7 @@ describe("clock sync", () => {
     assert.ok(Math.abs(network.errorMs) <= 1.5, `off by ${network.errorMs} ms`);
   });
 
-  test("the error is never above what is claimed, for ways of any length", async () => {
+  test("C-96: the error is never above what is claimed, for ways of any length", async () => {
     for (let there = 0; there <= 60; there += 7) {
       for (let back = 0; back <= 60; back += 9) {
         const network = new Network();
@@ -83,7 +83,7 @@ describe("clock sync", () => {
     assert.equal(network.clock.pending, 0);
   });
 
-  test("a jump of the wall clock moves nothing, and begins one more measurement", async () => {
+  test("C-96: a jump of the wall clock moves nothing, and begins one more measurement", async () => {
     const network = new Network();
     await network.sync.start();
     const before = network.errorMs;

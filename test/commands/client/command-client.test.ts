@@ -143,7 +143,7 @@ describe("a client of commands", () => {
     await client.call("echo");
   });
 
-  test("a call under way fails when the connection is lost, and says that a retry is not safe; a later one that it is", async () => {
+  test("C-93: a call under way fails when the connection is lost, and says that a retry is not safe; a later one that it is", async () => {
     const server = new FakeServer();
     const ended: unknown[] = [];
     const client = server.client({ onDisconnect: (connection, why) => ended.push(why, connection.isClosed) });
@@ -158,7 +158,7 @@ describe("a client of commands", () => {
     await client.close();
   });
 
-  test("it connects again for ever; its handlers stay, its cache is new, its callbacks are called", async () => {
+  test("C-90: it connects again for ever; its handlers stay, its cache is new, its callbacks are called", async () => {
     const server = new FakeServer();
     const seen: string[] = [];
     const client = server.client({ handlers: { "client.ask": () => "still here" } });
@@ -227,7 +227,7 @@ describe("a client of commands", () => {
     await client.close();
   });
 
-  test("a server that says nothing any more is pinged, then lost", async () => {
+  test("C-95: a server that says nothing any more is pinged, then lost", async () => {
     const server = new FakeServer();
     const ended: unknown[] = [];
     const client = server.client({ onDisconnect: (_connection, why) => ended.push(why) });
@@ -297,7 +297,7 @@ describe("the token of a client", () => {
     return { server, shown };
   }
 
-  test("is shown before anything else, on each connection", async () => {
+  test("C-91: is shown before anything else, on each connection", async () => {
     const { server, shown } = guarded();
     let count = 0;
     const connected: unknown[] = [];
@@ -323,7 +323,7 @@ describe("the token of a client", () => {
     await client.close();
   });
 
-  test("that is refused ends the first attempt at once", async () => {
+  test("C-92: that is refused ends the first attempt at once", async () => {
     const { server } = guarded();
     const client = server.client({ token: "bad" });
     await assert.rejects(client.start(), {
@@ -334,7 +334,7 @@ describe("the token of a client", () => {
     assert.equal(server.clock.pending, 0);
   });
 
-  test("that cannot be checked now, or be had, is shown again", async () => {
+  test("C-92: that cannot be checked now, or be had, is shown again", async () => {
     const { server, shown } = guarded();
     const tokens = ["broken", new Error("no token"), "good"];
     const token = (): string => {
@@ -394,7 +394,7 @@ describe("retries of a call", () => {
     assert.equal(runs.length, 1);
   });
 
-  test("a crash is tried again, with growing waits, as often as is said", async () => {
+  test("C-94: a crash is tried again, with growing waits, as often as is said", async () => {
     const { server, runs } = flaky(crash, 3);
     const client = server.client({ retries: 3 });
     await client.start();
@@ -434,7 +434,7 @@ describe("retries of a call", () => {
     assert.equal(await passTime(server, client.call("once lost", undefined, { retries: 20 })), 2);
   });
 
-  test("the timeout and the signal hold for all attempts together", async () => {
+  test("C-94: the timeout and the signal hold for all attempts together", async () => {
     const { server, runs } = flaky(crash, Infinity);
     const client = server.client({ retries: 1_000 });
     await client.start();

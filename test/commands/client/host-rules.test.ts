@@ -71,7 +71,7 @@ describe("the host of an action", () => {
     assert.deepEqual([pick(), pick(), pick()], ["ws://c", "ws://a", "ws://c"]);
   });
 
-  test("is none that is down, until it is up again", () => {
+  test("C-97: is none that is down, until it is up again", () => {
     const { rules, hosts } = rulesOf({ actions: ">", hosts: ["ws://a", "ws://b"] });
     hosts.get("ws://a")!.isUp = false;
     assert.deepEqual([rules.pick("x").url, rules.pick("x").url], ["ws://b", "ws://b"]);
