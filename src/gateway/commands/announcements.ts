@@ -83,8 +83,10 @@ export class Announcements {
     const concurrency = this.#concurrencyIn(fields);
     const worker = new AnnouncedWorker(this.#host, concurrency);
     this.#workers.set(pattern, worker);
+    this.#served();
     const ended = (why: Failure): void => {
       if (!this.#remove(this.#workers, pattern, worker)) return;
+      this.#served();
       this.#host.announcementEnded("lintel.serve", pattern, why);
     };
     try {
@@ -95,6 +97,7 @@ export class Announcements {
       });
     } catch (error) {
       this.#remove(this.#workers, pattern, worker);
+      this.#served();
       throw error;
     }
   }
@@ -105,6 +108,7 @@ export class Announcements {
     const worker = this.#workers.get(pattern);
     if (worker === undefined) throw notThere("serves", pattern);
     this.#workers.delete(pattern);
+    this.#served();
     await worker.leave();
   }
 
@@ -214,6 +218,10 @@ export class Announcements {
     subscribed.isCounted = false;
     subscribed.release?.();
     this.#host.principal.tenant.fanOut.remove(pattern, subscribed);
+  }
+
+  #served(): void {
+    this.#host.principal.announces(this.hasServed); // C-34
   }
 
   #checkRoom(): void {

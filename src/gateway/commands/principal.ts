@@ -28,6 +28,8 @@ export class ClientPrincipal {
   #origin: Origin;
   /** Undefined while it is nobody. */
   #unwatch: (() => void) | undefined;
+  /** The client has announced what it serves. */
+  #isAware = false;
 
   constructor(client: CommandClient, options: PrincipalOptions) {
     const { admission, tenants, remote } = options;
@@ -69,8 +71,17 @@ export class ClientPrincipal {
     this.#tenant = tenants.of(admitted.tenantEngine);
     this.#tenant.connections.add(this.#client);
     this.#unwatch = admitted.watch(onEnded); // C-8
+    this.#isAware = false;
     for (const pattern of serve) this.#handle(pattern);
     return undefined;
+  }
+
+  /** The client has announced what it serves, or serves nothing of it any more: then it handles what is configured. */
+  announces(isAware: boolean): void {
+    if (isAware === this.#isAware || this.#unwatch === undefined) return;
+    this.#isAware = isAware;
+    if (isAware) this.leaveHandlers();
+    else for (const pattern of this.#options.serve) this.#handle(pattern);
   }
 
   /** It is nobody any more. */
@@ -94,8 +105,8 @@ export class ClientPrincipal {
     // A client that may not has not tried anything.
     const check = (): ReturnType<Admitted["check"]> => admitted.expects("serve", pattern);
     whenDecided({ decision: check(), check }, (why) => {
-      if (why === undefined && this.#admitted === admitted && this.#unwatch !== undefined)
-        this.#tenant.addHandler(pattern, this.#client);
+      if (why !== undefined || this.#admitted !== admitted) return;
+      if (this.#unwatch !== undefined && !this.#isAware) this.#tenant.addHandler(pattern, this.#client);
     });
   }
 }

@@ -23,6 +23,7 @@ export class RawClient implements AsyncDisposable {
   readonly #send: (bytes: string | Uint8Array) => void;
   readonly #cut: () => void;
   readonly #pause: (going: boolean) => void;
+  readonly #replies = new Map<string, (said: Said) => Said>();
   #rest = "";
   #keys = 0;
 
@@ -102,10 +103,13 @@ export class RawClient implements AsyncDisposable {
 
   /** Answers each command of this action. */
   answers(action: string, answer: (body: unknown) => unknown): void {
-    this.#answers.set(action, answer);
+    this.handles(action, ({ key, body }) => ({ key: key!, action: "drs.response", body: answer(body) }));
   }
 
-  readonly #answers = new Map<string, (body: unknown) => unknown>();
+  /** Sends what is returned for each command of this action. */
+  handles(action: string, reply: (said: Said) => Said): void {
+    this.#replies.set(action, reply);
+  }
 
   pause(): void {
     this.#pause(false);
@@ -135,9 +139,9 @@ export class RawClient implements AsyncDisposable {
     this.#rest = lines.pop() ?? "";
     for (const line of lines) {
       const said = JSON.parse(line) as Said;
-      const answer = this.#answers.get(said.action);
-      if (answer === undefined) this.heard.push(said);
-      else this.send({ key: said.key!, action: "drs.response", body: answer(said.body) });
+      const reply = this.#replies.get(said.action);
+      if (reply === undefined) this.heard.push(said);
+      else this.send(reply(said));
     }
   }
 }
