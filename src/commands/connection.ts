@@ -5,6 +5,7 @@ import { StallWatch } from "../session/stall-watch.ts";
 import { isReply, RESPONSE, type Command, type ReplyAction } from "./command.ts";
 import { CommandError, errorOfReply } from "./error.ts";
 import { CommandHandlers } from "./handlers.ts";
+import { HalfClose } from "./half-close.ts";
 import { IncomingCommands } from "./incoming.ts";
 import { endOfStream, type CommandLine, type LineEnd } from "./line.ts";
 import { settingsOf, type CommandConnectionOptions, type CommandSettings } from "./options.ts";
@@ -29,6 +30,8 @@ export class CommandConnection implements CommandPeer {
   readonly #stall: StallWatch;
   /** The other end does not read its replies, and is not read either. */
   #isHeldBack = false;
+  /** Set when the other end sends nothing more. */
+  #halfClose: HalfClose | undefined;
   /** What was sent since the start, as text counts it. */
   #sent = 0;
 
@@ -114,6 +117,8 @@ export class CommandConnection implements CommandPeer {
     aborting?.throwIfAborted();
     if (this.#calls.size >= this.#settings.maxPending)
       throw LintelError.of("IN_FLIGHT_FULL", `${this.#calls.size} calls wait for a reply on this connection`);
+    if (this.#halfClose !== undefined)
+      throw LintelError.of("NOT_CONNECTED", "the other end sends nothing more, so no reply could come");
     const key = this.#freshKey();
     const encoded = this.#encode({ key, action, body });
     const answered = this.#calls.wait(key, { timeoutMs, signal: aborting });
@@ -215,6 +220,7 @@ export class CommandConnection implements CommandPeer {
     this.#calls.rejectAll(LintelError.of("CONNECTION_LOST"));
     const { clock, lingerTimeoutMs } = this.#settings;
     const timer = clock.after(lingerTimeoutMs, () => this.#closeAfterEnd());
+    this.#halfClose = new HalfClose(this.#line, clock);
     void this.drain().then(() => {
       clock.clear(timer);
       this.#closeAfterEnd();
@@ -263,6 +269,7 @@ export class CommandConnection implements CommandPeer {
   #end(why: Error | undefined, isOwn = false): void {
     if (this.isClosed) return;
     this.#stall.stop();
+    this.#halfClose?.stop();
     this.#ended.abort(LintelError.from(failure("CALLER_GONE")));
     this.#incoming.end();
     this.#decoder.end();

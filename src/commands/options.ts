@@ -46,8 +46,7 @@ export interface CommandConnectionOptions extends CommandOptions {
   /** Default 5 seconds. */
   readonly stallTimeout?: Duration;
   /**
-   * How long an end that sends nothing more still gets the replies to what is under way. It may also be gone, which looks the same.
-   * Default 2 seconds.
+   * How long an end that sends nothing more still gets the replies to what is under way. Default 30 seconds.
    */
   readonly lingerTimeout?: Duration;
   readonly clock?: Clock;
@@ -99,7 +98,7 @@ export function settingsOf(options: CommandConnectionOptions): CommandSettings {
     query: options.query ?? new URLSearchParams(),
     pausesReading: options.pausesReading ?? false,
     stallTimeoutMs: millisecondsOf("option stallTimeout", options.stallTimeout ?? 5000),
-    lingerTimeoutMs: millisecondsOf("option lingerTimeout", options.lingerTimeout ?? 2000, 0),
+    lingerTimeoutMs: millisecondsOf("option lingerTimeout", options.lingerTimeout ?? 30_000, 0),
     clock: options.clock ?? systemClock,
     epochMs: options.epochMs ?? Date.now,
   };

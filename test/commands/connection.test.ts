@@ -435,6 +435,36 @@ test("a drain takes nothing new and waits for what is under way", async () => {
   assert.deepEqual(line.commands[1], { key: "1", action: "drs.response" });
 });
 
+test("an end that sends nothing more gets the replies to come, while it is there", async () => {
+  const clock = new FakeClock();
+  const { line, connection } = connected({ clock, lingerTimeout: 5000 });
+  let finish: (() => void) | undefined;
+  connection.on("later", () => new Promise<void>((resolve) => (finish = resolve)));
+  connection.on("back", () => connection.call("x"));
+  line.receive('{"action":"later","key":"k"}{"action":"back"}');
+  line.events!.ended!();
+  await settled();
+  assert.equal((line.commands[1]!["body"] as { reason: string }).reason, "CONNECTION_LOST");
+  await assert.rejects(connection.call("y"), { reason: "NOT_CONNECTED", retryable: true });
+  clock.advance(100);
+  assert.ok(
+    line.sent.slice(2).length > 1 && line.sent.slice(2).every((text) => text === "\n"),
+    "it is asked for",
+  );
+  finish!();
+  await settled();
+  assert.deepEqual(JSON.parse(line.sent.at(-1)!), { key: "k", action: "drs.response" });
+  assert.deepEqual([line.end, connection.isClosed], [{ code: 1000, reason: "" }, true]);
+  assert.equal(clock.pending, 0);
+
+  const other = connected({ clock, lingerTimeout: 5000 });
+  other.connection.on("never", () => new Promise(() => undefined));
+  other.line.receive('{"action":"never"}');
+  other.line.events!.ended!();
+  clock.advance(5000);
+  assert.deepEqual([other.connection.isClosed, clock.pending], [true, 0]);
+});
+
 test("the fallback takes what no handler does; only its first answer counts", () => {
   const { line, connection } = connected({
     fallback: ({ action }, reply) => {

@@ -3,6 +3,7 @@ import { ERROR, RESPONSE, isReply, type Command, type ReplyAction } from "../../
 import { noHandlers } from "../../commands/error.ts";
 import { OTHER_ACTIONS, type CommandCounts } from "../../commands/counts.ts";
 import { jsonCommands } from "../../commands/json-protocol.ts";
+import { HalfClose } from "../../commands/half-close.ts";
 import { endOfStream, type CommandLine, type LineEnd, type LineEvents } from "../../commands/line.ts";
 import type { CommandDecoder } from "../../commands/protocol.ts";
 import { LintelError, failure, toFailure, type Failure } from "../../message/failure.ts";
@@ -17,7 +18,6 @@ import { ClientRequests, OUTCOMES, type RequestHost } from "./client-requests.ts
 import type { CommandsContext, ConnectionEvents, Shown } from "./context.ts";
 import { messageOf } from "./decode.ts";
 import { failedReplyTo } from "./encode.ts";
-import { HalfClose } from "./half-close.ts";
 import { CommandOutbox, type OutboxEvents } from "./outbox.ts";
 import { ClientPrincipal } from "./principal.ts";
 
