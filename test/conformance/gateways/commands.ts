@@ -79,7 +79,7 @@ class CommandProgram implements Program {
   constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on("error", () => undefined);
-    socket.on("message", (frame) => this.#take(commandOf(String(frame))));
+    socket.on("message", (frame) => this.#take(commandOf((frame as Buffer).toString())));
   }
 
   request(subject: string, { payload }: Sent, timeoutMs?: number): Asked {

@@ -8,6 +8,7 @@ import { grpc } from "./grpc.ts";
 import { http } from "./http.ts";
 import { jobs } from "./jobs.ts";
 import { native } from "./native.ts";
+import { text } from "./text.ts";
 
 /** The processes that programs of the drivers need. */
 export class Drivers implements AsyncDisposable {
@@ -20,6 +21,7 @@ export class Drivers implements AsyncDisposable {
     native,
     grpc,
     beam(() => (this.#original ??= new OriginalPeer())),
+    text,
     commands,
   ];
   readonly here: readonly GatewayDriver[] = this.all.filter(

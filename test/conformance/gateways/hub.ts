@@ -41,6 +41,7 @@ export async function openMatrixHub(home?: MatrixHub): Promise<MatrixHub> {
     },
     jobs: { linger: LINGER_MS },
     grpc: { port: 0 },
+    text: true,
     commands: true,
     ...(canPassDescriptors() ? { beam } : {}),
     access: accessOptions(),
