@@ -43,7 +43,9 @@ export class CommandConnection implements CommandPeer {
     this.query = settings.query;
     this.#decoder = settings.protocol.decoder(settings);
     this.#calls = new PendingCalls(settings.clock);
-    this.#incoming = new IncomingCommands(this, this.#handlers, settings, (command) => this.#reply(command));
+    this.#incoming = new IncomingCommands(this, this.#handlers, settings, (command) => {
+      if (!this.isClosed) this.forward(settings.protocol.encode(command));
+    });
     this.#stall = new StallWatch({
       clock: settings.clock,
       timeoutMs: settings.stallTimeoutMs,
@@ -143,8 +145,7 @@ export class CommandConnection implements CommandPeer {
    * than `maxBuffered` unread is ended.
    */
   forward(encoded: string | Uint8Array): void {
-    if (this.isClosed) return;
-    this.#send(encoded);
+    if (this.isClosed || this.#send(encoded)) return;
     if (this.#line.buffered > this.#settings.maxBuffered) this.#abandon();
   }
 
@@ -190,17 +191,12 @@ export class CommandConnection implements CommandPeer {
 
   #send(encoded: string | Uint8Array): boolean {
     this.#sent += encoded.length;
-    return this.#line.send(encoded);
+    if (this.#line.send(encoded)) return true;
+    if (this.#settings.pausesReading && !this.#isHeldBack) this.#holdBack();
+    return false;
   }
 
-  #reply(command: Command): void {
-    if (this.isClosed) return;
-    if (this.#send(this.#settings.protocol.encode(command))) return;
-    if (this.#line.buffered > this.#settings.maxBuffered) this.#abandon();
-    else if (this.#settings.pausesReading && !this.#isHeldBack) this.#holdBack();
-  }
-
-  /** Whoever does not read replies gets no more of them: its commands wait, and it has to read some of them in time. */
+  /** An end that does not read what it is sent is not read either, and has to read some of it in time. */
   #holdBack(): void {
     this.#isHeldBack = true;
     this.#line.read(false);

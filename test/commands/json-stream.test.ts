@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Command } from "../../src/commands/command.ts";
 import { jsonCommands } from "../../src/commands/json-protocol.ts";
+import { LintelError } from "../../src/message/failure.ts";
 import { pushId } from "../../src/commands/push-id.ts";
 
 const BOUND = 4096;
@@ -136,4 +137,35 @@ test("keys are 20 characters that sort by time", () => {
   assert.ok(keys.every((key) => /^[-0-9A-Z_a-z]{20}$/.test(key)));
   assert.deepEqual(keys.toSorted(), keys);
   assert.equal(new Set(Array.from({ length: 1000 }, () => pushId(1))).size, 1000);
+});
+
+test("any bytes are commands or refused in words, whatever becomes of a legal stream", () => {
+  const change = fc.record({
+    at: fc.nat(),
+    byte: fc.integer({ min: 0, max: 255 }),
+    kind: fc.constantFrom("set", "cut", "add"),
+  });
+  const property = fc.property(fc.array(change, { minLength: 1, maxLength: 8 }), fc.nat(), (changes, cut) => {
+    let bytes = Buffer.from(STREAM);
+    for (const { at, byte, kind } of changes) {
+      const place = at % (bytes.length + 1);
+      const rest = bytes.subarray(kind === "add" ? place : place + 1);
+      bytes = Buffer.concat([
+        bytes.subarray(0, place),
+        kind === "cut" ? Buffer.alloc(0) : Buffer.of(byte),
+        rest,
+      ]);
+    }
+    const outcome = (...chunks: Buffer[]): unknown => {
+      try {
+        return read(...chunks).map(plain);
+      } catch (error) {
+        assert.ok(error instanceof LintelError && error.reason === "BAD_PAYLOAD", String(error));
+        return error.reason;
+      }
+    };
+    const at = cut % (bytes.length + 1);
+    assert.deepEqual(outcome(bytes.subarray(0, at), bytes.subarray(at)), outcome(bytes));
+  });
+  fc.assert(property, { numRuns: 2000 });
 });

@@ -4,12 +4,15 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { hostname } from "node:os";
+import { connect as tlsConnect } from "node:tls";
 import { after, describe, test } from "node:test";
 import { WebSocket } from "ws";
+import { connectCommands } from "../../src/commands/node.ts";
 import { CommandError } from "../../src/commands/error.ts";
 import type { CommandPeer } from "../../src/commands/peer.ts";
 import type { CommandServerOptions } from "../../src/commands/server/options.ts";
 import { createCommandServer, type CommandServer } from "../../src/commands/server/server.ts";
+import { AUTHORITY, TRUSTING, pair } from "../transport/certificates.ts";
 import { tcpCommands, webCommands, type RawCommands } from "./raw-commands.ts";
 
 const servers: CommandServer[] = [];
@@ -347,6 +350,34 @@ describe("authentication", () => {
   });
 });
 
+test("with certificates: wss and tls, and others for the connections to come", async () => {
+  const { server, ws, tcp, stats } = await serve({ tls: pair("server") });
+  server.on("echo", ({ body }) => body);
+  assert.deepEqual(
+    [ws, tcp, stats].map((url) => url.slice(0, url.indexOf(":"))),
+    ["wss", "tls", "https"],
+  );
+  const serialsNow = async (): Promise<string[]> => {
+    const serials: string[] = [];
+    for (const url of [ws, tcp]) {
+      await using client = await connectCommands(url, { tls: TRUSTING, clockSync: false });
+      assert.equal(await client.call("echo", url), url);
+      const { hostname: host, port } = new URL(url);
+      const socket = tlsConnect({ host, port: Number(port), ca: AUTHORITY });
+      await once(socket, "secureConnect");
+      serials.push(socket.getPeerCertificate().serialNumber);
+      socket.destroy();
+    }
+    return serials;
+  };
+  const before = await serialsNow();
+  assert.throws(() => server.reload({ cert: "nonsense", key: "nonsense" }), TypeError);
+  assert.deepEqual(await serialsNow(), before);
+  server.reload(pair("renewed"));
+  const renewed = await serialsNow();
+  assert.ok(renewed.every((serial, index) => serial !== before[index]));
+});
+
 test("a callback of connect that fails refuses the connection", async () => {
   const { server, ws } = await serve();
   server.onConnect(() => Promise.reject(new Error("not you")));
@@ -375,6 +406,27 @@ test("a client that does not read is held back, then given up; others go on", as
   other.send({ action: "drs.ping" });
   await other.take(1);
   assert.match(String(await ended), /does not read/);
+  lazy.destroy();
+});
+
+test("a subscriber that does not read its broadcasts is given up; others get theirs", async () => {
+  const { server, tcp } = await serve({ stallTimeout: 100 });
+  const { hostname: host, port } = new URL(tcp);
+  const lazy = connect({ host, port: Number(port) }).pause();
+  lazy.on("error", () => undefined);
+  await using other = await tcpCommands(tcp);
+  other.send({ action: "drs.ping" });
+  await other.take(1);
+  const ended = new Promise<Error | undefined>((resolve) => server.onDisconnect((_, why) => resolve(why)));
+  const body = "x".repeat(100_000);
+  let count = 0;
+  for (let isOver = false; !isOver; count++) {
+    server.broadcast("news", body);
+    assert.deepEqual(await other.take(1), [{ action: "news", body }]);
+    isOver = server.connections.size === 1;
+  }
+  assert.match(String(await ended), /does not read/);
+  assert.ok(count > 3);
   lazy.destroy();
 });
 

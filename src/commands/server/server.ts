@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { LintelError } from "../../message/failure.ts";
 import { aFunction, checkArgument, millisecondsOf } from "../../message/options.ts";
+import { encodeUtf8 } from "../../message/text.ts";
 import type { Duration } from "../../message/quantity.ts";
 import type { Listener, TlsOptions } from "../../transport/transport.ts";
 import { addBuiltIns } from "../built-in.ts";
@@ -104,7 +105,8 @@ export class CommandServer {
    * unread than `maxBuffered` is ended.
    */
   broadcast(action: string, body?: unknown): number {
-    const encoded = this.#settings.connections.protocol.encode({ action, body });
+    const written = this.#settings.connections.protocol.encode({ action, body });
+    const encoded = typeof written === "string" ? encodeUtf8(written) : written; // once, not for each
     let count = 0;
     for (const connection of this.#connections) {
       if (this.#authentication?.isKnown(connection) === false) continue;
