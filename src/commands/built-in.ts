@@ -8,6 +8,9 @@ export const KABOOM = "drs.kaboom";
 /** Shows a token, the body, on a connection that is open. */
 export const UPGRADE = "auth.upgrade";
 
+/** Withdraws a call; its body has the `key`, and may have the `code` and `reason`. Programs of the original do not know it. */
+export const CANCEL = "lintel.cancel";
+
 /** Adds the actions that every server has. */
 export function addBuiltIns(handlers: CommandHandlers, epochMs: () => number = Date.now): void {
   handlers.on(PING, () => Math.floor(epochMs()));

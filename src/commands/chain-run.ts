@@ -10,6 +10,7 @@ export class HandledMessage implements CommandMessage {
   readonly context: Record<string, unknown> = {};
   result: unknown = undefined;
   error: unknown = undefined;
+  #canceling: AbortController | undefined;
 
   constructor({ key, action, body, version }: Command, connection: CommandPeer) {
     this.key = key;
@@ -19,8 +20,18 @@ export class HandledMessage implements CommandMessage {
     this.connection = connection;
   }
 
+  /** Made when it is first wanted: most handlers have no use for it. */
   get signal(): AbortSignal {
-    return this.connection.signal;
+    const { signal } = this.connection;
+    if (signal.aborted) return signal;
+    this.#canceling ??= new AbortController();
+    return this.#canceling.signal;
+  }
+
+  /** The reply is no longer wanted. */
+  cancel(why: unknown): void {
+    this.#canceling ??= new AbortController();
+    this.#canceling.abort(why);
   }
 }
 

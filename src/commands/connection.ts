@@ -2,6 +2,7 @@ import { LintelError, failure } from "../message/failure.ts";
 import { checkArgument, checkOptions, millisecondsOf, signal, text } from "../message/options.ts";
 import { defer } from "../runtime/deferred.ts";
 import { StallWatch } from "../session/stall-watch.ts";
+import { CANCEL } from "./built-in.ts";
 import { isReply, RESPONSE, type Command, type ReplyAction } from "./command.ts";
 import { CommandError, errorOfReply } from "./error.ts";
 import { CommandHandlers } from "./handlers.ts";
@@ -42,7 +43,7 @@ export class CommandConnection implements CommandPeer {
     this.#settings = settings;
     this.query = settings.query;
     this.#decoder = settings.protocol.decoder(settings);
-    this.#calls = new PendingCalls(settings.clock);
+    this.#calls = new PendingCalls(settings.clock, (key) => this.#withdraw(key));
     this.#incoming = new IncomingCommands(this, this.#handlers, settings, (command) => {
       if (!this.isClosed) this.forward(settings.protocol.encode(command));
     });
@@ -122,7 +123,12 @@ export class CommandConnection implements CommandPeer {
     if (this.#halfClose !== undefined)
       throw LintelError.of("NOT_CONNECTED", "the other end sends nothing more, so no reply could come");
     const key = this.#freshKey();
-    const encoded = this.#encode({ key, action, body });
+    const encoded = this.#encode({
+      key,
+      action,
+      body,
+      timeout: this.#settings.cancels ? timeoutMs : undefined,
+    });
     const answered = this.#calls.wait(key, { timeoutMs, signal: aborting });
     this.#send(encoded);
     try {
@@ -170,6 +176,11 @@ export class CommandConnection implements CommandPeer {
     if (this.isClosed) return;
     this.#line.abort();
     this.#end(LintelError.of("CLOSED", "the connection was closed while the call was under way"), true);
+  }
+
+  #withdraw(key: string): void {
+    if (this.#settings.cancels && !this.isClosed)
+      this.#send(this.#settings.protocol.encode({ action: CANCEL, body: { key } }));
   }
 
   #freshKey(): string {

@@ -1,5 +1,7 @@
 import { LintelError } from "../message/failure.ts";
+import { isOwnReason } from "../message/status.ts";
 import { defer, type Deferred } from "../runtime/deferred.ts";
+import { CANCEL } from "./built-in.ts";
 import { ERROR, EXCEPTION, RESPONSE, type Command, type ReplyAction } from "./command.ts";
 import { OTHER_ACTIONS } from "./counts.ts";
 import { ChainRun, HandledMessage, type Hooks } from "./chain-run.ts";
@@ -17,6 +19,8 @@ export class IncomingCommands {
   readonly #own: CommandHandlers;
   readonly #settings: CommandSettings;
   readonly #sendReply: (reply: Command) => void;
+  /** Those whose handlers have not returned. */
+  readonly #running = new Set<HandledMessage>();
   #underWay = 0;
   #underWayBytes = 0;
   #isOver = false;
@@ -47,9 +51,10 @@ export class IncomingCommands {
     this.#underWay++;
     this.#underWayBytes += bytes;
     const reply = new Reply(this.#connection, (outcome) => this.#answered({ key, action }, bytes, outcome));
-    const chain = this.#own.find(command.action) ?? this.#settings.shared?.find(command.action);
-    if (chain === undefined) this.#fallBack(command, reply);
-    else this.#run(command, chain, reply);
+    const chain = this.#own.find(action) ?? this.#settings.shared?.find(action);
+    if (chain !== undefined) this.#run(command, chain, reply);
+    else if (action === CANCEL) reply.response(this.#cancel(command.body));
+    else this.#fallBack(command, reply);
   }
 
   /** Takes nothing new, and resolves when nothing is under way. */
@@ -62,6 +67,7 @@ export class IncomingCommands {
   /** The connection has ended: nobody waits for what is under way. */
   end(): void {
     this.#isOver = true;
+    for (const message of this.#running) message.cancel(this.#connection.signal.reason);
     this.#settings.budget?.give(this.#underWayBytes);
     this.#checkDrained();
   }
@@ -90,15 +96,34 @@ export class IncomingCommands {
     }
   }
 
+  /** True when a command with this key was under way. It still gets its reply. */
+  #cancel(body: unknown): boolean {
+    const { key, reason } = (typeof body === "object" && body !== null ? body : {}) as Readonly<
+      Record<string, unknown>
+    >;
+    const isOwn = typeof reason === "string" && isOwnReason(reason);
+    for (const message of this.#running) {
+      if (message.key === undefined || message.key !== key) continue;
+      message.cancel(LintelError.of(isOwn ? reason : "CALLER_GONE"));
+      return true;
+    }
+    return false;
+  }
+
   #run(command: Command, chain: readonly CommandHandler[], reply: Reply): void {
-    const run = new ChainRun(new HandledMessage(command, this.#connection), this.#hooks(chain));
+    const message = new HandledMessage(command, this.#connection);
+    const run = new ChainRun(message, this.#hooks(chain));
+    let hasEnded = false;
     run.start((hasFailed) => {
-      if (!hasFailed) return reply.response(run.message.result);
-      const thrown = run.message.error;
+      hasEnded = true;
+      this.#running.delete(message);
+      if (!hasFailed) return reply.response(message.result);
+      const thrown = message.error;
       if (failedReply(thrown).action === EXCEPTION)
         this.#settings.onError(thrown, `a handler of the command ${command.action}`);
       reply.fail(thrown);
     });
+    if (!hasEnded) this.#running.add(message);
   }
 
   /** A server's own come first and last. */

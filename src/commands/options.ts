@@ -25,6 +25,11 @@ export interface CommandOptions {
   /** Called with what a handler has thrown, unless it is an error that callers have to expect. Default: `console.error`. */
   readonly onError?: (error: unknown, where: string) => void;
   readonly protocol?: CommandProtocol;
+  /**
+   * Tells the other end the timeout of each call, and by `lintel.cancel` which calls were given up. For hubs and for programs of this
+   * library: those of the original do not know it. Default false.
+   */
+  readonly cancels?: boolean;
 }
 
 /** What the code that makes connections sets besides. */
@@ -64,6 +69,7 @@ export interface CommandSettings {
   readonly maxBuffered: number;
   readonly onError: (error: unknown, where: string) => void;
   readonly protocol: CommandProtocol;
+  readonly cancels: boolean;
   readonly shared: CommandHandlers | undefined;
   readonly fallback: CommandFallback | undefined;
   readonly budget: ByteBudget | undefined;
@@ -91,6 +97,7 @@ export function settingsOf(options: CommandConnectionOptions): CommandSettings {
     maxBuffered: number("maxBuffered", 8_388_608),
     onError: options.onError ?? reportToStderr,
     protocol: options.protocol ?? jsonCommands,
+    cancels: options.cancels ?? false,
     shared: options.shared,
     fallback: options.fallback,
     budget: options.budget,

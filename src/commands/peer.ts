@@ -9,7 +9,7 @@ export interface CommandMessage extends Command {
   readonly connection: CommandPeer;
   /** What handlers of this command leave for those after them. */
   readonly context: Record<string, unknown>;
-  /** Fires when the connection ends: nobody waits for the reply any more. */
+  /** Fires when the reply is no longer wanted: the connection has ended, or the other end has canceled the call. */
   readonly signal: AbortSignal;
   /** What the handler before has returned. */
   result: unknown;
@@ -26,7 +26,7 @@ export type CommandHandler = (message: CommandMessage) => unknown;
 export interface CallOptions {
   /** How long to wait for the reply, in milliseconds or as in "5s". Default: that of the connection, 30 seconds. */
   readonly timeout?: Duration;
-  /** Ends the wait. The other end is not told: the protocol has no word for it. */
+  /** Ends the wait. The other end is told where the connection has the option `cancels`; the original has no word for it. */
   readonly signal?: AbortSignal | undefined;
 }
 

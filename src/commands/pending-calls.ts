@@ -17,10 +17,13 @@ export interface WaitOptions {
 /** The calls of one connection that have no outcome yet, by key. Each is removed before it is settled, so that it has one outcome. */
 export class PendingCalls {
   readonly #clock: Clock;
+  readonly #onGivenUp: (key: string) => void;
   readonly #calls = new Map<string, PendingCall>();
 
-  constructor(clock: Clock) {
+  /** `onGivenUp` is called for calls that end by their deadline or signal. */
+  constructor(clock: Clock, onGivenUp: (key: string) => void) {
     this.#clock = clock;
+    this.#onGivenUp = onGivenUp;
   }
 
   get size(): number {
@@ -34,7 +37,9 @@ export class PendingCalls {
   /** Waits for the outcome of the call with this key. */
   wait(key: string, { timeoutMs, signal }: WaitOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const fail = (error: unknown): void => this.#take(key)?.reject(error);
+      const fail = (error: unknown): void => {
+        if (this.reject(key, error)) this.#onGivenUp(key);
+      };
       const onAbort = signal && ((): void => fail(signal.reason));
       signal?.addEventListener("abort", onAbort!, { once: true });
       const timer = this.#clock.after(timeoutMs, () => fail(LintelError.of("DEADLINE")));
