@@ -211,6 +211,7 @@ export class CommandsConnection
     const { counters, limits } = this.#context;
     const fits = this.#outbox.buffered + encoded.length <= limits.sessionBuffer;
     if (fits) this.send(encoded);
+    else this.#outbox.watch();
     counters[fits ? "sent" : "dropped"]++; // C-52
   }
 
@@ -274,8 +275,10 @@ export class CommandsConnection
     counters[outcome === "success" ? "answered" : outcome]++;
     this.counts.add(isUnknown ? OTHER_ACTIONS : name, outcome);
     let encoded = jsonCommands.encode({ key, action, body });
-    if (encoded.length > SHORT_REPLY && this.#outbox.buffered > limits.sessionBuffer)
+    if (encoded.length > SHORT_REPLY && this.#outbox.buffered > limits.sessionBuffer) {
       encoded = jsonCommands.encode({ key, ...failedReplyTo(name, UNREAD) }); // C-27
+      this.#outbox.watch();
+    }
     this.send(encoded);
     if (this.#halfClose !== undefined) this.#endIfDone();
   }

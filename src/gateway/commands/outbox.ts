@@ -15,6 +15,7 @@ export class CommandOutbox {
   readonly #events: OutboxEvents;
   readonly #stall: StallWatch;
   #isFull = false;
+  #isWatched = false;
   /** UTF-16 units and bytes that were sent, since the start. */
   #sent = 0;
 
@@ -30,7 +31,7 @@ export class CommandOutbox {
       timeoutMs,
       taken: () => this.#sent - line.buffered,
       required: () => 1,
-      stalled: () => events.stalled(),
+      stalled: () => this.#stalled(),
     });
   }
 
@@ -47,19 +48,32 @@ export class CommandOutbox {
     this.#sent += encoded.length;
     if (this.#line.send(encoded) || this.#isFull) return;
     this.#isFull = true;
-    this.#stall.start();
+    this.watch();
     this.#events.changed(true);
+  }
+
+  /** Something was not sent because of what waits: the client must take some of it. */
+  watch(): void {
+    if (this.#isWatched) return;
+    this.#isWatched = true;
+    this.#stall.start();
   }
 
   /** The line has room again. */
   drained(): void {
     if (!this.#isFull) return;
     this.#isFull = false;
-    this.#stall.stop();
+    this.stop();
     this.#events.changed(false);
   }
 
   stop(): void {
+    this.#isWatched = false;
     this.#stall.stop();
+  }
+
+  #stalled(): void {
+    this.#isWatched = false;
+    if (this.buffered > 0) this.#events.stalled();
   }
 }

@@ -372,3 +372,15 @@ test("what a worker of another kind answers in bytes without a type is base64", 
   assert.equal(of("<a/>", Format.typed, "content-type:image/svg+xml\n"), '"PGEvPg=="');
   assert.throws(() => of("[".repeat(5_000), Format.typed), /no JSON/);
 });
+
+test("C-3: fields may be absent or null, and others are ignored", async () => {
+  await using scene = await Scene.open();
+  const seen: unknown[] = [];
+  await scene.hub.serve("see", (value) => void seen.push(value));
+  const client = await scene.connect();
+  client.sendRaw('{"key":null,"action":"see","body":null,"version":null,"timeout":null,"more":{"x":[1]}}');
+  assert.deepEqual(await client.next(() => true, "the reply"), { action: "drs.response" });
+  client.sendRaw('{"body":0,"version":3,"timeout":5000,"action":"see","key":"","__proto__":{"action":"x"}}');
+  assert.deepEqual(await client.next(() => true, "the reply"), { key: "", action: "drs.response" });
+  assert.deepEqual(seen, [undefined, 0]);
+});

@@ -16,6 +16,10 @@ export class RawClient implements AsyncDisposable {
   readonly heard: Said[] = [];
   /** The texts of it all. */
   text = "";
+  /** Is given each reply, in place of `heard`. */
+  onReply: ((said: Said) => void) | undefined;
+  /** Commands that have come, those included that were taken. */
+  count = 0;
   isClosed = false;
   /** Of a WebSocket. */
   closeCode = 0;
@@ -139,6 +143,11 @@ export class RawClient implements AsyncDisposable {
     this.#rest = lines.pop() ?? "";
     for (const line of lines) {
       const said = JSON.parse(line) as Said;
+      if (!said.action.startsWith("drs.")) this.count++;
+      if (this.onReply !== undefined && said.action.startsWith("drs.")) {
+        this.onReply(said);
+        continue;
+      }
       const reply = this.#replies.get(said.action);
       if (reply === undefined) this.heard.push(said);
       else this.send(reply(said));
