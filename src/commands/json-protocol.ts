@@ -2,6 +2,7 @@ import { parseExactJson, stringifyExactJson } from "../codec/exact-json.ts";
 import { inOneLine, membersOf, textAt } from "../codec/json-slices.ts";
 import { undecodable } from "../codec/refusal.ts";
 import { encodeUtf8 } from "../message/text.ts";
+import { commandOf } from "./command-of.ts";
 import type { Command } from "./command.ts";
 import { JsonObjectStream } from "./json-stream.ts";
 import type { CommandProtocol } from "./protocol.ts";
@@ -40,12 +41,12 @@ class JsonCommand implements Command {
   readonly timeout: number | undefined;
   readonly #text: string;
 
-  constructor(text: string, fields: Readonly<Record<string, unknown>>) {
-    this.key = optional(fields, "key", "string");
-    this.action = optional(fields, "action", "string") ?? "";
-    this.body = fields["body"] ?? undefined;
-    this.version = optional(fields, "version", "number");
-    this.timeout = optional(fields, "timeout", "number");
+  constructor(text: string, { key, action, body, version, timeout }: Command) {
+    this.key = key;
+    this.action = action;
+    this.body = body;
+    this.version = version;
+    this.timeout = timeout;
     this.#text = text;
   }
 
@@ -63,23 +64,5 @@ function readCommand(text: string): Command {
   } catch (error) {
     throw undecodable("a command", (error as Error).message, undefined, error);
   }
-  return new JsonCommand(text, fields as Record<string, unknown>); // its text begins with a brace
-}
-
-interface Types {
-  readonly string: string;
-  readonly number: number;
-}
-
-/** A field that may be absent or null. */
-function optional<T extends keyof Types>(
-  fields: Readonly<Record<string, unknown>>,
-  name: string,
-  type: T,
-): Types[T] | undefined {
-  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
-  if (value === undefined || value === null) return undefined;
-  // The comparison is what makes it that type.
-  if (typeof value === type) return value as Types[T];
-  throw undecodable("a command", `its field "${name}" must be a ${type}`);
+  return new JsonCommand(text, commandOf(fields));
 }

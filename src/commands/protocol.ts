@@ -6,7 +6,7 @@ export interface CommandProtocol {
   readonly name: string;
   /** A decoder for one line. */
   decoder(bounds: CommandBounds): CommandDecoder;
-  /** One command as it is sent. Throws `BAD_PAYLOAD` for a body that cannot be written. */
+  /** One command as it is sent. Over WebSockets bytes must be UTF-8, since they are sent as text. Throws `BAD_PAYLOAD` for a body that cannot be written. */
   encode(command: Command): string | Uint8Array;
 }
 
@@ -20,8 +20,8 @@ export interface CommandBounds {
 /** Reads a stream of commands whose parts may be split and joined anywhere. */
 export interface CommandDecoder {
   /**
-   * Calls `take` for each command that is complete, in order, with the length that it had. Returns when all of the chunk was read or `take` returned false;
-   * the rest is dropped then. Throws `BAD_PAYLOAD` for what is no command, `TOO_LARGE` for one past the bound, and
+   * Calls `take` for each command that is complete, in order, with the length that it had. Returns when all of the chunk was
+   * read, or `take` returned false; the rest is dropped then. Throws `BAD_PAYLOAD` for what is no command, `TOO_LARGE` for one past the bound, and
    * `IN_FLIGHT_FULL` when the budget has no room: the stream has no meaning from there on, and the decoder must not be used again. It
    * keeps no part of `chunk`.
    */

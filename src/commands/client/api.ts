@@ -4,6 +4,7 @@ export type { Code, Reason } from "../../message/status.ts";
 export type { Duration } from "../../message/quantity.ts";
 export { JsonNumber } from "../../codec/exact-json.ts";
 export type { Command } from "../command.ts";
+export { commandOf } from "../command-of.ts";
 export { CommandConnection } from "../connection.ts";
 export { CommandError, CommandException, type CommandErrorOptions } from "../error.ts";
 export { jsonCommands } from "../json-protocol.ts";
