@@ -20,9 +20,11 @@ export function connectText(
   { tls, ...options }: ConnectTextInNodeOptions = {},
 ): Promise<TextPeer> {
   const open = async (dialed: string): Promise<PlatformSocket> => {
-    const { WebSocket } = await import("ws"); // only where it is needed
+    const [{ WebSocket }, { NodeSocket }] = await Promise.all([import("ws"), import("./node-socket.ts")]); // only where needed
     const secure = /^wss:/i.test(dialed) ? clientTls(urlText(dialed), new URL(dialed).hostname, tls) : {};
-    return new WebSocket(dialed, { ...secure, perMessageDeflate: false, followRedirects: false });
+    return new NodeSocket(
+      new WebSocket(dialed, { ...secure, perMessageDeflate: false, followRedirects: false }),
+    );
   };
   return connectWith(open, url, options);
 }

@@ -1,19 +1,15 @@
-import { randomFillSync } from "node:crypto";
 import type { Duplex } from "node:stream";
-import { Mask } from "./mask.ts";
+import { KEY_SIZE, Mask, MaskKeys } from "./mask.ts";
 
 /** FIN and the opcode of a binary message. */
 const BINARY_MESSAGE = 0x82;
 const MASKED = 0x80;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
-const KEY_SIZE = 4;
 /** The longest head: two bytes, a length of 64 bits, a key. */
 const MAX_HEAD = 14;
 /** Size of the largest buffer that is used again. What a session writes at a time fits in. */
 const LARGEST_KEPT = 263_168 + MAX_HEAD;
-/** Random bytes fetched at a time. */
-const RANDOM_SIZE = 1_024;
 
 /**
  * Writes binary messages of one frame (RFC 6455, section 5.2) to the socket of a WebSocket: in one piece, masked a word
@@ -21,16 +17,14 @@ const RANDOM_SIZE = 1_024;
  */
 export class WsFramer {
   readonly #mask: Mask | undefined;
-  readonly #random: Uint8Array;
-  #randomUsed: number;
+  readonly #keys: MaskKeys | undefined;
   /** Not in any socket's hands. */
   #spare: Uint8Array | undefined;
 
   /** A client's frames are masked, each with an unpredictable key of its own (section 5.3). */
   constructor(role: "client" | "server") {
     this.#mask = role === "client" ? new Mask() : undefined;
-    this.#random = new Uint8Array(role === "client" ? RANDOM_SIZE : 0);
-    this.#randomUsed = this.#random.length;
+    this.#keys = role === "client" ? new MaskKeys() : undefined;
   }
 
   /** Writes a copy of the payload as one message. Sockets may share a framer. */
@@ -68,18 +62,9 @@ export class WsFramer {
         buffer[index] = rest;
       }
     }
-    return this.#mask === undefined ? at : this.#writeKey(buffer, at, this.#mask.key);
-  }
-
-  #writeKey(buffer: Uint8Array, at: number, key: Uint8Array): number {
-    const random = this.#random;
-    if (this.#randomUsed === random.length) {
-      randomFillSync(random);
-      this.#randomUsed = 0;
-    }
-    for (let index = 0; index < KEY_SIZE; index++) {
-      key[index] = buffer[at + index] = random[this.#randomUsed++]!;
-    }
+    if (this.#mask === undefined) return at;
+    this.#keys?.next(this.#mask.key);
+    buffer.set(this.#mask.key, at);
     return at + KEY_SIZE;
   }
 }

@@ -1,9 +1,31 @@
+import { randomFillSync } from "node:crypto";
+
+/** Bytes of a masking key. */
+export const KEY_SIZE = 4;
+/** Random bytes fetched at a time. */
+const RANDOM_SIZE = 1_024;
+
+/** Keys for the frames of clients: each unpredictable (RFC 6455, section 5.3). */
+export class MaskKeys {
+  readonly #random = new Uint8Array(RANDOM_SIZE);
+  #used = RANDOM_SIZE;
+
+  /** Writes a key to the first four bytes. */
+  next(key: Uint8Array): void {
+    if (this.#used === RANDOM_SIZE) {
+      randomFillSync(this.#random);
+      this.#used = 0;
+    }
+    for (let index = 0; index < KEY_SIZE; index++) key[index] = this.#random[this.#used++]!;
+  }
+}
+
 /** Below this, setting up a view of words costs more than it saves. */
 const WORTH_WORDS = 32;
 
 /** A masking key of four bytes, with which payloads are XORed (RFC 6455, section 5.3). */
 export class Mask {
-  readonly key: Uint8Array = new Uint8Array(4);
+  readonly key: Uint8Array = new Uint8Array(KEY_SIZE);
   /** The key as it meets the first whole word. */
   readonly #turned = new Uint8Array(4);
   readonly #word = new Int32Array(this.#turned.buffer);

@@ -1,9 +1,8 @@
-import { Mask } from "./mask.ts";
+import { KEY_SIZE, Mask } from "./mask.ts";
 
 const MASKED = 0x80;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
-const KEY_SIZE = 4;
 
 /**
  * Takes the masks off the frames of a client, in place and as the bytes arrive, and sets the keys to zero: what is left
