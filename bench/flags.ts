@@ -8,7 +8,7 @@ export const HELP = `Usage: npm run bench -- [flags]
 Compares Lintel with other ways to do the same work on this machine and prints ratios.
 
   --only W1,W3   run these workloads: W1 request/reply, W2 fan-out, W3 HTTP edge, W4 in process,
-                 WS W1 over WebSocket, ST streams,
+                 WS W1 over WebSocket, TR W1 and TF fan-out through the text gateway, ST streams,
                  NATS (settings of the NATS client; runs only when named)
   --rounds N     rounds per workload (default 7)
   --seconds S    seconds per measurement (default 0.5; wrk takes at least 1)
@@ -37,7 +37,7 @@ const FULL: Plan = { rounds: 7, seconds: 0.5 };
 const QUICK: Plan = { rounds: 3, seconds: 0.2 };
 const MOST_ROUNDS = 100;
 const MOST_SECONDS = 60;
-const DEFAULT_WORKLOADS: readonly WorkloadName[] = ["W1", "W2", "W3", "W4", "WS", "ST"];
+const DEFAULT_WORKLOADS: readonly WorkloadName[] = ["W1", "W2", "W3", "W4", "WS", "TR", "TF", "ST"];
 
 /** Throws an error whose text is meant for the user. */
 export function readFlags(argv: readonly string[]): Flags {

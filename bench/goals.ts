@@ -64,6 +64,25 @@ const websocket: Goal[] = ["64 B, 64 in flight", "1 KiB, 64 in flight"].map((tes
   atLeast: 3,
 }));
 
+const text: Goal[] = [
+  {
+    workload: "TR",
+    test: "64 B, 64 in flight",
+    metric: "rate",
+    candidate: "lintel-text",
+    base: "lintel-ws",
+    atLeast: 0.5,
+  },
+  {
+    workload: "TF",
+    test: "100 subscribers",
+    metric: "rate",
+    candidate: "lintel-text",
+    base: "socket.io",
+    atLeast: 5,
+  },
+];
+
 const streams: Goal[] = TRANSPORTS.flatMap(
   (test) =>
     [
@@ -73,7 +92,15 @@ const streams: Goal[] = TRANSPORTS.flatMap(
     ] satisfies Goal[],
 );
 
-export const GOALS: readonly Goal[] = [...requests, ...fanout, ...edge, ...local, ...websocket, ...streams];
+export const GOALS: readonly Goal[] = [
+  ...requests,
+  ...fanout,
+  ...edge,
+  ...local,
+  ...websocket,
+  ...text,
+  ...streams,
+];
 
 export function isMet(goal: Goal, ratio: number): boolean {
   return ratio >= (goal.atLeast ?? 0) && ratio <= (goal.atMost ?? Number.POSITIVE_INFINITY);

@@ -15,6 +15,7 @@ import {
 import { runRounds } from "./rounds.ts";
 import { provideTools } from "./tools.ts";
 import { streams } from "./workloads/streams.ts";
+import { textFanout, textRequests } from "./workloads/text.ts";
 import { natsSettings, w1 } from "./workloads/w1.ts";
 import { w2 } from "./workloads/w2.ts";
 import { w3 } from "./workloads/w3.ts";
@@ -22,7 +23,7 @@ import { w4 } from "./workloads/w4.ts";
 import { websocket } from "./workloads/websocket.ts";
 import { openEntries, type Workload } from "./workloads/workload.ts";
 
-const ALL: readonly Workload[] = [w1, w2, w3, w4, websocket, streams, natsSettings];
+const ALL: readonly Workload[] = [w1, w2, w3, w4, websocket, textRequests, textFanout, streams, natsSettings];
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 

@@ -1,5 +1,5 @@
 /** What a process of the bench can be. Implementations are loaded when a role is opened, so that a process holds one candidate only. */
-import type { Answer, Candidate, Open, RequestCandidate, Transport } from "./candidates/candidate.ts";
+import type { Answer, Candidate, Open, Transport } from "./candidates/candidate.ts";
 import type { StreamTransport } from "./candidates/lintel-stream.ts";
 import type { LintelEdge } from "./candidates/lintel-local.ts";
 import type { NatsSetting } from "./candidates/nats.ts";
@@ -7,25 +7,22 @@ import type { FanoutLoad, Load, Sample } from "./load/sample.ts";
 import type { StreamSource } from "./load/streams.ts";
 
 /** Which implementation: the setting matters to the NATS client only. */
-export type Implementation = "lintel" | "relay" | `nats-${NatsSetting}`;
-
-/** Those that take part in request/reply only are here too. */
-export type RequestImplementation = Implementation | "socket.io";
+export type Implementation = "lintel" | "lintel-text" | "relay" | "socket.io" | `nats-${NatsSetting}`;
 
 export type Role =
   | {
       readonly is: "hub";
-      readonly of: RequestImplementation;
+      readonly of: Implementation;
       readonly transport: Transport;
       readonly directory: string;
     }
   | {
       readonly is: "worker";
-      readonly of: RequestImplementation;
+      readonly of: Implementation;
       readonly address: string;
       readonly answer?: Answer;
     }
-  | { readonly is: "caller"; readonly of: RequestImplementation; readonly address: string }
+  | { readonly is: "caller"; readonly of: Implementation; readonly address: string }
   | {
       readonly is: "publisher";
       readonly of: Implementation;
@@ -75,11 +72,11 @@ export interface OpenRole extends Open, Addresses {
 export async function openRole(role: Role): Promise<OpenRole> {
   switch (role.is) {
     case "hub":
-      return await (await loadForRequests(role.of)).openHub(role.transport, role.directory);
+      return await (await load(role.of)).openHub(role.transport, role.directory);
     case "worker":
-      return await (await loadForRequests(role.of)).openWorker(role.address, role.answer);
+      return await (await load(role.of)).openWorker(role.address, role.answer);
     case "caller":
-      return await openCaller(await loadForRequests(role.of), role.address);
+      return await openCaller(await load(role.of), role.address);
     case "publisher":
       return await openPublisher(await load(role.of), role.address, role.ackPath);
     case "subscribers": {
@@ -117,21 +114,18 @@ async function sending(source: StreamSource & Open): Promise<OpenRole> {
   return { close: () => source.close(), measure: (_load, seconds) => measureStream(source, seconds) };
 }
 
-async function loadForRequests(of: RequestImplementation): Promise<RequestCandidate> {
-  if (of === "socket.io") return (await import("./candidates/socket-io.ts")).socketIo;
-  return await load(of);
-}
-
 async function load(of: Implementation): Promise<Candidate> {
   if (of === "lintel") return (await import("./candidates/lintel.ts")).lintel;
+  if (of === "lintel-text") return (await import("./candidates/lintel-text.ts")).lintelText;
   if (of === "relay") return (await import("./candidates/relay.ts")).relay;
+  if (of === "socket.io") return (await import("./candidates/socket-io.ts")).socketIo;
   const { NATS_SETTINGS, natsWith } = await import("./candidates/nats.ts");
   const setting = NATS_SETTINGS.find((name) => of === `nats-${name}`);
   if (setting === undefined) throw new Error(`unknown implementation ${of}`);
   return natsWith(setting);
 }
 
-async function openCaller(candidate: RequestCandidate, address: string): Promise<OpenRole> {
+async function openCaller(candidate: Candidate, address: string): Promise<OpenRole> {
   const { measureRequests } = await import("./load/requests.ts");
   const caller = await candidate.openCaller(address);
   return {

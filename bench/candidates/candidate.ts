@@ -29,19 +29,15 @@ export interface Publisher extends Open {
  * What each candidate brings. Everything that measures is shared (see load/), so that candidates differ in nothing else.
  * Every function runs in a process of its own.
  */
-export interface Candidate extends RequestCandidate {
-  openPublisher(address: string): Promise<Publisher>;
-  /** One connection that receives every message of the feeds named. Resolves once the hub knows of the subscriptions. */
-  openSubscriber(address: string, feeds: readonly Feed[]): Promise<Open>;
-}
-
-/** The part of a candidate that request/reply needs. */
-export interface RequestCandidate {
+export interface Candidate {
   /** `directory` is private to this candidate; unix sockets and port files go there. */
   openHub(transport: Transport, directory: string): Promise<OpenHub>;
   /** Answers each request with `answer` as JSON, or with the bytes it carried when there is none. */
   openWorker(address: string, answer?: Answer): Promise<Open>;
   openCaller(address: string): Promise<Caller>;
+  openPublisher(address: string): Promise<Publisher>;
+  /** One connection that receives every message of the feeds named. Resolves once the hub knows of the subscriptions. */
+  openSubscriber(address: string, feeds: readonly Feed[]): Promise<Open>;
 }
 
 /** A small JSON object. */

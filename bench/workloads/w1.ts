@@ -2,7 +2,7 @@
 import type { Transport } from "../candidates/candidate.ts";
 import type { NatsSetting } from "../candidates/nats.ts";
 import type { Case } from "../rounds.ts";
-import type { RequestImplementation } from "../roles.ts";
+import type { Implementation } from "../roles.ts";
 import { NATS_BEST, against, type Entry, type Workload } from "./workload.ts";
 
 const PAYLOADS = [
@@ -19,7 +19,7 @@ export const requestCases: readonly Case[] = PAYLOADS.flatMap(({ bytes, name }) 
 );
 
 /** A hub, a worker and a caller of one candidate. */
-export function openRequests(name: string, of: RequestImplementation, transport: Transport): Entry {
+export function openRequests(name: string, of: Implementation, transport: Transport): Entry {
   return {
     name,
     needs: of.startsWith("nats") ? ["nats-server"] : [],

@@ -4,7 +4,7 @@ import type { Metric } from "../load/sample.ts";
 import type { ProcessTree } from "../process.ts";
 import type { Case, Contender, Dropout } from "../rounds.ts";
 
-export const WORKLOADS = ["W1", "W2", "W3", "W4", "WS", "ST", "NATS"] as const;
+export const WORKLOADS = ["W1", "W2", "W3", "W4", "WS", "TR", "TF", "ST", "NATS"] as const;
 export type WorkloadName = (typeof WORKLOADS)[number];
 
 /**
