@@ -8,8 +8,8 @@ import { createHub } from "../../src/index.ts";
 import type { Caller, Candidate, Feed, Open, OpenHub, Publisher } from "./candidate.ts";
 
 const TARGET = "Echo";
-const REQUEST_ID = "\r\nReqID: ";
-const RESPONDER_ID = "\r\nrid: ";
+const REQUEST_ID = "\r\nReqID:";
+const RESPONDER_ID = "\r\nrid:";
 
 async function openHub(): Promise<OpenHub> {
   const hub = await createHub({ http: false, listen: [], text: { listen: "127.0.0.1:0" } });
