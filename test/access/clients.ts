@@ -19,6 +19,7 @@ import { OriginalPeer, type OriginalEnd } from "../gateway/beam/original-peer.ts
 import { RawClient } from "../gateway/commands/raw-client.ts";
 import { RawCall, said } from "../gateway/grpc/raw-call.ts";
 import { until } from "../house/until.ts";
+import { overText } from "./text-client.ts";
 
 /** What somebody hears: "ok", or the reason of a failure, or what stands for that where a gateway says something else. */
 export type Outcome = string;
@@ -60,6 +61,8 @@ export interface Gateway {
   readonly open: (scene: Scene, attempt: Attempt) => Client | Promise<Client>;
   /** What is heard in place of a reason. */
   readonly says?: Readonly<Record<string, Outcome>>;
+  /** Observers hear everything there from the start, and may say nothing: test/gateway/text/denied.test.ts has them. */
+  readonly isForObserversToHear?: boolean;
   /** True where nobody can show credentials: all clients are the same. */
   readonly isNameless?: boolean;
   readonly skip?: string | false;
@@ -315,6 +318,13 @@ export const GATEWAYS: readonly Gateway[] = [
     open: overHttp({ request: "POST /service/*.a", serve: "GET /service/*.jobs/jobs?wait=0" }, onPort),
   },
   {
+    name: "text",
+    verbs: ["request", "publish", "subscribe", "serve"],
+    says: { UNAUTHENTICATED: "closed 1008" },
+    isForObserversToHear: true,
+    open: overText,
+  },
+  {
     name: "commands over WebSocket",
     verbs: ["request", "publish", "subscribe", "serve"],
     open: overCommands("ws"),
@@ -379,6 +389,7 @@ export async function withHub(
       })),
     },
     grpc: { port: 0 },
+    text: 0,
     commands: ["ws://127.0.0.1:0", "tcp://127.0.0.1:0"],
     ...(skip === false ? { beam: { path: beamPath } } : {}),
     tunnel: PREFIXES.map((prefix) => ({ listen: 0, subject: `${prefix}.a` })),

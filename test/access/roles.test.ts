@@ -159,6 +159,7 @@ test("everybody may do what the table of roles says", async (context) => {
       await context.test(gateway.name, { skip: gateway.skip ?? false }, async () => {
         const wrong: string[] = [];
         for (const cell of CELLS) {
+          if (gateway.isForObserversToHear === true && cell.who === "observer") continue;
           current(cell);
           wrong.push(...(await wrongIn(scene, gateway, cell)));
         }
