@@ -27,8 +27,7 @@ export async function overText({ hub }: Scene, { token, prefix }: Attempt): Prom
     async attempt(verb) {
       client.send(frames[verb]!);
       if (verb === "request") return outcomeOf(await client.next());
-      // It has no answer: what comes behind it has one, and a refusal may come a turn later.
-      const heard = [...(await behind(client, "once")), ...(await behind(client, "twice"))];
+      const heard = await client.settled(); // it has no answer
       return outcomeOf(heard.find((text) => text.startsWith("PUB ERROR")));
     },
     async close() {
@@ -37,14 +36,6 @@ export async function overText({ hub }: Scene, { token, prefix }: Attempt): Prom
       await until(() => hub.stats().gateways["text"]!["connections"]! < connections!, "the end");
     },
   };
-}
-
-/** What has come until something that is sent now is answered. */
-async function behind(client: RawText, name: string): Promise<string[]> {
-  client.send(frame(`NONE ${name}`));
-  const isAnswer = (text: string): boolean => text.includes(` NONE ${name}`);
-  await until(() => client.heard.some(isAnswer), "the answer to what is behind it");
-  return client.heard.splice(0).filter((text) => !isAnswer(text));
 }
 
 function outcomeOf(heard: string | undefined): Outcome {

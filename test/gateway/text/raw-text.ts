@@ -96,11 +96,15 @@ export class RawText implements AsyncDisposable {
     return parse(await this.next());
   }
 
-  /** Resolves when everything sent before has been handled, with what has come meanwhile. */
+  /** Resolves when everything sent before has been handled, with what has come meanwhile. A refusal may take a turn longer. */
   async settled(): Promise<string[]> {
     const fence = `fence ${Math.random()}`;
-    this.send(frame(`NONE ${fence}`));
-    await until(() => this.heard.at(-1)?.includes(fence) === true || this.closed !== undefined, "the fence");
+    for (const time of ["first", "second"]) {
+      this.send(frame(`NONE ${fence} ${time}`));
+      const isOver = (): boolean =>
+        this.heard.some((text) => text.includes(`${fence} ${time}`)) || this.closed !== undefined;
+      await until(isOver, "the fence");
+    }
     return this.heard.splice(0).filter((text) => !text.includes(fence));
   }
 
