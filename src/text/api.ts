@@ -86,7 +86,10 @@ export interface TextPeer {
   readonly buffered: number;
   /** Sends to every subscriber. Throws `NOT_CONNECTED` while there is no connection. */
   publish(target: string, body?: string, headers?: TextHeadersInit): void;
-  /** Calls the handler with what is published, until it is closed. When the server refuses it, `onError` is told. */
+  /**
+   * Calls the handler with what is published, until it is closed. When the server refuses it, `onError` is told, and the server is
+   * asked again from time to time: a service may enable it yet.
+   */
   subscribe(target: string, handler: TextHandler): TextHandle;
   /** Calls the handler with what is sent to this connection alone, `MSG:<guid>`. */
   onPrivate(handler: TextHandler): TextHandle;

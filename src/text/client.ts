@@ -10,7 +10,7 @@ import {
   wholeNumber,
 } from "../message/options.ts";
 import { urlText } from "../message/url-text.ts";
-import { systemClock, type Clock, type Random } from "../runtime/clock.ts";
+import { systemClock } from "../runtime/clock.ts";
 import { defer } from "../runtime/deferred.ts";
 import { Redialer } from "../runtime/redialer.ts";
 import type {
@@ -35,6 +35,7 @@ import {
 import { PendingRequests } from "./pending.ts";
 import { complaintOf, failureIn, received, refusalOf, withdrawalOf } from "./received.ts";
 import { TextServices } from "./services.ts";
+import { StandingCommands, type TextTimes } from "./standing.ts";
 import { dialText, type OpenSocket, type TextLine } from "./socket.ts";
 import { pairsOf, type TextHeadersInit } from "./text-headers.ts";
 
@@ -43,12 +44,6 @@ const MAX_BUFFERED = 16_777_216;
 /** Requests that may wait for answers. */
 const MAX_PENDING = 65_536;
 const MAX_CONCURRENCY = 999_999_999;
-
-/** What only tests give. */
-export interface TextTimes {
-  readonly clock: Clock;
-  readonly random: Random;
-}
 
 const PLATFORM: TextTimes = { clock: systemClock, random: Math.random };
 
@@ -93,8 +88,7 @@ class TextClient implements TextPeer {
   readonly #redialer: Redialer<TextLine>;
   readonly #handlers = new Map<string, Set<TextHandler>>();
   readonly #private = new Set<TextHandler>();
-  /** Commands that are said again on each new connection, each once. */
-  readonly #standing = new Set<string>();
+  readonly #standing: StandingCommands;
   readonly #first = defer();
   #hasBeenConnected = false;
   #state: TextState = "connecting";
@@ -108,6 +102,7 @@ class TextClient implements TextPeer {
     this.#times = times;
     this.#timeoutMs = millisecondsOf("connectText: timeout", timeout);
     this.#pending = new PendingRequests(times.clock);
+    this.#standing = new StandingCommands(times, (frame) => this.#line?.send(frame));
     this.#services = new TextServices(
       (target, headers, body) => this.#answer(target, headers, body),
       (error, where) => this.#report(error, where),
@@ -153,14 +148,13 @@ class TextClient implements TextPeer {
 
   subscribe(target: string, handler: TextHandler): TextHandle {
     checkArgument("subscribe", "the handler", handler, aFunction);
-    const command = commandOf("SUB", target);
-    this.#say(command);
+    this.#say("SUB", target);
     const handlers = this.#handlers.get(target) ?? new Set();
     this.#handlers.set(target, handlers);
     return added(handlers, handler, () => {
       if (handlers.size > 0) return;
       this.#handlers.delete(target);
-      this.#standing.delete(command);
+      this.#standing.remove(`SUB ${target}`);
       this.#line?.send(commandOf("UNS", target));
     });
   }
@@ -189,18 +183,18 @@ class TextClient implements TextPeer {
       const most = wholeNumber("serve option concurrency", options.concurrency, 1, MAX_CONCURRENCY);
       headers.push(["Concurrency", String(most)]);
     }
-    const command = commandOf("EREQ", target, headers);
+    commandOf("EREQ", target, headers); // throws for what is no target
     this.#checkOpen();
     this.#services.add(target, handler);
-    this.#say(command);
+    this.#say("EREQ", target, headers);
   }
 
   enablePublish(target: string): void {
-    this.#say(commandOf("EPUB", target));
+    this.#say("EPUB", target);
   }
 
   enableSubscribe(target: string): void {
-    this.#say(commandOf("ESUB", target));
+    this.#say("ESUB", target);
   }
 
   setUid(cid: string, uid: string): void {
@@ -225,11 +219,9 @@ class TextClient implements TextPeer {
   }
 
   /** Says it now if there is a connection, and on each later one. */
-  #say(command: string): void {
+  #say(command: string, target: string, headers?: TextHeaders): void {
     this.#checkOpen();
-    if (this.#standing.has(command)) return;
-    this.#standing.add(command);
-    this.#line?.send(command);
+    this.#standing.add(`${command} ${target}`, commandOf(command, target, headers));
   }
 
   /** Says it on this connection. */
@@ -258,7 +250,7 @@ class TextClient implements TextPeer {
     this.#line = line;
     this.#failure = undefined;
     this.#hasBeenConnected = true;
-    for (const command of this.#standing) line.send(command);
+    this.#standing.sayAll();
     this.#enter("connected");
     this.#first.resolve();
     line.listen({
@@ -276,6 +268,7 @@ class TextClient implements TextPeer {
   }
 
   #endWork(why: LintelError): void {
+    this.#standing.pause();
     this.#pending.rejectAll(why);
     this.#services.abandon(why);
   }
@@ -323,7 +316,7 @@ class TextClient implements TextPeer {
   #answered(message: TextMessage, id: string): void {
     const failed = failureIn(message);
     if (failed === undefined) this.#pending.resolve(id, message);
-    else this.#pending.reject(id, failed);
+    else this.#pending.reject(id, () => failed);
   }
 
   #published(message: TextMessage): void {
@@ -335,13 +328,13 @@ class TextClient implements TextPeer {
     for (const handler of handlers ?? []) this.#call(handler, message, received(message));
   }
 
-  /** True for the outcome of a request, and for what no handler wants. */
+  /** True for the outcome of a request, also of one that has ended since, and for what no handler wants. */
   #complained(message: TextMessage, isHandled: boolean): boolean {
-    const id = headerOf(message.headers, "reqid") ?? "";
-    const target = this.#pending.targetOf(id);
-    if (target !== undefined) this.#pending.reject(id, refusalOf(message, target));
-    else if (!isHandled) this.#report(complaintOf(message), "the server");
-    return target !== undefined || !isHandled;
+    const id = headerOf(message.headers, "reqid");
+    if (id !== undefined) this.#pending.reject(id, (target) => refusalOf(message, target));
+    else if (!this.#standing.refused(message.body) && !isHandled)
+      this.#report(complaintOf(message), "the server");
+    return id !== undefined || !isHandled;
   }
 
   #call<M>(handler: (message: M) => unknown, { target }: TextMessage, message: M): void {

@@ -38,33 +38,30 @@ export class PendingRequests {
   /** The outcome of a request. The time that it has, and `signal`, end it. */
   add(id: string, { target, timeoutMs, signal }: PendingOptions): Promise<TextMessage> {
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => this.reject(id, signal?.reason);
+      const onAbort = (): void => this.reject(id, () => signal?.reason);
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#waiting.set(id, {
         target,
         resolve,
         reject,
-        timer: this.#clock.after(timeoutMs, () => this.reject(id, LintelError.of("DEADLINE"))),
+        timer: this.#clock.after(timeoutMs, () => this.reject(id, () => LintelError.of("DEADLINE"))),
         unlisten: () => signal?.removeEventListener("abort", onAbort),
       });
     });
-  }
-
-  /** The target of a request that waits. */
-  targetOf(id: string): string | undefined {
-    return this.#waiting.get(id)?.target;
   }
 
   resolve(id: string, answer: TextMessage): void {
     this.#take(id)?.resolve(answer);
   }
 
-  reject(id: string, why: unknown): void {
-    this.#take(id)?.reject(why);
+  /** `why` is asked with its target, if it still waits. */
+  reject(id: string, why: (target: string) => unknown): void {
+    const waiting = this.#take(id);
+    waiting?.reject(why(waiting.target));
   }
 
   rejectAll(why: unknown): void {
-    for (const id of [...this.#waiting.keys()]) this.reject(id, why);
+    for (const id of [...this.#waiting.keys()]) this.reject(id, () => why);
   }
 
   #take(id: string): Waiting | undefined {

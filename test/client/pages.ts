@@ -32,11 +32,11 @@ export async function launchChromium(): Promise<Browser> {
 const PAGE = `<!doctype html>
 <link rel="icon" href="data:,">
 <script type="importmap">
-  { "imports": { "lintel/client": "/client.js", "lintel/commands": "/commands.js" } }
+  { "imports": { "lintel/client": "/client.js", "lintel/commands": "/commands.js", "lintel/text": "/text.js" } }
 </script>
 <script type="module">globalThis.lintel = await import("lintel/client");</script>`;
 
-const FILES: ReadonlySet<string> = new Set(["/client.js", "/commands.js", "/msgpack.js"]);
+const FILES: ReadonlySet<string> = new Set(["/client.js", "/commands.js", "/text.js", "/msgpack.js"]);
 
 /** Serves an empty page with the client in it. Every server is an origin of its own. */
 export class PageServer {

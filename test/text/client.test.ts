@@ -460,9 +460,48 @@ describe("publications", () => {
     peer.subscribe("ERROR", ({ body }) => errors.push(body));
     const asked = peer.request("x");
     socket.says("PUB", "ERROR", [["ReqID", "1"]], "No responder for REQ x");
+    socket.says("PUB", "ERROR", [["reqid", "1"]], "of one that has ended REQ x");
     socket.says("PUB", "ERROR", [], "Not trusted SUB secret");
     await assert.rejects(asked, { code: "unknown" });
     assert.deepEqual([errors, said.length], [["Not trusted SUB secret"], 5]);
+  });
+
+  test("what the server refuses is said again, in waits that grow, until it is taken back or accepted", async () => {
+    const connected = await Connected.open();
+    const { peer, socket, clock, said } = connected;
+    const refuse = (line: string): void =>
+      socket.says("PUB", "ERROR", [["code", "permission_denied"]], `Not trusted ${line}`);
+    const room = peer.subscribe("room SUB 1", () => undefined);
+    peer.enablePublish("room");
+    socket.takes();
+    refuse("SUB room SUB 1");
+    refuse("EPUB room");
+    refuse("SUB other");
+    const waits: number[] = [];
+    for (let round = 0; round < 9; round++) {
+      const before = clock.now();
+      while (!socket.takesLines().includes("SUB room SUB 1")) clock.advance(50);
+      waits.push(clock.now() - before);
+      refuse("SUB room SUB 1");
+    }
+    assert.deepEqual(waits, [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
+    assert.deepEqual(said.slice(1), [
+      "the server: Not trusted SUB room SUB 1",
+      "the server: Not trusted EPUB room",
+      "the server: Not trusted SUB other",
+    ]);
+    clock.advance(15_000); // this time it is not refused
+    clock.advance(100_000);
+    socket.takes();
+    refuse("SUB room SUB 1"); // the service has left
+    assert.equal(said.length, 5);
+    room.close();
+    socket.takes();
+    clock.advance(100_000);
+    assert.deepEqual(socket.takes(), []);
+    refuse("EPUB room");
+    peer.close();
+    assert.equal(clock.pending, 0);
   });
 
   test("uids are set, and a body goes out dot-stuffed", async () => {
