@@ -119,7 +119,8 @@ export class IncomingCommands {
       this.#running.delete(message);
       if (!hasFailed) return reply.response(message.result);
       const thrown = message.error;
-      if (failedReply(thrown).action === EXCEPTION)
+      // The caller of a LintelError is told all there is to know.
+      if (!(thrown instanceof LintelError))
         this.#settings.onError(thrown, `a handler of the command ${command.action}`);
       reply.fail(thrown);
     });

@@ -22,7 +22,7 @@ export interface CommandOptions {
   readonly maxCommand?: number;
   /** What may wait to be written. Past it `call` and `fire` throw `SLOW_CONSUMER`, and replies end the connection. Default 8,388,608. */
   readonly maxBuffered?: number;
-  /** Called with what a handler has thrown, unless it is an error that callers have to expect. Default: `console.error`. */
+  /** Called with what a handler has thrown and its caller is not told: all but a `LintelError`. Default: `console.error`. */
   readonly onError?: (error: unknown, where: string) => void;
   readonly protocol?: CommandProtocol;
   /**

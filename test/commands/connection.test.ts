@@ -125,6 +125,21 @@ test("a crash says nothing of its text, whatever was thrown", async () => {
   assert.equal(errors.length, 2 * secret.length);
 });
 
+test("an error whose text the caller gets is not reported", () => {
+  const errors: unknown[] = [];
+  const { line, connection } = connected({ onError: (error) => errors.push(error) });
+  const thrown = [new CommandError("a"), new CommandException("b"), LintelError.of("QUEUE_FULL")];
+  connection.on("x", ({ body }) => {
+    throw thrown[Number(body)]!;
+  });
+  line.receive('{"action":"x","body":0}{"action":"x","body":1}{"action":"x","body":2}');
+  assert.deepEqual(
+    line.commands.map(({ action }) => action),
+    ["drs.error", "drs.exception", "drs.exception"],
+  );
+  assert.deepEqual(errors, []);
+});
+
 test("a result that JSON does not have is an exception; the connection goes on", () => {
   const { line, connection } = connected();
   const circle: unknown[] = [];
