@@ -334,7 +334,9 @@ describe("authentication", () => {
   });
 
   test("by the token in the URL", async () => {
-    const { ws } = await place();
+    const { ws, stats } = await place();
+    assert.equal(stats, "", "strangers see no counts");
+    assert.equal((await fetch(ws.replace(/^ws(.*)socket$/, "http$1stats"))).status, 404);
     await using client = await webCommands(`${ws}?token=Ada`);
     client.send({ action: "who" });
     assert.deepEqual(await client.take(1), [{ action: "drs.response", body: "Ada" }]);

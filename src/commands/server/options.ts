@@ -19,7 +19,9 @@ export interface CommandServerOptions
   readonly insecure?: boolean;
   /** The path of WebSockets. Default `/socket`. */
   readonly path?: string;
-  /** The path of the counts on the same port; false: none. Default `/stats`. */
+  /**
+   * The path of the counts on the same port, for everybody who reaches it; false: none. Default `/stats`, and with `authenticate` none.
+   */
   readonly statsPath?: string | false;
   /** Connections at a time. More are closed with 1013. Default 10,000. */
   readonly maxConnections?: number;
@@ -69,7 +71,7 @@ export function serverSettingsOf(options: CommandServerOptions, times: ServerTim
     authenticate: options.authenticate,
     insecure: options.insecure ?? false,
     path: options.path ?? "/socket",
-    statsPath: options.statsPath ?? "/stats",
+    statsPath: options.statsPath ?? (options.authenticate === undefined && "/stats"),
     maxConnections: wholeNumber(`${CALL}: maxConnections`, options.maxConnections ?? 10_000, 1, MOST),
     maxBytes: wholeNumber(`${CALL}: maxBytes`, options.maxBytes ?? 268_435_456, 1, Number.MAX_SAFE_INTEGER),
   };
