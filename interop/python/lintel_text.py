@@ -11,7 +11,8 @@
 
 The class name is the target. At each start the service registers as a responder (EREQ), lets clients publish to it (EPUB) and
 subscribes (SUB). A method may be plain or `async`; a plain one must not block. What it returns is the body of the answer, or a
-pair of body and headers. The answer has all headers of the request. A TextError that it raises reaches the caller with its code.
+pair of body and headers. The answer has all headers of the request, except those that it replaces. A TextError that it raises
+reaches the caller with its code.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import asyncio
 import inspect
 import logging
 import random
+import re
 import ssl
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping, Optional, Sequence, Union
@@ -30,7 +32,10 @@ __all__ = ["TextError", "TextMessage", "TextService", "decode", "encode"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 GREETING_S = 5.0
+MAX_UNDER_WAY = 10_000  # publications past it are dropped
+STABLE_S = 5.0  # a connection that ends sooner counts as a failed attempt
 KEY_REFUSED = 1008
+FINAL_DOT = re.compile(r"\n\.(?:\r?\n|\r?\Z)")  # of a frame; the line end before it is not part of the body
 STAMPS = ("cid", "uid")  # the server writes them
 log = logging.getLogger("lintel.text")
 
@@ -75,41 +80,43 @@ def encode(message: TextMessage) -> str:
         if not name or ":" in name:
             raise ValueError(f"not a header name: {name!r}")
         lines.append(f"{name}:{value}")
-    if any("\n" in line or "\r" in line for line in lines):
-        raise ValueError("a target or header has a line end in it")
+    if not message.target or any("\n" in line or "\r" in line for line in lines):
+        raise ValueError("a target is empty, or a target or header has a line end in it")
     body = ("." if message.body.startswith(".") else "") + message.body.replace("\n.", "\n..")
     return "\r\n".join(lines) + f"\r\n\r\n{body}\r\n.\r\n"
 
 
 def decode(frame: str) -> TextMessage:
     """Raises ValueError for what is no message."""
-    first, end, rest = frame.partition("\n")
-    command, space, target = first.rstrip("\r").partition(" ")
+    first, end, _ = frame.partition("\n")
+    command, _, target = _line(first).partition(" ")
+    if not end or not command or not target or "\r" in target:
+        raise ValueError("no command and target")
+    at = len(first) + 1
     headers: list[tuple[str, str]] = []
-    while end:
-        line, end, rest = rest.partition("\n")
-        line = line[:-1] if line.endswith("\r") else line
+    while True:
+        stop = frame.find("\n", at)
+        if stop < 0:
+            raise ValueError("no empty line after the headers")
+        line = _line(frame[at:stop])
+        at = stop + 1
         if not line:
             break
         name, colon, value = line.partition(":")
-        if not colon:
-            raise ValueError(f"a header without a colon: {line[:64]!r}")
+        if not name or not colon or "\r" in line:
+            raise ValueError(f"no header: {line[:64]!r}")
         headers.append((name, value))
-    if not end or not space:
-        raise ValueError("no message of the text protocol")
-    body = _body(rest)
-    if body is None:
+    dot = FINAL_DOT.search(frame, at - 1)
+    if dot is None:
         raise ValueError("no final dot")
-    return TextMessage(command, target, tuple(headers), body)
+    if dot.end() != len(frame):
+        raise ValueError("text after the final dot")
+    body = _line(frame[at : dot.start()]).replace("\n.", "\n")
+    return TextMessage(command, target, tuple(headers), body[1:] if body.startswith(".") else body)
 
 
-def _body(rest: str) -> Optional[str]:
-    lines = ("\n" + rest).split("\n.")  # each part but the first had a dot in front
-    for index in range(1, len(lines)):
-        if lines[index] in ("", "\r", "\n", "\r\n"):
-            body = "\n".join(lines[:index])[1:]
-            return body[:-1] if body.endswith("\r") else body
-    return None
+def _line(text: str) -> str:
+    return text[:-1] if text.endswith("\r") else text
 
 
 class TextService:
@@ -117,6 +124,8 @@ class TextService:
 
     target: str = ""
     """What it is called there; the name of the class unless a subclass says otherwise."""
+    concurrency: int = 64
+    """Requests that it handles at a time. The server keeps further ones."""
 
     def __init__(
         self,
@@ -141,17 +150,20 @@ class TextService:
     async def serve(self) -> None:
         """As `run`, in an event loop that is there already. Ends when its task is cancelled."""
         pause = FIRST_PAUSE_S
+        loop = asyncio.get_running_loop()
         while True:
+            began = loop.time()
             try:
                 await self._connect()
-                pause = FIRST_PAUSE_S
                 await self._read()
             except (Closed, OSError, asyncio.TimeoutError) as error:
                 if isinstance(error, Closed) and error.code == KEY_REFUSED and not self.guid:
                     raise PermissionError(f"the server refuses the key: {error}") from error
-                log.warning("%s: %s", self.url, error)
+                log.warning("%s: %s", self.url, error or "no answer in time")
             finally:
                 self._lost()
+            if loop.time() - began > STABLE_S:
+                pause = FIRST_PAUSE_S
             await asyncio.sleep(pause * (0.5 + random.random() / 2))
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
@@ -184,7 +196,7 @@ class TextService:
         if await asyncio.wait_for(socket.receive(), GREETING_S) != "MM OK":
             raise Closed(1002, "this is no server of the text protocol")
         self.guid = await asyncio.wait_for(socket.receive(), GREETING_S)
-        self._send(TextMessage("EREQ", self.target, (("cancel", "yes"),)))
+        self._send(TextMessage("EREQ", self.target, (("cancel", "yes"), ("concurrency", str(self.concurrency)))))
         self.enable_publish(self.target)
         self.subscribe(self.target)
         await self.started()
@@ -204,8 +216,10 @@ class TextService:
                 self._under_way[rid].cancel()
             elif message.target == "ERROR":
                 log.warning("%s", message.body)
-            elif message.command == "PUB":
+            elif message.command == "PUB" and len(self._tasks) < MAX_UNDER_WAY:
                 self._begin(self._take(message), "")
+            elif message.command == "PUB":
+                log.warning("%s: dropped a publication, %d are being handled", message.target, MAX_UNDER_WAY)
 
     def _begin(self, work: Any, rid: str) -> None:
         task = asyncio.ensure_future(work)
@@ -213,22 +227,31 @@ class TextService:
         task.add_done_callback(self._tasks.discard)
         if rid:
             self._under_way[rid] = task
-            task.add_done_callback(lambda _: self._under_way.pop(rid, None))
+            task.add_done_callback(lambda _: self._under_way.get(rid) is task and self._under_way.pop(rid))
 
     async def _answer(self, message: TextMessage) -> None:
         """All headers of the request come back, so that the caller finds its own names in them."""
-        headers = [(name, value) for name, value in message.headers if name.lower() not in STAMPS]
+        more: Headers = ()
         try:
             answer = await self._call("REQ", message)
-            body, more = answer if isinstance(answer, tuple) else (answer, {})
-            headers += more.items() if isinstance(more, Mapping) else more
+            body, given = answer if isinstance(answer, tuple) else (answer, ())
+            more = list(given.items() if isinstance(given, Mapping) else given)
         except TextError as error:
-            body, headers = str(error), [*headers, ("Error-Code", error.code)]
+            body, more = str(error), [("Error-Code", error.code)]
         except Exception:
             log.exception("%s: %s", self.target, message.get("cmd"))
-            body, headers = "the service failed", [*headers, ("Error-Code", "internal")]
+            body, more = "the service failed", [("Error-Code", "internal")]
+        replaced = {*STAMPS, *(name.lower() for name, _ in more)}
+        headers = [(name, value) for name, value in message.headers if name.lower() not in replaced]
+        self._respond(message, [*headers, *more], "" if body is None else str(body))
+
+    def _respond(self, request: TextMessage, headers: Headers, body: str) -> None:
         try:
-            self._send(TextMessage("RES", message.target, headers, "" if body is None else str(body)))
+            self._send(TextMessage("RES", request.target, headers, body))
+        except ValueError as error:  # a header of the answer has a line end, or is no text
+            log.error("%s: %s: %s", self.target, request.get("cmd"), error)
+            own = [("rid", request.get("rid")), ("Error-Code", "internal")]
+            self._send(TextMessage("RES", request.target, own, "the service failed"))
         except (ConnectionError, Closed):
             pass  # its caller has been told so
 

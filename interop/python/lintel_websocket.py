@@ -12,7 +12,7 @@ from typing import Optional
 from urllib.parse import urlsplit
 
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-MAX_HEAD = 16_384
+MAX_UNSENT = 16 << 20
 TEXT, CLOSE, PING, PONG, CONTINUED = 1, 8, 9, 10, 0
 
 
@@ -59,8 +59,11 @@ class WebSocket:
         return cls(reader, writer, max_size)
 
     def send_soon(self, text: str) -> None:
-        """Raises Closed. What the server does not read yet is kept."""
-        self._write(TEXT, text.encode())
+        """Raises Closed. What the server does not read yet is kept; past 16 MiB of it the WebSocket ends."""
+        if self._writer.transport.get_write_buffer_size() > MAX_UNSENT:
+            self._writer.transport.abort()
+            raise Closed(1006, "the server does not read what is sent to it")
+        self._write(TEXT, text.encode("utf-8", "replace"))
 
     async def send(self, text: str) -> None:
         """As `send_soon`, and waits while the server does not read."""
@@ -72,9 +75,10 @@ class WebSocket:
 
     async def receive(self) -> str:
         """The next text message. Raises Closed."""
-        message = b""
+        parts: list[bytes] = []
+        room = self._max
         while True:
-            is_last, kind, payload = await self._frame(self._max - len(message))
+            is_last, kind, payload = await self._frame(room)
             if kind == PING:
                 self._write(PONG, payload)
             elif kind == CLOSE:
@@ -82,9 +86,10 @@ class WebSocket:
                 self.close()
                 raise Closed(code, payload[2:].decode("utf-8", "replace"))
             elif kind in (TEXT, CONTINUED):
-                message += payload
+                parts.append(payload)
+                room -= len(payload)
                 if is_last:
-                    return message.decode("utf-8", "replace")
+                    return b"".join(parts).decode("utf-8", "replace")
             elif kind != PONG:
                 self.close(1003)
                 raise Closed(1003, "the server has sent something other than text")
