@@ -12,6 +12,7 @@ import { root } from "../house/root.ts";
 import { until } from "../house/until.ts";
 import { RawClient } from "./commands/raw-client.ts";
 import { RawCall, said } from "./grpc/raw-call.ts";
+import { RawText, frame } from "./text/raw-text.ts";
 
 /** Where a gateway listens: anywhere, or where another did. */
 function portOf([url]: readonly string[] = []): number {
@@ -182,13 +183,50 @@ function commandsOver(scheme: "ws" | "tcp", serve: readonly string[] = []): Gate
   };
 }
 
+const req = (hub: Hub, subject: string, body: string, headers: string[] = []): ForeignRequest => {
+  const opened = RawText.open(urlOf(hub, "text"), "key");
+  const outcome = opened.then(async (client) => {
+    client.send(frame(`REQ ${subject}`, headers, body));
+    const message = await client.message();
+    void client.close();
+    if (message.first.startsWith("RES ")) return `answered ${message.body}`;
+    return message.headers.find((line) => line.startsWith("reason:"))?.slice(7) ?? message.first;
+  });
+  return {
+    outcome: outcome.catch(reasonOf),
+    leave: () => void opened.then((client) => client.close(), reasonOf),
+  };
+};
+
+const text: GatewaySuiteOptions = {
+  gateway: "text",
+  config: ([url = "ws://127.0.0.1:0"] = []) => ({ text: { listen: url } }),
+  request: req,
+  requestWithin: (hub, subject, timeout) => req(hub, subject, "", [`Timeout: ${timeout}`]),
+  async work(hub, subject) {
+    const worker = await RawText.open(urlOf(hub, "text"), "key");
+    worker.send(frame(`EREQ ${subject}`));
+    await worker.settled();
+    return {
+      async next() {
+        const { headers, body } = await worker.message();
+        const answer = (answered: string): Promise<void> =>
+          Promise.resolve(worker.send(frame(`RES ${subject}`, [headers[0]!], answered)));
+        return { text: body, answer };
+      },
+      leave: () => void worker.close(),
+    };
+  },
+  garbage: (hub) => sendRaw(hub, "text", "GET / HTTP/1.1\r\n\r\n"),
+};
+
 const back = await createHub({ http: false, jobs: false, listen: ["tcp://127.0.0.1:0"] });
 after(() => back.close());
 
 gatewaySuite("commands over TCP", commandsOver("tcp"));
 gatewaySuite("commands, to handlers that nobody has announced", commandsOver("ws", ["suite.work"]));
 
-for (const suite of [http, native, jobs, grpc, commandsOver("ws")]) {
+for (const suite of [http, native, jobs, grpc, text, commandsOver("ws")]) {
   gatewaySuite(suite.gateway, suite);
   gatewaySuite(`${suite.gateway}, in front of another hub`, {
     ...suite,
