@@ -9,7 +9,7 @@ import type { Counted, MatrixHub } from "../../../src/testing/index.ts";
 import { canPassDescriptors } from "../../../src/transport/descriptors/libc.ts";
 
 /** How long a service that nobody polls any more keeps its queue. Milliseconds. */
-const LINGER_MS = 500;
+const LINGER_MS = 1_000;
 
 const KEYS = { service: "key-of-the-services", client: "key-of-the-clients" } as const;
 const paths = new WeakMap<MatrixHub, string>();

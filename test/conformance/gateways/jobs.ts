@@ -20,7 +20,10 @@ const NO_SUBSCRIBER = "a job goes to one worker: a worker that polls cannot subs
 const NO_SERVICE = "a worker that polls has no connection that what it enables could end with";
 
 /** How long a job belongs to a worker that says nothing. Milliseconds. */
-const LEASE_MS = 2_000;
+const LEASE_MS = 20_000;
+const MORTAL_LEASE_MS = 1_000;
+/** How often a worker asks for more time, and hears whether it has any. Milliseconds. */
+const EXTEND_MS = 250;
 const HEADER = /^lintel-header-(.*)$/;
 
 export const jobs: GatewayDriver = {
@@ -44,14 +47,14 @@ export const jobs: GatewayDriver = {
     fails: ["code", "reason", "message"],
     isTold: ["code", "reason", "message"],
   },
-  connect(matrix, role) {
+  connect(matrix, role, isMortal = false) {
     const { hub, keyOf } = matrix;
     const client = new HttpClient(hub.httpUrl!, keyOf(role));
     const polling = new Set<PollingService>();
     return Promise.resolve({
       request: (subject, sent, timeoutMs) => askByHttp(client, `/service/${subject}`, sent, timeoutMs),
       async serve(subject) {
-        const service = new PollingService(client, subject);
+        const service = new PollingService(client, subject, isMortal ? MORTAL_LEASE_MS : LEASE_MS);
         polling.add(service);
         await matrix.counted("service", subject, 1);
         return service;
@@ -68,14 +71,16 @@ export const jobs: GatewayDriver = {
 class PollingService implements WorkerService {
   readonly #client: HttpClient;
   readonly #subject: string;
+  readonly #leaseMs: number;
   readonly #jobs = new Mailbox<Job>();
   readonly #held: HeldJob[] = [];
   #poll: HttpCall;
   #isOver = false;
 
-  constructor(client: HttpClient, subject: string) {
+  constructor(client: HttpClient, subject: string, leaseMs: number) {
     this.#client = client;
     this.#subject = subject;
+    this.#leaseMs = leaseMs;
     this.#poll = this.#next();
   }
 
@@ -101,11 +106,11 @@ class PollingService implements WorkerService {
   }
 
   #next(): HttpCall {
-    const path = `/service/${this.#subject}/jobs?lease=${LEASE_MS / 1_000}`;
+    const path = `/service/${this.#subject}/jobs?lease=${this.#leaseMs / 1_000}`;
     const poll = this.#client.call("GET", path, { accept: "application/octet-stream" });
     void poll.answer.then(
       (answer) => {
-        if (answer.status === 200) this.#take(new HeldJob(this.#client, answer));
+        if (answer.status === 200) this.#take(new HeldJob(this.#client, answer, this.#leaseMs));
         else if (answer.status !== 204)
           return this.#jobs.end(new Error(`a poll was answered ${answer.status}: ${String(answer.body)}`));
         if (!this.#isOver) this.#poll = this.#next();
@@ -124,19 +129,21 @@ class HeldJob implements Job {
   readonly timeLeft: number;
   readonly #client: HttpClient;
   readonly #path: string;
+  readonly #leaseMs: number;
   readonly #ended = new Mailbox<undefined>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(client: HttpClient, { headers, body }: HttpAnswer) {
+  constructor(client: HttpClient, { headers, body }: HttpAnswer, leaseMs: number) {
     const seen = flat(headers);
     this.#client = client;
+    this.#leaseMs = leaseMs;
     this.#path = `/jobs/${seen["lintel-job"]}`;
     this.payload = fromTyped({ body, contentType: body.length === 0 ? undefined : seen["content-type"] });
     this.headers = Object.fromEntries(
       Object.entries(seen).map(([name, value]) => [HEADER.exec(name)?.[1] ?? `not sent: ${name}`, value]),
     );
     this.timeLeft = Number(seen["lintel-deadline"]);
-    this.#timer = setInterval(() => void this.#extend(), LEASE_MS / 4);
+    this.#timer = setInterval(() => void this.#extend(), EXTEND_MS);
   }
 
   answer({ payload, headers = {} }: Sent): Promise<void> {
@@ -167,7 +174,7 @@ class HeldJob implements Job {
   }
 
   async #extend(): Promise<void> {
-    const call = this.#client.call("POST", `${this.#path}/lease?lease=${LEASE_MS / 1_000}`);
+    const call = this.#client.call("POST", `${this.#path}/lease?lease=${this.#leaseMs / 1_000}`);
     const status = await call.answer.then(
       (answer) => answer.status,
       () => 0,

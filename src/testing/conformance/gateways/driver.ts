@@ -60,7 +60,11 @@ export type GatewayRole = "service" | "client";
 export interface GatewayDriver {
   readonly name: string;
   readonly supports: GatewaySupports;
-  connect(hub: MatrixHub, role: GatewayRole): Promise<Program>;
+  /**
+   * `isMortal`: the case is going to end the program. Where only a time tells that a program is lost, it is to be short then, and
+   * long for all others, which may have to wait for each other.
+   */
+  connect(hub: MatrixHub, role: GatewayRole, isMortal?: boolean): Promise<Program>;
 }
 
 /** The hub of the matrix. A service may do everything below `x`; a client may do what is enabled. */

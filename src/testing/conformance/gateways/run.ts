@@ -81,17 +81,17 @@ export class GatewayRun implements AsyncDisposable {
     const hubs = this.#hubs;
     const role: GatewayRole = relation === "enable" ? "client" : "service";
     const sides = {
-      from: () => from.connect(hubs.from, "service"),
-      to: () => to.connect(hubs.to, role),
+      from: (isMortal: boolean) => from.connect(hubs.from, "service", isMortal),
+      to: (isMortal: boolean) => to.connect(hubs.to, role, isMortal),
     };
     try {
       const bench: Bench = {
         hub: hubs.from,
-        from: await this.#sharedOf(`from ${from.name}`, sides.from),
-        to: await this.#sharedOf(`to ${to.name} ${role}`, sides.to),
+        from: await this.#sharedOf(`from ${from.name}`, () => sides.from(false)),
+        to: await this.#sharedOf(`to ${to.name} ${role}`, () => sides.to(false)),
         subject: ["x", relation, from.name, to.name, `${this.#name}-${GATEWAY_CASES.indexOf(one)}`].join("."),
         async another(side) {
-          const program = await sides[side]();
+          const program = await sides[side](true);
           others.push(program);
           return program;
         },
