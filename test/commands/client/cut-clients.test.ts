@@ -7,6 +7,6 @@ test("every call of a client that connects again has one outcome", async () => {
   const report = await cutClients({ calls: 250, clients: 5, seed }).catch((error: unknown) => {
     throw new Error(`with seed ${seed}`, { cause: error });
   });
-  for (const outcome of ["answered", "COMMAND_EXCEPTION", "CONNECTION_LOST"])
-    assert.ok((report.outcomes[outcome] ?? 0) > 0, `${outcome} was never the outcome; seed ${seed}`);
+  const { answered = 0, CONNECTION_LOST: lost = 0, CLOSED: closed = 0 } = report.outcomes;
+  assert.ok(answered > 0 && lost + closed > 0 && report.connections > 5, `seed ${seed}`);
 });

@@ -99,7 +99,7 @@ class Run {
     const { connection } = client;
     if (this.#below(2) === 0 || connection === undefined) return this.#pick()?.abort();
     if (this.#below(2) === 0) connection.close();
-    else (connection as CommandConnection).abort();
+    else connection.abort();
   }
 
   /** Some connection of the server. */
