@@ -8,7 +8,7 @@ interface Waiting {
   readonly resolve: (answer: TextMessage) => void;
   readonly reject: (why: unknown) => void;
   readonly timer: unknown;
-  readonly unlisten: () => void;
+  readonly unlisten: (() => void) | undefined;
 }
 
 export interface PendingOptions {
@@ -38,15 +38,9 @@ export class PendingRequests {
   /** The outcome of a request. The time that it has, and `signal`, end it. */
   add(id: string, { target, timeoutMs, signal }: PendingOptions): Promise<TextMessage> {
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => this.reject(id, () => signal?.reason);
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.#waiting.set(id, {
-        target,
-        resolve,
-        reject,
-        timer: this.#clock.after(timeoutMs, () => this.reject(id, () => LintelError.of("DEADLINE"))),
-        unlisten: () => signal?.removeEventListener("abort", onAbort),
-      });
+      const timer = this.#clock.after(timeoutMs, () => this.reject(id, deadline));
+      const unlisten = signal === undefined ? undefined : this.#listen(id, signal);
+      this.#waiting.set(id, { target, resolve, reject, timer, unlisten });
     });
   }
 
@@ -64,12 +58,23 @@ export class PendingRequests {
     for (const id of [...this.#waiting.keys()]) this.reject(id, () => why);
   }
 
+  /** Returns how to listen no longer. */
+  #listen(id: string, signal: AbortSignal): () => void {
+    const onAbort = (): void => this.reject(id, () => signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    return () => signal.removeEventListener("abort", onAbort);
+  }
+
   #take(id: string): Waiting | undefined {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return undefined;
     this.#waiting.delete(id);
     this.#clock.clear(waiting.timer);
-    waiting.unlisten();
+    waiting.unlisten?.();
     return waiting;
   }
+}
+
+function deadline(): LintelError {
+  return LintelError.of("DEADLINE");
 }

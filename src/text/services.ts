@@ -1,7 +1,7 @@
 /** Requests that a text client answers. */
 import { LintelError } from "../message/failure.ts";
 import { checkArgument, object } from "../message/options.ts";
-import type { TextAnswer, TextServiceHandler } from "./api.ts";
+import type { TextAnswer, TextContext, TextServiceHandler } from "./api.ts";
 import type { TextHeaders, TextMessage } from "./message.ts";
 import { received } from "./received.ts";
 import { pairsOf } from "./text-headers.ts";
@@ -13,12 +13,33 @@ type Answered = readonly [headers: TextHeaders, body: string];
 /** What a caller is told of an error that may hold a secret. */
 const FAILED: Answered = failed(LintelError.of("HANDLER_FAILED"));
 
+/** A request that a handler is busy with. Most handlers never ask for its signal, which costs more than all the rest. */
+class UnderWay implements TextContext {
+  #aborting: AbortController | undefined;
+  #why: Error | undefined;
+
+  get signal(): AbortSignal {
+    this.#aborting ??= new AbortController();
+    if (this.#why !== undefined) this.#aborting.abort(this.#why);
+    return this.#aborting.signal;
+  }
+
+  get isAborted(): boolean {
+    return this.#why !== undefined;
+  }
+
+  abort(why: Error): void {
+    this.#why = why;
+    this.#aborting?.abort(why);
+  }
+}
+
 export class TextServices {
   readonly #answer: Answer;
   readonly #report: (error: unknown, where: string) => void;
   readonly #handlers = new Map<string, TextServiceHandler>();
   /** By the server's number. */
-  readonly #underWay = new Map<string, AbortController>();
+  readonly #underWay = new Map<string, UnderWay>();
 
   constructor(answer: Answer, report: (error: unknown, where: string) => void) {
     this.#answer = answer;
@@ -33,30 +54,39 @@ export class TextServices {
   }
 
   execute(message: TextMessage, rid: string): void {
-    const handler = this.#handlers.get(message.target);
+    const { target } = message;
+    const handler = this.#handlers.get(target);
     if (handler === undefined) return;
-    const aborting = new AbortController();
-    this.#underWay.set(rid, aborting);
-    void this.#run(handler, message, aborting.signal).then((answer) => {
-      if (this.#underWay.get(rid) !== aborting) return; // nobody wants it any more
+    const job = new UnderWay();
+    this.#underWay.set(rid, job);
+    const answered = (answer: Answered): void => {
+      if (this.#underWay.get(rid) !== job) return; // nobody wants it any more
       this.#underWay.delete(rid);
-      this.#send(message.target, rid, answer);
-    });
+      this.#send(target, rid, answer);
+    };
+    const thrown = (error: unknown): void => answered(this.#failure(error, job, target));
+    try {
+      const returned = handler(received(message), job);
+      if (isLater(returned)) Promise.resolve(returned).then(answerOf).then(answered).catch(thrown);
+      else answered(answerOf(returned));
+    } catch (error) {
+      thrown(error);
+    }
   }
 
   /** False when it is not under way. */
   cancel(rid: string, why: LintelError): boolean {
-    const aborting = this.#underWay.get(rid);
-    if (aborting === undefined) return false;
+    const job = this.#underWay.get(rid);
+    if (job === undefined) return false;
     this.#underWay.delete(rid);
-    aborting.abort(why);
+    job.abort(why);
     return true;
   }
 
   abandon(why: Error): void {
     const all = [...this.#underWay.values()];
     this.#underWay.clear();
-    for (const aborting of all) aborting.abort(why);
+    for (const job of all) job.abort(why);
   }
 
   #send(target: string, rid: string, [headers, body]: Answered): void {
@@ -68,16 +98,16 @@ export class TextServices {
     }
   }
 
-  /** The answer, whatever the handler does. */
-  async #run(handler: TextServiceHandler, message: TextMessage, signal: AbortSignal): Promise<Answered> {
-    try {
-      return answerOf(await handler(received(message), { signal }));
-    } catch (error) {
-      if (error instanceof LintelError) return failed(error);
-      if (!signal.aborted) this.#report(error, `the handler of ${message.target}`);
-      return FAILED;
-    }
+  /** What the caller is told of what a handler has thrown. */
+  #failure(error: unknown, job: UnderWay, target: string): Answered {
+    if (error instanceof LintelError) return failed(error);
+    if (!job.isAborted) this.#report(error, `the handler of ${target}`);
+    return FAILED;
   }
+}
+
+function isLater(returned: TextAnswer | Promise<TextAnswer>): returned is Promise<TextAnswer> {
+  return typeof returned === "object" && "then" in returned;
 }
 
 /** Throws a TypeError for what is no answer: the caller's request is not what is wrong. */
