@@ -1,6 +1,6 @@
 /** From messages of the hub to frames of the text protocol. */
 import { isUtf8 } from "node:buffer";
-import { LintelError, type Failure } from "../../message/failure.ts";
+import { LintelError, failure, type Failure } from "../../message/failure.ts";
 import { Format, encodedBy, type Message, type TextSender } from "../../message/message.ts";
 import { frameOf, headerText, type TextHeaders } from "../../text/message.ts";
 
@@ -96,14 +96,20 @@ export interface Complaint {
 export function errorFrame(why: Failure, { command, target, ids = "" }: Complaint): string {
   const retryable = why.retryable ? "retryable:true\r\n" : "";
   const lines = `${ids}code:${why.code}\r\nreason:${why.reason}\r\n${retryable}${senderLines(NOBODY)}`;
-  return frameOf("PUB ERROR\r\n", lines, `${complaintText(why)} ${command} ${target}`);
+  return frameOf("PUB ERROR\r\n", lines, `${complaintText(why, command)} ${command} ${target}`);
 }
 
+/** Refusals of the hub itself. A worker that refuses a request in its own words is heard. */
+const REFUSALS: ReadonlyMap<string, string> = new Map(
+  (["PERMISSION_DENIED", "UNAUTHENTICATED"] as const).map((reason) => [reason, failure(reason).message]),
+);
+
 /** What the original said of these, whose texts its clients may look for. */
-function complaintText({ reason, message }: Failure): string {
+function complaintText({ reason, message }: Failure, command: string): string {
   if (reason === "NO_RESPONDERS") return "No responder for";
-  if (reason === "PERMISSION_DENIED" || reason === "UNAUTHENTICATED") return "Not trusted";
-  return message;
+  const refusal = REFUSALS.get(reason);
+  const isOfWorker = command === "REQ" && message !== refusal;
+  return refusal === undefined || isOfWorker ? message : "Not trusted";
 }
 
 /** What the payload is where nothing says so: JSON and bytes, but not text. */

@@ -348,6 +348,22 @@ describe("requests", () => {
     await assert.rejects(failed, { code: "not_found", reason: "NO_SUCH_ROOM", message: "no such room" });
   });
 
+  test("T-40: a responder that refuses a request in its own words is heard by the client", async () => {
+    await using responder = await service();
+    await using asking = await client();
+    responder.send(frame("EREQ Refuses"));
+    await responder.settled();
+    for (const [words, heard] of [
+      ["sign in first", "sign in first REQ Refuses"],
+      ["these credentials do not allow it", "Not trusted REQ Refuses"],
+    ] as const) {
+      asking.send(frame("REQ Refuses", ["ReqID: 1"]));
+      const rid = /rid:\d+/.exec(await responder.next())![0];
+      responder.send(frame("RES Refuses", [rid, "Error-Code: permission_denied"], words));
+      assert.equal((await asking.message()).body, heard);
+    }
+  });
+
   test("T-25: a responder that wants to is told of requests that were canceled, and of their deadlines", async () => {
     await using responder = await service();
     responder.send(frame("EREQ Canceled", ["cancel: yes", "concurrency: 2"]));
