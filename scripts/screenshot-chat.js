@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const url = process.argv[2] ?? "http://127.0.0.1:8080";
-const size = { width: 420, height: 560 };
+const size = { width: 400, height: 540 };
 const browser = await chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium" });
 
 /**

@@ -8,12 +8,15 @@ const MAX_TEXT = 2_000;
 const KEPT_LINES = 50;
 
 interface Line {
+  /** One more than that of the line before, in all rooms. */
+  readonly id: number;
   readonly from: string;
   readonly text: string;
   readonly at: number;
 }
 
 const rooms = new Map<string, Line[]>();
+let lastId = 0;
 const [, , url = "ws://127.0.0.1:8764"] = process.argv;
 const hub = await connectText(url, { key: process.env["LINTEL_KEY"] ?? "anonymous" });
 
@@ -52,7 +55,7 @@ function say({ headers, uid, body }: ReceivedText): string {
   if (lines === undefined) throw new LintelError("not_found", "there is no such room");
   if (body === "" || body.length > MAX_TEXT)
     throw new LintelError("invalid_argument", `a line has 1 to ${MAX_TEXT} characters`);
-  const line: Line = { from: uid, text: body, at: Date.now() };
+  const line: Line = { id: ++lastId, from: uid, text: body, at: Date.now() };
   lines.push(line);
   if (lines.length > KEPT_LINES) lines.shift();
   hub.publish(targetOf(room), JSON.stringify(line), { "content-type": "application/json" });

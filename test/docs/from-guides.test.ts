@@ -24,6 +24,7 @@ test("there is a guide for each system", () => {
     "from-beam.md",
     "from-drs.md",
     "from-eisenbeton.md",
+    "from-middleman.md",
   ]);
 });
 

@@ -1,6 +1,8 @@
 // @ts-check
 // A page of the chat. It has a client key: it may ask the services, and subscribe to the rooms that Chat has opened.
-import { connectText } from "lintel/text";
+import { LintelError, connectText } from "lintel/text";
+
+/** @typedef {{ id: number, from: string, text: string }} Line */
 
 /** What makes guessing of passwords slow. */
 const ITERATIONS = 100_000;
@@ -12,21 +14,20 @@ const room = find("#room");
 const lines = find("#lines");
 const say = /** @type {HTMLFormElement} */ (find("#say"));
 
-const { url, key } = await (await fetch("hub.json")).json();
-const hub = await connectText(url, {
-  key,
-  onState: (now) => {
-    state.textContent = now;
-    state.className = now;
-    if (now === "connected") void again();
-  },
-  onError: (problem, where) => show(problem, where),
-});
-
 /** Who this is and where, once signed in. @type {{ name: string, proof: string, room: string } | undefined} */
 let here;
 /** @type {{ close(): void } | undefined} */
 let listening;
+
+const { url, key } = await (await fetch("hub.json")).json();
+const hub = await connectText(url, {
+  key,
+  onState: (now) => {
+    if (now === "connected" && here !== undefined) void comeBack();
+    else tell(now);
+  },
+  onError: (problem, where) => show(problem, where),
+});
 
 signIn.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -39,7 +40,10 @@ signIn.addEventListener("submit", (event) => {
     const proof = await prove(password, salt);
     await ask("Auth", action, JSON.stringify({ name, proof }));
     here = { name, proof, room: place };
-    await enter(here.room);
+    await enter(place).catch((problem) => {
+      leave();
+      throw problem;
+    });
   });
 });
 
@@ -49,36 +53,79 @@ say.addEventListener("submit", (event) => {
   void attempt(async () => {
     const echo = /^\/echo (.*)/s.exec(text)?.[1];
     if (echo === undefined) await ask("Chat", "Say", text, { room: here?.room ?? "" });
-    else add({ from: "Echo", text: (await hub.request("Echo", echo)).body });
+    else add("Echo", (await hub.request("Echo", echo)).body);
     say.reset();
   });
 });
 
-/** A connection that is new has no name yet. */
-async function again() {
-  if (here === undefined) return;
-  const { name, proof } = here;
-  await attempt(() => ask("Auth", "Verify", JSON.stringify({ name, proof })));
-}
+find("#leave").addEventListener("click", () => leave());
 
-/** @param {string} selector */
-function find(selector) {
-  const found = document.querySelector(selector);
-  if (!(found instanceof HTMLElement)) throw new Error(`the page has no ${selector}`);
-  return found;
-}
-
-/** @param {string} name */
+/**
+ * Shows a room. The lines that were said before come with the answer, the others are published. The second answer has what was
+ * said before the subscription, so that no line is missed.
+ * @param {string} name
+ */
 async function enter(name) {
-  const { target, lines: said } = /** @type {any} */ ((await ask("Chat", "Join", name)).json());
+  const { target } = await joined(name);
+  /** @type {Line[] | undefined} */
+  let early = [];
+  let last = 0;
+  const shown = (/** @type {Line} */ line) => {
+    if (line.id <= last) return;
+    last = line.id;
+    add(line.from, line.text);
+  };
   listening?.close();
-  listening = hub.subscribe(target, (message) => add(/** @type {any} */ (message.json())));
+  listening = hub.subscribe(target, (message) => {
+    const line = /** @type {Line} */ (message.json());
+    if (early === undefined) shown(line);
+    else early.push(line);
+  });
+  const { lines: said } = await joined(name);
   lines.replaceChildren();
-  for (const line of said) add(line);
+  for (const line of [...said, ...early]) shown(line);
+  early = undefined;
   find("#title").textContent = name;
   signIn.hidden = true;
   room.hidden = false;
-  /** @type {HTMLInputElement} */ (find("#say input")).focus();
+  find("#say input").focus();
+}
+
+/**
+ * @param {string} name
+ * @returns {Promise<{ target: string, lines: Line[] }>}
+ */
+async function joined(name) {
+  return /** @type {any} */ ((await ask("Chat", "Join", name)).json());
+}
+
+/** A new connection has no name, and no room. The services may need a moment until they are there too. */
+async function comeBack() {
+  const { guid } = hub;
+  for (let pauseMs = 250; hub.guid === guid && here !== undefined; pauseMs = Math.min(2 * pauseMs, 5_000)) {
+    const { name, proof, room: place } = here;
+    try {
+      await ask("Auth", "Verify", JSON.stringify({ name, proof }));
+      await enter(place);
+      error.textContent = "";
+      return tell("connected");
+    } catch (problem) {
+      show(problem);
+      if (problem instanceof LintelError && problem.code === "unauthenticated") {
+        tell("connected");
+        return leave();
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+function leave() {
+  listening?.close();
+  listening = undefined;
+  here = undefined;
+  room.hidden = true;
+  signIn.hidden = false;
 }
 
 /**
@@ -106,8 +153,11 @@ async function prove(password, salt) {
   return Array.from(proof, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** @param {{ from: string, text: string }} line */
-function add({ from, text }) {
+/**
+ * @param {string} from
+ * @param {string} text
+ */
+function add(from, text) {
   const item = document.createElement("li");
   const who = document.createElement("span");
   who.className = "from";
@@ -116,6 +166,19 @@ function add({ from, text }) {
   item.append(who, text);
   lines.append(item);
   item.scrollIntoView({ block: "end" });
+}
+
+/** @param {string} now */
+function tell(now) {
+  state.textContent = now;
+  state.className = now;
+}
+
+/** @param {string} selector */
+function find(selector) {
+  const found = document.querySelector(selector);
+  if (!(found instanceof HTMLElement)) throw new Error(`the page has no ${selector}`);
+  return found;
 }
 
 /**
