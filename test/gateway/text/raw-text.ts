@@ -53,12 +53,18 @@ export class RawText implements AsyncDisposable {
   guid = "";
   closed: { readonly code: number; readonly reason: string } | undefined;
 
+  readonly #waiting: (() => void)[] = [];
+
   private constructor(socket: WebSocket) {
     this.socket = socket;
-    socket.on("message", (data: Buffer) => this.heard.push(data.toString()));
+    socket.on("message", (data: Buffer) => {
+      this.heard.push(data.toString());
+      this.#wake();
+    });
     socket.on("error", () => undefined); // 'close' follows
     socket.on("close", (code, reason: Buffer) => {
       this.closed = { code, reason: reason.toString() };
+      this.#wake();
     });
   }
 
@@ -85,7 +91,7 @@ export class RawText implements AsyncDisposable {
 
   /** The next frame. */
   async next(): Promise<string> {
-    await until(() => this.heard.length > 0 || this.closed !== undefined, "a frame");
+    await this.#until(() => this.heard.length > 0);
     const text = this.heard.shift();
     if (text === undefined) throw new Error(`closed: ${JSON.stringify(this.closed)}`);
     return text;
@@ -99,13 +105,21 @@ export class RawText implements AsyncDisposable {
   /** Resolves when everything sent before has been handled, with what has come meanwhile. A refusal may take a turn longer. */
   async settled(): Promise<string[]> {
     const fence = `fence ${Math.random()}`;
-    for (const time of ["first", "second"]) {
-      this.send(frame(`NONE ${fence} ${time}`));
-      const isOver = (): boolean =>
-        this.heard.some((text) => text.includes(`${fence} ${time}`)) || this.closed !== undefined;
-      await until(isOver, "the fence");
+    for (let count = 1; count <= 2; count++) {
+      this.send(frame(`NONE ${fence}`));
+      await this.#until(() => this.heard.filter((text) => text.includes(fence)).length === count);
     }
     return this.heard.splice(0).filter((text) => !text.includes(fence));
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Looks with every frame that comes, and no further once the connection is closed. */
+  async #until(check: () => boolean): Promise<void> {
+    while (!check() && this.closed === undefined)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   async ended(): Promise<{ readonly code: number; readonly reason: string }> {
