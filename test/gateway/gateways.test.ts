@@ -190,7 +190,7 @@ const req = (hub: Hub, subject: string, body: string, headers: string[] = []): F
     const message = await client.message();
     void client.close();
     if (message.first.startsWith("RES ")) return `answered ${message.body}`;
-    return message.headers.find((line) => line.startsWith("reason:"))?.slice(7) ?? message.first;
+    return message.headers.find((header) => header.startsWith("reason:"))?.slice(7) ?? message.first;
   });
   return {
     outcome: outcome.catch(reasonOf),
@@ -198,7 +198,7 @@ const req = (hub: Hub, subject: string, body: string, headers: string[] = []): F
   };
 };
 
-const text: GatewaySuiteOptions = {
+const overText: GatewaySuiteOptions = {
   gateway: "text",
   config: ([url = "ws://127.0.0.1:0"] = []) => ({ text: { listen: url } }),
   request: req,
@@ -226,7 +226,7 @@ after(() => back.close());
 gatewaySuite("commands over TCP", commandsOver("tcp"));
 gatewaySuite("commands, to handlers that nobody has announced", commandsOver("ws", ["suite.work"]));
 
-for (const suite of [http, native, jobs, grpc, text, commandsOver("ws")]) {
+for (const suite of [http, native, jobs, grpc, overText, commandsOver("ws")]) {
   gatewaySuite(suite.gateway, suite);
   gatewaySuite(`${suite.gateway}, in front of another hub`, {
     ...suite,
