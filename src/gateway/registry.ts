@@ -195,14 +195,18 @@ export function builtInMembers(
     },
     get commandsUrls() {
       const gateway = find(commands.name) as CommandsGateway | undefined;
-      return gateway === undefined ? [] : gateway.urlsWith(ofHttp().url);
+      return gateway === undefined
+        ? []
+        : gateway.urlsWith(ofHttp().sessionUrl === undefined ? undefined : ofHttp().url);
     },
     get textUrl() {
       return this.textUrls[0];
     },
     get textUrls() {
       const gateway = find(text.name) as TextGateway | undefined;
-      return gateway === undefined ? [] : gateway.urlsWith(ofHttp().url);
+      return gateway === undefined
+        ? []
+        : gateway.urlsWith(ofHttp().sessionUrl === undefined ? undefined : ofHttp().url);
     },
     async listen(at) {
       checkListenAt("listen", at);

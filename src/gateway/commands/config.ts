@@ -11,13 +11,13 @@ import {
   scalar,
   size,
   subjectPattern,
-  text,
+  textLike,
   turned,
   type Field,
 } from "../../schema/fields.ts";
 import type { Section } from "../../schema/section.ts";
 import { hosts, origins, tls } from "../../transport/config.ts";
-import { LISTEN_FORM, PATH, checkPath, urlOf, type CommandsFileOptions } from "./options.ts";
+import { LISTEN_FORM, PATH, urlOf, type CommandsFileOptions } from "./options.ts";
 
 const MAX_COUNT = 2 ** 31 - 1;
 
@@ -36,12 +36,8 @@ const listenAt = (): Field<string> =>
     },
   );
 
-const pathOrNone = (name: "path" | "stats"): Field<string | false> =>
-  either(
-    "a path such as /socket, or false",
-    literal(false),
-    text((given) => checkPath(name, given), { pattern: PATH.source }),
-  );
+const PATH_FORM = "a path such as /socket, or false";
+const pathOrNone = (): Field<string | false> => either(PATH_FORM, literal(false), textLike(PATH_FORM, PATH));
 
 const patterns = (): Field<string[]> => list(hinted(subjectPattern(), { title: "a pattern" }));
 
@@ -59,10 +55,10 @@ const options = map<CommandsFileOptions>(
     ),
     path: option(
       "path of WebSockets on the HTTP port, and on ports of its own; `false`: not on the HTTP port",
-      pathOrNone("path"),
+      pathOrNone(),
       "`/socket`",
     ),
-    stats: option("path of the counters on these ports; `false` for none", pathOrNone("stats"), "`/stats`"),
+    stats: option("path of the counters on these ports; `false` for none", pathOrNone(), "`/stats`"),
     serve: option("patterns whose requests go to connected clients", patterns(), "none"),
     broadcast: option(
       "patterns whose publications go to every connection that may subscribe to them",

@@ -28,6 +28,11 @@ type State = "admitting" | "stranger" | "admitted" | "over";
 const MAX_WAITING = 4_096;
 /** A reply that finds too much waiting is replaced if it is longer than this, in UTF-16 units. */
 const SHORT_REPLY = 1_024;
+/** Keys are kept until their calls have ended. Characters. */
+const MAX_KEY = 255;
+const LONG_KEY = Object.freeze(
+  new LintelError("invalid_argument", `a key has at most ${MAX_KEY} characters`).toFailure(),
+);
 const AUTHENTICATION_REQUIRED = { message: "Authentication required" };
 /** Nothing was executed: the action may be any text. */
 const UNREACHED: ReadonlySet<string> = new Set([
@@ -247,6 +252,7 @@ export class CommandsConnection
 
   #call(command: Command): void {
     const { settings, limits, refusal } = this.#context;
+    if (command.key !== undefined && command.key.length > MAX_KEY) return this.fail(command, LONG_KEY);
     const subject = subjectOf(command.action);
     if (subject === undefined) return this.fail(command, noHandlers(command.action));
     if (refusal !== undefined) return this.fail(command, refusal);

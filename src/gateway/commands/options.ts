@@ -119,7 +119,7 @@ export function urlOf(at: unknown): string {
 }
 
 /** Throws `invalid_argument` for a path that is none. */
-export function checkPath(name: "path" | "stats", path: unknown): void {
+function checkPath(name: "path" | "stats", path: unknown): void {
   if (path !== false && !(typeof path === "string" && PATH.test(path)))
     throw wrong(name, path, "a path such as /socket, or false");
 }

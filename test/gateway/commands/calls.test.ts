@@ -383,4 +383,8 @@ test("C-3: fields may be absent or null, and others are ignored", async () => {
   client.sendRaw('{"body":0,"version":3,"timeout":5000,"action":"see","key":"","__proto__":{"action":"x"}}');
   assert.deepEqual(await client.next(() => true, "the reply"), { key: "", action: "drs.response" });
   assert.deepEqual(seen, [undefined, 0]);
+  client.send({ key: "k".repeat(256), action: "see" });
+  const { action, body } = await client.next(() => true, "the refusal");
+  assert.deepEqual([action, (body as LintelError).code], ["drs.error", "invalid_argument"]);
+  assert.equal(seen.length, 2);
 });
