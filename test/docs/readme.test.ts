@@ -26,6 +26,7 @@ const DOCUMENTS = [
   "docs/guides/streams.md",
   "docs/guides/attachments.md",
   "docs/guides/command-clients.md",
+  "docs/guides/text-clients.md",
   "docs/guides/embedding.md",
   "docs/guides/web-apps.md",
   "docs/guides/command-servers.md",

@@ -64,7 +64,7 @@ const byRid = (one: readonly unknown[], other: readonly unknown[]): number =>
   String(one[0]) < String(other[0]) ? -1 : 1;
 
 describe("connecting", () => {
-  test("the key is the first frame, the URL asks for both greetings, and the GUID is the peer's", async () => {
+  test("T-60: the key is the first frame, the URL asks for both greetings, and the GUID is the peer's", async () => {
     const connected = new Connected();
     const opening = connected.dial({ key: "plugh" }, "ws://hub:1/text?a=b&greeting=short#x");
     await turn();
@@ -77,7 +77,7 @@ describe("connecting", () => {
     assert.deepEqual([peer.guid, peer.state, socket.readyState], ["", "closed", 2]);
   });
 
-  test("a refused key rejects at once, with what the server says", async () => {
+  test("T-60: a refused key rejects at once, with what the server says", async () => {
     const connected = new Connected();
     const opening = connected.dial();
     await turn();
@@ -108,7 +108,7 @@ describe("connecting", () => {
     assert.equal(connected.clock.pending, 0);
   });
 
-  test("a server of something else, and one that says nothing, are given up", async () => {
+  test("T-60: a server of something else, and one that says nothing, are given up", async () => {
     for (const frames of [["Hello"], ["MM OK", "no guid"], ["MM OK"], []]) {
       const connected = new Connected();
       const opening = reasonOf(connected.dial({ connectTimeout: "6s" }));
@@ -192,7 +192,7 @@ describe("connecting", () => {
 });
 
 describe("a connection that is lost", () => {
-  test("is made again, with what was asked for in order, and without what was taken back", async () => {
+  test("T-62: is made again, with what was asked for in order, and without what was taken back", async () => {
     const connected = await Connected.open();
     const { peer } = connected;
     const heard: string[] = [];
@@ -218,7 +218,7 @@ describe("a connection that is lost", () => {
     assert.deepEqual(connected.said, ["connected", "connecting CONNECTION_LOST", "connected"]);
   });
 
-  test("ends requests at once, and none is made until it is back", async () => {
+  test("T-63: ends requests at once, and none is made until it is back", async () => {
     const connected = await Connected.open();
     const { peer } = connected;
     const pending = [peer.request("a"), peer.request("b")].map(reasonOf);
@@ -239,7 +239,7 @@ describe("a connection that is lost", () => {
     assert.equal((await again).body, "yes");
   });
 
-  test("waits between attempts are half random and grow, also when each connection ends at once", async () => {
+  test("T-61: waits between attempts are half random and grow, also when each connection ends at once", async () => {
     for (const [random, first] of [
       [0, 25],
       [0.999, 50],
@@ -300,7 +300,7 @@ describe("a connection that is lost", () => {
 });
 
 describe("requests", () => {
-  test("each has one outcome: an answer, a failure, its deadline, its signal, or the end of the peer", async () => {
+  test("T-63, T-64: each has one outcome: an answer, a failure, its deadline, its signal, or the end of the peer", async () => {
     const connected = await Connected.open({ timeout: "2s" });
     const { peer, socket, clock } = connected;
     const aborting = new AbortController();
@@ -377,7 +377,7 @@ describe("requests", () => {
     await assert.rejects(asked, { code: "not_found", reason: "NO_MILK", message: "no milk" });
   });
 
-  test("too many, and too much that waits to be sent, are refused", async () => {
+  test("T-66: too many, and too much that waits to be sent, are refused", async () => {
     const server = new FakeServer();
     const opening = connectWith(server.open, "ws://hub", {}, { clock: systemClock, random: Math.random });
     await turn();
@@ -466,7 +466,7 @@ describe("publications", () => {
     assert.deepEqual([errors, said.length], [["Not trusted SUB secret"], 5]);
   });
 
-  test("what the server refuses is said again, in waits that grow, until it is taken back or accepted", async () => {
+  test("T-62: what the server refuses is said again, in waits that grow, until it is taken back or accepted", async () => {
     const connected = await Connected.open();
     const { peer, socket, clock, said } = connected;
     const refuse = (line: string): void =>
@@ -571,7 +571,7 @@ describe("services", () => {
     assert.deepEqual([said.length, answers.every(({ target }) => target === "Echo")], [5, true]);
   });
 
-  test("the signal fires when the answer is no longer wanted, and none is sent", async () => {
+  test("T-65: the signal fires when the answer is no longer wanted, and none is sent", async () => {
     const connected = await Connected.open();
     const { peer } = connected;
     const reasons: string[] = [];
@@ -616,7 +616,7 @@ describe("services", () => {
     assert.equal(reasons.at(-1), "CLOSED");
   });
 
-  test("a server that asks and does not read answers is left", async () => {
+  test("T-66: a server that asks and does not read answers is left", async () => {
     const connected = await Connected.open();
     connected.peer.serve("Echo", ({ body }) => body);
     connected.socket.bufferedAmount = 40_000_000;
