@@ -333,6 +333,21 @@ describe("authentication", () => {
     assert.equal(server.broadcast("news"), 1);
   });
 
+  test("strangers give way to others, the first one first", async () => {
+    const { server, ws } = await serve({ authenticate, maxConnections: 2 });
+    await using known = await webCommands(`${ws}?token=Ada`);
+    known.send({ action: "auth.upgrade", body: "Ada" });
+    await known.take(1);
+    await using stranger = await webCommands(ws);
+    await using next = await webCommands(ws);
+    assert.equal((await stranger.end).code, 1013);
+    next.send({ action: "auth.upgrade", body: "Bob" });
+    await next.take(1);
+    await using third = await webCommands(ws);
+    assert.equal((await third.end).code, 1013);
+    assert.equal(server.connections.size, 2);
+  });
+
   test("by the token in the URL", async () => {
     const { ws, stats } = await place();
     assert.equal(stats, "", "strangers see no counts");

@@ -23,7 +23,10 @@ export interface CommandServerOptions
    * The path of the counts on the same port, for everybody who reaches it; false: none. Default `/stats`, and with `authenticate` none.
    */
   readonly statsPath?: string | false;
-  /** Connections at a time. More are closed with 1013. Default 10,000. */
+  /**
+   * Connections at a time. With one more, the oldest that has not shown a token which the server asks for is closed with 1013, or
+   * else the new one. Default 10,000.
+   */
   readonly maxConnections?: number;
   /** Bytes of all commands that are unfinished or under way. Past it new ones are refused. Default 268,435,456. */
   readonly maxBytes?: number;

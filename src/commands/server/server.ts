@@ -229,7 +229,18 @@ export class CommandServer {
 
   #refusal(): { readonly code: number; readonly reason: string } | undefined {
     if (this.#closing !== undefined) return GOING_AWAY;
-    return this.#connections.size >= this.#settings.maxConnections ? FULL : undefined;
+    if (this.#connections.size < this.#settings.maxConnections) return undefined;
+    return this.#evictStranger() ? undefined : FULL;
+  }
+
+  /** Whoever has shown no token yet gives way, the one that came first: strangers cannot keep others out. */
+  #evictStranger(): boolean {
+    for (const connection of this.#connections) {
+      if (this.#authentication?.isKnown(connection) !== false) continue;
+      connection.close(FULL);
+      return true;
+    }
+    return false;
   }
 
   #tell(where: string, call: () => unknown, failed?: () => void): void {
