@@ -1,17 +1,14 @@
-/** The chat of examples/chat, as its configuration says, with people in Chromium. */
+/** The chat of examples/chat, started with `lintel up` on free ports, with people in Chromium. */
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { parseConfig } from "../../src/config/config.ts";
-import { createHub, type Hub } from "../../src/index.ts";
 import { connectText } from "../../src/text/node.ts";
 import type * as textClient from "../../src/text/browser.ts";
+import { start, type Running } from "../cli/cli-process.ts";
 import { Notes, PageServer, launchChromium } from "../client/pages.ts";
 import { blocksOf, readDocument } from "../docs/markdown.ts";
 import { provide } from "../house/provide.ts";
@@ -20,74 +17,55 @@ import { freePorts } from "../proxy/proxy-process.ts";
 
 // What functions given to `evaluate` see in the page.
 declare const lintel: typeof textClient;
+declare const sockets: { close(): void }[];
+declare let WebSocket: new (url: string) => { close(): void };
 
-const folder = join(root, "examples/chat");
-/** What `lintel up` makes for each run. */
-const SERVICE_KEY = "the-key-of-this-run";
+const example = join(root, "examples/chat");
+const manifest = readFileSync(join(example, "lintel.yaml"), "utf8");
+const WATCHER_KEY = "the-key-of-a-service-that-watches";
 
 describe("the chat", { timeout: 120_000 }, () => {
-  const running: ChildProcess[] = [];
-  let hub: Hub;
+  const folder = mkdtempSync(join(tmpdir(), "lintel-chat-"));
+  let up: Running;
   let browser: Browser;
   let address: string;
-  let pagePort: number;
+  let textUrl: string;
 
   before(async () => {
     provide("curl", "jq", "python3");
-    pagePort = (await freePorts(1))[0]!;
-    hub = await chatHub(pagePort);
-    const textUrl = hub.textUrl!;
-    const [chromium, served] = await Promise.all([
-      launchChromium(),
-      start(process.execPath, "page-server.js", `127.0.0.1:${pagePort}`, textUrl),
-      start("python3", "auth.py", textUrl),
-      start(process.execPath, "build/chat.js", textUrl),
-      start("bash", "echo.sh", hub.httpUrl!),
-    ]);
+    const ports = await freePorts(3);
+    writeFileSync(join(folder, "lintel.yaml"), localized(ports));
+    address = `http://127.0.0.1:${ports[0]}`;
+    textUrl = `ws://127.0.0.1:${ports[2]}`;
+    up = start(["up"], { cwd: folder });
+    const serving = [/the chat is at/, /Auth serves/, /Chat serves/, /Echo serves/];
+    const [chromium] = await Promise.all([launchChromium(), ...serving.map((line) => up.prints(line))]);
     browser = chromium;
-    address = /http:\S+/.exec(served)![0];
   });
 
   after(async () => {
     await browser?.close();
-    for (const { pid, exitCode, signalCode } of running)
-      if (exitCode === null && signalCode === null) process.kill(-pid!, "SIGKILL");
-    await hub?.close();
+    const ended = await up?.stop("SIGTERM");
+    rmSync(folder, { recursive: true });
+    assert.equal(ended?.exit, 0, ended?.stderr);
   });
 
-  /** Starts a program as `lintel up` does, and waits for its first line. */
-  async function start(program: string, ...args: string[]): Promise<string> {
-    const environment = {
-      LINTEL_KEY: SERVICE_KEY,
-      PYTHONPATH: join(root, "interop/python"),
-      PYTHONUNBUFFERED: "1",
-    };
-    const child = spawn(program, args, {
-      cwd: folder,
-      detached: true, // a shell has children
-      env: { ...process.env, ...environment },
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    running.push(child);
-    const [line] = await once(createInterface({ input: child.stdout }), "line");
-    return String(line);
-  }
+  /** Everybody has a browser of their own. */
+  const newPage = async (): Promise<Page> => (await browser.newContext()).newPage();
 
-  async function open(): Promise<Page> {
-    const page = await (await browser.newContext()).newPage();
-    page.setDefaultTimeout(20_000);
-    await page.goto(address);
-    await page.waitForSelector("#state.connected");
+  async function signIn(name: string, room: string, action = "Register"): Promise<Page> {
+    const page = await newPage();
+    await signInOn(page, name, room, action);
     return page;
   }
 
-  async function signIn(name: string, room: string, action = "Register"): Promise<Page> {
-    const page = await open();
+  async function signInOn(page: Page, name: string, room: string, action = "Register"): Promise<void> {
+    await page.goto(address);
+    await page.waitForSelector("#state.connected");
     await page.fill("[name=name]", name);
     await page.fill("[name=password]", `the password of ${name}`);
     await page.fill("[name=room]", room);
     await page.click(`button[value=${action}]`);
-    return page;
   }
 
   const lineOf = (page: Page, text: string): Promise<unknown> =>
@@ -102,7 +80,7 @@ describe("the chat", { timeout: 120_000 }, () => {
     const shown = blocksOf(readDocument("docs/guides/chat.md")).find(
       ({ mark }) => mark === "part of: examples/chat/lintel.yaml",
     );
-    assert.ok(readFileSync(join(folder, "lintel.yaml"), "utf8").includes(`\n${shown!.text}\n`));
+    assert.ok(manifest.includes(`\n${shown!.text}\n`));
   });
 
   test("what is said in a room is read there, and nowhere else", async () => {
@@ -139,11 +117,12 @@ describe("the chat", { timeout: 120_000 }, () => {
   });
 
   test("a page cannot say something past the service, nor before it has signed in", async () => {
-    const watcher = await connectText(hub.textUrl!, { key: SERVICE_KEY });
+    const watcher = await connectText(textUrl, { key: WATCHER_KEY });
     const heard = new Notes();
     watcher.subscribe("Room: kitchen", ({ body }) => heard.add(body));
     await watcher.request("Echo", "as the subscription is there by now");
-    const page = await open();
+    const page = await newPage();
+    await page.goto(address);
     const content = 'globalThis.lintel = await import("lintel/text");';
     await page.addScriptTag({ type: "module", content });
     await page.waitForFunction("globalThis.lintel !== undefined");
@@ -164,26 +143,38 @@ describe("the chat", { timeout: 120_000 }, () => {
     const page = await browser.newPage();
     await page.goto(stranger.origin);
     const refusal = page.waitForEvent("console", (line) => line.text().includes("response code: 403"));
-    await page.evaluate(`new WebSocket(${JSON.stringify(hub.textUrl)}); undefined`);
+    await page.evaluate(`new WebSocket(${JSON.stringify(textUrl)}); undefined`);
     await refusal;
     await page.close();
   });
 
-  test("after the hub was away, a page is in its room again", async () => {
-    const page = await signIn("Fay", "attic");
+  test("when its connection was lost, a page is in its room again", async () => {
+    const page = await newPage();
+    await page.addInitScript(keepSockets);
+    await signInOn(page, "Fay", "attic");
     await isInRoom(page);
     await say(page, "before");
     await lineOf(page, "before");
-    const [http, text] = [hub.httpUrl!, hub.textUrl!].map((url) => Number(new URL(url).port));
-    await hub.close();
+    await page.evaluate(() => sockets.at(-1)?.close());
     await page.waitForSelector("#state.connecting");
-    hub = await chatHub(pagePort, http, text);
     await page.waitForSelector("#state.connected");
     await say(page, "after");
     await lineOf(page, "after");
-    assert.equal(await page.locator("#lines li").count(), 2);
+    assert.deepEqual(await page.locator("#lines li").allTextContents(), ["Faybefore", "Fayafter"]);
   });
 });
+
+/** In the page: remembers the connections that it makes. */
+function keepSockets(): void {
+  const kept: { close(): void }[] = [];
+  Object.assign(globalThis, { sockets: kept });
+  WebSocket = class extends WebSocket {
+    constructor(url: string) {
+      super(url);
+      kept.push(this);
+    }
+  };
+}
 
 /** In the page: publishes to a room, and asks Chat, without having signed in. */
 async function forge(room: string): Promise<{ asked: string; refused: string[] }> {
@@ -199,15 +190,13 @@ async function forge(room: string): Promise<{ asked: string; refused: string[] }
   return { asked, refused }; // the refusal comes before the answer
 }
 
-/** The hub of examples/chat/lintel.yaml, on these ports or free ones. */
-async function chatHub(pagePort: number, http = 0, text = 0): Promise<Hub> {
-  const path = join(folder, "lintel.yaml");
-  const source = readFileSync(path, "utf8")
-    .replaceAll("http://127.0.0.1:8080", `http://127.0.0.1:${pagePort}`)
-    .replace("http: 127.0.0.1:8500", `http: 127.0.0.1:${http}`)
-    .replace("listen: 127.0.0.1:8764", `listen: 127.0.0.1:${text}`);
-  const { services: _, access, ...config } = await parseConfig(source, path);
-  const sha256 = createHash("sha256").update(SERVICE_KEY).digest("hex");
-  const keys = [...(access?.keys ?? []), { name: "services", role: "service" as const, sha256 }];
-  return createHub({ ...config, listen: [], access: { ...access, keys } });
+/** The manifest of the example on these ports, with one more key. */
+function localized([page, http, text]: readonly number[]): string {
+  const sha256 = createHash("sha256").update(WATCHER_KEY).digest("hex");
+  return manifest
+    .replaceAll(":8080", `:${page}`)
+    .replaceAll(":8500", `:${http}`)
+    .replaceAll(":8764", `:${text}`)
+    .replace("  keys:\n", `  keys:\n    - { name: watcher, role: service, sha256: ${sha256} }\n`)
+    .replaceAll("    command:", `    directory: ${JSON.stringify(example)}\n    command:`);
 }
