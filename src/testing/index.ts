@@ -56,6 +56,7 @@ export {
   type Outcome as GatewayOutcome,
   type Program,
   type Received,
+  type Refused,
   type Sent,
   type WorkerService,
 } from "./conformance/gateways/driver.ts";

@@ -25,7 +25,7 @@ import { LintelError, type EnabledVerb } from "../../../src/index.ts";
 
 const UTF8 = "a frame of the text protocol is UTF-8";
 const WRITES = { ...EVERY_SAMPLE, bytes: UTF8, nothing: "an empty body is an empty text" };
-const READS = { ...EVERY_SAMPLE, bytes: UTF8, nothing: { as: "an empty text", payload: textOf("") } };
+const READS = { ...EVERY_SAMPLE, nothing: { as: "an empty text", payload: textOf("") } };
 
 export const text: GatewayDriver = {
   name: "text",
@@ -38,8 +38,8 @@ export const text: GatewayDriver = {
     use: { request: true, publish: true, subscribe: true },
     sends: WRITES,
     answers: WRITES,
-    receives: READS,
-    isAnswered: READS,
+    receives: { ...READS, bytes: { refused: "BAD_PAYLOAD" } },
+    isAnswered: { ...READS, bytes: { refused: "BAD_ANSWER" } },
     headers: true,
     limitsTime: true,
     withdraws: "no command of the text protocol takes a REQ back",

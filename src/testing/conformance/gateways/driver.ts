@@ -15,8 +15,13 @@ export interface Converted {
   readonly payload: Payload;
 }
 
-/** True: a sample arrives as it is. A string: it does not arrive, for this reason. */
-export type Arrival = Ability | Converted;
+/** A sample that its receiver has no form for, and that is not sent on: whoever has asked for that is told this reason. */
+export interface Refused {
+  readonly refused: string;
+}
+
+/** True: a sample arrives as it is. A string: it cannot come at all, for this reason. */
+export type Arrival = Ability | Converted | Refused;
 
 /** Members of a failure that a program can say, or is told. */
 export const FAILURE_MEMBERS = ["code", "reason", "message"] as const;

@@ -52,7 +52,8 @@ export function arrivalsOf(drivers: readonly GatewayDriver[]): string[][] {
       ...SAMPLE_NAMES.map((sample) => {
         const arrival = arrivals[sample];
         if (arrival === true) return "the same";
-        return typeof arrival === "string" ? "refused" : arrival.as;
+        if (typeof arrival === "string") return "not sent";
+        return "refused" in arrival ? `refused with \`${arrival.refused}\`` : arrival.as;
       }),
     ]);
   });

@@ -38,7 +38,12 @@ export function firstSample(sends: Readonly<Record<SampleName, unknown>>): Paylo
 
 /** What is to arrive of a sample. */
 export function arrived(arrival: Arrival, sample: SampleName): Payload {
-  return typeof arrival === "object" ? arrival.payload : SAMPLES[sample];
+  return typeof arrival === "object" && "payload" in arrival ? arrival.payload : SAMPLES[sample];
+}
+
+/** Why a sample is not to arrive. */
+export function refusalOf(arrival: Arrival): string | undefined {
+  return typeof arrival === "object" && "refused" in arrival ? arrival.refused : undefined;
 }
 
 function ask({ from, subject }: Bench, sent: Sent, timeoutMs?: number): Asked {
@@ -94,6 +99,8 @@ async function failsWith(
 const hubSays = ({ isTold }: GatewaySupports): readonly FailureMember[] =>
   isTold.filter((member) => member !== "message");
 
+const isReason = (member: FailureMember): boolean => member === "reason";
+
 /** Not every worker is told why. */
 async function endsWith(job: Job, reason: string): Promise<void> {
   assert.equal((await job.ended()) ?? reason, reason);
@@ -103,13 +110,15 @@ const carriesThere = (sample: SampleName): GatewayCase =>
   requestCase(
     `carries ${sample} to the worker`,
     (from, to) => lackOf(from.sends[sample], to.receives[sample]),
-    async (bench, _from, to) => {
+    async (bench, from, to) => {
       const service = await bench.to.serve!(bench.subject);
       const asked = ask(bench, { payload: SAMPLES[sample] });
+      const reason = refusalOf(to.receives[sample]);
+      if (reason !== undefined) return failsWith(asked, { reason }, from.isTold.filter(isReason));
       const job = await service.next();
       assert.deepEqual(job.payload, arrived(to.receives[sample], sample));
       await job.answer({ payload: firstSample(to.answers) });
-      await answerOf(asked);
+      return void (await answerOf(asked));
     },
   );
 
@@ -119,8 +128,14 @@ const carriesBack = (sample: SampleName): GatewayCase =>
     (from, to) => lackOf(to.answers[sample], from.isAnswered[sample]),
     async (bench, from) => {
       const { asked, job } = await begin(bench, from);
-      await job.answer({ payload: SAMPLES[sample] });
-      assert.deepEqual((await answerOf(asked)).payload, arrived(from.isAnswered[sample], sample));
+      const reason = refusalOf(from.isAnswered[sample]);
+      const answering = (async () => job.answer({ payload: SAMPLES[sample] }))();
+      if (reason === undefined) await answering;
+      else {
+        await answering.catch(() => undefined); // some workers are told that their answer was in vain
+        return failsWith(asked, { reason }, from.isTold.filter(isReason));
+      }
+      return assert.deepEqual((await answerOf(asked)).payload, arrived(from.isAnswered[sample], sample));
     },
   );
 
