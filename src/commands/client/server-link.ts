@@ -1,11 +1,11 @@
 import { LintelError } from "../../message/failure.ts";
+import { Heartbeat } from "../../runtime/heartbeat.ts";
 import { CommandConnection } from "../connection.ts";
 import { CommandError } from "../error.ts";
 import type { CommandLine } from "../line.ts";
 import type { CommandConnectionOptions } from "../options.ts";
 import type { ClientTimes, CommandToken } from "./client-options.ts";
 import { HeardLine } from "./heard-line.ts";
-import { Heartbeat } from "./heartbeat.ts";
 import { Redialer } from "../../runtime/redialer.ts";
 import type { CommandTarget } from "./target.ts";
 
@@ -96,13 +96,21 @@ export class ServerLink {
   #opened({ line: dialed, token }: Dialed): void {
     const { times, heartbeatMs, connection: options } = this.#options;
     const line = new HeardLine(dialed, () => heartbeat.heard());
-    const heartbeat = new Heartbeat({
-      clock: times.clock,
-      intervalMs: heartbeatMs,
-      ask: () => void connection.call("drs.ping").catch(() => undefined), // any answer will do, and none is noticed
-      onSilent: () => line.giveUp(LintelError.of("HEARTBEAT_LOST")),
+    let unsent = 0;
+    const limits = { heartbeat: heartbeatMs, heartbeatTimeout: heartbeatMs };
+    const heartbeat = new Heartbeat(times.clock, limits, {
+      ping: () => {
+        unsent = line.buffered;
+        connection.call("drs.ping").catch(() => undefined); // any answer will do, and none is noticed
+      },
+      lost: () => {
+        // The ping waits behind what was sent before it: an end that takes some of that is there.
+        if (line.buffered < unsent) heartbeat.start();
+        else line.giveUp(LintelError.of("HEARTBEAT_LOST"));
+      },
     });
     const connection = new CommandConnection(line, options);
+    if (heartbeatMs > 0) heartbeat.start();
     const session: Session = { line, connection, heartbeat, isReady: false };
     this.#session = session;
     connection.onClose((why) => this.#ended(session, why));

@@ -18,7 +18,9 @@ class FakeServer {
   readonly clock = new FakeClock(10);
   readonly handlers = new CommandHandlers();
   readonly connections: CommandConnection[] = [];
+  /** The server's ends of the lines, and the client's. */
   readonly lines: MemoryLine[] = [];
+  readonly ends: MemoryLine[] = [];
   readonly tokens: (string | undefined)[] = [];
   isUp = true;
   /** Hears nothing any more, and says nothing. */
@@ -62,6 +64,7 @@ class FakeServer {
       },
     };
     this.lines.push(theirs);
+    this.ends.push(mine);
     return mine;
   }
 
@@ -245,6 +248,33 @@ describe("a client of commands", () => {
     server.isFrozen = false;
     await server.reconnected();
     assert.equal(await client.call("echo", 2), 2);
+    await client.close();
+  });
+
+  test("C-95: a server that still takes what is sent is not lost, however long its answer to a ping takes", async () => {
+    const server = new FakeServer();
+    const client = server.client();
+    await client.start();
+    server.isFrozen = true;
+    const own = server.ends.at(-1)!;
+    own.buffered = 1_000;
+    for (let ms = 0; ms < 20_000; ms += 500) {
+      own.buffered -= 20;
+      server.clock.advance(500);
+      await turn();
+    }
+    assert.equal(client.state, "connected");
+    server.clock.advance(15_000);
+    await turn();
+    assert.equal(client.state, "connecting");
+    await client.close();
+  });
+
+  test("heartbeat: 0 never pings", async () => {
+    const server = new FakeServer();
+    const client = server.client({ heartbeat: 0 });
+    await client.start();
+    assert.equal(server.clock.pending, 0);
     await client.close();
   });
 
