@@ -5,34 +5,15 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { hostname } from "node:os";
 import { connect as tlsConnect } from "node:tls";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { WebSocket } from "ws";
 import { connectCommands } from "../../src/commands/node.ts";
 import { CommandError } from "../../src/commands/error.ts";
-import type { CommandPeer } from "../../src/commands/peer.ts";
-import type { CommandServerOptions } from "../../src/commands/server/options.ts";
-import { createCommandServer, type CommandServer } from "../../src/commands/server/server.ts";
 import { AUTHORITY, TRUSTING, pair } from "../transport/certificates.ts";
 import { tcpCommands, webCommands, type RawCommands } from "./raw-commands.ts";
+import { serve, startServer, type Serving } from "./serving.ts";
 
-const servers: CommandServer[] = [];
-after(() => Promise.all(servers.map((server) => server.close({ timeout: 0 }))));
-
-interface Place {
-  readonly server: CommandServer;
-  readonly ws: string;
-  readonly tcp: string;
-  readonly stats: string;
-}
-
-async function serve(options: CommandServerOptions = {}): Promise<Place> {
-  const server = createCommandServer({ onError: () => undefined, ...options });
-  servers.push(server);
-  const { ws = "", tcp = "", stats = "" } = await server.listen({ ws: 0, tcp: 0 });
-  return { server, ws, tcp, stats };
-}
-
-const LINES: readonly (readonly [string, (place: Place) => Promise<RawCommands>])[] = [
+const LINES: readonly (readonly [string, (place: Serving) => Promise<RawCommands>])[] = [
   ["ws", ({ ws }) => webCommands(ws)],
   ["tcp", ({ tcp }) => tcpCommands(tcp)],
 ];
@@ -275,96 +256,12 @@ test("pages of other origins, and other names, are refused", async () => {
 });
 
 test("a server without authentication listens on this machine only", async () => {
-  const server = createCommandServer();
+  const server = startServer();
   await assert.rejects(server.listen({ ws: "0.0.0.0:0" }), { reason: "INSECURE_LISTEN" });
   await assert.rejects(server.listen({ tcp: "0.0.0.0:0" }), { reason: "INSECURE_LISTEN" });
   await assert.rejects(server.listen({ tcp: "nonsense" }), { code: "invalid_argument" });
-  const open = createCommandServer({ insecure: true });
-  servers.push(open);
+  const open = startServer({ insecure: true });
   assert.match((await open.listen({ tcp: "0.0.0.0:0" })).tcp!, /^tcp:\/\/0\.0\.0\.0:\d+$/);
-});
-
-describe("authentication", () => {
-  const authenticate = async (token: string, { cache }: CommandPeer): Promise<unknown> => {
-    await Promise.resolve();
-    if (token === "bad") return false;
-    if (token === "worse") throw new CommandError("this token has expired");
-    cache.set("user", token);
-    return token === "named" ? { name: "Ada" } : undefined;
-  };
-  const place = async (): Promise<Place> => {
-    const found = await serve({ authenticate });
-    found.server.on("who", ({ connection }) => connection.cache.get("user"));
-    return found;
-  };
-
-  test("by auth.upgrade", async () => {
-    const { server, tcp } = await place();
-    await using client = await tcpCommands(tcp);
-    client.send({ key: "1", action: "who" }, { key: "2", action: "auth.down" }, { action: "drs.ping" });
-    client.send({ key: "3", action: "auth.upgrade", body: 5 }, { key: "4", action: "auth.upgrade" });
-    const replies = await client.take(5);
-    assert.deepEqual(
-      replies.map(({ body }) => (body as { message?: string }).message),
-      [
-        "Authentication required",
-        "No handlers for auth.down",
-        undefined,
-        "Token must be a string",
-        "Token must be a string",
-      ],
-    );
-    assert.equal(replies[0]!.action, "drs.error");
-    assert.equal(server.broadcast("news"), 0, "strangers hear nothing");
-    client.send({ action: "auth.upgrade", body: "bad" });
-    assert.equal(((await client.take(1))[0]!.body as { message: string }).message, "Token is not valid");
-    client.send({ action: "auth.upgrade", body: "worse" });
-    assert.deepEqual((await client.take(1))[0], {
-      action: "drs.error",
-      body: { message: "this token has expired" },
-    });
-    client.send({ action: "auth.upgrade", body: "named" });
-    assert.deepEqual((await client.take(1))[0]!.body, { name: "Ada" });
-    client.send({ action: "who" }, { action: "auth.upgrade", body: "plain" });
-    assert.deepEqual(
-      (await client.take(2)).map(({ body }) => body),
-      ["named", true],
-    );
-    assert.equal(server.broadcast("news"), 1);
-  });
-
-  test("strangers give way to others, the first one first", async () => {
-    const { server, ws } = await serve({ authenticate, maxConnections: 2 });
-    await using known = await webCommands(`${ws}?token=Ada`);
-    known.send({ action: "auth.upgrade", body: "Ada" });
-    await known.take(1);
-    await using stranger = await webCommands(ws);
-    await using next = await webCommands(ws);
-    assert.equal((await stranger.end).code, 1013);
-    next.send({ action: "auth.upgrade", body: "Bob" });
-    await next.take(1);
-    await using third = await webCommands(ws);
-    assert.equal((await third.end).code, 1013);
-    assert.equal(server.connections.size, 2);
-  });
-
-  test("by the token in the URL", async () => {
-    const { ws, stats } = await place();
-    assert.equal(stats, "", "strangers see no counts");
-    assert.equal((await fetch(ws.replace(/^ws(.*)socket$/, "http$1stats"))).status, 404);
-    await using client = await webCommands(`${ws}?token=Ada`);
-    client.send({ action: "who" });
-    assert.deepEqual(await client.take(1), [{ action: "drs.response", body: "Ada" }]);
-    for (const [token, reason] of [
-      ["bad", "Token is not valid"],
-      ["worse", "this token has expired"],
-    ] as const) {
-      await using refused = await webCommands(`${ws}?token=${token}`);
-      refused.send({ action: "who" });
-      assert.deepEqual(await refused.end, { code: 1008, reason });
-      assert.deepEqual(refused.texts, []);
-    }
-  });
 });
 
 test("with certificates: wss and tls, and others for the connections to come", async () => {
@@ -448,8 +345,7 @@ test("a subscriber that does not read its broadcasts is given up; others get the
 });
 
 test("a child process is a connection like any other", async () => {
-  const server = createCommandServer();
-  servers.push(server);
+  const server = startServer();
   const program = `
     process.stdout.write('{"key":"k","action":"from.child","body":1');
     process.stdin.on("data", (chunk) => {
