@@ -9,7 +9,16 @@ import { isCode } from "../../message/status.ts";
 import { headerOf, type TextMessage } from "../../text/message.ts";
 import type { Listener } from "./channels.ts";
 import type { TextContext } from "./context.ts";
-import { concurrencyOf, idLines, messageFrom, ridOf, timeoutOf, type Kind } from "./decode.ts";
+import {
+  concurrencyOf,
+  idLines,
+  messageFrom,
+  ridOf,
+  TimeoutReader,
+  type Kind,
+  type Rules,
+  type Sender,
+} from "./decode.ts";
 import { TextEnablings } from "./enablings.ts";
 import { errorFrame } from "./encode.ts";
 import { privateSubject } from "./guid.ts";
@@ -46,7 +55,8 @@ export interface CommandsOptions {
   readonly read: (going: boolean) => void;
 }
 
-export class Commands implements Named {
+export class Commands implements Named, Sender {
+  readonly cid: string;
   /** The user, set by INT. */
   uid = "";
   readonly admitted: Admitted;
@@ -61,6 +71,8 @@ export class Commands implements Named {
   readonly #enablings: TextEnablings;
   readonly #private: Listener;
   readonly #isObserver: boolean;
+  readonly #rules: Rules;
+  readonly #timeouts = new TimeoutReader();
   /** Of registrations of all connections, those that are this one's. */
   #registrations = 0;
 
@@ -78,6 +90,9 @@ export class Commands implements Named {
     this.#enablings = new TextEnablings(admitted);
     this.#private = { outlet, ended: () => undefined };
     this.#isObserver = admitted.principal.role === OBSERVER;
+    const { payload, headers } = context.limits;
+    this.#rules = { payload, headers, isBehind: tenant.isBehind };
+    this.cid = options.guid;
   }
 
   open(): void {
@@ -183,7 +198,7 @@ export class Commands implements Named {
   #request(route: Route, message: TextMessage, ids: string): void {
     const { counters, settings } = this.#options.context;
     counters.requests++;
-    const timeoutMs = timeoutOf(message.headers) ?? settings.timeoutMs;
+    const timeoutMs = this.#timeouts.read(message.headers) ?? settings.timeoutMs;
     this.#requests.start(route, message.target, ids, this.#messageFrom(message, "request"), timeoutMs);
   }
 
@@ -248,9 +263,7 @@ export class Commands implements Named {
   }
 
   #messageFrom(message: TextMessage, kind: Kind): Message {
-    const { payload, headers } = this.#options.context.limits;
-    const sender = { cid: this.#options.guid, uid: this.uid };
-    return messageFrom(message, kind, sender, { payload, headers, isBehind: this.tenant.isBehind });
+    return messageFrom(message, kind, this, this.#rules);
   }
 
   /** One more registration; false, with an ERROR, when there are too many. */

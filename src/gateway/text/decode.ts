@@ -51,7 +51,7 @@ export function messageFrom(sent: TextMessage, kind: Kind, { cid, uid }: Sender,
     const spelled = headers.filter(([name]) => !omitted.has(name.toLowerCase()));
     head += headerLine(SPELLED, JSON.stringify(spelled));
   }
-  if (head.length > rules.headers && Buffer.byteLength(head) > rules.headers)
+  if (head.length * 3 > rules.headers && Buffer.byteLength(head) > rules.headers)
     throw LintelError.of("HEADERS_TOO_LARGE");
   if (body.length * 3 > rules.payload && Buffer.byteLength(body) > rules.payload)
     throw LintelError.of("TOO_LARGE");
@@ -72,13 +72,22 @@ export function idLines(headers: TextHeaders): string {
   return lines;
 }
 
-/** The `Timeout` of a request, in milliseconds; undefined where it has none. Throws `invalid_argument`. */
-export function timeoutOf(headers: TextHeaders): number | undefined {
-  const given = headerOf(headers, "timeout");
-  if (given === undefined) return undefined;
-  const ms = parseDuration(given);
-  if (ms === undefined) throw new LintelError("invalid_argument", `Timeout is no time such as 2s in`);
-  return ms;
+/** Reads the `Timeout` of requests. A connection tends to say the same each time. */
+export class TimeoutReader {
+  #text = "";
+  #ms: number | undefined;
+
+  /** Milliseconds; undefined where there is none. Throws `invalid_argument`. */
+  read(headers: TextHeaders): number | undefined {
+    const given = headerOf(headers, "timeout");
+    if (given === undefined) return undefined;
+    if (given === this.#text) return this.#ms;
+    const ms = parseDuration(given);
+    if (ms === undefined) throw new LintelError("invalid_argument", `Timeout is no time such as 2s in`);
+    this.#text = given;
+    this.#ms = ms;
+    return ms;
+  }
 }
 
 /** The `concurrency` of an EREQ. Throws `invalid_argument`. */
