@@ -105,8 +105,9 @@ export class ServerLink {
       },
       lost: () => {
         // The ping waits behind what was sent before it: an end that takes some of that is there.
-        if (line.buffered < unsent) heartbeat.start();
-        else line.giveUp(LintelError.of("HEARTBEAT_LOST"));
+        if (line.buffered >= unsent) return line.giveUp(LintelError.of("HEARTBEAT_LOST"));
+        heartbeat.heard();
+        heartbeat.start();
       },
     });
     const connection = new CommandConnection(line, options);
