@@ -88,7 +88,7 @@ export class CommandsConnection
       onEnded: (why) => this.end(why),
     });
     this.announcements = new Announcements(this, { registrations: limits.registrations, concurrency });
-    this.#outbox = new CommandOutbox(line, { clock, timeoutMs: limits.stallTimeout }, this);
+    this.#outbox = new CommandOutbox(line, { ...limits, clock, unread: context.unread }, this);
   }
 
   /** True while nobody knows who it is. */
@@ -213,10 +213,10 @@ export class CommandsConnection
   }
 
   deliver(encoded: Uint8Array): void {
-    const { counters, limits } = this.#context;
-    const fits = this.#outbox.buffered + encoded.length <= limits.sessionBuffer;
+    if (this.#isOver) return;
+    const { counters } = this.#context;
+    const fits = this.#outbox.hasRoomFor(encoded.length);
     if (fits) this.send(encoded);
-    else this.#outbox.watch();
     counters[fits ? "sent" : "dropped"]++; // C-52
   }
 
@@ -276,15 +276,14 @@ export class CommandsConnection
 
   /** `isUnknown`: the name of the action may be any text. */
   #reply({ key, action: name }: Named, action: ReplyAction, body: unknown, isUnknown = false): void {
-    const { counters, limits } = this.#context;
+    if (this.#isOver) return;
+    const { counters } = this.#context;
     const outcome = OUTCOMES[action];
     counters[outcome === "success" ? "answered" : outcome]++;
     this.counts.add(isUnknown ? OTHER_ACTIONS : name, outcome);
     let encoded = jsonCommands.encode({ key, action, body });
-    if (encoded.length > SHORT_REPLY && this.#outbox.buffered > limits.sessionBuffer) {
+    if (encoded.length > SHORT_REPLY && !this.#outbox.hasRoomFor(0))
       encoded = jsonCommands.encode({ key, ...failedReplyTo(name, UNREAD) }); // C-27
-      this.#outbox.watch();
-    }
     this.send(encoded);
     if (this.#halfClose !== undefined) this.#endIfDone();
   }

@@ -3,6 +3,7 @@ import type { Failure } from "../../message/failure.ts";
 import type { PeerIdentity } from "../../message/peer-identity.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { CommandsLimits, CommandsSettings } from "./options.ts";
+import type { UnreadBytes } from "./outbox.ts";
 import type { CommandsStats } from "./stats.ts";
 import type { CommandsTenants } from "./tenant.ts";
 
@@ -14,6 +15,7 @@ export interface CommandsContext {
   readonly settings: CommandsSettings;
   readonly counters: CommandsStats;
   readonly tenants: CommandsTenants;
+  readonly unread: UnreadBytes;
   /** Why no new call is taken. */
   readonly refusal: Failure | undefined;
 }

@@ -26,6 +26,7 @@ import { CommandsConnection } from "./connection.ts";
 import type { CommandsContext } from "./context.ts";
 import { readCounters } from "./counters.ts";
 import { commandsSettings, type CommandsOptions, type CommandsSettings } from "./options.ts";
+import { UnreadBytes } from "./outbox.ts";
 import type { CommandsStats } from "./stats.ts";
 import { CommandsTenants } from "./tenant.ts";
 
@@ -64,6 +65,7 @@ export class CommandsGateway implements Gateway, CommandsContext, HttpApi {
   readonly limits: CommandsContext["limits"];
   readonly settings: CommandsSettings;
   readonly tenants: CommandsTenants;
+  readonly unread: UnreadBytes;
   refusal: Failure | undefined;
   readonly counters: CommandsStats = {
     connections: 0,
@@ -100,6 +102,7 @@ export class CommandsGateway implements Gateway, CommandsContext, HttpApi {
     this.settings = commandsSettings(options, limits);
     const { settings, counters } = this;
     this.tenants = new CommandsTenants({ settings, stats: counters, onError });
+    this.unread = new UnreadBytes(limits.sessionBuffers);
     const { maxConnections } = settings;
     this.#callers = new SharedBound(maxConnections, shareOf(maxConnections, limits.callerShare, LEAST_SHARE));
   }

@@ -9,26 +9,50 @@ export interface OutboxEvents {
   stalled(): void;
 }
 
+export interface OutboxLimits {
+  readonly clock: Clock;
+  /** Bytes that may wait for one client. */
+  readonly sessionBuffer: number;
+  /** A client that takes nothing for so long is given up. Milliseconds. */
+  readonly stallTimeout: number;
+  /** What waits for all clients that are behind. */
+  readonly unread: UnreadBytes;
+}
+
+/** Bytes that wait for all clients of a gateway that are behind. */
+export class UnreadBytes {
+  readonly #limit: number;
+  taken = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get isOver(): boolean {
+    return this.taken > this.#limit;
+  }
+}
+
 /** What is sent to one client, and whether it reads it. */
 export class CommandOutbox {
   readonly #line: CommandLine;
+  readonly #limits: OutboxLimits;
   readonly #events: OutboxEvents;
   readonly #stall: StallWatch;
   #isFull = false;
   #isWatched = false;
+  /** What of its bytes is among those of all. */
+  #counted = 0;
   /** UTF-16 units and bytes that were sent, since the start. */
   #sent = 0;
 
-  constructor(
-    line: CommandLine,
-    { clock, timeoutMs }: { clock: Clock; timeoutMs: number },
-    events: OutboxEvents,
-  ) {
+  constructor(line: CommandLine, limits: OutboxLimits, events: OutboxEvents) {
     this.#line = line;
+    this.#limits = limits;
     this.#events = events;
     this.#stall = new StallWatch({
-      clock,
-      timeoutMs,
+      clock: limits.clock,
+      timeoutMs: limits.stallTimeout,
       taken: () => this.#sent - line.buffered,
       required: () => 1,
       stalled: () => this.#stalled(),
@@ -39,41 +63,52 @@ export class CommandOutbox {
     return this.#isFull;
   }
 
-  /** Bytes that wait. */
-  get buffered(): number {
-    return this.#line.buffered;
+  /** False when so many bytes more are too many. The client is watched then: it must take some of what waits. */
+  hasRoomFor(bytes: number): boolean {
+    const { sessionBuffer, unread } = this.#limits;
+    if (this.#line.buffered + bytes <= sessionBuffer && !(this.#isFull && unread.isOver)) return true;
+    this.#watch();
+    return false;
   }
 
   send(encoded: string | Uint8Array): void {
     this.#sent += encoded.length;
-    if (this.#line.send(encoded) || this.#isFull) return;
+    const hasRoom = this.#line.send(encoded);
+    if (this.#isFull) return this.#count(this.#line.buffered);
+    if (hasRoom) return;
     this.#isFull = true;
-    this.watch();
+    this.#count(this.#line.buffered);
+    this.#watch();
     this.#events.changed(true);
-  }
-
-  /** Something was not sent because of what waits: the client must take some of it. */
-  watch(): void {
-    if (this.#isWatched) return;
-    this.#isWatched = true;
-    this.#stall.start();
   }
 
   /** The line has room again. */
   drained(): void {
     if (!this.#isFull) return;
-    this.#isFull = false;
     this.stop();
     this.#events.changed(false);
   }
 
   stop(): void {
+    this.#isFull = false;
     this.#isWatched = false;
     this.#stall.stop();
+    this.#count(0);
+  }
+
+  #count(bytes: number): void {
+    this.#limits.unread.taken += bytes - this.#counted;
+    this.#counted = bytes;
+  }
+
+  #watch(): void {
+    if (this.#isWatched) return;
+    this.#isWatched = true;
+    this.#stall.start();
   }
 
   #stalled(): void {
     this.#isWatched = false;
-    if (this.buffered > 0) this.#events.stalled();
+    if (this.#line.buffered > 0) this.#events.stalled();
   }
 }
