@@ -32,20 +32,26 @@ test("in a browser the client imports its own files and one library, and nothing
   assert.deepEqual(external, []);
 });
 
-test("in a browser the client of commands imports its own files, and nothing of Node", async () => {
-  const inputs = await inputsOf("src/commands/browser.ts");
-  const files = Object.keys(inputs);
-  assert.ok(files.includes("src/commands/connection.ts"), "the client speaks the protocol");
-  assert.deepEqual(
-    files.filter((path) => !path.startsWith("src/")),
-    [],
-  );
-  const external = Object.values(inputs).flatMap(({ imports }) => imports.filter(({ external: out }) => out));
-  assert.deepEqual(external, []);
-});
+for (const [client, file] of [
+  ["commands", "src/commands/connection.ts"],
+  ["text", "src/text/client.ts"],
+] as const)
+  test(`in a browser the client of ${client} imports its own files, and nothing of Node`, async () => {
+    const inputs = await inputsOf(`src/${client}/browser.ts`);
+    const files = Object.keys(inputs);
+    assert.ok(files.includes(file), "the client speaks the protocol");
+    assert.deepEqual(
+      files.filter((path) => !path.startsWith("src/")),
+      [],
+    );
+    const external = Object.values(inputs).flatMap(({ imports }) =>
+      imports.filter(({ external: out }) => out),
+    );
+    assert.deepEqual(external, []);
+  });
 
 test("what imports something of Node would not pass", async () => {
-  for (const entry of ["src/client/node.ts", "src/commands/node.ts", "src/index.ts"]) {
+  for (const entry of ["src/client/node.ts", "src/commands/node.ts", "src/text/node.ts", "src/index.ts"]) {
     await assert.rejects(inputsOf(entry), /Could not resolve "node:/);
   }
 });

@@ -13,6 +13,7 @@ import { CLIENT, SERVICE, textHub } from "../gateway/text/raw-text.ts";
 import { provide } from "../house/provide.ts";
 import { root } from "../house/root.ts";
 import { until } from "../house/until.ts";
+import { pair } from "../transport/certificates.ts";
 
 type Python = ChildProcessByStdio<Writable, Readable, null>;
 
@@ -119,6 +120,14 @@ test("a key that is refused ends it, with the reason", async () => {
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   const { value } = (await lines.next()) as { value: string };
   assert.match(value, /^refused the server refuses the key: ./);
+  await end(child);
+});
+
+test("it dials TLS", async () => {
+  await using hub = await textHub({ text: { listen: 0, tls: pair("server") } });
+  const child = python(hub.textUrl!, SERVICE, `${root}/test/certificates/authority.pem`);
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  assert.deepEqual(await lines.next(), { done: false, value: "started" });
   await end(child);
 });
 

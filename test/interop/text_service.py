@@ -1,9 +1,10 @@
-"""Services that the tests of lintel_text talk to: python3 text_service.py URL KEY"""
+"""A service that the tests of lintel_text talk to: python3 text_service.py URL KEY [AUTHORITY]"""
 
 import asyncio
+import ssl
 import sys
 
-from lintel_text import TextError, TextMessage, TextService, decode, encode
+from lintel_text import TextError, TextService, decode, encode
 
 
 class Echo(TextService):
@@ -58,6 +59,7 @@ if sys.argv[1] == "vectors":
         print(encode(message).encode().hex(), flush=True)
 else:
     try:
-        Echo(sys.argv[1], key=sys.argv[2]).run()
+        tls = ssl.create_default_context(cafile=sys.argv[3]) if len(sys.argv) > 3 else None
+        Echo(sys.argv[1], key=sys.argv[2], tls=tls).run()
     except PermissionError as error:
         print(f"refused {error}", flush=True)

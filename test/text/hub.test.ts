@@ -7,6 +7,7 @@ import type { ConnectTextInNodeOptions, TextPeer } from "../../src/text/node.ts"
 import { connectText } from "../../src/text/node.ts";
 import { KEYS, OBSERVER, CLIENT, SERVICE, keyOf, textHub } from "../gateway/text/raw-text.ts";
 import { until } from "../house/until.ts";
+import { TRUSTING, pair } from "../transport/certificates.ts";
 
 describe("the text client and a hub", () => {
   let hub: Hub;
@@ -171,6 +172,18 @@ describe("the text client and a hub", () => {
     observer.subscribe("seen", () => undefined);
     await until(() => errors.length > 0);
     assert.deepEqual(errors, ["PERMISSION_DENIED"]);
+  });
+});
+
+test("over TLS, with the certificates that it is given; without them it says why not", async () => {
+  await using hub = await textHub({ text: { listen: 0, tls: pair("server") } });
+  assert.match(hub.textUrl!, /^wss:/);
+  const peer = await connectText(hub.textUrl!, { key: SERVICE, tls: TRUSTING });
+  assert.match(peer.guid, /^[0-9a-v]{20}$/);
+  peer.close();
+  await assert.rejects(connectText(hub.textUrl!, { key: SERVICE, connectTimeout: 200 }), {
+    reason: "NOT_CONNECTED",
+    message: /certificate/,
   });
 });
 
