@@ -22,16 +22,19 @@ const hub = await connectText(url, { key: process.env["LINTEL_KEY"] ?? "anonymou
 
 hub.serve("Chat", (message) => {
   const { headers, uid } = message;
+  const command = headers.get("cmd");
+  if (command === "Ping") return "";
   if (uid === "") throw new LintelError("unauthenticated", "sign in first");
-  switch (headers.get("cmd")) {
+  switch (command) {
     case "Join":
       return join(message.body);
     case "Say":
       return say(message);
     default:
-      throw new LintelError("unimplemented", "Chat has the commands Join and Say");
+      throw new LintelError("unimplemented", "Chat has the commands Join, Say and Ping");
   }
 });
+await hub.request("Chat", "", { headers: { cmd: "Ping" } }); // by then it is registered
 console.log("Chat serves");
 
 // lintel up ends a service with SIGTERM.

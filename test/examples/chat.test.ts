@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { connectText } from "../../src/text/node.ts";
 import type * as textClient from "../../src/text/browser.ts";
-import { start, type Running } from "../cli/cli-process.ts";
+import { lintel as runLintel, start, type Running } from "../cli/cli-process.ts";
 import { Notes, PageServer, launchChromium } from "../client/pages.ts";
 import { blocksOf, readDocument } from "../docs/markdown.ts";
 import { provide } from "../house/provide.ts";
@@ -161,6 +161,16 @@ describe("the chat", { timeout: 120_000 }, () => {
     await say(page, "after");
     await lineOf(page, "after");
     assert.deepEqual(await page.locator("#lines li").allTextContents(), ["Faybefore", "Fayafter"]);
+  });
+
+  test("when Chat was started again, what is said opens the room again", async () => {
+    const page = await signIn("Gil", "garden");
+    await isInRoom(page);
+    const restarted = await runLintel(["restart", "chat"], { cwd: folder });
+    assert.equal(restarted.exit, 0, restarted.stderr);
+    await up.prints(/(Chat serves[^]*){2}/);
+    await say(page, "who is here?");
+    await lineOf(page, "who is here?");
   });
 });
 

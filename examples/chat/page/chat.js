@@ -52,11 +52,25 @@ say.addEventListener("submit", (event) => {
   const text = textOf(new FormData(say), "text");
   void attempt(async () => {
     const echo = /^\/echo (.*)/s.exec(text)?.[1];
-    if (echo === undefined) await ask("Chat", "Say", text, { room: here?.room ?? "" });
+    if (echo === undefined) await speak(text, here?.room ?? "");
     else add("Echo", (await hub.request("Echo", echo)).body);
     say.reset();
   });
 });
+
+/**
+ * Says something. A Chat that has started anew does not know the room, until somebody joins it.
+ * @param {string} text
+ * @param {string} place
+ */
+async function speak(text, place) {
+  const saying = () => ask("Chat", "Say", text, { room: place });
+  await saying().catch(async (problem) => {
+    if (!(problem instanceof LintelError) || problem.code !== "not_found") throw problem;
+    await enter(place);
+    await saying();
+  });
+}
 
 find("#leave").addEventListener("click", () => leave());
 
