@@ -1,4 +1,5 @@
 import { LintelError } from "../message/failure.ts";
+import { AbortListeners } from "../runtime/abort-listeners.ts";
 import type { Clock } from "../runtime/clock.ts";
 
 interface PendingCall {
@@ -19,6 +20,7 @@ export class PendingCalls {
   readonly #clock: Clock;
   readonly #onGivenUp: (key: string) => void;
   readonly #calls = new Map<string, PendingCall>();
+  readonly #aborts = new AbortListeners();
 
   /** `onGivenUp` is called for calls that end by their deadline or signal. */
   constructor(clock: Clock, onGivenUp: (key: string) => void) {
@@ -41,7 +43,7 @@ export class PendingCalls {
         if (this.reject(key, error)) this.#onGivenUp(key);
       };
       const onAbort = signal && ((): void => fail(signal.reason));
-      signal?.addEventListener("abort", onAbort!, { once: true });
+      if (onAbort !== undefined) this.#aborts.add(signal!, onAbort);
       const timer = this.#clock.after(timeoutMs, () => fail(LintelError.of("DEADLINE")));
       this.#calls.set(key, { resolve, reject, timer, signal, onAbort });
     });
@@ -69,7 +71,7 @@ export class PendingCalls {
     if (call === undefined) return undefined;
     this.#calls.delete(key);
     this.#clock.clear(call.timer);
-    if (call.onAbort !== undefined) call.signal?.removeEventListener("abort", call.onAbort);
+    if (call.onAbort !== undefined) this.#aborts.remove(call.signal!, call.onAbort);
     return call;
   }
 }

@@ -11,7 +11,7 @@ import { OpenStreams, STREAM_GRACE_MS } from "../stream/open-streams.ts";
 import { ReadBudget } from "../stream/read-window.ts";
 import { discardStreams } from "../stream/stream.ts";
 import { canBeWritten, unsentAnswer } from "../message/unsent.ts";
-import { AbortListeners } from "./abort-listeners.ts";
+import { AbortListeners } from "../runtime/abort-listeners.ts";
 import type {
   DrainOptions,
   Enablement,

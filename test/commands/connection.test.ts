@@ -86,6 +86,23 @@ test("off removes a handler or a chain; a command under way keeps its own", asyn
   );
 });
 
+test("one signal ends any number of calls, and Node does not warn of them", async () => {
+  const warnings: unknown[] = [];
+  const note = (warning: unknown): void => void warnings.push(warning);
+  process.on("warning", note);
+  const { connection } = connected();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const calls = Array.from({ length: 50 }, () => connection.call("never", 0, { signal }));
+  const outcomes = Promise.allSettled(calls);
+  await settled();
+  controller.abort(new Error("enough"));
+  assert.ok((await outcomes).every(({ status }) => status === "rejected"));
+  assert.equal(connection.pending, 0);
+  process.off("warning", note);
+  assert.deepEqual(warnings, []);
+});
+
 test("a crash says nothing of its text, whatever was thrown", async () => {
   const errors: unknown[] = [];
   const { line, connection } = connected({ onError: (error) => errors.push(error) });

@@ -1,5 +1,5 @@
 /**
- * Who is to hear that a signal was aborted. However many requests share a signal it has one listener of this peer, as long
+ * Who is to hear that a signal was aborted. However many requests share a signal it has one listener of this object, as long
  * as one of them is under way: Node warns of a leak when there are many, and each costs more than an entry of a set.
  */
 export class AbortListeners {
