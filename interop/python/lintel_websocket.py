@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 MAX_UNSENT = 16 << 20
+CHUNK = 65_536
+SILENCE_S = 5.0  # a server that is silent for so long is pinged, and is lost when it is silent for as long again
 TEXT, CLOSE, PING, PONG, CONTINUED = 1, 8, 9, 10, 0
 
 
@@ -28,6 +30,11 @@ class WebSocket:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, max_size: int) -> None:
         self._reader, self._writer, self._max = reader, writer, max_size
         self._is_closing = False
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
+        self._is_pinged = False
+        self._why = ""
+        self._timer = self._loop.call_later(SILENCE_S, self._watch)
 
     @classmethod
     async def connect(cls, url: str, tls: Optional[ssl.SSLContext] = None, max_size: int = 16 << 20) -> WebSocket:
@@ -101,7 +108,22 @@ class WebSocket:
                 self._write(CLOSE, struct.pack("!H", code))
             except Closed:
                 pass
+        self._timer.cancel()
         self._writer.close()
+
+    def _watch(self) -> None:
+        left = SILENCE_S - (self._loop.time() - self._heard_at)
+        if left <= 0 and self._is_pinged:
+            self._why = "the server has stopped answering pings"
+            self._writer.transport.abort()
+            return
+        if left <= 0:
+            self._is_pinged = True
+            try:
+                self._write(PING, b"")
+            except Closed:
+                return
+        self._timer = self._loop.call_later(SILENCE_S if left <= 0 else left, self._watch)
 
     def _write(self, kind: int, payload: bytes) -> None:
         if self._writer.is_closing():
@@ -117,17 +139,27 @@ class WebSocket:
         covered = int.from_bytes(payload, "big") ^ int.from_bytes((mask * (size // 4 + 1))[:size], "big")
         self._writer.write(head + mask + covered.to_bytes(size, "big"))
 
+    async def _bytes(self, size: int) -> bytes:
+        parts: list[bytes] = []
+        while size > 0:
+            part = await self._reader.readexactly(min(size, CHUNK))
+            self._heard_at, self._is_pinged = self._loop.time(), False
+            size -= len(part)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
     async def _frame(self, room: int) -> tuple[bool, int, bytes]:
         try:
-            first, second = await self._reader.readexactly(2)
+            first, second = await self._bytes(2)
             size = second & 0x7F
             if size == 126:
-                size = struct.unpack("!H", await self._reader.readexactly(2))[0]
+                size = struct.unpack("!H", await self._bytes(2))[0]
             elif size == 127:
-                size = struct.unpack("!Q", await self._reader.readexactly(8))[0]
+                size = struct.unpack("!Q", await self._bytes(8))[0]
             if size > room:
                 self.close(1009)
                 raise Closed(1009, f"a message of the server is larger than {self._max} bytes")
-            return bool(first & 0x80), first & 0x0F, await self._reader.readexactly(size)
+            return bool(first & 0x80), first & 0x0F, await self._bytes(size)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
-            raise Closed() from error
+            self._timer.cancel()
+            raise Closed(1006, self._why) from error

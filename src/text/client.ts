@@ -80,6 +80,7 @@ function urlOf(url: string): string {
 }
 
 class TextClient implements TextPeer {
+  readonly #url: string;
   readonly #options: ConnectTextOptions;
   readonly #times: TextTimes;
   readonly #timeoutMs: number;
@@ -98,6 +99,7 @@ class TextClient implements TextPeer {
 
   constructor(open: OpenSocket, url: string, options: ConnectTextOptions, times: TextTimes) {
     const { key = "anonymous", timeout = 30_000 } = options;
+    this.#url = url;
     this.#options = options;
     this.#times = times;
     this.#timeoutMs = millisecondsOf("connectText: timeout", timeout);
@@ -132,7 +134,10 @@ class TextClient implements TextPeer {
   async start(timeoutMs: number): Promise<void> {
     const { clock } = this.#times;
     const timer = clock.after(timeoutMs, () =>
-      this.#giveUp(this.#failure ?? LintelError.of("NOT_CONNECTED", `no connection in ${timeoutMs} ms`)),
+      this.#giveUp(
+        this.#failure ??
+          LintelError.of("NOT_CONNECTED", `no connection to ${urlText(this.#url)} in ${timeoutMs} ms`),
+      ),
     );
     this.#redialer.start();
     try {

@@ -1,23 +1,42 @@
 import type { Duplex } from "node:stream";
 import { WebSocket } from "ws";
+import { systemClock, type Clock } from "../runtime/clock.ts";
+import { Heartbeat } from "../runtime/heartbeat.ts";
 import { ClientBatch } from "../transport/ws/client-batch.ts";
 import type { PlatformSocket } from "./socket.ts";
 
+/** A server that is silent for so long is pinged, and is lost when it is silent for as long again. Milliseconds. */
+const HEARTBEAT = { heartbeat: 5_000, heartbeatTimeout: 5_000 };
+
 /**
  * A WebSocket of `ws` as browsers have it, except that messages are written past it, those of one turn of the loop together:
- * a write of its own for each would cost more than the rest of a client.
+ * a write of its own for each would cost more than the rest of a client. And unlike theirs it notices a server that is silent.
  */
 export class NodeSocket implements PlatformSocket {
   readonly #websocket: WebSocket;
+  readonly #heartbeat: Heartbeat;
   #batch: ClientBatch | undefined;
+  #isSilent = false;
 
   /** One that is being opened, without compression. */
-  constructor(websocket: WebSocket) {
+  constructor(websocket: WebSocket, clock: Clock = systemClock) {
     this.#websocket = websocket;
+    const heartbeat = new Heartbeat(clock, HEARTBEAT, {
+      ping: () => websocket.ping(),
+      lost: () => {
+        this.#isSilent = true;
+        websocket.terminate();
+      },
+    });
+    this.#heartbeat = heartbeat;
     // 'open' follows in the same turn.
     websocket.once("upgrade", ({ socket }: { readonly socket: Duplex }) => {
       this.#batch = new ClientBatch(socket);
     });
+    websocket.once("open", () => heartbeat.start());
+    websocket.on("ping", () => heartbeat.heard());
+    websocket.on("pong", () => heartbeat.heard());
+    websocket.once("close", () => heartbeat.stop());
   }
 
   get readyState(): number {
@@ -50,10 +69,13 @@ export class NodeSocket implements PlatformSocket {
     if (type === "open") websocket.on("open", () => told(undefined));
     else if (type === "error") websocket.on("error", told);
     else if (type === "close")
-      websocket.on("close", (code, reason) => told({ code, reason: reason.toString() }));
-    else
-      websocket.on("message", (data: Buffer, isBinary: boolean) =>
-        told({ data: isBinary ? data : data.toString() }),
+      websocket.on("close", (code, reason) =>
+        told({ code, reason: this.#isSilent ? "the server has stopped answering pings" : reason.toString() }),
       );
+    else
+      websocket.on("message", (data: Buffer, isBinary: boolean) => {
+        this.#heartbeat.heard();
+        told({ data: isBinary ? data : data.toString() });
+      });
   }
 }

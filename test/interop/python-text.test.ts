@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import type { AddressInfo } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { after, before, describe, test } from "node:test";
+import { WebSocketServer } from "ws";
 import type { Hub } from "../../src/index.ts";
 import { connectText, type TextPeer } from "../../src/text/node.ts";
 import { decodeText, encodeText, isMalformed } from "../../src/text/message.ts";
@@ -129,6 +131,28 @@ test("it dials TLS", async () => {
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   assert.deepEqual(await lines.next(), { done: false, value: "started" });
   await end(child);
+});
+
+test("a server that has become silent is left, and dialed again; one that answers pings is not", async () => {
+  for (const autoPong of [false, true]) {
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1", autoPong });
+    await once(server, "listening");
+    let connections = 0;
+    let pings = 0;
+    server.on("connection", (socket) => {
+      connections++;
+      socket.on("ping", () => pings++);
+      socket.once("message", () => {
+        socket.send("MM OK");
+        socket.send("0".repeat(20));
+      });
+    });
+    const child = python(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, "key", "silence", "0.1");
+    await until(() => (autoPong ? pings >= 3 : connections >= 2));
+    if (autoPong) assert.equal(connections, 1);
+    await end(child);
+    server.close();
+  }
 });
 
 test("it reads and writes frames as the hub does", async () => {

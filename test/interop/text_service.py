@@ -1,9 +1,10 @@
-"""A service that the tests of lintel_text talk to: python3 text_service.py URL KEY [AUTHORITY]"""
+"""A service that the tests of lintel_text talk to: python3 text_service.py URL KEY [AUTHORITY] or URL KEY silence SECONDS"""
 
 import asyncio
 import ssl
 import sys
 
+import lintel_websocket
 from lintel_text import TextError, TextService, decode, encode
 
 
@@ -59,7 +60,11 @@ if sys.argv[1] == "vectors":
         print(encode(message).encode().hex(), flush=True)
 else:
     try:
-        tls = ssl.create_default_context(cafile=sys.argv[3]) if len(sys.argv) > 3 else None
+        tls = None
+        if sys.argv[3:4] == ["silence"]:
+            lintel_websocket.SILENCE_S = float(sys.argv[4])
+        elif len(sys.argv) > 3:
+            tls = ssl.create_default_context(cafile=sys.argv[3])
         Echo(sys.argv[1], key=sys.argv[2], tls=tls).run()
     except PermissionError as error:
         print(f"refused {error}", flush=True)
