@@ -7,7 +7,13 @@ import type { FanoutLoad, Load, Sample } from "./load/sample.ts";
 import type { StreamSource } from "./load/streams.ts";
 
 /** Which implementation: the setting matters to the NATS client only. */
-export type Implementation = "lintel" | "lintel-text" | "relay" | "socket.io" | `nats-${NatsSetting}`;
+export type Implementation =
+  | "lintel"
+  | "lintel-text"
+  | "text-by-hand"
+  | "relay"
+  | "socket.io"
+  | `nats-${NatsSetting}`;
 
 export type Role =
   | {
@@ -117,6 +123,7 @@ async function sending(source: StreamSource & Open): Promise<OpenRole> {
 async function load(of: Implementation): Promise<Candidate> {
   if (of === "lintel") return (await import("./candidates/lintel.ts")).lintel;
   if (of === "lintel-text") return (await import("./candidates/lintel-text.ts")).lintelText;
+  if (of === "text-by-hand") return (await import("./candidates/text-by-hand.ts")).textByHand;
   if (of === "relay") return (await import("./candidates/relay.ts")).relay;
   if (of === "socket.io") return (await import("./candidates/socket-io.ts")).socketIo;
   const { NATS_SETTINGS, natsWith } = await import("./candidates/nats.ts");

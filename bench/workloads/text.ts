@@ -3,6 +3,8 @@ import { openRequests, requestCases } from "./w1.ts";
 import { fanoutLoads, openFanout, toCase } from "./w2.ts";
 import { against, type Workload } from "./workload.ts";
 
+const TEXT = ["lintel-text", "text by hand"];
+
 export const textRequests: Workload = {
   name: "TR",
   title: "W1 through the text gateway",
@@ -10,6 +12,7 @@ export const textRequests: Workload = {
   seconds: (wanted) => wanted,
   entries: [
     openRequests("lintel-text", "lintel-text", "ws"),
+    openRequests("text by hand", "text-by-hand", "ws"),
     openRequests("lintel-ws", "lintel", "ws"),
     openRequests("socket.io", "socket.io", "ws"),
   ],
@@ -17,12 +20,12 @@ export const textRequests: Workload = {
     {
       title: "req/s, ratio to the native session over WebSocket, and to Socket.IO",
       metric: "rate",
-      columns: [...against("lintel-ws", ["lintel-text"]), ...against("socket.io", ["lintel-text"])],
+      columns: [...against("lintel-ws", TEXT), ...against("socket.io", TEXT)],
     },
     {
       title: "median latency, ratio to the native session over WebSocket (less is better)",
       metric: "p50",
-      columns: against("lintel-ws", ["lintel-text"]),
+      columns: against("lintel-ws", TEXT),
     },
   ],
 };
@@ -40,6 +43,7 @@ export const textFanout: Workload = {
   seconds: (wanted) => wanted,
   entries: [
     openFanout("lintel-text", "lintel-text", "ws", loads),
+    openFanout("text by hand", "text-by-hand", "ws", loads),
     openFanout("lintel-ws", "lintel", "ws", loads),
     openFanout("socket.io", "socket.io", "ws", loads),
   ],
@@ -47,7 +51,7 @@ export const textFanout: Workload = {
     {
       title: "deliveries/s, ratio to Socket.IO, and to the native session over WebSocket",
       metric: "rate",
-      columns: [...against("socket.io", ["lintel-text"]), ...against("lintel-ws", ["lintel-text"])],
+      columns: [...against("socket.io", TEXT), ...against("lintel-ws", TEXT)],
     },
   ],
 };
