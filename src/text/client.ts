@@ -343,13 +343,16 @@ class TextClient implements TextPeer {
   }
 
   #call<M>(handler: (message: M) => unknown, { target }: TextMessage, message: M): void {
-    const failed = (error: unknown): void => this.#report(error, `the handler of ${target}`);
     try {
       const returned = handler(message);
-      if (returned instanceof Promise) returned.catch(failed);
+      if (returned instanceof Promise) returned.catch((error: unknown) => this.#handlerFailed(error, target));
     } catch (error) {
-      failed(error);
+      this.#handlerFailed(error, target);
     }
+  }
+
+  #handlerFailed(error: unknown, target: string): void {
+    this.#report(error, `the handler of ${target}`);
   }
 
   #report(error: unknown, where: string): void {

@@ -5,15 +5,37 @@ import type { ReceivedText } from "./api.ts";
 import { headerOf, type TextHeaders, type TextMessage } from "./message.ts";
 import { TextHeaderList } from "./text-headers.ts";
 
-export function received({ target, headers, body }: TextMessage): ReceivedText {
-  return {
-    target,
-    body,
-    headers: new TextHeaderList(headers),
-    cid: headerOf(headers, "cid") ?? "",
-    uid: headerOf(headers, "uid") ?? "",
-    json: () => JSON.parse(body) as unknown,
-  };
+/** Headers are looked at when they are asked for: most handlers want the body alone. */
+class Received implements ReceivedText {
+  readonly target: string;
+  readonly body: string;
+  readonly #headers: TextHeaders;
+
+  constructor({ target, headers, body }: TextMessage) {
+    this.target = target;
+    this.body = body;
+    this.#headers = headers;
+  }
+
+  get headers(): TextHeaderList {
+    return new TextHeaderList(this.#headers);
+  }
+
+  get cid(): string {
+    return headerOf(this.#headers, "cid") ?? "";
+  }
+
+  get uid(): string {
+    return headerOf(this.#headers, "uid") ?? "";
+  }
+
+  json(): unknown {
+    return JSON.parse(this.body) as unknown;
+  }
+}
+
+export function received(message: TextMessage): ReceivedText {
+  return new Received(message);
 }
 
 /** Texts that say little without what follows them: `No responder for REQ Chat`. */
