@@ -29,6 +29,9 @@ import { TypedHandlers } from "./typed-handlers.ts";
  */
 export type CommandClientState = "connecting" | "connected" | "closed";
 
+/** They are all made again on each connection. */
+const MAX_ANNOUNCEMENTS = 4_096;
+
 /**
  * Commands to and from one server. `Remote` says which actions the server has, and `Local` which ones this end has for the
  * server. After a lost connection the client connects again, without a limit of attempts. Its handlers stay.
@@ -162,6 +165,8 @@ export class CommandClient<
     action: A,
     ...[body]: CallArguments<Remote[A], never>
   ): Promise<() => void> {
+    if (this.#announcements.size >= MAX_ANNOUNCEMENTS)
+      throw LintelError.of("TOO_MANY", `a client makes at most ${MAX_ANNOUNCEMENTS} announcements`);
     const announcement = { action, body };
     const forget = (): void => void this.#announcements.delete(announcement);
     this.#announcements.add(announcement);

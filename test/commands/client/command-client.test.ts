@@ -206,6 +206,8 @@ describe("a client of commands", () => {
     server.drop();
     await server.reconnected();
     assert.deepEqual(rooms, ["connected", "a", "b", "connected", "a", "b", "connected", "b"]);
+    await Promise.all(Array.from({ length: 4_095 }, () => client.announce("join", "many")));
+    await assert.rejects(client.announce("join", "one more"), { reason: "TOO_MANY" });
     await client.close();
   });
 
