@@ -55,6 +55,7 @@ export {
   type MatrixHub,
   type Outcome as GatewayOutcome,
   type Program,
+  type Purpose,
   type Received,
   type Refused,
   type Sent,

@@ -67,6 +67,8 @@ export function beam(original: () => OriginalPeer): GatewayDriver {
       withdraws: true,
       seesTime: NO_TIME,
       seesEnd: true,
+      unsubscribes: NO_SUBSCRIBER,
+      leaves: true,
       fails: ["code", "reason", "message"],
       isTold: ["code", "reason", "message"],
     },
@@ -81,6 +83,7 @@ class BeamProgram implements Program {
   readonly #connection: OriginalEnd;
   /** What the process has open, and closes when it ends. */
   readonly #open = new Set<OriginalEnd>();
+  readonly #attaching = new Set<Promise<OriginalEnd>>();
 
   constructor(matrix: MatrixHub, connection: OriginalEnd) {
     this.#matrix = matrix;
@@ -116,14 +119,19 @@ class BeamProgram implements Program {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // A job may be there before the process has said that its message is sent.
+    await Promise.allSettled(this.#attaching);
     await Promise.all([...this.#open].map((end) => this.#leave(end)));
     await this.#connection.close();
   }
 
   async #attach(mode: "RW", ...message: string[]): Promise<OriginalEnd> {
-    const end = await this.#connection.attach(mode, ...message);
-    this.#open.add(end);
-    return end;
+    const attaching = this.#connection.attach(mode, ...message).then((end) => {
+      this.#open.add(end);
+      return end;
+    });
+    this.#attaching.add(attaching);
+    return attaching.finally(() => this.#attaching.delete(attaching));
   }
 
   async #leave(end: OriginalEnd): Promise<void> {

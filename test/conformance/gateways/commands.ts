@@ -1,5 +1,9 @@
-/** Commands: a program that sends and reads JSON objects over a WebSocket, with nothing of Lintel's. */
+/**
+ * Commands: programs that send and read JSON objects, with nothing of Lintel's. One announces what it does, over a WebSocket; one
+ * announces nothing, as clients of DRS do, and speaks over TCP.
+ */
 import { once } from "node:events";
+import { connect as connectTcp, type Socket } from "node:net";
 import { WebSocket } from "ws";
 import {
   EVERY_SAMPLE,
@@ -7,6 +11,7 @@ import {
   NOTHING,
   SAMPLES,
   jsonOf,
+  noVerb,
   textOf,
   type Asked,
   type FailureSeen,
@@ -49,15 +54,100 @@ export const commands: GatewayDriver = {
     withdraws: true,
     seesTime: true,
     seesEnd: true,
+    unsubscribes: true,
+    leaves: true,
     fails: ["code", "reason", "message"],
     isTold: ["code", "reason", "message"],
   },
   async connect({ hub, keyOf }, role) {
     const socket = new WebSocket(`${hub.httpUrl!.replace("http", "ws")}/socket?token=${keyOf(role)}`);
     await once(socket, "open");
-    return new CommandProgram(socket);
+    return new CommandProgram(overWebSocket(socket));
   },
 };
+
+/** Of one that may serve nothing, and is therefore asked nothing. */
+export const CALLER_KEY = "key-of-callers";
+/** Of one that is asked whatever clients of DRS are asked. */
+export const DRS_KEY = "key-of-drs";
+const NO_ANNOUNCEMENT = "a client of DRS announces nothing, and so cannot publish, enable or take back";
+const NO_TIME = "a command of DRS does not say how long its sender waits";
+
+export const drs: GatewayDriver = {
+  name: "DRS",
+  supports: {
+    ...commands.supports,
+    publish: NO_ANNOUNCEMENT,
+    enable: noVerb(NO_ANNOUNCEMENT),
+    use: { request: true, publish: NO_ANNOUNCEMENT, subscribe: NO_ANNOUNCEMENT },
+    limitsTime: NO_TIME,
+    withdraws: NO_ANNOUNCEMENT,
+    seesTime: NO_TIME,
+    seesEnd: "a client of DRS is not told that its caller waits no longer",
+    unsubscribes: "broadcasts go to every client of DRS, which can only ignore them",
+    leaves:
+      "clients of DRS are asked one after the other: one that leaves may have been asked for what another does",
+    fails: ["message"],
+  },
+  async connect({ hub, keyOf }, role, { side, isMortal }) {
+    const { hostname, port } = new URL(hub.commandsUrls.find((url) => url.startsWith("tcp:"))!);
+    const key = isMortal || side === "from" ? CALLER_KEY : role === "service" ? DRS_KEY : keyOf(role);
+    const socket = connectTcp(Number(port), hostname);
+    await once(socket, "connect");
+    const program = new DrsProgram(overTcp(socket));
+    await program.request("auth.upgrade", { payload: textOf(key) }).outcome;
+    return program;
+  },
+};
+
+/** What carries the objects. */
+interface Line {
+  send(object: string): void;
+  /** Called with each object that comes, as a text. */
+  onObject: (object: string) => void;
+  cut(): Promise<void>;
+}
+
+function overWebSocket(socket: WebSocket): Line {
+  const line: Line = {
+    send: (object) => socket.send(`${object}\n`),
+    onObject: () => undefined,
+    async cut() {
+      if (socket.readyState === WebSocket.CLOSED) return;
+      socket.terminate();
+      await once(socket, "close");
+    },
+  };
+  socket.on("error", () => undefined);
+  socket.on("message", (frame) => line.onObject((frame as Buffer).toString()));
+  return line;
+}
+
+/** One object behind the other: each ends where its bracket is closed. */
+function overTcp(socket: Socket): Line {
+  let rest = "";
+  const line: Line = {
+    send: (object) => void socket.write(object),
+    onObject: () => undefined,
+    async cut() {
+      if (socket.closed) return;
+      socket.resetAndDestroy();
+      await once(socket, "close");
+    },
+  };
+  socket.on("error", () => undefined);
+  socket.setEncoding("utf8").on("data", (text) => {
+    rest += String(text);
+    for (;;) {
+      const end = endOfValue(rest, 0);
+      if (end === undefined) return;
+      const object = rest.slice(0, end);
+      rest = rest.slice(end).trimStart();
+      line.onObject(object);
+    }
+  });
+  return line;
+}
 
 interface Command {
   readonly key?: string;
@@ -69,17 +159,17 @@ interface Command {
 }
 
 class CommandProgram implements Program {
-  readonly #socket: WebSocket;
+  readonly #line: Line;
   readonly #calls = new Map<string, (reply: Command) => void>();
-  readonly #services = new Map<string, Mailbox<Job>>();
-  readonly #listening = new Map<string, Mailbox<Received>>();
+  /** By action, as are those it listens to. */
+  protected readonly services: Map<string, Mailbox<Job>> = new Map();
+  protected readonly listening: Map<string, Mailbox<Received>> = new Map();
   readonly #ended = new Map<string, Mailbox<string>>();
   #count = 0;
 
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.on("error", () => undefined);
-    socket.on("message", (frame) => this.#take(commandOf((frame as Buffer).toString())));
+  constructor(line: Line) {
+    this.#line = line;
+    line.onObject = (object) => this.#take(commandOf(object));
   }
 
   request(subject: string, { payload }: Sent, timeoutMs?: number): Asked {
@@ -100,14 +190,14 @@ class CommandProgram implements Program {
 
   async serve(subject: string): Promise<WorkerService> {
     const jobs = new Mailbox<Job>();
-    this.#services.set(subject, jobs);
+    this.services.set(subject, jobs);
     await this.#do("lintel.serve", JSON.stringify(subject));
     return { next: () => jobs.next(), close: () => this.#do("lintel.unserve", JSON.stringify(subject)) };
   }
 
   async subscribe(subject: string): Promise<Listening> {
     const heard = new Mailbox<Received>();
-    this.#listening.set(subject, heard);
+    this.listening.set(subject, heard);
     await this.#do("lintel.subscribe", JSON.stringify(subject));
     return {
       get waiting() {
@@ -122,10 +212,8 @@ class CommandProgram implements Program {
     return this.#do("lintel.enable", JSON.stringify({ verb, pattern }));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#socket.readyState === WebSocket.CLOSED) return;
-    this.#socket.terminate();
-    await once(this.#socket, "close");
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#line.cut();
   }
 
   #take(command: Command): void {
@@ -137,8 +225,26 @@ class CommandProgram implements Program {
       const { key: ended, reason } = body as { readonly key: string; readonly reason: string };
       this.#ended.get(ended)?.put(reason);
     } else if (action === "lintel.ended") return;
-    else if (key === undefined) this.#listening.get(action)!.put({ payload: command.payload, headers: {} });
-    else this.#services.get(action)!.put(this.#jobOf(key, command));
+    else if (key === undefined) this.listening.get(action)?.put({ payload: command.payload, headers: {} });
+    else this.#work(key, command);
+  }
+
+  /** The body of an error. */
+  protected errorOf(failure: FailureSeen): FailureSeen {
+    return failure;
+  }
+
+  /** What it has no handler for is answered as by every client of DRS. */
+  #work(key: string, command: Command): void {
+    const { action } = command;
+    const jobs = this.services.get(action);
+    if (jobs !== undefined) jobs.put(this.#jobOf(key, command));
+    else
+      this.#send({
+        key,
+        action: "drs.error",
+        body: JSON.stringify({ message: `No handlers for ${action}` }),
+      });
   }
 
   #jobOf(key: string, { payload, timeout }: Command): Job {
@@ -149,7 +255,8 @@ class CommandProgram implements Program {
       headers: {},
       timeLeft: timeout,
       answer: (sent) => this.#send({ key, action: "drs.response", body: written(sent.payload) }),
-      fail: (failure) => this.#send({ key, action: "drs.error", body: JSON.stringify(failure) }),
+      fail: (failure) =>
+        this.#send({ key, action: "drs.error", body: JSON.stringify(this.errorOf(failure)) }),
       ended: () => ended.next(),
     };
   }
@@ -191,7 +298,33 @@ class CommandProgram implements Program {
       ...(body === undefined ? [] : [`"body":${body}`]),
       ...(timeout === undefined ? [] : [`"timeout":${timeout}`]),
     ];
-    this.#socket.send(`{${fields.join(",")}}\n`);
+    this.#line.send(`{${fields.join(",")}}`);
+  }
+}
+
+/** It has handlers, and tells nobody. */
+class DrsProgram extends CommandProgram {
+  protected override errorOf({ message = "" }: FailureSeen): FailureSeen {
+    return { message };
+  }
+
+  override serve(subject: string): Promise<WorkerService> {
+    const jobs = new Mailbox<Job>();
+    this.services.set(subject, jobs);
+    const close = (): Promise<void> => Promise.resolve(void this.services.delete(subject));
+    return Promise.resolve({ next: () => jobs.next(), close });
+  }
+
+  override subscribe(subject: string): Promise<Listening> {
+    const heard = new Mailbox<Received>();
+    this.listening.set(subject, heard);
+    return Promise.resolve({
+      get waiting() {
+        return heard.waiting;
+      },
+      next: () => heard.next(),
+      close: () => Promise.resolve(void this.listening.delete(subject)),
+    });
   }
 }
 
@@ -214,8 +347,13 @@ function payloadOf(body: unknown, frame: string): Payload {
   return typeof body === "string" ? textOf(body) : jsonOf(valueAt(frame, frame.indexOf('"body":') + 7));
 }
 
-/** The JSON value that begins here: up to the bracket that closes it. */
+/** The JSON value that begins here. It is an object or an array, or the last member of its object. */
 function valueAt(text: string, start: number): string {
+  return text.slice(start, endOfValue(text, start) ?? text.lastIndexOf("}"));
+}
+
+/** Where the bracket is behind which the object or array is over; undefined where it is not. */
+function endOfValue(text: string, start: number): number | undefined {
   let depth = 0;
   let isText = false;
   for (let at = start; at < text.length; at++) {
@@ -225,12 +363,10 @@ function valueAt(text: string, start: number): string {
       else if (character === '"') isText = false;
     } else if (character === '"') isText = true;
     else if (character === "{" || character === "[") depth++;
-    else if (character === "}" || character === "]") depth--;
-    else if (depth === 0 && character === ",") return text.slice(start, at);
-    if (depth === 0 && !isText && (character === "}" || character === "]")) return text.slice(start, at + 1);
-    if (depth < 0) return text.slice(start, at);
+    else if ((character === "}" || character === "]") && --depth <= 0) return depth < 0 ? at : at + 1;
+    else if (character === "," && depth === 0) return at;
   }
-  return text.slice(start);
+  return undefined;
 }
 
 function written({ kind, content }: Payload): string | undefined {

@@ -16,7 +16,9 @@ const INTRODUCTION = `${HEADING}
 Programs at every gateway with programs at every other: who calls or publishes or enables is at the gateway of the row, who
 works or subscribes or is a client at that of the column. Each program speaks the protocol of its gateway as other people's
 programs do: plain HTTP, gRPC frames, sockets that are passed to a Python process, and so on. All of them run at a time, at
-one hub with keys, and programs of one gateway share a connection. A cell has the number of cases that passed. A letter says
+one hub with keys, and programs of one gateway share a connection. \`DRS\` are clients of the gateway commands that announce nothing, over
+TCP; \`commands\` are those that do, over WebSocket. A whole run repeats requests and publications with one of the two at a hub in front
+of the other's, and prints only what holds there too. A cell has the number of cases that passed. A letter says
 that cases cannot be, and [why](#why-not); \`unsupported\` is a cell without any case. \`npm run conformance -- --gateways\` runs
 this part alone.
 `;

@@ -3,7 +3,7 @@ import type { GatewayDriver } from "../../../src/testing/index.ts";
 import { canPassDescriptors } from "../../../src/transport/descriptors/libc.ts";
 import { OriginalPeer } from "../../gateway/beam/original-peer.ts";
 import { beam } from "./beam.ts";
-import { commands } from "./commands.ts";
+import { commands, drs } from "./commands.ts";
 import { grpc } from "./grpc.ts";
 import { http } from "./http.ts";
 import { jobs } from "./jobs.ts";
@@ -23,6 +23,7 @@ export class Drivers implements AsyncDisposable {
     beam(() => (this.#original ??= new OriginalPeer())),
     text,
     commands,
+    drs,
   ];
   readonly here: readonly GatewayDriver[] = this.all.filter(
     ({ name }) => name !== "beam" || canPassDescriptors(),

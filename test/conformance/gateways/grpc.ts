@@ -35,6 +35,8 @@ export const grpc: GatewayDriver = {
     withdraws: WORKERS_ONLY,
     seesTime: true,
     seesEnd: true,
+    unsubscribes: WORKERS_ONLY,
+    leaves: true,
     fails: ["code", "reason", "message"],
     isTold: [],
   },

@@ -26,6 +26,8 @@ export const http: GatewayDriver = {
     withdraws: true,
     seesTime: NO_WORKER,
     seesEnd: NO_WORKER,
+    unsubscribes: NO_SUBSCRIBER,
+    leaves: NO_WORKER,
     fails: [],
     isTold: ["code", "reason", "message"],
   },

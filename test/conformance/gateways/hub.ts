@@ -6,12 +6,15 @@ import { join } from "node:path";
 import { createHub, type HubConfig } from "../../../src/index.ts";
 import type { Observer } from "../../../src/index.ts";
 import type { Counted, MatrixHub } from "../../../src/testing/index.ts";
+import { CALLER_KEY, DRS_KEY } from "./commands.ts";
 import { canPassDescriptors } from "../../../src/transport/descriptors/libc.ts";
 
 /** How long a service that nobody polls any more keeps its queue. Milliseconds. */
 const LINGER_MS = 1_000;
 
 const KEYS = { service: "key-of-the-services", client: "key-of-the-clients" } as const;
+/** What clients of DRS are asked, that announce nothing. */
+const DRS_REQUESTS = "x.request.*.DRS.>";
 const paths = new WeakMap<MatrixHub, string>();
 
 /** Where a hub has its socket for beam. */
@@ -42,13 +45,17 @@ export async function openMatrixHub(home?: MatrixHub): Promise<MatrixHub> {
     jobs: { linger: LINGER_MS },
     grpc: { port: 0 },
     text: true,
-    commands: true,
+    commands: {
+      listen: "tcp://127.0.0.1:0",
+      serve: [DRS_REQUESTS],
+      broadcast: ["x.publish.*.DRS.>"],
+    },
     ...(canPassDescriptors() ? { beam } : {}),
     access: accessOptions(),
     limits: { callerShare: 100 },
     observer: counts.observer,
     onError: () => undefined,
-    ...(home === undefined ? {} : { engine: { url: home.hub.urls[0]!, token: KEYS.service } }),
+    ...(home === undefined ? {} : { engine: { url: home.hub.urls[0]!, token: DRS_KEY } }),
   });
   const matrix: MatrixHub = {
     hub,
@@ -70,7 +77,14 @@ function accessOptions(): NonNullable<HubConfig["access"]> {
   const sha256 = (key: string): string => createHash("sha256").update(key).digest("hex");
   return {
     keys: [
-      { name: "service", role: "service", sha256: sha256(KEYS.service) },
+      { name: "service", role: "service", sha256: sha256(KEYS.service), deny: { serve: [DRS_REQUESTS] } },
+      { name: "drs", role: "service", sha256: sha256(DRS_KEY) },
+      {
+        name: "caller",
+        role: "client",
+        sha256: sha256(CALLER_KEY),
+        grants: { request: ["x.request.>"], subscribe: ["x.publish.>"] },
+      },
       { name: "client", role: "client", sha256: sha256(KEYS.client) },
     ],
     unix: [

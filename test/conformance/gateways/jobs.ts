@@ -44,10 +44,12 @@ export const jobs: GatewayDriver = {
     withdraws: true,
     seesTime: true,
     seesEnd: true,
+    unsubscribes: NO_SUBSCRIBER,
+    leaves: true,
     fails: ["code", "reason", "message"],
     isTold: ["code", "reason", "message"],
   },
-  connect(matrix, role, isMortal = false) {
+  connect(matrix, role, { isMortal }) {
     const { hub, keyOf } = matrix;
     const client = new HttpClient(hub.httpUrl!, keyOf(role));
     const polling = new Set<PollingService>();

@@ -88,7 +88,7 @@ test("publications that come in another order, twice or not at all", async () =>
 });
 
 test("a service whose end leaves enabled what it has enabled", async () => {
-  const keeping = await native.connect(hub, "service");
+  const keeping = await native.connect(hub, "service", { side: "from", isMortal: false });
   const driver = broken(() => ({ enable: (verb, subject) => keeping.enable!(verb, subject) }));
   const counted = hub.counted.bind(hub);
   const told: MatrixHub = {

@@ -38,6 +38,8 @@ export const native: GatewayDriver = {
     withdraws: true,
     seesTime: true,
     seesEnd: true,
+    unsubscribes: true,
+    leaves: true,
     fails: ["code", "reason", "message"],
     isTold: ["code", "reason", "message"],
   },

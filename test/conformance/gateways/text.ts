@@ -45,6 +45,8 @@ export const text: GatewayDriver = {
     withdraws: "no command of the text protocol takes a REQ back",
     seesTime: true,
     seesEnd: true,
+    unsubscribes: true,
+    leaves: true,
     fails: ["code", "reason", "message"],
     isTold: ["code", "reason", "message"],
   },

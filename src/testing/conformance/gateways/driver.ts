@@ -54,6 +54,10 @@ export interface GatewaySupports {
   readonly seesTime: Ability;
   /** A worker is told that its caller waits no longer. */
   readonly seesEnd: Ability;
+  /** A worker that leaves takes the requests that it holds with it, and no others. */
+  readonly leaves: Ability;
+  /** A subscriber takes its subscription back. */
+  readonly unsubscribes: Ability;
   /** Of the failure of a job. */
   readonly fails: readonly FailureMember[];
   /** Of the failure of a request. */
@@ -65,11 +69,18 @@ export type GatewayRole = "service" | "client";
 export interface GatewayDriver {
   readonly name: string;
   readonly supports: GatewaySupports;
+  connect(hub: MatrixHub, role: GatewayRole, purpose: Purpose): Promise<Program>;
+}
+
+/** What a program is for. */
+export interface Purpose {
+  /** Of a relation: a caller is the first, its worker the second. */
+  readonly side: "from" | "to";
   /**
-   * `isMortal`: the case is going to end the program. Where only a time tells that a program is lost, it is to be short then, and
-   * long for all others, which may have to wait for each other.
+   * The case is going to end the program. Where only a time tells that a program is lost, it is to be short then, and long for
+   * all others, which may have to wait for each other.
    */
-  connect(hub: MatrixHub, role: GatewayRole, isMortal?: boolean): Promise<Program>;
+  readonly isMortal: boolean;
 }
 
 /** The hub of the matrix. A service may do everything below `x`; a client may do what is enabled. */

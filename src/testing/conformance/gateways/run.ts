@@ -81,8 +81,8 @@ export class GatewayRun implements AsyncDisposable {
     const hubs = this.#hubs;
     const role: GatewayRole = relation === "enable" ? "client" : "service";
     const sides = {
-      from: (isMortal: boolean) => from.connect(hubs.from, "service", isMortal),
-      to: (isMortal: boolean) => to.connect(hubs.to, role, isMortal),
+      from: (isMortal: boolean) => from.connect(hubs.from, "service", { side: "from", isMortal }),
+      to: (isMortal: boolean) => to.connect(hubs.to, role, { side: "to", isMortal }),
     };
     try {
       const bench: Bench = {

@@ -10,6 +10,7 @@ import {
   type Program,
   type Received,
   type Sent,
+  type WorkerService,
 } from "../driver.ts";
 import { lackOf, type Bench, type GatewayCase } from "../gateway-case.ts";
 import { SAMPLES, SAMPLE_NAMES, type Payload, type SampleName } from "../payload.ts";
@@ -52,6 +53,13 @@ function ask({ from, subject }: Bench, sent: Sent, timeoutMs?: number): Asked {
   return asked;
 }
 
+/** The job of a request. Rejects when the request ends without one. */
+function jobOf(service: WorkerService, { outcome }: Asked): Promise<Job> {
+  const ended = outcome.then((early) => assert.fail(`it ended before: ${JSON.stringify(early)}`));
+  ended.catch(() => undefined); // it ends later, too
+  return Promise.race([service.next(), ended]);
+}
+
 /** Asks with anything, and returns the request and its job. */
 async function begin(
   bench: Bench,
@@ -61,7 +69,7 @@ async function begin(
 ): Promise<{ readonly asked: Asked; readonly job: Job }> {
   const service = await worker.serve!(bench.subject);
   const asked = ask(bench, { payload: firstSample(sends) }, timeoutMs);
-  return { asked, job: await service.next() };
+  return { asked, job: await jobOf(service, asked) };
 }
 
 /** The same with a deadline that is soon, but not before the worker has the job. */
@@ -115,7 +123,7 @@ const carriesThere = (sample: SampleName): GatewayCase =>
       const asked = ask(bench, { payload: SAMPLES[sample] });
       const reason = refusalOf(to.receives[sample]);
       if (reason !== undefined) return failsWith(asked, { reason }, from.isTold.filter(isReason));
-      const job = await service.next();
+      const job = await jobOf(service, asked);
       assert.deepEqual(job.payload, arrived(to.receives[sample], sample));
       await job.answer({ payload: firstSample(to.answers) });
       return void (await answerOf(asked));
@@ -148,7 +156,7 @@ export const REQUESTS: readonly GatewayCase[] = [
   requestCase("carries a header to the worker", headers, async (bench, from, to) => {
     const service = await bench.to.serve!(bench.subject);
     const asked = ask(bench, { payload: firstSample(from.sends), headers: HEADERS });
-    const job = await service.next();
+    const job = await jobOf(service, asked);
     assert.equal(job.headers["x-note"], HEADERS["x-note"]);
     await job.answer({ payload: firstSample(to.answers) });
     await answerOf(asked);
@@ -224,7 +232,7 @@ export const REQUESTS: readonly GatewayCase[] = [
   ),
   requestCase(
     "fails the request of a worker that is lost",
-    () => undefined,
+    (_from, to) => lackOf(to.leaves),
     async (bench, from) => {
       const worker = await bench.another("to");
       const { asked } = await begin(bench, from, undefined, worker);
@@ -234,7 +242,7 @@ export const REQUESTS: readonly GatewayCase[] = [
   ),
   requestCase(
     "fails a request for which no worker is left",
-    () => undefined,
+    (_from, to) => lackOf(to.leaves),
     async (bench, from) => {
       const worker = await bench.another("to");
       const service = await worker.serve!(bench.subject);
