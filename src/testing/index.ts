@@ -81,7 +81,9 @@ export {
   type SampleName,
 } from "./conformance/gateways/payload.ts";
 export {
+  ENDING_HEADER,
   arrivalsOf,
+  endingsOf,
   gatewayFailuresOf,
   gatewayTablesOf,
   type GatewayTables,

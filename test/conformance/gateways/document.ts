@@ -1,9 +1,11 @@
 /** The part of docs/CONFORMANCE.md about gateways, made of what a run has shown. */
 import {
+  ENDING_HEADER,
   GATEWAY_CASES,
   RELATIONS,
   SAMPLE_NAMES,
   arrivalsOf,
+  endingsOf,
   type GatewayDriver,
   type GatewayTables,
   type Relation,
@@ -44,6 +46,9 @@ export function writeGateways({ tables, reasons }: GatewayTables, drivers: reado
     "### What arrives\n",
     "Gateways do not tell the same kinds of payload apart. This is what becomes of each, however it was sent:\n",
     table(["for", ...SAMPLE_NAMES], arrivalsOf(drivers)),
+    "### Failures, deadlines and ends\n",
+    "As far as both ends can say them, they are compared:\n",
+    table(ENDING_HEADER, endingsOf(drivers)),
     "### Cases between gateways\n",
     ...(Object.keys(RELATIONS) as Relation[]).map((relation) => {
       const names = GATEWAY_CASES.filter((one) => one.relation === relation).map(({ name }) => `- ${name}`);

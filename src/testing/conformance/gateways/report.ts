@@ -1,6 +1,6 @@
 /** The matrix of gateways as people read it: a table for each relation. */
 import { cellText, legendOf, reasonsOf, type Legend } from "../report.ts";
-import type { GatewayDriver } from "./driver.ts";
+import type { Ability, GatewayDriver } from "./driver.ts";
 import { RELATIONS, type Relation } from "./gateway-case.ts";
 import { SAMPLE_NAMES } from "./payload.ts";
 import type { GatewayCellResult } from "./run.ts";
@@ -56,6 +56,34 @@ export function arrivalsOf(drivers: readonly GatewayDriver[]): string[][] {
         return "refused" in arrival ? `refused with \`${arrival.refused}\`` : arrival.as;
       }),
     ]);
+  });
+}
+
+/** What a failure and a deadline are at each gateway: as its workers say them, and as its callers are told. */
+export const ENDING_HEADER = [
+  "gateway",
+  "a worker that fails says",
+  "a caller is told",
+  "a caller limits the time",
+  "a worker sees the time",
+  "a caller takes a request back",
+  "a worker is told of the end",
+] as const;
+
+export function endingsOf(drivers: readonly GatewayDriver[]): string[][] {
+  return drivers.map(({ name, supports }) => {
+    const { serve, request } = supports;
+    const of = (role: Ability, ability: Ability): string =>
+      role === true ? (ability === true ? "yes" : "no") : "";
+    return [
+      name,
+      serve === true ? supports.fails.join(", ") : "",
+      request === true ? supports.isTold.join(", ") : "",
+      of(request, supports.limitsTime),
+      of(serve, supports.seesTime),
+      of(request, supports.withdraws),
+      of(serve, supports.seesEnd),
+    ];
   });
 }
 
