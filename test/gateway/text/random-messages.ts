@@ -9,6 +9,8 @@ const TARGET = "random messages";
 const FENCE = "fence";
 const BATCH = 250;
 const MEGABYTE = 1_000_000;
+/** Bytes that are repeated to spoil a message: what is larger than any message may be ends the connection. */
+const REPEATED = 1_000;
 /** One message in so many is large. */
 const LARGE = 2_000;
 
@@ -19,6 +21,8 @@ const PARTS = [
   ),
   ...["PUB x\r\n\r\ny\r\n.\r\n", "RES random messages\r\nrid: 1\r\n\r\n", "plain", "ü", "🚀", " ", "\t", ""],
 ];
+/** Those whose characters are bytes: a message of a megabyte of them is within the limits. */
+const ASCII = PARTS.filter((part) => Buffer.byteLength(part) === part.length);
 const NAME = "abcXYZ019-_";
 const VALUE = "abcXYZ 019:;,=.%/\"'";
 /** In headers these may be refused. */
@@ -54,7 +58,7 @@ class Generator {
   }
 
   body(): string {
-    if (this.#random(LARGE) === 0) return `${this.one(PARTS)}.x`.repeat(MEGABYTE).slice(0, MEGABYTE);
+    if (this.#random(LARGE) === 0) return `${this.one(ASCII)}.x`.repeat(MEGABYTE).slice(0, MEGABYTE);
     return Array.from({ length: this.#random(12) }, () => this.one(PARTS)).join("");
   }
 
@@ -101,7 +105,7 @@ class Generator {
       if (change === 0) bytes = Buffer.concat([head, spoil, bytes.subarray(at + 1)]);
       else if (change === 1) bytes = Buffer.concat([head, spoil, bytes.subarray(at)]);
       else if (change === 2) bytes = Buffer.from(head);
-      else bytes = Buffer.concat([bytes, bytes.subarray(at)]);
+      else bytes = Buffer.concat([bytes, bytes.subarray(at, at + REPEATED)]);
     }
     return bytes;
   }
