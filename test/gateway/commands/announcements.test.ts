@@ -163,13 +163,14 @@ test("what a client publishes reaches native subscribers, with its digits", asyn
 const LARGE = "x".repeat(1_000_000);
 
 test("C-52: a client that does not read loses publications and is ended, and others get them all", async () => {
-  const limits = { stallTimeout: 100, heartbeat: 60_000 };
+  const limits = { stallTimeout: 500, heartbeat: 60_000 };
   await using scene = await Scene.open({ broadcast: ["news"] }, { limits });
   const slow = await scene.ready("tcp");
   const quick = await scene.ready();
   slow.pause();
   let count = 0;
-  while (scene.stats.dropped < 2) {
+  // On a busy machine it may be ended before it has lost one.
+  while (scene.stats.dropped < 2 && scene.stats.connections === 2) {
     await scene.hub.publish("news", LARGE);
     count++;
     await until(() => quick.count === count, "the publication");
