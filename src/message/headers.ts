@@ -31,6 +31,11 @@ export function headerLine(name: string, value: string): string {
   return `${lower}:${value}\n`;
 }
 
+/** True for a value that a header may have. */
+export function isHeaderValue(value: string): boolean {
+  return !BAD_VALUE.test(value);
+}
+
 function printable(text: string): string {
   return JSON.stringify(text.slice(0, 64)).slice(1, -1);
 }

@@ -9,16 +9,7 @@ import { isCode } from "../../message/status.ts";
 import { headerOf, type TextMessage } from "../../text/message.ts";
 import type { Listener } from "./channels.ts";
 import type { TextContext } from "./context.ts";
-import {
-  concurrencyOf,
-  idLines,
-  messageFrom,
-  ridOf,
-  TimeoutReader,
-  type Kind,
-  type Rules,
-  type Sender,
-} from "./decode.ts";
+import { MessageReader, concurrencyOf, idLines, ridOf, TimeoutReader, type Kind } from "./decode.ts";
 import { TextEnablings } from "./enablings.ts";
 import { errorFrame } from "./encode.ts";
 import { privateSubject } from "./guid.ts";
@@ -28,9 +19,7 @@ import { TextResponders } from "./responders.ts";
 import { TextSubscriptions } from "./subscriptions.ts";
 import type { Named, TextTenant } from "./tenant.ts";
 
-const COMMANDS = ["PUB", "SUB", "UNS", "REQ", "RES", "EREQ", "EPUB", "ESUB", "INT"] as const;
-type Command = (typeof COMMANDS)[number];
-
+const BAD_TARGET = Object.freeze(failure("BAD_SUBJECT", "The target is too long, or is no text, in"));
 const DENIED = Object.freeze(failure("PERMISSION_DENIED"));
 const NOT_HELD = Object.freeze({
   ...failure("NO_SUCH_JOB"),
@@ -55,8 +44,7 @@ export interface CommandsOptions {
   readonly read: (going: boolean) => void;
 }
 
-export class Commands implements Named, Sender {
-  readonly cid: string;
+export class Commands implements Named {
   /** The user, set by INT. */
   uid = "";
   readonly admitted: Admitted;
@@ -70,8 +58,8 @@ export class Commands implements Named, Sender {
   readonly #subscriptions: TextSubscriptions;
   readonly #enablings: TextEnablings;
   readonly #private: Listener;
+  readonly #reader: MessageReader;
   readonly #isObserver: boolean;
-  readonly #rules: Rules;
   readonly #timeouts = new TimeoutReader();
   /** Of registrations of all connections, those that are this one's. */
   #registrations = 0;
@@ -88,11 +76,11 @@ export class Commands implements Named, Sender {
     this.#responders = new TextResponders(this);
     this.#subscriptions = new TextSubscriptions(this);
     this.#enablings = new TextEnablings(admitted);
+    const { payload, headers } = context.limits;
+    const rules = { payload, headers, isBehind: tenant.isBehind };
+    this.#reader = new MessageReader(options.guid, context.headerNames, rules);
     this.#private = { outlet, ended: () => undefined };
     this.#isObserver = admitted.principal.role === OBSERVER;
-    const { payload, headers } = context.limits;
-    this.#rules = { payload, headers, isBehind: tenant.isBehind };
-    this.cid = options.guid;
   }
 
   open(): void {
@@ -111,22 +99,13 @@ export class Commands implements Named, Sender {
 
   /** Executes a command. What cannot be done is told by an ERROR, and has no effect. */
   execute(message: TextMessage): void {
-    const { command, target } = message;
-    const ids = idLines(message.headers);
-    const route = this.tenant.routeOf(target);
-    if (!isCommand(command)) return this.complain(unknown("Unknown command"), command, target, ids);
-    if (this.#isObserver) return this.#deny(command, target, ids);
-    if (route === undefined)
-      return this.complain(
-        failure("BAD_SUBJECT", "The target is too long, or is no text, in"),
-        command,
-        target,
-        ids,
-      );
+    if (this.#isObserver) return this.#refused(DENIED, message);
+    const route = this.tenant.routeOf(message.target);
     try {
-      this.#execute(command, route, message, ids);
+      if (route === undefined) throw LintelError.from(BAD_TARGET);
+      this.#execute(route, message);
     } catch (error) {
-      this.#refused(toFailure(error), command, target, ids);
+      this.#refused(toFailure(error), message);
     }
     return undefined;
   }
@@ -154,78 +133,86 @@ export class Commands implements Named, Sender {
     context.giveRegistrations(caller, this.#registrations);
   }
 
-  #execute(command: Command, route: Route, message: TextMessage, ids: string): void {
+  #execute(route: Route, message: TextMessage): void {
     const { subject } = route;
-    const { target } = message;
-    const refused = (why: Failure): void => this.#refused(why, command, target, ids);
-    switch (command) {
+    switch (message.command) {
       case "PUB":
-        return this.#publish(route, message, refused);
+        return this.#publish(route, message);
       case "REQ":
-        return this.#request(route, message, ids);
+        return this.#request(route, message);
       case "RES":
-        return this.#respond(subject, message, refused);
+        return this.#respond(subject, message);
       case "SUB":
-        if (!this.#subscriptions.has(subject) && this.#hasRoom(refused))
-          this.#subscriptions.add(subject, (why) => this.#gaveUp(why, refused));
-        return undefined;
+        return this.#subscribe(subject, message);
       case "UNS":
         if (this.#subscriptions.remove(subject)) this.#giveRegistration();
         return undefined;
       case "EREQ":
-        return this.#serve(subject, message, refused);
+        return this.#serve(subject, message);
       case "EPUB":
-        return this.#enable("publish", subject, refused);
+        return this.#enable("publish", subject, message);
       case "ESUB":
-        return this.#enable("subscribe", subject, refused);
+        return this.#enable("subscribe", subject, message);
       case "INT":
-        return this.#setUser(message, refused);
+        return this.#setUser(message);
+      default:
+        throw mistake("Unknown command");
     }
   }
 
-  #publish(route: Route, message: TextMessage, refused: (why: Failure) => void): void {
+  #publish(route: Route, message: TextMessage): void {
     this.#options.context.counters.publications++;
-    const room = this.admitted.engine.publish(route, this.#messageFrom(message, "publication"));
+    const room = this.admitted.engine.publish(route, this.#read(message, "publication"));
     if (room === undefined) return;
     this.#options.read(false);
     const goOn = (): void => this.#options.read(true);
     room.then(goOn, (error: unknown) => {
       goOn();
-      refused(toFailure(error));
+      this.#refused(toFailure(error), message);
     });
   }
 
-  #request(route: Route, message: TextMessage, ids: string): void {
+  #request(route: Route, message: TextMessage): void {
     const { counters, settings } = this.#options.context;
     counters.requests++;
     const timeoutMs = this.#timeouts.read(message.headers) ?? settings.timeoutMs;
-    this.#requests.start(route, message.target, ids, this.#messageFrom(message, "request"), timeoutMs);
+    const ids = idLines(message.headers);
+    this.#requests.start(route, message.target, ids, this.#read(message, "request"), timeoutMs);
   }
 
-  #respond(subject: string, message: TextMessage, refused: (why: Failure) => void): void {
+  #respond(subject: string, message: TextMessage): void {
     const job = ridOf(message.headers);
     if (job === undefined || !this.#responders.holds(job)) {
       // Whoever may serve it has answered too late, or twice; others have no business to answer.
       const decision = this.admitted.expects("serve", subject);
-      return refused(decision === undefined || decision instanceof Promise ? NOT_HELD : DENIED);
+      const isTrusted = decision === undefined || decision instanceof Promise;
+      return this.#refused(isTrusted ? NOT_HELD : DENIED, message);
     }
     const code = headerOf(message.headers, "error-code");
     if (code !== undefined) return this.#responders.fail(job, failureOf(code, message));
+    let answer: Message;
     try {
-      return this.#responders.reply(job, this.#messageFrom(message, "answer"));
+      answer = this.#read(message, "answer");
     } catch (error) {
       const why = toFailure(error);
       this.#responders.fail(job, failure("BAD_ANSWER", `the responder answered, but ${why.message}`));
-      return refused(why);
+      return this.#refused(why, message);
     }
+    this.#responders.reply(job, answer);
+    return undefined;
   }
 
-  #serve(subject: string, message: TextMessage, refused: (why: Failure) => void): void {
+  #subscribe(subject: string, message: TextMessage): void {
+    if (this.#subscriptions.has(subject) || !this.#hasRoom(message)) return;
+    this.#subscriptions.add(subject, (why) => this.#gaveUp(why, message));
+  }
+
+  #serve(subject: string, message: TextMessage): void {
     if (this.#responders.has(subject)) return;
     const { limits } = this.#options.context;
     const concurrency = concurrencyOf(message.headers) ?? limits.concurrency;
     const hearsCancels = headerOf(message.headers, "cancel") === "yes";
-    if (!this.#hasRoom(refused)) return;
+    if (!this.#hasRoom(message)) return;
     const enabled = ENABLED_BY_EREQ.map((verb) => ({ verb, key: `EREQ ${verb} ${subject}` }));
     // One that may serve but is no service enables nothing, which is no failure of its EREQ.
     const onReady = (): void => {
@@ -233,7 +220,7 @@ export class Commands implements Named, Sender {
     };
     const onEnded = (why: Failure): void => {
       for (const { key } of enabled) this.#enablings.remove(key);
-      this.#gaveUp(why, refused);
+      this.#gaveUp(why, message);
     };
     try {
       this.#responders.add(subject, this.admitted.engine, { concurrency, hearsCancels, onReady, onEnded });
@@ -243,44 +230,45 @@ export class Commands implements Named, Sender {
     }
   }
 
-  #enable(verb: "publish" | "subscribe", subject: string, refused: (why: Failure) => void): void {
+  #enable(verb: "publish" | "subscribe", subject: string, message: TextMessage): void {
     const key = `${verb} ${subject}`;
-    if (!this.#enablings.has(key) && this.#hasRoom(refused))
-      this.#enablings.add(key, verb, subject, (why) => this.#gaveUp(why, refused));
+    if (this.#enablings.has(key) || !this.#hasRoom(message)) return;
+    this.#enablings.add(key, verb, subject, (why) => this.#gaveUp(why, message));
   }
 
-  #setUser({ target, headers }: TextMessage, refused: (why: Failure) => void): void {
-    if (!TRUSTED.has(this.admitted.principal.role)) return refused(DENIED);
-    if (target !== "UID") return refused(unknown("Unknown target of"));
+  #setUser({ target, headers }: TextMessage): void {
+    if (!TRUSTED.has(this.admitted.principal.role)) throw LintelError.from(DENIED);
+    if (target !== "UID") throw mistake("Unknown target of");
     const cid = headerOf(headers, "forcid");
     const uid = headerOf(headers, "setuid");
     const connection = cid === undefined ? undefined : this.tenant.connections.get(cid);
-    if (connection === undefined) return refused(unknown("No connection with this forcid for"));
+    if (connection === undefined) throw mistake("No connection with this forcid for");
     if (uid === undefined || uid.length > MAX_UID)
-      return refused(unknown(`A setuid of at most ${MAX_UID} characters is missing in`));
+      throw mistake(`A setuid of at most ${MAX_UID} characters is missing in`);
     headerLine("uid", uid); // throws for control characters
     connection.uid = uid;
   }
 
-  #messageFrom(message: TextMessage, kind: Kind): Message {
-    return messageFrom(message, kind, this, this.#rules);
+  #read(message: TextMessage, kind: Kind): Message {
+    return this.#reader.read(message, kind, this.uid);
   }
 
   /** One more registration; false, with an ERROR, when there are too many. */
-  #hasRoom(refused: (why: Failure) => void): boolean {
+  #hasRoom(message: TextMessage): boolean {
     const { context, caller } = this.#options;
     const isFull = this.#registrations >= context.limits.registrations;
     if (isFull || !context.takeRegistration(caller)) {
-      refused(failure("TOO_MANY", `Too many registrations of this ${isFull ? "connection" : "caller"} for`));
+      const text = `Too many registrations of this ${isFull ? "connection" : "caller"} for`;
+      this.#refused(failure("TOO_MANY", text), message);
       return false;
     }
     this.#registrations++;
     return true;
   }
 
-  #gaveUp(why: Failure, refused: (why: Failure) => void): void {
+  #gaveUp(why: Failure, message: TextMessage): void {
     this.#giveRegistration();
-    refused(why);
+    this.#refused(why, message);
   }
 
   #giveRegistration(): void {
@@ -288,22 +276,14 @@ export class Commands implements Named, Sender {
     this.#options.context.giveRegistrations(this.caller, 1);
   }
 
-  #deny(command: string, target: string, ids: string): void {
-    this.#refused(DENIED, command, target, ids);
-  }
-
-  #refused(why: Failure, command: string, target: string, ids: string): void {
+  #refused(why: Failure, { command, target, headers }: TextMessage): void {
     this.#options.context.counters.refused++;
-    this.complain(why, command, target, ids);
+    this.complain(why, command, target, idLines(headers));
   }
 }
 
-function isCommand(command: string): command is Command {
-  return (COMMANDS as readonly string[]).includes(command);
-}
-
-function unknown(text: string): Failure {
-  return failure("BAD_REQUEST", text);
+function mistake(text: string): LintelError {
+  return LintelError.of("BAD_REQUEST", text);
 }
 
 /** The failure that a responder has answered with. */

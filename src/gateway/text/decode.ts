@@ -1,63 +1,98 @@
 /** From frames of the text protocol to messages of the hub. */
 import { text as textCodec } from "../../codec/plain.ts";
 import { LintelError } from "../../message/failure.ts";
-import { headerLine } from "../../message/headers.ts";
+import { headerLine, isHeaderValue } from "../../message/headers.ts";
 import type { Limits } from "../../message/limits.ts";
 import { Format, Message } from "../../message/message.ts";
 import { parseDuration } from "../../message/quantity.ts";
 import { headerOf, type TextHeaders, type TextMessage } from "../../text/message.ts";
 import { CID, SPELLED, UID } from "./encode.ts";
 
-/** Who sends, as the hub knows it. */
-export interface Sender {
-  readonly cid: string;
-  readonly uid: string;
-}
-
 /** What messages may have at most, and whether they go to another hub, where their spelling would be lost. */
 export interface Rules extends Pick<Limits, "payload" | "headers"> {
   readonly isBehind: boolean;
 }
 
-/** Headers that are the hub's to write: what a sender calls so is dropped. */
-const STAMPS: ReadonlySet<string> = new Set(["cid", "uid"]);
-const WITHOUT_RID: ReadonlySet<string> = new Set([...STAMPS, "rid"]);
-const OF_ANSWERS: ReadonlySet<string> = new Set([...STAMPS, "rid", "reqid", "error-code", "error-reason"]);
-
 export type Kind = "publication" | "request" | "answer";
-const OMITTED: Readonly<Record<Kind, ReadonlySet<string>>> = {
-  publication: STAMPS,
-  request: WITHOUT_RID,
-  answer: OF_ANSWERS,
+
+const EVERYWHERE: readonly Kind[] = ["publication", "request", "answer"];
+/** Headers that are not passed on: the hub writes them itself, or they are for the hub. */
+const OMITTED: Readonly<Record<string, readonly Kind[]>> = {
+  cid: EVERYWHERE,
+  uid: EVERYWHERE,
+  rid: ["request", "answer"],
+  reqid: ["answer"],
+  "error-code": ["answer"],
+  "error-reason": ["answer"],
 };
 
-/** The message of a frame. Throws `BAD_HEADER`, `HEADERS_TOO_LARGE`, `TOO_LARGE`. */
-export function messageFrom(sent: TextMessage, kind: Kind, { cid, uid }: Sender, rules: Rules): Message {
-  const { headers, body } = sent;
-  const omitted = OMITTED[kind];
-  let head = "";
-  let headerLines = "";
-  let format: Format = Format.text;
-  for (const [name, value] of headers) {
+interface HeaderName {
+  readonly lower: string;
+  readonly omittedFrom: readonly Kind[];
+}
+
+const NOWHERE: readonly Kind[] = [];
+/** Spellings that are remembered. */
+const REMEMBERED = 1_000;
+
+/** Names of headers in the spellings of their senders, which are few: each is looked at once. */
+export class HeaderNames {
+  readonly #known = new Map<string, HeaderName>();
+
+  /** Throws `BAD_HEADER` for what is no name of a header. */
+  find(name: string): HeaderName {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
     const lower = name.toLowerCase();
-    if (omitted.has(lower)) continue;
-    head += headerLine(lower, value.trim());
-    headerLines += `${name}:${value}\r\n`;
-    if (lower === "content-type") format = Format.typed;
+    headerLine(lower, "");
+    const found = { lower, omittedFrom: Object.hasOwn(OMITTED, lower) ? OMITTED[lower]! : NOWHERE };
+    if (this.#known.size >= REMEMBERED) this.#known.clear();
+    this.#known.set(name, found);
+    return found;
   }
-  if (cid !== "") head += `${CID}:${cid}\n`;
-  if (uid !== "") head += `${UID}:${uid}\n`;
-  if (rules.isBehind && headerLines !== "") {
-    const spelled = headers.filter(([name]) => !omitted.has(name.toLowerCase()));
-    head += headerLine(SPELLED, JSON.stringify(spelled));
+}
+
+/** Reads what one connection sends. */
+export class MessageReader {
+  readonly #cid: string;
+  readonly #names: HeaderNames;
+  readonly #rules: Rules;
+
+  constructor(cid: string, names: HeaderNames, rules: Rules) {
+    this.#cid = cid;
+    this.#names = names;
+    this.#rules = rules;
   }
-  if (head.length * 3 > rules.headers && Buffer.byteLength(head) > rules.headers)
-    throw LintelError.of("HEADERS_TOO_LARGE");
-  if (body.length * 3 > rules.payload && Buffer.byteLength(body) > rules.payload)
-    throw LintelError.of("TOO_LARGE");
-  const message = Message.ofValue(body, textCodec, format, head);
-  message.text = { headerLines, cid, uid };
-  return message;
+
+  /** The message of a frame, sent by this user. Throws `BAD_HEADER`, `HEADERS_TOO_LARGE`, `TOO_LARGE`. */
+  read({ headers, body }: TextMessage, kind: Kind, uid: string): Message {
+    const { payload, headers: maxHead } = this.#rules;
+    const cid = this.#cid;
+    let head = uid === "" ? `${CID}:${cid}\n` : `${CID}:${cid}\n${UID}:${uid}\n`;
+    let headerLines = "";
+    let format: Format = Format.text;
+    for (const [name, value] of headers) {
+      const { lower, omittedFrom } = this.#names.find(name);
+      if (omittedFrom !== NOWHERE && omittedFrom.includes(kind)) continue;
+      const trimmed = value.trim();
+      head += isHeaderValue(trimmed) ? `${lower}:${trimmed}\n` : headerLine(lower, trimmed); // which throws
+      headerLines += `${name}:${value}\r\n`;
+      if (lower === "content-type") format = Format.typed;
+    }
+    if (this.#rules.isBehind && headerLines !== "") head += this.#spelled(headers, kind);
+    if (head.length * 3 > maxHead && Buffer.byteLength(head) > maxHead)
+      throw LintelError.of("HEADERS_TOO_LARGE");
+    if (body.length * 3 > payload && Buffer.byteLength(body) > payload) throw LintelError.of("TOO_LARGE");
+    const message = Message.ofValue(body, textCodec, format, head);
+    message.text = { headerLines, cid, uid };
+    return message;
+  }
+
+  /** The headers as they were spelled, for text receivers behind another hub. */
+  #spelled(headers: TextHeaders, kind: Kind): string {
+    const passed = headers.filter(([name]) => !this.#names.find(name).omittedFrom.includes(kind));
+    return headerLine(SPELLED, JSON.stringify(passed));
+  }
 }
 
 /** The lines by which a requester knows its request, as it has sent them. */

@@ -6,6 +6,7 @@ import { toFailure, type Failure } from "../../message/failure.ts";
 export class TextEnablings {
   readonly #admitted: Admitted;
   readonly #all = new Map<string, Enabling>();
+  #isClosed = false;
 
   constructor(admitted: Admitted) {
     this.#admitted = admitted;
@@ -21,6 +22,7 @@ export class TextEnablings {
 
   /** Enables, under a name of its own. `onRefused` is called if it may not, or when its right to has ended. */
   add(key: string, verb: EnabledVerb, subject: string, onRefused: (why: Failure) => void): void {
+    if (this.#isClosed) return;
     const ended = (why: Failure): void => {
       if (this.#all.get(key) === enabling && this.#all.delete(key)) onRefused(why);
     };
@@ -35,8 +37,9 @@ export class TextEnablings {
     void enabling?.close();
   }
 
-  /** Ends all of them, at once. */
+  /** Ends all of them, at once, and makes none any more. */
   close(): void {
+    this.#isClosed = true;
     const all = [...this.#all.values()];
     this.#all.clear();
     for (const enabling of all) void enabling.close();

@@ -13,6 +13,7 @@ import type { Gateway, GatewayContext } from "../gateway.ts";
 import type { PortPlace, PortSessions } from "../shared-port.ts";
 import { GOING_AWAY, TextConnection } from "./connection.ts";
 import type { TextContext } from "./context.ts";
+import { HeaderNames } from "./decode.ts";
 import { textSettings, type TextOptions, type TextSettings } from "./options.ts";
 import { FullOutlets } from "./outlet.ts";
 import type { TextStats } from "./stats.ts";
@@ -83,6 +84,7 @@ export class TextGateway implements Gateway {
       clock,
       counters: this.#counters,
       full: new FullOutlets(limits.sessionBuffers),
+      headerNames: new HeaderNames(),
       endings: new SlicedWork(deferToEndOfTick()),
       takeRegistration: (caller) => registrations.take(caller, 1),
       giveRegistrations: (caller, count) => registrations.give(caller, count),
