@@ -142,7 +142,10 @@ test("memory that is not cleared is used in few places, each of which writes all
     "message/bytes.ts", // a copy of a view, which is checked
     "session/outbox.ts", // frames of `frame-writer.ts`, and runs of the fan-out
     "transport/socket-reads.ts", // a view of what was read
+    "transport/ws/client-batch.ts", // a view of what was written: heads, keys and texts of the length that was measured
+    "transport/ws/frame-batch.ts", // a view of what was written, likewise
     "transport/ws/framer.ts", // a view of what was written
+    "transport/ws/text-frame.ts", // a head, and a text or the checked bytes of a payload, each of the length that was measured
   ];
   const files = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".ts"))
