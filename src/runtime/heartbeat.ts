@@ -15,9 +15,10 @@ export class Heartbeat {
   readonly #on: { ping(): void; lost(): void };
   #timer: unknown;
   #due = 0;
+  #pingedAt = 0;
   /** When bytes arrived last, by the clock: one look at it for all messages of a read. */
   heardAt = 0;
-  /** Looks since something was heard: after the first it was pinged, after the second its time was over. */
+  /** 1: pinged since something was heard; 2: its time was over then. */
   #looks = 0;
   /** This end does not read, so that hearing nothing means nothing. */
   #isHeld = false;
@@ -81,6 +82,8 @@ export class Heartbeat {
     if (left > 0) {
       this.#arm(now, Math.ceil(left));
     } else if (this.#looks > 0 && now - this.#due < this.#graceMs) {
+      const grace = this.#graceMs - (now - this.#pingedAt);
+      if (grace > 0) return this.#arm(now, Math.min(this.#quietMs, Math.ceil(grace)));
       if (this.#looks === 2) return this.#on.lost(); // P-80
       this.#looks = 2; // timers go before what is to be read: the answer may have come
       this.#arm(now, 0);
@@ -88,8 +91,9 @@ export class Heartbeat {
       // Also when this check comes very late: then it was this end that stood still, and the answer to the ping may
       // wait to be read.
       this.#looks = 1;
+      this.#pingedAt = now;
       this.#on.ping();
-      this.#arm(now, this.#graceMs);
+      this.#arm(now, Math.min(this.#quietMs, this.#graceMs));
     }
   }
 }

@@ -23,3 +23,27 @@ for (const isHeard of [false, true])
     assert.deepEqual(seen, isHeard ? ["ping"] : ["ping", "lost"]);
     heartbeat.stop();
   });
+
+test("P-80: a peer that answers is pinged again as soon as it has been silent for its heartbeat", () => {
+  const clock = new FakeClock();
+  const pinged: number[] = [];
+  const heartbeat = new Heartbeat(
+    clock,
+    { heartbeat: 100, heartbeatTimeout: 5_000 },
+    {
+      ping() {
+        pinged.push(clock.now());
+        clock.after(20, () => heartbeat.heard());
+      },
+      lost: () => assert.fail("it has answered"),
+    },
+  );
+  const from = clock.now();
+  heartbeat.start();
+  for (let passed = 0; passed < 1_000; passed += 10) clock.advance(10);
+  heartbeat.stop();
+  assert.deepEqual(
+    pinged.map((at) => at - from),
+    [100, 220, 340, 460, 580, 700, 820, 940],
+  );
+});
